@@ -1,0 +1,181 @@
+"""One tree for everything that can go wrong.
+
+An error says what happened, why, and what to do about it; the class is what a caller can decide on. Inside the package errors
+are raised; only the CM edge turns one into ``{'return': code, 'error': text}`` (:meth:`Cm4TinyError.as_cm`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class Cm4TinyError(Exception):
+    """Base of all errors of this project.
+
+    Args:
+        what: what happened, one sentence without a full stop at the end.
+        why: the cause, if it is known.
+        cure: what the user can do.
+    """
+
+    cm_code = 1
+
+    def __init__(self, what: str, *, why: str = "", cure: str = "") -> None:
+        self.what = what
+        self.why = why
+        self.cure = cure
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.why:
+            parts.append(f"  why: {self.why}")
+        if self.cure:
+            parts.append(f"  cure: {self.cure}")
+        return "\n".join(parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.what, self.why, self.cure, self.__dict__)
+
+    def as_cm(self) -> dict[str, Any]:
+        """The error as a CM return value: ``{'return': n > 0, 'error': text}``."""
+        return {"return": self.cm_code, "error": str(self)}
+
+
+def _rebuild(cls: type[Cm4TinyError], what: str, why: str, cure: str, state: dict[str, Any]) -> Cm4TinyError:
+    error = cls.__new__(cls)
+    Cm4TinyError.__init__(error, what, why=why, cure=cure)
+    error.__dict__.update(state)
+    return error
+
+
+# --- engine: CM's script language -------------------------------------------------------------------------------------------
+class ScriptError(Cm4TinyError):
+    """A CM script, its meta or a request for one is wrong."""
+
+
+class MetaError(ScriptError):
+    """A ``_cm.yaml`` cannot be read or breaks the language."""
+
+
+class ScriptNotFoundError(ScriptError):
+    """No script has the tags that were asked for."""
+
+    cm_code = 16
+
+
+class AmbiguousScriptError(ScriptError):
+    """More than one script has the tags that were asked for."""
+
+
+class VariationError(ScriptError):
+    """A variation does not exist or contradicts another one."""
+
+
+class DependencyError(ScriptError):
+    """A dependency cannot be resolved: a cycle, a version that cannot be met."""
+
+
+class ScriptFailedError(ScriptError):
+    """A script's own code failed: ``customize.py`` raised or a native script returned an error."""
+
+
+class CacheError(ScriptError):
+    """The cache of script outputs cannot be read or written."""
+
+
+# --- benchmarks: models and data sets -----------------------------------------------------------------------------------------
+class AssetError(Cm4TinyError):
+    """A model, a data set or a table of this project is missing, short or damaged."""
+
+
+class HashMismatchError(AssetError):
+    """A file's bytes are not the bytes that its table names."""
+
+
+# --- firmware: tool chains, compiler, images ----------------------------------------------------------------------------------
+class FirmwareError(Cm4TinyError):
+    """A firmware image cannot be made or is not usable."""
+
+
+class ToolchainError(FirmwareError):
+    """No usable compiler, or one that lacks what the target needs."""
+
+
+class ModelError(FirmwareError):
+    """A model file is damaged or is not an int8 ``.tflite``."""
+
+
+class UnsupportedOpError(ModelError):
+    """A model holds an operator or a type that the engine does not implement."""
+
+
+class CompileError(FirmwareError):
+    """The C compiler or the linker refused."""
+
+
+class ImageTooLargeError(FirmwareError):
+    """A firmware image does not fit into flash or RAM."""
+
+
+class WrongTargetError(FirmwareError):
+    """An image was made for another chip."""
+
+
+# --- boards: links and machines -----------------------------------------------------------------------------------------------
+class BoardError(Cm4TinyError):
+    """A board, real or virtual, cannot be used."""
+
+
+class LinkError(BoardError):
+    """The serial link broke: no port, no permission, disconnected."""
+
+
+class DeviceFaultError(BoardError):
+    """The firmware crashed: a fault, an invalid instruction, an access to nothing."""
+
+
+# --- runner: the benchmark protocol -------------------------------------------------------------------------------------------
+class RunnerError(Cm4TinyError):
+    """A benchmark run cannot go on."""
+
+
+class DeadlineError(RunnerError):
+    """An answer did not come in time."""
+
+
+class ProtocolError(RunnerError):
+    """The device answered with something that the protocol does not allow."""
+
+
+class DeviceResetError(RunnerError):
+    """The device restarted in the middle of a run."""
+
+
+class RuleError(RunnerError):
+    """A run or a result breaks a rule of MLPerf Tiny."""
+
+
+# --- results ------------------------------------------------------------------------------------------------------------------
+class ResultsError(Cm4TinyError):
+    """A session, a report or a table of results cannot be read or written."""
+
+
+class BusyError(Cm4TinyError):
+    """Another run uses the same directory."""
+
+
+class NotAvailableError(Cm4TinyError):
+    """A part of the project that is not there yet was asked for."""
+
+
+class UsageError(Cm4TinyError):
+    """An option or an argument is wrong."""
+
+
+def nearest(name: str, candidates: Iterable[str], *, count: int = 3) -> str:
+    """A suggestion for a mistyped name: ``"did you mean 'a' or 'b'?"``, or an empty string."""
+    close = difflib.get_close_matches(name, list(candidates), n=count, cutoff=0.5)
+    return f"did you mean {' or '.join(repr(c) for c in close)}?" if close else ""

@@ -158,6 +158,10 @@ class RuleError(RunnerError):
     """A run or a result breaks a rule of MLPerf Tiny."""
 
 
+class InterruptedRunError(RunnerError):
+    """A run was asked to stop before it was done; an accuracy run's journal keeps what was measured."""
+
+
 # --- results ------------------------------------------------------------------------------------------------------------------
 class ResultsError(Cm4TinyError):
     """A session, a report or a table of results cannot be read or written."""

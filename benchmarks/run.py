@@ -1,0 +1,26 @@
+"""All benchmarks with one command: ``python benchmarks/run.py``, or some of them by name: ``python benchmarks/run.py job``.
+
+Figures are printed, not asserted; what was measured last, and on what, is in docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+PARTS = ("instructions", "emulator_speed", "job")
+
+
+def main(names: list[str]) -> None:
+    """Runs the named parts, or all."""
+    for name in names or PARTS:
+        if name not in PARTS:
+            raise SystemExit(f"no benchmark called '{name}'; there are {', '.join(PARTS)}")
+    for name in names or PARTS:
+        print(f"\n== {name}")
+        runpy.run_path(str(Path(__file__).parent / f"{name}.py"), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

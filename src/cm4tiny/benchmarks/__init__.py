@@ -1,0 +1,22 @@
+"""The benchmarks: what they are, their models and their data sets.
+
+Everything above (firmware, runner, CM scripts) learns from here what a benchmark sends, answers and must reach.
+"""
+
+from cm4tiny.benchmarks.data_set import DataSet
+from cm4tiny.benchmarks.embedded import EmbeddedFile, embedded_data_set, embedded_index, embedded_model
+from cm4tiny.benchmarks.labels import Sample, read_labels
+from cm4tiny.benchmarks.table import BENCHMARKS, Benchmark, get_benchmark
+
+__all__ = [
+    "BENCHMARKS",
+    "Benchmark",
+    "DataSet",
+    "EmbeddedFile",
+    "Sample",
+    "embedded_data_set",
+    "embedded_index",
+    "embedded_model",
+    "get_benchmark",
+    "read_labels",
+]

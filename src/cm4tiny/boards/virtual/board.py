@@ -1,0 +1,196 @@
+"""The virtual NUCLEO-L4R5ZI: firmware in, serial link, time stamps and power out. A driver like that of a real board."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cm4tiny.boards.power import PowerMonitor, SimulatedPowerMonitor
+from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
+from cm4tiny.boards.virtual.faults import fault_error, note_text
+from cm4tiny.boards.virtual.link import VirtualLink
+from cm4tiny.boards.virtual.loader import load_elf
+from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, StopReason
+from cm4tiny.boards.virtual.native import NativeMachine
+from cm4tiny.errors import BoardError, CompileError, ToolchainError, UsageError, nearest
+from cm4tiny.events import SILENT, EventStream
+
+STEP = "virtual board"
+BACKENDS = ("auto", "native", "python")
+
+
+@dataclass(frozen=True)
+class BoardStatistics(Counters):
+    """Totals of a board since it was made; ``notes`` are the things it met that it does not model."""
+
+    time_s: float = 0.0
+    hclk_hz: int = 0
+    backend: str = ""
+    slow: bool = False
+    exact: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class _Guard:
+    """The machine and the lock around it: ``with guard as machine``."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Machine:
+        self._lock.acquire()
+        return self.machine
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._lock.release()
+
+
+class VirtualBoard:
+    """A NUCLEO-L4R5ZI that runs an ELF.
+
+    Args:
+        elf: firmware linked for the STM32L4R5.
+        baud: let bytes on the serial line take their real time; None lets them pass at once.
+        backend: ``"native"`` (C, needs a C compiler once), ``"python"`` (slow), ``"auto"`` takes the first that works.
+        name: what messages call this board.
+        exact: simulate the flash's data cache on every access, instead of charging measured means after a profiling phase.
+        events: hears about the slow backend and about accesses to peripherals that are not modelled.
+
+    Raises:
+        FirmwareError, WrongTargetError, ImageTooLargeError: the ELF is not for this board.
+        ToolchainError, CompileError: ``backend="native"`` and the C code cannot be built.
+    """
+
+    def __init__(
+        self,
+        elf: Path,
+        *,
+        baud: int | None = None,
+        backend: str = "auto",
+        name: str = "virtual NUCLEO-L4R5ZI",
+        exact: bool = False,
+        events: EventStream = SILENT,
+        model: CycleModel | None = None,
+    ) -> None:
+        if baud is not None and baud <= 0:
+            raise UsageError(f"a baud rate of {baud} is not possible", cure="give a positive number, or None for a line without delay")
+        self.name = name
+        self.closed = False
+        self._events = events
+        self._exact = exact
+        self._notes: list[str] = []
+        self._elf = load_elf(Path(elf))
+        self.guard = _Guard(_make_machine(backend, model or CycleModel(), exact, baud, events))
+        with self.guard as machine:
+            for address, data in self._elf.segments:
+                machine.write_memory(address, data)
+            machine.reset()
+        self.link = VirtualLink(self)
+        self.power: PowerMonitor = SimulatedPowerMonitor(self)
+
+    @property
+    def cycles(self) -> int:
+        """Core cycles since the board was made, those of waiting included."""
+        with self.guard as machine:
+            return machine.ticks // TICKS_PER_CYCLE
+
+    @property
+    def time_s(self) -> float:
+        """Virtual time in seconds since the board was made."""
+        with self.guard as machine:
+            return machine.time_ps / PS_PER_S
+
+    def statistics(self) -> BoardStatistics:
+        """Totals so far."""
+        with self.guard as machine:
+            counters = machine.counters()
+            slow = machine.backend == "python"
+            return BoardStatistics(
+                **{field.name: getattr(counters, field.name) for field in fields(Counters)},
+                time_s=machine.time_ps / PS_PER_S,
+                hclk_hz=machine.hclk_hz,
+                backend=machine.backend,
+                slow=slow,
+                exact=self._exact or slow,
+                notes=tuple(self._notes),
+            )
+
+    def reset(self) -> None:
+        """The reset button: the firmware starts anew; RAM, virtual time and totals go on."""
+        with self.guard as machine:
+            self.link.clear()
+            machine.reset()
+
+    def close(self) -> None:
+        """Frees the machine. Further use of its link raises LinkError."""
+        with self.guard as machine:
+            if not self.closed:
+                self.closed = True
+                machine.close()
+
+    def __enter__(self) -> VirtualBoard:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Bytes of flash or RAM, as a debugger would read them."""
+        with self.guard as machine:
+            return machine.read_memory(address, size)
+
+    def function_at(self, address: int) -> str | None:
+        """The function around an address by the ELF's symbols."""
+        return self._elf.function_at(address)
+
+    def run_guarded(self, until_ps: int) -> StopReason:
+        """Runs the machine; the caller holds the guard. Reports notes, raises on a crash."""
+        machine = self.guard.machine
+        reason = machine.run(until_ps)
+        for note in machine.take_notes():
+            text = note_text(note, self._elf)
+            self._notes.append(text)
+            self._events.message(STEP, text, "warning")
+        if reason is StopReason.FAULT:
+            fault = machine.fault()
+            if fault is None:
+                raise BoardError("the virtual board stopped for no known reason", cure="report this with the firmware")
+            raise fault_error(fault, self._elf, self.name)
+        return reason
+
+    # --- what the simulated power monitor asks -------------------------------------------------------------------------------------
+
+    def cycles_at(self, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Core cycles done at points of virtual time (the past, or now), from the history of clock changes."""
+        with self.guard as machine:
+            changes = machine.clock_changes()
+            now_ps, now_ticks = machine.time_ps, machine.ticks
+        known_s = [change.time_ps / PS_PER_S for change in changes] + [now_ps / PS_PER_S]
+        known_cycles = [change.ticks / TICKS_PER_CYCLE for change in changes] + [now_ticks / TICKS_PER_CYCLE]
+        return np.interp(times_s, known_s, known_cycles)
+
+    def timestamp_edges_s(self) -> tuple[float, ...]:
+        """Virtual times of all falling edges of the time-stamp pin (PF13, D7) so far."""
+        with self.guard as machine:
+            return tuple(edge / PS_PER_S for edge in machine.edges_ps())
+
+
+def _make_machine(backend: str, model: CycleModel, exact: bool, baud: int | None, events: EventStream) -> Machine:
+    if backend not in BACKENDS:
+        raise UsageError(f"there is no backend '{backend}'", why=f"backends are {', '.join(BACKENDS)}", cure=nearest(backend, BACKENDS))
+    if backend != "python":
+        try:
+            return NativeMachine(model, exact=exact, baud=baud)
+        except (ToolchainError, CompileError) as error:
+            if backend == "native":
+                raise
+            events.message(STEP, f"runs in pure Python, which is about a hundred times slower: {error.what} ({error.why})", "warning")
+    from cm4tiny.boards.virtual.python_machine import PythonMachine
+
+    return PythonMachine(model, baud=baud)

@@ -1,0 +1,130 @@
+/* The peripheral bus: a table of peripherals (base, size, read, write, reset) and the dispatch of unicorn's accesses to it.
+ *
+ * To add a peripheral: write its read/write functions, call bus_add() from its file's ..._add(), nothing else.
+ */
+#include "core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PERIPHERAL_WINDOW 0x40000000u
+#define PERIPHERAL_WINDOW_SIZE 0x20000000u
+#define SYSTEM_WINDOW 0xE0000000u   /* private peripheral bus, DDI0403 section B3.1 */
+#define SYSTEM_WINDOW_SIZE 0x00100000u
+
+void note_once(struct machine *m, enum note_kind kind, uint32_t address)
+{
+    for (uint32_t i = 0; i < m->note_count; i++)
+        if (m->notes[i].kind == kind && m->notes[i].address == address)
+            return;
+    if (m->note_count < sizeof m->notes / sizeof m->notes[0])
+        m->notes[m->note_count++] = (struct note){kind, address, m->expected_pc - m->current->size};  /* the block's start */
+}
+
+struct peripheral *bus_add(struct machine *m, struct peripheral p)
+{
+    struct peripheral *slot = &m->peripherals[m->peripheral_count++];
+    *slot = p;
+    slot->reg = calloc(p.size / 4, sizeof *slot->reg);
+    if (!slot->read)
+        slot->read = bus_plain_read;
+    if (!slot->write)
+        slot->write = bus_plain_write;
+    return slot;
+}
+
+uint32_t bus_plain_read(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    (void)m;
+    return p->reg[offset >> 2];
+}
+
+void bus_plain_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
+{
+    (void)m;
+    p->reg[offset >> 2] = (p->reg[offset >> 2] & ~mask) | value;
+}
+
+static struct peripheral *bus_find(struct machine *m, uint32_t address)
+{
+    struct peripheral *p = m->last_peripheral;
+    if (p && address - p->base < p->size)
+        return p;
+    for (uint32_t i = 0; i < m->peripheral_count; i++) {
+        p = &m->peripherals[i];
+        if (address - p->base < p->size) {
+            m->last_peripheral = p;
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static uint64_t bus_read(struct machine *m, uint32_t address, unsigned size)
+{
+    struct peripheral *p = bus_find(m, address);
+    uint32_t shift = (address & 3u) * 8u, word;
+    if (!p) {
+        note_once(m, NOTE_READ, address);
+        return 0;
+    }
+    word = p->read(m, p, (address - p->base) & ~3u) >> shift;
+    return size >= 4 ? word : word & ((1u << (8 * size)) - 1u);
+}
+
+static void bus_write(struct machine *m, uint32_t address, unsigned size, uint32_t value)
+{
+    struct peripheral *p = bus_find(m, address);
+    uint32_t shift = (address & 3u) * 8u, mask = size >= 4 ? UINT32_MAX : ((1u << (8 * size)) - 1u) << shift;
+    if (!p) {
+        note_once(m, NOTE_WRITE, address);
+        return;
+    }
+    p->write(m, p, (address - p->base) & ~3u, (value << shift) & mask, mask);
+}
+
+static uint64_t on_peripheral_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
+{
+    (void)uc;
+    return bus_read(user, PERIPHERAL_WINDOW + (uint32_t)offset, size);
+}
+
+static void on_peripheral_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user)
+{
+    (void)uc;
+    bus_write(user, PERIPHERAL_WINDOW + (uint32_t)offset, size, (uint32_t)value);
+}
+
+static uint64_t on_system_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
+{
+    (void)uc;
+    return bus_read(user, SYSTEM_WINDOW + (uint32_t)offset, size);
+}
+
+static void on_system_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user)
+{
+    (void)uc;
+    bus_write(user, SYSTEM_WINDOW + (uint32_t)offset, size, (uint32_t)value);
+}
+
+bool bus_attach(struct machine *m)
+{
+    return uc_mmio_map(m->uc, PERIPHERAL_WINDOW, PERIPHERAL_WINDOW_SIZE, on_peripheral_read, m, on_peripheral_write, m) == UC_ERR_OK &&
+           uc_mmio_map(m->uc, SYSTEM_WINDOW, SYSTEM_WINDOW_SIZE, on_system_read, m, on_system_write, m) == UC_ERR_OK;
+}
+
+void bus_reset(struct machine *m)
+{
+    for (uint32_t i = 0; i < m->peripheral_count; i++) {
+        struct peripheral *p = &m->peripherals[i];
+        memset(p->reg, 0, p->size);
+        if (p->reset)
+            p->reset(m, p);
+    }
+}
+
+void bus_free(struct machine *m)
+{
+    for (uint32_t i = 0; i < m->peripheral_count; i++)
+        free(m->peripherals[i].reg);
+}

@@ -1,0 +1,259 @@
+/* The virtual NUCLEO-L4R5ZI: an STM32L4R5 around unicorn's Cortex-M4.
+ *
+ * What is modelled and where it is written down:
+ *   RM0432  STM32L4+ reference manual: memory map, RCC, PWR, FLASH, GPIO, TIM2..7, USART/LPUART
+ *   DDI0439 Cortex-M4 technical reference manual: instruction timing, DWT
+ *   DDI0403 ARMv7-M architecture reference manual: SCB, SysTick, NVIC registers
+ * The files: machine.c (life cycle and the host's calls), timing.c (cycle model), caches.c (flash caches), bus.c (peripheral table),
+ * clocks.c (RCC, PWR, FLASH and virtual time), peripherals.c (UART, TIM, GPIO), system.c (SCB, SysTick, NVIC registers, DWT).
+ *
+ * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
+ *
+ * Unit of the cycle counter: one tick = 1/1000 cycle, kept in integers so that every host counts the same.
+ */
+#ifndef CM4TINY_CORE_H
+#define CM4TINY_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <unicorn/unicorn.h>
+
+#define TICKS_PER_CYCLE 1000u
+#define NEVER UINT64_MAX
+
+/* RM0432 section 2.2 "Memory organization" */
+#define FLASH_BASE 0x08000000u
+#define FLASH_SIZE 0x00200000u
+#define SRAM_BASE 0x20000000u
+#define SRAM_SIZE 0x000A0000u
+#define SRAM2_ALIAS 0x10000000u
+#define SRAM2_OFFSET 0x00030000u
+#define SRAM2_SIZE 0x00010000u
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+__extension__ typedef unsigned __int128 u128;   /* for products that 64 bits do not hold */
+
+struct machine;
+
+/* --- what the host and the machine exchange (mirrored in native.py) ---------------------------------------------------------- */
+
+/* Constants of the cycle model; cycle_model.py documents each with its source. */
+struct timing_constants {
+    uint32_t taken_transfer_ticks;  /* extra cost of a block that does not follow the one before */
+    uint32_t icache_lines, dcache_lines;
+    uint32_t receive_pace_cycles;   /* gap between two received bytes without a baud rate */
+    uint32_t idle_polls;            /* that many polls of an empty receiver are "idle" */
+    uint32_t idle_gap_cycles;       /* polls further apart than this are work, not waiting */
+    uint64_t profile_min_cycles, profile_max_cycles;
+    uint64_t unprofiled_window_cycles, unprofiled_limit_cycles;
+    uint32_t exact;                 /* never leave the profiling phase */
+    uint32_t baud;                  /* 0: bytes take no time on the line */
+};
+
+/* What the host's disassembler says about a basic block. */
+struct block_facts {
+    uint32_t cost_ticks, instructions;
+    uint32_t fpu_offset;            /* of the first floating-point instruction; FPU_NONE if there is none */
+};
+#define FPU_NONE 0xFFFFFFFFu
+typedef void (*classify_function)(uint32_t address, uint32_t size, struct block_facts *facts);
+
+enum stop_reason { STOP_LIMIT = 1, STOP_IDLE, STOP_LINE, STOP_PARKED, STOP_FAULT };
+
+enum fault_kind {
+    FAULT_NONE, FAULT_READ, FAULT_WRITE, FAULT_FETCH, FAULT_INSTRUCTION, FAULT_FLASH_WRITE, FAULT_BREAKPOINT, FAULT_SUPERVISOR_CALL,
+    FAULT_FPU_DISABLED, FAULT_EXCEPTION_RETURN, FAULT_OTHER
+};
+
+struct fault {
+    uint32_t kind, address, detail; /* detail: unicorn's error or exception number */
+    uint32_t pc, lr, sp, xpsr, r[13];
+};
+
+enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_INTERRUPT, NOTE_PARKED };
+struct note { uint32_t kind, address, pc; };
+
+struct clock_change { uint64_t time_ps, ticks; uint64_t hclk_hz; };
+
+struct statistics {
+    uint64_t cycles, instructions, blocks_run, taken_transfers, icache_misses, dcache_misses, icache_stall_cycles, dcache_stall_cycles;
+    uint64_t skipped_cycles, profiled_cycles, profile_phases, resets, blocks_known, bytes_received, bytes_sent;
+};
+
+/* --- timing.c, caches.c -------------------------------------------------------------------------------------------------------- */
+
+#define ICACHE_MAX_LINES 64
+#define DCACHE_MAX_LINES 16
+#define FLASH_LINE_SHIFT 5u         /* a cache line: 32 bytes of flash, four 64-bit words */
+#define FLASH_LINES (FLASH_SIZE >> FLASH_LINE_SHIFT)
+#define NO_LINE UINT32_MAX
+#define NO_SLOT 0xFFu
+
+/* A basic block as unicorn cut it, found by its address. */
+struct block {
+    uint64_t generation;            /* of the instruction cache in which all its lines are known to be present */
+    uint64_t stamp;                 /* LRU time of its first line when it last ran, if its generation is the current one */
+    uint64_t runs;
+    uint32_t size, cost_ticks;      /* cost_ticks: static_ticks plus, after profiling, the mean data stall */
+    uint32_t static_ticks, instructions;
+    uint32_t first_line, lines;     /* of flash; no lines in RAM */
+    uint32_t fpu_offset, flags;
+    uint64_t runs_at_phase_start, profiled_runs, data_stall_ticks, data_misses;
+};
+enum { BLOCK_ENDLESS = 1, BLOCK_PROFILED = 2 };
+
+struct icache {
+    uint32_t line[ICACHE_MAX_LINES];
+    uint8_t words[ICACHE_MAX_LINES];
+    uint64_t last_use[ICACHE_MAX_LINES];
+    uint64_t clock, generation;
+    uint8_t slot_of_line[FLASH_LINES];
+    struct block **fresh;           /* blocks whose stamps are not yet in last_use */
+    uint32_t fresh_count, fresh_room;
+};
+
+struct dcache {
+    uint32_t line[DCACHE_MAX_LINES];
+    uint8_t words[DCACHE_MAX_LINES];
+    uint64_t last_use[DCACHE_MAX_LINES], clock;
+};
+
+enum phase { PHASE_PROFILE, PHASE_FAST };
+
+void timing_init(struct machine *m);
+void timing_attach(struct machine *m);
+void timing_free(struct machine *m);
+void timing_reset(struct machine *m);
+void timing_flash_changed(struct machine *m);
+void timing_enter_phase(struct machine *m, enum phase phase);
+void timing_at_stop(struct machine *m, bool command_ended);
+void timing_statistics(struct machine *m, struct statistics *out);
+void clear_stale_it_bits(uc_engine *uc);
+
+void icache_run_block(struct machine *m, const struct block *b, uint32_t flash_offset);
+void icache_mark_complete(struct machine *m, struct block *b, uint64_t stamp);
+void dcache_read_word(struct machine *m, uint32_t word);
+void timing_caches_reset(struct machine *m, bool instruction, bool data);
+void timing_forget_verified(struct machine *m);
+
+/* --- bus.c --------------------------------------------------------------------------------------------------------------------- */
+
+struct peripheral {
+    const char *name;
+    uint32_t base, size;
+    uint32_t (*read)(struct machine *m, struct peripheral *p, uint32_t offset);
+    /* value and mask are shifted into the word at offset; mask has ones where the store wrote */
+    void (*write)(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask);
+    void (*reset)(struct machine *m, struct peripheral *p);
+    uint32_t instance;
+    uint32_t *reg;                  /* size / 4 words: the register file */
+};
+#define MAX_PERIPHERALS 64
+
+struct peripheral *bus_add(struct machine *m, struct peripheral p);
+bool bus_attach(struct machine *m);
+void bus_reset(struct machine *m);
+void bus_free(struct machine *m);
+uint32_t bus_plain_read(struct machine *m, struct peripheral *p, uint32_t offset);
+void bus_plain_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask);
+void note_once(struct machine *m, enum note_kind kind, uint32_t address);
+
+/* --- clocks.c ------------------------------------------------------------------------------------------------------------------ */
+
+void clocks_add(struct machine *m);
+uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks);
+uint64_t ticks_of_time_ps(const struct machine *m, uint64_t time_ps);
+uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base);
+
+/* --- peripherals.c ------------------------------------------------------------------------------------------------------------- */
+
+struct uart { struct peripheral *p; uint64_t line_free_at, bytes_received, bytes_sent; };
+struct timer { struct peripheral *p; uint64_t since_ticks; uint32_t count, prescaler; bool wide; };
+#define UARTS 6
+#define TIMERS 6
+#define GPIO_PORTS 9
+#define TIMESTAMP_PORT 5u           /* PF13, pin D7 of the Zio connector: the energy mode's time stamp */
+#define TIMESTAMP_PIN 13u
+
+void peripherals_add(struct machine *m);
+void timers_rebase(struct machine *m);
+
+/* --- system.c ------------------------------------------------------------------------------------------------------------------ */
+
+struct systick { uint64_t since_ticks; uint32_t start; bool counted; };
+struct dwt { uint64_t since_ticks; uint32_t count; };
+
+void system_add(struct machine *m);
+bool fpu_enabled(const struct machine *m);
+
+/* --- machine.c ----------------------------------------------------------------------------------------------------------------- */
+
+enum request { REQUEST_RESET = 1, REQUEST_IDLE = 2, REQUEST_LINE = 4, REQUEST_PARKED = 8, REQUEST_PROFILE = 16 };
+
+struct bytes { uint8_t *data; uint64_t head, tail, room; };
+
+struct machine {
+    /* the hot words first: the block hook reads them on every block */
+    uint64_t ticks, next_event;
+    uint32_t expected_pc, taken_transfer_ticks;
+    struct block *current;
+    struct block *flash_blocks, *sram_blocks;
+    uint64_t taken_transfers;
+
+    uc_engine *uc;
+    struct timing_constants constants;
+    classify_function classify;
+    uint8_t *flash, *sram;
+    struct block nowhere;
+    struct block **known;
+    uint32_t known_count, known_room;
+
+    struct icache icache;
+    struct dcache dcache;
+    uint32_t flash_miss_ticks, last_flash_word;
+    bool icache_on, dcache_on;
+    enum phase phase;
+    bool hooked;
+    uc_hook data_hook, alias_hook;
+    uint64_t phase_start_ticks, profiled_ticks, unprofiled_window_end, unprofiled_ticks, profile_phases;
+    uint64_t icache_misses, icache_stall_ticks, dcache_misses, dcache_stall_ticks;
+    uint64_t retired_instructions, retired_runs;
+    uint32_t pending_fpu_pc;
+
+    struct peripheral peripherals[MAX_PERIPHERALS];
+    uint32_t peripheral_count;
+    struct peripheral *last_peripheral;
+    struct peripheral *rcc, *flash_interface, *scb, *dwt_registers, *systick_registers;
+    struct uart uarts[UARTS];
+    struct timer timers[TIMERS];
+    struct systick systick;
+    struct dwt dwt;
+    struct uart *host_uart;         /* the UART that the host's cable is on: the one that spoke last */
+    struct bytes received, sent;
+    uint64_t receive_ready_at, last_poll_at;
+    uint32_t idle_polls;
+    bool idle;
+
+    uint64_t hclk_hz, clock_base_ticks, clock_base_ps;
+    struct clock_change *clock_changes;
+    uint32_t clock_change_count, clock_change_room;
+    uint64_t *edges;                /* falling edges of the time-stamp pin, in ps of virtual time */
+    uint32_t edge_count, edge_room;
+
+    uint32_t requests;
+    uint32_t page_size;
+    uint64_t limit_ps, skipped_ticks, resets;
+    struct fault fault;
+    struct note notes[256];
+    uint32_t note_count, notes_taken;
+};
+
+void request_stop(struct machine *m, enum request request);
+void plan_next_event(struct machine *m);
+uint32_t read_register(struct machine *m, int unicorn_register);
+void *grow(void *array, uint32_t count, uint32_t *room, size_t item);
+bool bytes_put(struct bytes *b, uint8_t value);
+
+#endif

@@ -1,0 +1,115 @@
+"""The in-process link to a virtual board.
+
+The board runs only while somebody reads. What is written waits on the host's side until the firmware has nothing else to do, one
+command (up to ``%``) at a time; so neither the size of the writes nor the host's speed shows in the board's cycles.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cm4tiny.boards.virtual.machine import PS_PER_S, StopReason
+from cm4tiny.deadline import Deadline
+from cm4tiny.errors import LinkError
+
+if TYPE_CHECKING:
+    from cm4tiny.boards.virtual.board import VirtualBoard
+
+TERMINATOR = b"%"
+"""Ends a command of the benchmark protocol."""
+
+
+class VirtualLink:
+    """A byte stream to a virtual board in this process. Implements :class:`cm4tiny.boards.links.Link`."""
+
+    def __init__(self, board: VirtualBoard) -> None:
+        self.name = board.name
+        self._board = board
+        self._commands: deque[bytes] = deque()
+        self._rest = b""
+        self._closed = False
+
+    def write(self, data: bytes) -> None:
+        """Queues bytes for the board; they reach it during :meth:`read`."""
+        self._check_open()
+        *commands, self._rest = (self._rest + data).split(TERMINATOR)
+        self._commands.extend(command + TERMINATOR for command in commands)
+
+    def flush(self) -> None:
+        """Lets go an unterminated rest, for firmware that speaks another protocol."""
+        if self._rest:
+            self._commands.append(self._rest)
+            self._rest = b""
+
+    def read(self, deadline: Deadline) -> bytes:
+        """Runs the board until it has said something (a line, or less if it then waits) or the deadline passes in virtual time.
+
+        An idle board with nothing to say lets virtual time run to the deadline at once.
+
+        Raises:
+            DeviceFaultError: the firmware crashed.
+            LinkError: the board was closed.
+        """
+        self._check_open()
+        with self._board.guard as machine:
+            end_ps = machine.time_ps + round(deadline.remaining * PS_PER_S)
+            while True:
+                output = machine.take_output()
+                if output:
+                    return output
+                if machine.time_ps >= end_ps:
+                    return b""
+                reason = self._board.run_guarded(end_ps)
+                if reason is StopReason.IDLE and self._feed_or_flush():
+                    continue
+                if reason in (StopReason.IDLE, StopReason.PARKED):
+                    output = machine.take_output()
+                    if not output:
+                        machine.skip_until(end_ps)
+                    return output
+
+    def run_until_quiet(self, limit_s: float) -> tuple[bytes, bool]:
+        """Runs to the next line or to idleness, for servers: what the board said, and whether it waits for input.
+
+        An unterminated rest stays here until :meth:`flush`.
+        """
+        self._check_open()
+        with self._board.guard as machine:
+            reason = self._board.run_guarded(machine.time_ps + round(limit_s * PS_PER_S))
+            fed = reason is StopReason.IDLE and self._feed()
+            return machine.take_output(), reason in (StopReason.IDLE, StopReason.PARKED) and not fed
+
+    @property
+    def unterminated(self) -> bool:
+        """True while a part of a command waits for its end."""
+        return bool(self._rest)
+
+    def clock(self) -> float:
+        """Virtual time in seconds."""
+        return self._board.time_s
+
+    def close(self) -> None:
+        """Ends this link; the board stays."""
+        self._closed = True
+
+    def clear(self) -> None:
+        """Forgets what was written and not yet sent (a reset)."""
+        self._commands.clear()
+        self._rest = b""
+
+    def _feed(self) -> bool:
+        """Hands the idle board its next command."""
+        if not self._commands:
+            return False
+        self._board.guard.machine.receive(self._commands.popleft())
+        return True
+
+    def _feed_or_flush(self) -> bool:
+        if not self._commands:
+            self.flush()
+        return self._feed()
+
+    def _check_open(self) -> None:
+        if self._closed or self._board.closed:
+            raise LinkError(f"the link to {self.name} is closed", cure="open the board again")

@@ -1,0 +1,140 @@
+"""ELF files into the virtual chip's memory: loadable segments by physical address, symbols for crash reports.
+
+``p_paddr`` and not ``p_vaddr`` says where a programmer puts a segment; initialised data would be lost otherwise.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from cm4tiny.boards.virtual.machine import FLASH_BASE, FLASH_SIZE, SRAM_BASE, SRAM_SIZE
+from cm4tiny.errors import FirmwareError, ImageTooLargeError, WrongTargetError
+
+_TARGET = "an ELF for the STM32L4R5: flash from 0x08000000, RAM from 0x20000000"
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A function: where it starts, how long it is (0 if unknown), its name."""
+
+    address: int
+    size: int
+    name: str
+
+
+@dataclass(frozen=True)
+class LoadedElf:
+    """What goes into memory, and the functions by address."""
+
+    segments: tuple[tuple[int, bytes], ...]
+    functions: tuple[Symbol, ...]
+
+    def function_at(self, address: int) -> str | None:
+        """``"name+0x12"`` of the function around an address, or None."""
+        index = bisect.bisect_right(self.functions, address, key=lambda symbol: symbol.address) - 1
+        if index < 0:
+            return None
+        symbol = self.functions[index]
+        offset = address - symbol.address
+        if symbol.size and offset >= symbol.size:
+            return None
+        return f"{symbol.name}+0x{offset:x}" if offset else symbol.name
+
+
+def load_elf(path: Path) -> LoadedElf:
+    """Reads an ELF for this board.
+
+    Raises:
+        FirmwareError: no file, not an ELF, nothing to load, no vector table.
+        WrongTargetError: not 32-bit little-endian Arm, or linked for other addresses.
+        ImageTooLargeError: a segment does not fit into flash or RAM.
+    """
+    try:
+        with path.open("rb") as stream:
+            elf = ELFFile(stream)
+            _check_machine(path, elf)
+            segments = _segments(path, elf)
+            functions = _functions(elf)
+    except OSError as error:
+        raise FirmwareError(f"cannot read the firmware {path}", why=error.strerror or str(error), cure="build it first") from error
+    except ELFError as error:
+        raise FirmwareError(f"{path} is not an ELF file", why=str(error), cure=f"give {_TARGET}") from error
+    _check_vectors(path, segments)
+    return LoadedElf(segments, functions)
+
+
+def _check_machine(path: Path, elf: ELFFile) -> None:
+    header = elf.header
+    if header["e_machine"] != "EM_ARM" or elf.elfclass != 32 or not elf.little_endian:
+        order = "little" if elf.little_endian else "big"
+        raise WrongTargetError(
+            f"{path} is for another processor",
+            why=f"machine {header['e_machine']}, {elf.elfclass} bits, {order} endian",
+            cure=f"build it with arm-none-eabi-gcc -mcpu=cortex-m4; this board takes {_TARGET}",
+        )
+
+
+def _segments(path: Path, elf: ELFFile) -> tuple[tuple[int, bytes], ...]:
+    segments = []
+    for segment in elf.iter_segments():
+        if segment["p_type"] != "PT_LOAD" or segment["p_filesz"] == 0:
+            continue
+        address, data = int(segment["p_paddr"]), bytes(segment.data())
+        _check_place(path, address, len(data))
+        segments.append((address, data))
+    if not segments:
+        raise FirmwareError(f"{path} has nothing to load", why="it has no loadable segment", cure="link it; an object file will not do")
+    return tuple(segments)
+
+
+def _check_place(path: Path, address: int, size: int) -> None:
+    for name, base, room in (("flash", FLASH_BASE, FLASH_SIZE), ("RAM", SRAM_BASE, SRAM_SIZE)):
+        if base <= address < base + room:
+            if address + size > base + room:
+                raise ImageTooLargeError(
+                    f"{path} does not fit into {name}",
+                    why=f"a segment of {size} bytes at 0x{address:08x}; {name} ends at 0x{base + room:08x}",
+                    cure="use a smaller model or let the linker remove unused sections",
+                )
+            return
+    raise WrongTargetError(
+        f"{path} is linked for another chip",
+        why=f"a segment goes to 0x{address:08x}, where an STM32L4R5 has neither flash nor RAM",
+        cure=f"use the linker script of the NUCLEO-L4R5ZI; this board takes {_TARGET}",
+    )
+
+
+def _check_vectors(path: Path, segments: tuple[tuple[int, bytes], ...]) -> None:
+    for address, data in segments:
+        if address == FLASH_BASE and len(data) >= 8:
+            stack, start = int.from_bytes(data[:4], "little"), int.from_bytes(data[4:8], "little")
+            in_flash = FLASH_BASE <= start < FLASH_BASE + FLASH_SIZE or start < FLASH_SIZE
+            in_ram = SRAM_BASE < stack <= SRAM_BASE + SRAM_SIZE or 0x1000_0000 < stack <= 0x1001_0000
+            if in_flash and in_ram and start & 1:
+                return
+            raise WrongTargetError(
+                f"{path} has no vector table of this chip",
+                why=f"the words at 0x08000000 are 0x{stack:08x} (initial stack pointer) and 0x{start:08x} (reset vector)",
+                cure="put the vector table first: initial stack pointer in RAM, reset vector in flash with bit 0 set",
+            )
+    raise FirmwareError(
+        f"{path} has no vector table", why="no segment starts at 0x08000000", cure="link the vector table to the start of flash"
+    )
+
+
+def _functions(elf: ELFFile) -> tuple[Symbol, ...]:
+    found = {}
+    for section in elf.iter_sections():
+        if not isinstance(section, SymbolTableSection):
+            continue
+        for symbol in section.iter_symbols():
+            if symbol["st_info"]["type"] == "STT_FUNC" and symbol.name:
+                address = int(symbol["st_value"]) & ~1
+                found[address] = Symbol(address, int(symbol["st_size"]), symbol.name)
+    return tuple(found[address] for address in sorted(found))

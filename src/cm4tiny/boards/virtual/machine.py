@@ -1,0 +1,155 @@
+"""What a backend of the virtual board must be able to do, and the values it hands over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+FLASH_BASE = 0x0800_0000
+FLASH_SIZE = 0x0020_0000
+SRAM_BASE = 0x2000_0000
+SRAM_SIZE = 0x000A_0000
+SRAM2_ALIAS = 0x1000_0000
+SRAM2_OFFSET = 0x0003_0000
+SRAM2_SIZE = 0x0001_0000
+PS_PER_S = 10**12
+
+
+class StopReason(IntEnum):
+    """Why a run came back to the host."""
+
+    LIMIT = 1
+    """Virtual time reached the limit."""
+    IDLE = 2
+    """The firmware polls an empty receiver; virtual time stands until a byte comes or the host lets it pass."""
+    LINE = 3
+    """The firmware sent a line feed."""
+    PARKED = 4
+    """The firmware is in an endless loop of one instruction."""
+    FAULT = 5
+    """The firmware crashed."""
+
+
+class FaultKind(IntEnum):
+    """What crashed."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    FETCH = 3
+    INSTRUCTION = 4
+    FLASH_WRITE = 5
+    BREAKPOINT = 6
+    SUPERVISOR_CALL = 7
+    FPU_DISABLED = 8
+    EXCEPTION_RETURN = 9
+    OTHER = 10
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A crash: what, where, and the core's registers then. ``detail`` is unicorn's error or exception number."""
+
+    kind: FaultKind
+    address: int
+    detail: int
+    pc: int
+    lr: int
+    sp: int
+    xpsr: int
+    registers: tuple[int, ...]
+
+
+class NoteKind(IntEnum):
+    """Things worth telling once."""
+
+    READ = 1
+    WRITE = 2
+    INTERRUPT = 3
+    PARKED = 4
+
+
+@dataclass(frozen=True)
+class Note:
+    """``address`` is what it is about, ``pc`` the start of the basic block that did it."""
+
+    kind: NoteKind
+    address: int
+    pc: int
+
+
+@dataclass(frozen=True)
+class ClockChange:
+    """From this point on the core runs at ``hclk_hz``."""
+
+    time_ps: int
+    ticks: int
+    hclk_hz: int
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Totals since the board was made. Data-cache figures are exact while profiling and means afterwards."""
+
+    cycles: int = 0
+    instructions: int = 0
+    blocks_run: int = 0
+    taken_transfers: int = 0
+    icache_misses: int = 0
+    dcache_misses: int = 0
+    icache_stall_cycles: int = 0
+    dcache_stall_cycles: int = 0
+    skipped_cycles: int = 0
+    profiled_cycles: int = 0
+    profile_phases: int = 0
+    resets: int = 0
+    blocks_known: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+
+
+class Machine(Protocol):
+    """The emulated chip. Not safe for two threads at once; the board guards it."""
+
+    backend: str
+
+    @property
+    def time_ps(self) -> int:
+        """Virtual time in picoseconds."""
+
+    @property
+    def ticks(self) -> int:
+        """Cycles in units of 1/1000."""
+
+    @property
+    def hclk_hz(self) -> int:
+        """The core's present clock."""
+
+    def write_memory(self, address: int, data: bytes) -> None: ...
+
+    def read_memory(self, address: int, size: int) -> bytes: ...
+
+    def reset(self) -> None: ...
+
+    def run(self, until_ps: int) -> StopReason:
+        """Runs until something happens that the host wants to know, or until virtual time ``until_ps``."""
+
+    def skip_until(self, time_ps: int) -> None:
+        """Lets an idle or parked board wait: time passes, nothing runs."""
+
+    def receive(self, data: bytes) -> None: ...
+
+    def take_output(self) -> bytes: ...
+
+    def edges_ps(self) -> tuple[int, ...]: ...
+
+    def clock_changes(self) -> tuple[ClockChange, ...]: ...
+
+    def take_notes(self) -> tuple[Note, ...]: ...
+
+    def fault(self) -> Fault | None: ...
+
+    def counters(self) -> Counters: ...
+
+    def close(self) -> None: ...

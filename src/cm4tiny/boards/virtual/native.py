@@ -1,0 +1,205 @@
+"""The native backend: ctypes around the C library. Calls into it release the interpreter's lock, so boards run in parallel threads."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cm4tiny.boards.virtual.build import native_library
+from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
+from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, StopReason
+from cm4tiny.errors import BoardError
+
+PAGE_BYTES = 4096
+"""unicorn's page size for this machine; its own default of 1 KB cuts blocks and slows jumps between pages."""
+
+_FPU_NONE = 0xFFFF_FFFF
+_u8p, _u32, _u64 = ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint32, ctypes.c_uint64
+
+
+class _Constants(ctypes.Structure):
+    _fields_ = [
+        *((name, _u32) for name in ("taken_transfer_ticks", "icache_lines", "dcache_lines", "receive_pace", "idle_polls", "idle_gap")),
+        *((name, _u64) for name in ("profile_min", "profile_max", "unprofiled_window", "unprofiled_limit")),
+        *((name, _u32) for name in ("exact", "baud")),
+    ]
+
+
+class _BlockFacts(ctypes.Structure):
+    _fields_ = [(name, _u32) for name in ("cost_ticks", "instructions", "fpu_offset")]
+
+
+class _Fault(ctypes.Structure):
+    _fields_ = [*((name, _u32) for name in ("kind", "address", "detail", "pc", "lr", "sp", "xpsr")), ("r", _u32 * 13)]
+
+
+class _Note(ctypes.Structure):
+    _fields_ = [(name, _u32) for name in ("kind", "address", "pc")]
+
+
+class _ClockChange(ctypes.Structure):
+    _fields_ = [(name, _u64) for name in ("time_ps", "ticks", "hclk_hz")]
+
+
+_COUNTERS = tuple(field.name for field in dataclasses.fields(Counters))  # in the order of the C structure
+
+
+class _Statistics(ctypes.Structure):
+    _fields_ = [(name, _u64) for name in _COUNTERS]
+
+
+_Classify = ctypes.CFUNCTYPE(None, _u32, _u32, ctypes.POINTER(_BlockFacts))
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    machine = ctypes.c_void_p
+    signatures: dict[str, tuple[Any, list[Any]]] = {
+        "cm4_new": (machine, [ctypes.POINTER(_Constants), _Classify, _u32]),
+        "cm4_free": (None, [machine]),
+        "cm4_write_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
+        "cm4_read_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
+        "cm4_reset": (None, [machine]),
+        "cm4_run": (ctypes.c_int, [machine, _u64]),
+        "cm4_skip_until": (None, [machine, _u64]),
+        "cm4_receive": (None, [machine, ctypes.c_char_p, _u32]),
+        "cm4_take_output": (_u32, [machine, ctypes.c_char_p, _u32]),
+        "cm4_time_ps": (_u64, [machine]),
+        "cm4_ticks": (_u64, [machine]),
+        "cm4_hclk_hz": (_u64, [machine]),
+        "cm4_fault": (None, [machine, ctypes.POINTER(_Fault)]),
+        "cm4_edges": (_u32, [machine, _u32, ctypes.POINTER(_u64), _u32]),
+        "cm4_clock_changes": (_u32, [machine, _u32, ctypes.POINTER(_ClockChange), _u32]),
+        "cm4_take_notes": (_u32, [machine, ctypes.POINTER(_Note), _u32]),
+        "cm4_statistics": (None, [machine, ctypes.POINTER(_Statistics)]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+class NativeMachine:
+    """One emulated chip in C. See :class:`~cm4tiny.boards.virtual.machine.Machine`."""
+
+    backend = "native"
+
+    def __init__(self, model: CycleModel, *, exact: bool, baud: int | None) -> None:
+        self._library = _load(native_library())
+        self._coster = BlockCoster(model)
+        self._callback_error: BaseException | None = None
+        self._classify = _Classify(self._on_classify)  # kept: the library holds only its address
+        constants = _Constants(
+            taken_transfer_ticks=model.taken_transfer * TICKS_PER_CYCLE,
+            icache_lines=model.icache_lines,
+            dcache_lines=model.dcache_lines,
+            receive_pace=model.receive_pace,
+            idle_polls=model.idle_polls,
+            idle_gap=model.idle_gap,
+            profile_min=model.profile_min,
+            profile_max=model.profile_max,
+            unprofiled_window=model.unprofiled_window,
+            unprofiled_limit=model.unprofiled_limit,
+            exact=int(exact),
+            baud=baud or 0,
+        )
+        self._machine: int | None = self._library.cm4_new(ctypes.byref(constants), self._classify, PAGE_BYTES)
+        if not self._machine:
+            raise BoardError("unicorn did not start", why="no Cortex-M4 machine could be made", cure="reinstall it: unicorn==2.1.4")
+        self._buffer = ctypes.create_string_buffer(1 << 16)
+        self._edges: list[int] = []
+        self._clock_changes: list[ClockChange] = []
+
+    def _on_classify(self, address: int, size: int, facts: Any) -> None:
+        try:
+            known = self._coster.facts(self.read_memory(address, size), address)
+        except BaseException as error:  # must not unwind through C: raised again when the run returns
+            self._callback_error = error
+            return
+        facts[0].cost_ticks, facts[0].instructions = known.cost_ticks, known.instructions
+        facts[0].fpu_offset = _FPU_NONE if known.fpu_offset is None else known.fpu_offset
+
+    @property
+    def time_ps(self) -> int:
+        return int(self._library.cm4_time_ps(self._machine))
+
+    @property
+    def ticks(self) -> int:
+        return int(self._library.cm4_ticks(self._machine))
+
+    @property
+    def hclk_hz(self) -> int:
+        return int(self._library.cm4_hclk_hz(self._machine))
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        if self._library.cm4_write_memory(self._machine, address, data, len(data)) != 0:
+            raise BoardError(f"0x{address:08x} is no memory of this chip", why=f"{len(data)} bytes were to be written there")
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        data = ctypes.create_string_buffer(size)
+        if self._library.cm4_read_memory(self._machine, address, data, size) != 0:
+            raise BoardError(f"0x{address:08x} is no memory of this chip", why=f"{size} bytes were to be read there")
+        return data.raw
+
+    def reset(self) -> None:
+        self._library.cm4_reset(self._machine)
+
+    def run(self, until_ps: int) -> StopReason:
+        reason = StopReason(self._library.cm4_run(self._machine, until_ps))
+        if self._callback_error is not None:
+            error, self._callback_error = self._callback_error, None
+            raise error
+        return reason
+
+    def skip_until(self, time_ps: int) -> None:
+        self._library.cm4_skip_until(self._machine, time_ps)
+
+    def receive(self, data: bytes) -> None:
+        self._library.cm4_receive(self._machine, data, len(data))
+
+    def take_output(self) -> bytes:
+        output = b""
+        while count := self._library.cm4_take_output(self._machine, self._buffer, len(self._buffer)):
+            output += self._buffer.raw[:count]
+        return output
+
+    def edges_ps(self) -> tuple[int, ...]:
+        chunk = (_u64 * 256)()
+        while count := self._library.cm4_edges(self._machine, len(self._edges), chunk, 256):
+            self._edges.extend(chunk[:count])
+        return tuple(self._edges)
+
+    def clock_changes(self) -> tuple[ClockChange, ...]:
+        chunk = (_ClockChange * 64)()
+        while count := self._library.cm4_clock_changes(self._machine, len(self._clock_changes), chunk, 64):
+            self._clock_changes.extend(ClockChange(c.time_ps, c.ticks, c.hclk_hz) for c in chunk[:count])
+        return tuple(self._clock_changes)
+
+    def take_notes(self) -> tuple[Note, ...]:
+        chunk = (_Note * 256)()
+        count = self._library.cm4_take_notes(self._machine, chunk, 256)
+        return tuple(Note(NoteKind(n.kind), n.address, n.pc) for n in chunk[:count])
+
+    def fault(self) -> Fault | None:
+        raw = _Fault()
+        self._library.cm4_fault(self._machine, ctypes.byref(raw))
+        if raw.kind == FaultKind.NONE:
+            return None
+        return Fault(FaultKind(raw.kind), raw.address, raw.detail, raw.pc, raw.lr, raw.sp, raw.xpsr, tuple(raw.r))
+
+    def counters(self) -> Counters:
+        raw = _Statistics()
+        self._library.cm4_statistics(self._machine, ctypes.byref(raw))
+        return Counters(**{name: getattr(raw, name) for name in _COUNTERS})
+
+    def close(self) -> None:
+        if self._machine:
+            self._library.cm4_free(self._machine)
+            self._machine = None
+
+    def __del__(self) -> None:
+        self.close()

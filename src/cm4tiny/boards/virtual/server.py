@@ -1,0 +1,214 @@
+"""A virtual board for other programs: a pseudo terminal and a TCP port on this machine, both like a serial port.
+
+``/dev/pts/N`` suits any program that opens a tty, ``socket://127.0.0.1:PORT`` any that uses pyserial. Clients may come and go; what the
+board says goes to all of them, what they say goes to the board. Commands reach the board whole: bytes without the closing ``%`` wait for
+it, or for a pause in the client's typing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import termios
+import threading
+import time
+import tty
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from cm4tiny.boards.virtual.board import VirtualBoard
+from cm4tiny.errors import LinkError
+
+LOOPBACK = "127.0.0.1"
+FLUSH_AFTER_S = 0.5
+"""Host seconds of silence after which an unterminated command is sent as it is."""
+_SLICE_S = 0.05
+_WAIT_S = 0.05
+_CHUNK = 65536
+_BACKLOG_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the board can be reached; None for an end point that was not asked for."""
+
+    tcp: str | None
+    pty: str | None
+
+
+class _Client(Protocol):
+    def fileno(self) -> int: ...
+
+    def receive(self) -> bytes:
+        """What came; ``b""`` if the client is gone."""
+
+    def send(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Terminal:
+    """The master side of a pseudo terminal. The slave stays open here, so that a client may close and open it again."""
+
+    def __init__(self) -> None:
+        try:
+            self._master, self._slave = os.openpty()
+        except OSError as error:
+            raise LinkError("no pseudo terminal can be made", why=str(error), cure="use the TCP port instead") from error
+        tty.setraw(self._slave, termios.TCSANOW)
+        os.set_blocking(self._master, False)
+        self.path = os.ttyname(self._slave)
+        self._backlog = b""
+
+    def fileno(self) -> int:
+        return self._master
+
+    def receive(self) -> bytes:
+        return os.read(self._master, _CHUNK)
+
+    def send(self, data: bytes) -> None:
+        # nobody may be there to read: the newest output is kept, the oldest is dropped
+        self._backlog = (self._backlog + data)[-_BACKLOG_BYTES:]
+        with contextlib.suppress(BlockingIOError):
+            while self._backlog:
+                self._backlog = self._backlog[os.write(self._master, self._backlog) :]
+
+    def close(self) -> None:
+        os.close(self._master)
+        os.close(self._slave)
+
+
+class _TcpClient:
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(5.0)
+        self._connection = connection
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def receive(self) -> bytes:
+        try:
+            return self._connection.recv(_CHUNK)
+        except OSError:
+            return b""
+
+    def send(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # gone: the next receive says so
+            self._connection.sendall(data)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError as error:
+        listener.close()
+        raise LinkError(f"TCP port {port} cannot be used", why=str(error), cure="give another port, or 0 for any free one") from error
+    listener.listen()
+    return listener
+
+
+class _Server:
+    def __init__(self, board: VirtualBoard, tcp_port: int | None, pty: bool) -> None:
+        self._board = board
+        self._selector = selectors.DefaultSelector()
+        self._clients: list[_Client] = []
+        self._terminal: _Terminal | None = None
+        self._listener = _listen(tcp_port) if tcp_port is not None else None
+        self._last_input_s = 0.0
+        if self._listener is not None:
+            self._selector.register(self._listener, selectors.EVENT_READ, None)
+        if pty:
+            try:
+                self._terminal = _Terminal()
+            except LinkError:
+                self.close()
+                raise
+            self._add(self._terminal)
+        self.addresses = Addresses(
+            f"socket://{LOOPBACK}:{self._listener.getsockname()[1]}" if self._listener else None,
+            self._terminal.path if self._terminal else None,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        waiting = False
+        while not stop.is_set():
+            heard = self._hear(_WAIT_S if waiting else 0.0)
+            if waiting and not heard:
+                if self._terminal is not None:
+                    self._terminal.send(b"")  # what did not fit before
+                continue
+            output, waiting = self._board.link.run_until_quiet(_SLICE_S)
+            if output:
+                for client in tuple(self._clients):
+                    client.send(output)
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+        if self._listener is not None:
+            self._listener.close()
+        self._selector.close()
+
+    def _add(self, client: _Client) -> None:
+        self._clients.append(client)
+        self._selector.register(client, selectors.EVENT_READ, client)
+
+    def _hear(self, timeout_s: float) -> bool:
+        """Takes what clients say; True if there is something new for the board."""
+        heard = False
+        for key, _ in self._selector.select(timeout_s):
+            if key.data is None:
+                assert self._listener is not None
+                self._add(_TcpClient(self._listener.accept()[0]))
+                continue
+            data = key.data.receive()
+            if not data:
+                self._selector.unregister(key.data)
+                self._clients.remove(key.data)
+                key.data.close()
+                continue
+            self._board.link.write(data)
+            self._last_input_s = time.monotonic()
+            heard = True
+        if self._board.link.unterminated and time.monotonic() - self._last_input_s > FLUSH_AFTER_S:
+            self._board.link.flush()
+            heard = True
+        return heard
+
+
+def serve(
+    board: VirtualBoard,
+    *,
+    tcp_port: int | None = 0,
+    pty: bool = True,
+    stop: threading.Event,
+    on_ready: Callable[[Addresses], None],
+) -> None:
+    """Runs a board for other programs until ``stop`` is set.
+
+    Args:
+        board: it runs in the calling thread; nobody else may read its link meanwhile.
+        tcp_port: port on the loopback interface, 0 for any free one, None for no TCP.
+        pty: whether to make a pseudo terminal.
+        stop: ends the server within about 0.1 s.
+        on_ready: told once where the board can be reached, before it starts.
+
+    Raises:
+        LinkError: the port is taken, or there is no pseudo terminal.
+        DeviceFaultError: the firmware crashed; the clients are disconnected.
+    """
+    server = _Server(board, tcp_port, pty)
+    try:
+        on_ready(server.addresses)
+        server.run(stop)
+    finally:
+        server.close()

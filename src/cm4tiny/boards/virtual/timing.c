@@ -1,0 +1,314 @@
+/* The cycle model: what a basic block costs, and the two phases of accounting for data stalls.
+ *
+ * Source: Cortex-M4 TRM section 3.3.1 (instruction timing; applied by the host's disassembler, block by block, see cycle_model.py).
+ *
+ * A memory hook makes unicorn send every load down its slow path. So data stalls are simulated exactly only in the profiling phase;
+ * afterwards each block is charged its mean data stall and the hook is gone. Phases change at points counted in cycles and
+ * commands, never in host time, so that two runs count the same.
+ */
+#include "core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct block *block_at(struct machine *m, uint32_t address)
+{
+    if (LIKELY(address - FLASH_BASE < FLASH_SIZE))
+        return &m->flash_blocks[(address - FLASH_BASE) >> 1];
+    if (address - SRAM_BASE < SRAM_SIZE)
+        return &m->sram_blocks[(address - SRAM_BASE) >> 1];
+    if (address < FLASH_SIZE)       /* flash seen through the boot alias at 0 */
+        return &m->flash_blocks[address >> 1];
+    if (address - SRAM2_ALIAS < SRAM2_SIZE)
+        return &m->sram_blocks[(address - SRAM2_ALIAS + SRAM2_OFFSET) >> 1];
+    return &m->nowhere;
+}
+
+static bool in_flash(uint32_t address)
+{
+    return address - FLASH_BASE < FLASH_SIZE || address < FLASH_SIZE;
+}
+
+/* --- data reads -----------------------------------------------------------------------------------------------------------------*/
+
+/* unicorn 2.1.4 restores the IT state of the instruction before it calls back in the middle of a block, and leaves it behind when the
+ * block goes on: the next block would decode as conditional. Every callback from a load or store must undo that. */
+void clear_stale_it_bits(uc_engine *uc)
+{
+    uint32_t xpsr;
+    uc_reg_read(uc, UC_ARM_REG_XPSR, &xpsr);
+    if (UNLIKELY(xpsr & 0x0600FC00u)) {
+        xpsr &= ~0x0600FC00u;
+        uc_reg_write(uc, UC_ARM_REG_XPSR, &xpsr);
+    }
+}
+
+static void on_flash_read(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
+{
+    struct machine *m = user;
+    uint32_t first = (uint32_t)address & (FLASH_SIZE - 1), last = first + (uint32_t)size - 1;
+    (void)type, (void)value;
+    clear_stale_it_bits(uc);
+    dcache_read_word(m, first >> 3);
+    if (UNLIKELY(last >> 3 != first >> 3))
+        dcache_read_word(m, last >> 3);
+}
+
+/* --- blocks ---------------------------------------------------------------------------------------------------------------------*/
+
+static void block_retire(struct machine *m, struct block *b)
+{
+    m->retired_runs += b->runs;
+    m->retired_instructions += b->runs * b->instructions;
+}
+
+static void block_learn(struct machine *m, struct block *b, uint32_t address, uint32_t size)
+{
+    struct block_facts facts = {.cost_ticks = size / 2 * TICKS_PER_CYCLE, .instructions = size / 2, .fpu_offset = FPU_NONE};
+    uint8_t first[2] = {0, 0};
+    if (b->size == 0) {
+        m->known = grow(m->known, m->known_count, &m->known_room, sizeof *m->known);
+        m->known[m->known_count++] = b;
+    } else {
+        timing_forget_verified(m);  /* its stamp still speaks of the old size */
+        block_retire(m, b);
+    }
+    memset(b, 0, sizeof *b);
+    m->classify(address, size, &facts);
+    b->generation = NEVER;
+    b->size = size;
+    b->static_ticks = b->cost_ticks = facts.cost_ticks;
+    b->instructions = facts.instructions;
+    b->fpu_offset = facts.fpu_offset;
+    uc_mem_read(m->uc, address, first, 2);
+    if (size == 2 && first[0] == 0xFE && first[1] == 0xE7)
+        b->flags |= BLOCK_ENDLESS;
+    if (in_flash(address)) {
+        uint32_t offset = address & (FLASH_SIZE - 1);
+        b->first_line = offset >> FLASH_LINE_SHIFT;
+        b->lines = ((offset + size - 1) >> FLASH_LINE_SHIFT) - b->first_line + 1;
+    }
+}
+
+static void count_unprofiled(struct machine *m, struct block *b)
+{
+    if (m->ticks >= m->unprofiled_window_end) {
+        m->unprofiled_window_end = m->ticks + m->constants.unprofiled_window_cycles * TICKS_PER_CYCLE;
+        m->unprofiled_ticks = 0;
+    }
+    m->unprofiled_ticks += b->cost_ticks;
+    if (m->unprofiled_ticks >= m->constants.unprofiled_limit_cycles * TICKS_PER_CYCLE)
+        request_stop(m, REQUEST_PROFILE);
+}
+
+/* A block that is new, or not yet seen in this generation of the instruction cache. */
+static void __attribute__((noinline)) block_enter_slowly(struct machine *m, struct block *b, uint32_t address, uint32_t size)
+{
+    bool special = false;
+    if (UNLIKELY(b->size != size))
+        block_learn(m, b, address, size);
+    if (UNLIKELY(b->flags & BLOCK_ENDLESS)) {
+        special = true;
+        request_stop(m, REQUEST_PARKED);
+    }
+    if (b->fpu_offset != FPU_NONE && !fpu_enabled(m)) {
+        /* the block may enable the FPU before it uses it: judged when the next block begins */
+        special = true;
+        m->pending_fpu_pc = address + b->fpu_offset;
+        m->next_event = 0;
+    }
+    if (m->phase == PHASE_FAST && !(b->flags & BLOCK_PROFILED)) {
+        special = true;
+        count_unprofiled(m, b);
+    }
+    if (b->lines) {
+        uint64_t stamp = m->icache.clock;
+        icache_run_block(m, b, address & (FLASH_SIZE - 1));
+        if (!special)
+            icache_mark_complete(m, b, stamp);
+    } else if (!special) {
+        b->generation = m->icache.generation;
+    }
+}
+
+static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *user)
+{
+    struct machine *m = user;
+    uint32_t address = (uint32_t)address64;
+    struct block *b;
+    if (UNLIKELY(m->ticks >= m->next_event)) {
+        /* stop before the block is charged: it is entered again after the restart */
+        uc_emu_stop(uc);
+        return;
+    }
+    b = block_at(m, address);
+    if (LIKELY(b->generation == m->icache.generation && b->size == size)) {
+        b->stamp = m->icache.clock;
+        m->icache.clock += b->lines;
+    } else {
+        block_enter_slowly(m, b, address, size);
+    }
+    if (address != m->expected_pc) {
+        m->ticks += m->taken_transfer_ticks;
+        m->taken_transfers++;
+    }
+    m->expected_pc = address + size;
+    m->ticks += b->cost_ticks;
+    m->current = b;
+    b->runs++;
+}
+
+/* --- phases ---------------------------------------------------------------------------------------------------------------------*/
+
+/* Misses and stall ticks of the fast phase that is running, by each block's means. */
+static void fast_phase_estimate(const struct machine *m, uint64_t *misses, uint64_t *stall_ticks)
+{
+    *misses = *stall_ticks = 0;
+    if (m->phase != PHASE_FAST)
+        return;
+    for (uint32_t i = 0; i < m->known_count; i++) {
+        const struct block *b = m->known[i];
+        uint64_t runs = b->runs - b->runs_at_phase_start;
+        if (!b->profiled_runs)
+            continue;
+        *misses += (uint64_t)((u128)runs * b->data_misses / b->profiled_runs);
+        *stall_ticks += runs * (b->cost_ticks - b->static_ticks);
+    }
+}
+
+static void profile_begin(struct machine *m)
+{
+    uint64_t misses, stall_ticks;
+    fast_phase_estimate(m, &misses, &stall_ticks);
+    m->dcache_misses += misses;
+    m->dcache_stall_ticks += stall_ticks;
+    for (uint32_t i = 0; i < m->known_count; i++) {
+        struct block *b = m->known[i];
+        b->cost_ticks = b->static_ticks;
+        b->runs_at_phase_start = b->runs;
+    }
+    m->profile_phases++;
+    timing_caches_reset(m, false, true);
+    uc_hook_add(m->uc, &m->data_hook, UC_HOOK_MEM_READ, (void *)on_flash_read, m, FLASH_BASE, FLASH_BASE + FLASH_SIZE - 1);
+    uc_hook_add(m->uc, &m->alias_hook, UC_HOOK_MEM_READ, (void *)on_flash_read, m, 0, FLASH_SIZE - 1);
+    m->hooked = true;
+}
+
+static void profile_end(struct machine *m)
+{
+    for (uint32_t i = 0; i < m->known_count; i++) {
+        struct block *b = m->known[i];
+        b->profiled_runs += b->runs - b->runs_at_phase_start;
+        if (b->profiled_runs) {
+            b->cost_ticks = b->static_ticks + (uint32_t)((b->data_stall_ticks + b->profiled_runs / 2) / b->profiled_runs);
+            b->flags |= BLOCK_PROFILED;
+        }
+        b->runs_at_phase_start = b->runs;
+    }
+    m->profiled_ticks += m->ticks - m->phase_start_ticks;
+    m->unprofiled_window_end = 0;
+    m->unprofiled_ticks = 0;
+    uc_hook_del(m->uc, m->data_hook);
+    uc_hook_del(m->uc, m->alias_hook);
+    m->hooked = false;
+    /* unicorn takes a deleted hook off its list only when a run ends, and loads stay slow until then: a run of no block does it */
+    m->next_event = 0;
+    uc_emu_start(m->uc, read_register(m, UC_ARM_REG_PC) | 1u, 0xFFFFFFFEu, 0, 0);
+}
+
+/* Only between two runs of unicorn: hooks are part of the translated code, which is thrown away here. */
+void timing_enter_phase(struct machine *m, enum phase phase)
+{
+    if (m->hooked == (phase == PHASE_PROFILE))
+        return;
+    if (phase == PHASE_PROFILE)
+        profile_begin(m);
+    else
+        profile_end(m);
+    m->phase = phase;
+    m->phase_start_ticks = m->ticks;
+    timing_forget_verified(m);
+    uc_ctl_flush_tb(m->uc);
+}
+
+void timing_at_stop(struct machine *m, bool command_ended)
+{
+    uint64_t profiled = m->ticks - m->phase_start_ticks;
+    if (m->requests & REQUEST_PROFILE) {
+        m->requests &= ~(uint32_t)REQUEST_PROFILE;
+        timing_enter_phase(m, PHASE_PROFILE);
+    } else if (m->phase == PHASE_PROFILE && !m->constants.exact) {
+        if ((command_ended && profiled >= m->constants.profile_min_cycles * TICKS_PER_CYCLE) ||
+            profiled >= m->constants.profile_max_cycles * TICKS_PER_CYCLE)
+            timing_enter_phase(m, PHASE_FAST);
+    }
+}
+
+/* --- life cycle -----------------------------------------------------------------------------------------------------------------*/
+
+void timing_init(struct machine *m)
+{
+    m->flash_blocks = calloc(FLASH_SIZE / 2, sizeof *m->flash_blocks);
+    m->sram_blocks = calloc(SRAM_SIZE / 2, sizeof *m->sram_blocks);
+    m->taken_transfer_ticks = m->constants.taken_transfer_ticks;
+    m->icache.generation = 1;
+    m->icache.clock = 1;
+    m->current = &m->nowhere;
+    timing_caches_reset(m, true, true);
+}
+
+void timing_attach(struct machine *m)
+{
+    uc_hook hook;
+    uc_hook_add(m->uc, &hook, UC_HOOK_BLOCK, (void *)on_block, m, 1, 0);
+    timing_enter_phase(m, PHASE_PROFILE);
+}
+
+/* A reset empties nothing that real silicon keeps; the flash interface's caches start empty. */
+void timing_reset(struct machine *m)
+{
+    timing_caches_reset(m, true, true);
+    m->last_flash_word = UINT32_MAX;
+    m->pending_fpu_pc = 0;
+    m->expected_pc = UINT32_MAX;
+}
+
+/* New code in flash or SRAM: what was known of its blocks is void. */
+void timing_flash_changed(struct machine *m)
+{
+    timing_caches_reset(m, true, true);
+    for (uint32_t i = 0; i < m->known_count; i++) {
+        block_retire(m, m->known[i]);
+        memset(m->known[i], 0, sizeof *m->known[i]);
+    }
+    m->known_count = 0;
+    uc_ctl_flush_tb(m->uc);
+}
+
+void timing_free(struct machine *m)
+{
+    free(m->flash_blocks);
+    free(m->sram_blocks);
+    free(m->known);
+    free(m->icache.fresh);
+}
+
+void timing_statistics(struct machine *m, struct statistics *out)
+{
+    uint64_t misses, stall_ticks;
+    out->blocks_run = m->retired_runs;
+    out->instructions = m->retired_instructions;
+    fast_phase_estimate(m, &misses, &stall_ticks);
+    for (uint32_t i = 0; i < m->known_count; i++) {
+        out->blocks_run += m->known[i]->runs;
+        out->instructions += m->known[i]->runs * m->known[i]->instructions;
+    }
+    out->dcache_misses = m->dcache_misses + misses;
+    out->taken_transfers = m->taken_transfers;
+    out->icache_misses = m->icache_misses;
+    out->icache_stall_cycles = m->icache_stall_ticks / TICKS_PER_CYCLE;
+    out->dcache_stall_cycles = (m->dcache_stall_ticks + stall_ticks) / TICKS_PER_CYCLE;
+    out->profiled_cycles = (m->profiled_ticks + (m->phase == PHASE_PROFILE ? m->ticks - m->phase_start_ticks : 0)) / TICKS_PER_CYCLE;
+    out->profile_phases = m->profile_phases;
+    out->blocks_known = m->known_count;
+}

@@ -1,0 +1,75 @@
+"""The edge between CM's scripts and the package: one decorator for ``customize.py``.
+
+A customize function reads env, calls one public function, writes env. :func:`step` gives it a small typed view of CM's dictionary, shows
+its progress and turns errors into CM's ``{'return': n, 'error': text}``, so that a script behaves the same under this project's engine and
+under upstream's.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cm4tiny.console import watch
+from cm4tiny.errors import Cm4TinyError, UsageError
+from cm4tiny.events import EventStream
+
+FALSE_WORDS = frozenset({"", "no", "false", "0", "off", "none"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a customize function sees: the env (to read and write), an event stream, the folder the script runs in."""
+
+    env: dict[str, str]
+    events: EventStream
+    folder: Path
+
+    def need(self, key: str, cure: str) -> str:
+        """The value of an env key that must be set.
+
+        Raises:
+            UsageError: it is missing or empty.
+        """
+        value = str(self.env.get(key, "")).strip()
+        if not value:
+            raise UsageError(f"{key} is not set", cure=cure)
+        return value
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """A comma-separated list."""
+        return tuple(part.strip() for part in str(self.env.get(key, "")).split(",") if part.strip())
+
+    def flag(self, key: str) -> bool:
+        """True unless the value is missing or one of the false words (no, false, 0, off)."""
+        return str(self.env.get(key, "")).strip().lower() not in FALSE_WORDS
+
+
+def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Makes ``preprocess(i)`` / ``postprocess(i)`` of CM from a function of a :class:`Step`."""
+
+    @functools.wraps(function)
+    def cm_function(i: dict[str, Any]) -> dict[str, Any]:
+        try:
+            with watch() as events:
+                function(Step(i["env"], events, Path.cwd()))
+        except Cm4TinyError as error:
+            return error.as_cm()
+        except OSError as error:
+            return _operating_system(error).as_cm()
+        return {"return": 0}
+
+    return cm_function
+
+
+def _operating_system(error: OSError) -> Cm4TinyError:
+    place = error.filename or os.getcwd()  # noqa: PTH109 - a Path would hide a deleted directory's error
+    return Cm4TinyError(
+        f"the operating system refused access to {place}",
+        why=error.strerror or str(error),
+        cure="free disk space, check the permissions, or choose another directory (--outdirname=DIR, CM_REPOS, CM_TINY_CACHE)",
+    )

@@ -1,0 +1,119 @@
+"""Fingerprints of what a cached result depends on: a script's files and the Python code behind it.
+
+The code of an installed package is named by its version. In a checkout the version stands still while the code changes, so there the
+content of the sub-packages that a script imports is hashed, with what they import in turn, and with the folder of the same name beside
+``src``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from cm4tiny import __version__
+from cm4tiny.paths import PACKAGE
+
+_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_IMPORT = re.compile(rb"cm4tiny\.([a-z_0-9]+)|from cm4tiny import ([a-z_0-9, ]+)")
+_NOT_CODE = (".md", ".txt~", ".pyc", ".rst")
+_READ_LIMIT_BYTES = 1 << 20
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Regular files of a folder in a fixed order, without caches, documentation and hidden ones."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__")))
+        for name in sorted(names):
+            if not name.startswith(".") and not name.endswith(_NOT_CODE) and not name.startswith("tmp-"):
+                yield Path(root, name)
+
+
+class Content:
+    """Digest of one file, or of the files of one folder, and what occurs in them.
+
+    Args:
+        place: the file or folder.
+        with_words: collect the identifiers as well.
+    """
+
+    def __init__(self, place: Path, *, with_words: bool) -> None:
+        folder = place if place.is_dir() else place.parent
+        digest = hashlib.sha256()
+        words: set[str] = set()
+        code_words: set[str] = set()
+        imported: set[str] = set()
+        for file in files_below(place) if place.is_dir() else [place]:
+            digest.update(f"{file.relative_to(folder).as_posix()}\0".encode())
+            if file.stat().st_size > _READ_LIMIT_BYTES:
+                digest.update(_stamp(file).encode())
+                continue
+            data = file.read_bytes()
+            digest.update(hashlib.sha256(data).digest())
+            if with_words:
+                found = {word.decode() for word in _WORD.findall(data)}
+                words |= found
+                if not file.name.startswith("_cm."):
+                    code_words |= found
+            if file.suffix == ".py":
+                listed = b",".join(name for pair in _IMPORT.findall(data) for name in pair).decode()
+                imported.update(name.strip() for name in listed.split(",") if name.strip())
+        self.digest = digest.hexdigest()
+        self.words = frozenset(words)
+        self.code_words = frozenset(code_words)
+        self.imported = frozenset(imported)
+
+
+@cache
+def content_of(folder: Path) -> Content:
+    """The :class:`Content` of a script's folder, read once per process."""
+    return Content(folder, with_words=True)
+
+
+@cache
+def _code_of(place: Path) -> Content:
+    return Content(place, with_words=False)
+
+
+def _stamp(file: Path) -> str:
+    status = file.stat()
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def is_checkout() -> bool:
+    """True if this package runs from a source tree and not from an installed wheel."""
+    return (PACKAGE.parent.parent / "pyproject.toml").is_file()
+
+
+@cache
+def code_version(imported: frozenset[str]) -> str:
+    """What names the code behind a script that imports these sub-packages of ``cm4tiny``."""
+    if not is_checkout():
+        return __version__
+    seen: set[str] = set()
+    todo = sorted(imported)
+    digest = hashlib.sha256(__version__.encode())
+    while todo:
+        name = todo.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        for place in (PACKAGE / name, PACKAGE / f"{name}.py", PACKAGE.parent.parent / name):
+            if place.exists():
+                content = _code_of(place)
+                digest.update(f"{name}:{content.digest}".encode())
+                todo += sorted(content.imported - seen)
+    return f"{__version__}+{digest.hexdigest()[:16]}"
+
+
+def file_identity(value: str) -> str:
+    """Names the content of a file that a value points to; an empty string if it is no absolute path of a regular file."""
+    if not value.startswith("/") or "\n" in value or not Path(value).is_file():
+        return ""
+    file = Path(value)
+    if file.stat().st_size > 4 * _READ_LIMIT_BYTES:
+        return _stamp(file)
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,32 @@
+"""What the engine tells the event stream: the common events, with the script's command and its place in the tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cm4tiny.events import Finished, Message, Started
+
+
+@dataclass(frozen=True)
+class ScriptStarted(Started):
+    """A script begins. ``command`` is how a user would start it, ``depth`` is 0 for the first one."""
+
+    command: str = ""
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class ScriptFinished(Finished):
+    """A script ended well. ``cached`` is True if its result came from the cache."""
+
+    depth: int = 0
+    seconds: float = 0.0
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class ScriptNote(Message):
+    """A line about a script: ``detail`` is True for what only ``-v`` shows."""
+
+    depth: int = 0
+    detail: bool = False

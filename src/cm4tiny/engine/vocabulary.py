@@ -1,0 +1,153 @@
+"""The keys of ``_cm.yaml``: which ones exist, which ones this engine acts on, and what shape their values have.
+
+The list is upstream's, counted over its 295 scripts. A key that upstream honours and this engine does not is known but reported;
+help-only keys are accepted silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cm4tiny.errors import nearest
+
+DEP_LISTS = ("deps", "prehook_deps", "posthook_deps", "post_deps")
+CONDITIONS = frozenset({"enable_if_env", "enable_if_any_env", "skip_if_env", "skip_if_any_env"})
+
+IDENTITY = frozenset({"alias", "uid", "automation_alias", "automation_uid", "tags", "name"})
+
+#: Understood and acted on, in a script and in its variations and versions.
+SHARED = frozenset(
+    {
+        *DEP_LISTS, "env", "default_env", "const", "state", "const_state", "input_mapping", "new_env_keys", "new_state_keys", "adr",
+        "add_deps_recursive", "ad", "add_deps", "cache", "default_version", "script_name", "warning",
+    }
+)  # fmt: skip
+
+TOP_ONLY = frozenset(
+    {
+        "variations", "versions", "default_variation", "valid_variation_combinations", "invalid_variation_combinations", "version",
+        "version_min", "version_max", "version_max_usable", "can_force_cache", "extra_cache_tags_from_env", "local_env_keys",
+        "clean_env_keys_post_deps", "clean_files", "clean_output_files", "print_env_at_the_end", "print_files_if_script_error", "sort",
+        "env_key_mappings", "warnings", "customize", "min_cm_version",
+    }
+)  # fmt: skip
+
+#: Text for people, tests and documentation: nothing to do in a run.
+SILENT = frozenset(
+    {
+        "desc", "description", "category", "category_sort", "developers", "docs", "gui", "input_description", "tests", "docker",
+        "repo_to_report_errors", "deprecated", "private", "tags_help", "prototype", "required_disk_space", "doc", "copyright",
+        "default_env_description", "sort_key", "license", "contributors", "input_flags", "maintainers",
+    }
+)  # fmt: skip
+
+#: Upstream acts on them, this engine does not yet.
+NOT_YET = frozenset({"update_meta_if_env", "predeps"})
+
+VARIATION_ONLY = frozenset({"group", "default", "base", "alias", "default_variations"})
+
+DEP_KEYS = frozenset(
+    {
+        "tags", "names", *CONDITIONS, "env", "const", "state", "const_state", "version", "version_min", "version_max",
+        "version_max_usable", "extra_cache_tags", "force_cache", "skip_cache", "force_env_keys", "force_new_env_keys",
+        "force_new_state_keys", "inherit_variation_tags", "skip_inherit_variation_groups", "reuse_version", "update_tags_from_env",
+        "update_tags_from_env_with_prefix", "adr", "add_deps_recursive", "ad", "add_deps", "dynamic", "skip_if_fake_run", "new", "renew",
+        "name", "path", "input", "output", "outdirname", "outbasename", "quiet",
+    }
+)  # fmt: skip
+
+TOP = IDENTITY | SHARED | TOP_ONLY | SILENT
+VARIATION = SHARED | VARIATION_ONLY | SILENT | frozenset({"version", "versions"})
+VERSION = SHARED | SILENT
+
+_LISTS = frozenset({*DEP_LISTS, "tags", "new_env_keys", "new_state_keys", "local_env_keys", "clean_files", "base"})
+_MAPPINGS = frozenset(
+    {"env", "default_env", "const", "state", "const_state", "input_mapping", "variations", "versions", "default_variations"}
+)
+
+
+def _unknown(keys: Iterator[str], known: frozenset[str], where: str) -> Iterator[str]:
+    for key in keys:
+        if key in known:
+            continue
+        if key in NOT_YET:
+            yield f"{where}: this engine does not act on '{key}' yet"
+            continue
+        suggestion = nearest(key, sorted(known), count=1)
+        yield f"{where}: unknown key '{key}'" + (f", {suggestion}" if suggestion else "")
+
+
+def _shapes(block: Mapping[str, Any], where: str) -> Iterator[str]:
+    for key, value in block.items():
+        if value is None:
+            continue
+        if key in _LISTS and not isinstance(value, list):
+            yield f"{where}: '{key}' is {type(value).__name__}, not a list"
+        elif key in _MAPPINGS and not isinstance(value, Mapping):
+            yield f"{where}: '{key}' is {type(value).__name__}, not a mapping"
+
+
+def _dep_problems(block: Mapping[str, Any], where: str) -> Iterator[str]:
+    for kind in DEP_LISTS:
+        entries = block.get(kind)
+        if not isinstance(entries, list):
+            continue
+        for number, dep in enumerate(entries, 1):
+            spot = f"{where}, {kind}[{number}]"
+            if not isinstance(dep, Mapping):
+                yield f"{spot}: is not a mapping"
+                continue
+            if not isinstance(dep.get("tags", ""), str):
+                yield f"{spot}: 'tags' is not a string of comma-separated tags"
+            yield from _unknown(iter(dep), DEP_KEYS | NOT_YET, spot)
+
+
+def problems(meta: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a meta, one sentence each; an empty list if nothing is."""
+    found = list(_unknown(iter(meta), TOP, "top level"))
+    found += _shapes(meta, "top level")
+    found += _dep_problems(meta, "top level")
+    for kind, known in (("variations", VARIATION), ("versions", VERSION)):
+        blocks = meta.get(kind)
+        if not isinstance(blocks, Mapping):
+            continue
+        for name, block in blocks.items():
+            if block is None:
+                continue
+            where = f"{kind[:-1]} '{name}'"
+            if not isinstance(block, Mapping):
+                found.append(f"{where}: is not a mapping")
+                continue
+            found += _unknown(iter(block), known, where)
+            found += _shapes(block, where)
+            found += _dep_problems(block, where)
+    found += _references(meta)
+    return found
+
+
+def _references(meta: Mapping[str, Any]) -> Iterator[str]:
+    """Names of variations and groups that do not exist."""
+    variations = meta.get("variations")
+    if not isinstance(variations, Mapping):
+        return
+    groups = {block.get("group") for block in variations.values() if isinstance(block, Mapping)} - {None}
+
+    def exists(name: str) -> bool:
+        return name in variations or ("." in name and name[: name.index(".") + 1] + "#" in variations)
+
+    for name, block in variations.items():
+        if not isinstance(block, Mapping):
+            continue
+        base = block.get("base")
+        for other in base if isinstance(base, list) else []:
+            if not exists(str(other)):
+                yield f"variation '{name}': base '{other}' does not exist"
+        defaults = block.get("default_variations")
+        for group, other in defaults.items() if isinstance(defaults, Mapping) else ():
+            if group not in groups:
+                yield f"variation '{name}': default_variations names the group '{group}', which does not exist"
+            elif not exists(str(other)):
+                yield f"variation '{name}': default variation '{other}' does not exist"
+        if "alias" in block and not exists(str(block["alias"])):
+            yield f"variation '{name}': alias '{block['alias']}' does not exist"

@@ -1,0 +1,237 @@
+"""Compiles harness, board and model into one firmware image.
+
+The same inputs give the same bytes: sources are copied into a fresh folder and compiled by relative names, in sorted order, with the
+switches of :mod:`cm4tiny.firmware.flags`; nothing in the image depends on the time, the folder or the number of processors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cm4tiny.errors import CompileError, FirmwareError, ImageTooLargeError, ModelError, UsageError
+from cm4tiny.events import SILENT, EventStream
+from cm4tiny.firmware.flags import compile_flags, link_flags
+from cm4tiny.firmware.image import FLASH, RAM, Image, read_elf
+from cm4tiny.firmware.toolchain import Toolchain
+from cm4tiny.paths import firmware_sources
+
+if TYPE_CHECKING:
+    from cm4tiny.benchmarks import Benchmark
+    from cm4tiny.firmware.microtvm import CompiledModel
+
+BOARD = "nucleo_l4r5zi"
+MODES = ("performance", "energy")
+DEFAULT_BAUD = {"performance": 115200, "energy": 9600}
+"""As in the reference submissions; in energy mode the slow line runs through the IO manager."""
+
+COMPILE_TIMEOUT_S = 600
+_SHOWN_ERRORS = 5
+_INCLUDES = ("-isystem", "include", "-I", "generated", "-I", "harness", "-I", "board")
+_GENERATED = ("build_config.h", "model.c", "model.h")
+# GNU ld: "region `RAM' overflowed by 12 bytes"; lld: "section '.bss' will not fit in region 'RAM': overflowed by 12 bytes"
+_OVERFLOW = re.compile(r"region [`'](?P<region>\w+)'(?: |: )overflowed by (?P<bytes>\d+) byte")
+
+
+@dataclass(frozen=True)
+class FirmwareImage:
+    """A firmware image that passed the checks of :mod:`cm4tiny.firmware.image`.
+
+    ``flash_bytes`` counts everything stored in flash, ``ram_bytes`` the static data, ``stack_bytes`` the room reserved for the stack.
+    """
+
+    elf: Path
+    benchmark: str
+    mode: str
+    flash_bytes: int
+    ram_bytes: int
+    sha256: str
+    stack_bytes: int = 0
+    baud: int = 115200
+
+
+def build_firmware(
+    benchmark: Benchmark,
+    model: CompiledModel,
+    *,
+    mode: str,
+    toolchain: Toolchain,
+    out_dir: Path,
+    baud: int | None = None,
+    events: EventStream = SILENT,
+) -> FirmwareImage:
+    """Builds ``firmware.elf`` in ``out_dir``, beside the generated sources and ``build.json`` (how it was made).
+
+    Args:
+        mode: ``"performance"`` (also serves accuracy runs) or ``"energy"``.
+        baud: speed of the serial port, default by mode.
+
+    Raises:
+        CompileError: with the first errors and the command.
+        ImageTooLargeError: says by how many bytes which memory overflows.
+        ModelError: the model's tensors are not those of the benchmark.
+        UsageError: no such mode.
+    """
+    if mode not in MODES:
+        raise UsageError(f"there is no firmware mode '{mode}'", cure=f"use {' or '.join(MODES)}")
+    speed = DEFAULT_BAUD[mode] if baud is None else baud
+    _check_model(benchmark, model)
+    generated = {"model.c": model.source, "model.h": model.header, "build_config.h": build_config(benchmark, mode, speed)}
+    step = f"build {benchmark.id} {mode}"
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out_dir, prefix=".staging-") as folder, events.step(step) as outcome:
+            staging = Path(folder)
+            _lay_out(staging, generated)
+            commands = _compile(staging, toolchain, events, step)
+            commands.append(_link(staging, toolchain))
+            image = read_elf(staging / "firmware.elf")
+            digest = hashlib.sha256((staging / "firmware.elf").read_bytes()).hexdigest()
+            _write_record(staging, toolchain, commands, digest)
+            _publish(staging, out_dir)
+            outcome.note = f"{image.flash_bytes} bytes flash, {image.ram_bytes} bytes RAM"
+    except OSError as error:
+        raise FirmwareError(f"the firmware cannot be written to {out_dir}", why=str(error), cure="check disk space and rights") from error
+    return _result(out_dir, benchmark.id, mode, speed, image, digest)
+
+
+def build_config(benchmark: Benchmark, mode: str, baud: int) -> str:
+    """The text of ``build_config.h``: what the harness must know about the benchmark."""
+    values = (
+        ("TH_MODEL_VERSION", f'"{benchmark.model_id}"'),
+        ("EE_CFG_ENERGY_MODE", int(mode == "energy")),
+        ("CM4TINY_INPUT_FLOAT32", int(benchmark.input_kind == "float32")),
+        ("CM4TINY_INPUT_UINT8", int(benchmark.input_kind == "uint8")),
+        ("CM4TINY_INPUT_BYTES", f"{benchmark.input_bytes}u"),
+        ("CM4TINY_RESULTS", f"{benchmark.results}u"),
+        ("CM4TINY_BAUD", f"{baud}u"),
+    )
+    return "".join(["#pragma once\n", *(f"#define {name} {value}\n" for name, value in values)])
+
+
+def _check_model(benchmark: Benchmark, model: CompiledModel) -> None:
+    elements = benchmark.input_bytes // (4 if benchmark.input_kind == "float32" else 1)
+    outputs = elements if benchmark.input_kind == "float32" else benchmark.results
+    if (model.input.size, model.output.size) != (elements, outputs):
+        raise ModelError(
+            f"the model does not fit the benchmark '{benchmark.id}'",
+            why=f"it maps {model.input.size} values to {model.output.size}; the benchmark maps {elements} to {outputs}",
+            cure="use the model of this benchmark",
+        )
+
+
+def _lay_out(staging: Path, generated: dict[str, str]) -> None:
+    sources = firmware_sources()
+    for name, origin in (("harness", "harness"), ("include", "include"), ("board", f"boards/{BOARD}")):
+        shutil.copytree(sources / origin, staging / name)
+    (staging / "generated").mkdir()
+    (staging / "obj").mkdir()
+    for name, text in generated.items():
+        (staging / "generated" / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _compile(staging: Path, toolchain: Toolchain, events: EventStream, step: str) -> list[list[str]]:
+    units = sorted(path.relative_to(staging).as_posix() for path in staging.glob("*/*.c"))
+    units.sort(key=lambda unit: not unit.endswith("model.c"))  # the longest job starts first
+
+    def compile_one(unit: str) -> list[str]:
+        name = Path(unit).name
+        command = [*compile_flags(name, toolchain.family), *_INCLUDES, "-c", unit, "-o", _object(unit)]
+        done = _tool(toolchain, command, staging)
+        if done.returncode != 0:
+            raise _compile_error(f"{toolchain.cc[0]} cannot compile {unit}", toolchain, command, done)
+        return command
+
+    commands = []
+    with ThreadPoolExecutor(max_workers=min(len(units), os.cpu_count() or 1)) as pool:
+        for count, command in enumerate(pool.map(compile_one, units), start=1):
+            commands.append(command)
+            events.progress(step, count, len(units) + 1)
+    return commands
+
+
+def _object(unit: str) -> str:
+    return "obj/" + unit.replace("/", "-")[:-2] + ".o"
+
+
+def _link(staging: Path, toolchain: Toolchain) -> list[str]:
+    objects = sorted(f"obj/{path.name}" for path in (staging / "obj").glob("*.o"))
+    command = [*link_flags(toolchain.family), "-Wl,-T,board/link.ld", *objects, "-o", "firmware.elf"]
+    done = _tool(toolchain, command, staging)
+    if done.returncode != 0:
+        overflow = _overflow(done.stderr)
+        if overflow:
+            raise ImageTooLargeError(
+                f"the firmware is {overflow}",
+                why=f"the STM32L4R5ZI has {FLASH} and {RAM}",
+                cure="use a smaller model, or fewer weights in RAM",
+            )
+        raise _compile_error(f"{toolchain.cc[0]} cannot link the firmware", toolchain, command, done)
+    return command
+
+
+def _overflow(messages: str) -> str:
+    worst: dict[str, int] = {}
+    for match in _OVERFLOW.finditer(messages):
+        worst[match["region"]] = max(worst.get(match["region"], 0), int(match["bytes"]))
+    names = {"FLASH": "flash", "RAM": "RAM"}
+    return " and ".join(f"{count} bytes too large for {names.get(region, region)}" for region, count in sorted(worst.items()))
+
+
+def _tool(toolchain: Toolchain, command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    try:
+        return toolchain.run(command, cwd=cwd, timeout_s=COMPILE_TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CompileError(f"{toolchain.cc[0]} does not run", why=str(error), cure="choose another tool chain") from error
+
+
+def _compile_error(what: str, toolchain: Toolchain, command: list[str], done: subprocess.CompletedProcess[str]) -> CompileError:
+    lines = done.stderr.strip().splitlines()
+    errors = [line for line in lines if "error" in line or "undefined" in line or "multiple definition" in line] or lines
+    shown = "\n".join(errors[:_SHOWN_ERRORS]) or f"exit code {done.returncode}"
+    return CompileError(what, why=shown, cure=f"the command was: {shlex.join([*toolchain.cc, *command])}")
+
+
+def _write_record(staging: Path, toolchain: Toolchain, commands: list[list[str]], digest: str) -> None:
+    record = {
+        "compiler": {"kind": toolchain.kind, "version": toolchain.version, "fingerprint": toolchain.fingerprint},
+        "commands": sorted(shlex.join(command) for command in commands),
+        "sources": {
+            path.relative_to(staging).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(staging.glob("*/*"))
+            if path.suffix in (".c", ".h", ".ld")
+        },
+        "sha256": digest,
+    }
+    (staging / "build.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _publish(staging: Path, out_dir: Path) -> None:
+    """Each file replaces its predecessor at once; the image comes last, so that an image is never older than its sources."""
+    for name in _GENERATED:
+        (staging / "generated" / name).replace(out_dir / name)
+    for name in ("build.json", "firmware.elf"):
+        (staging / name).replace(out_dir / name)
+
+
+def _result(out_dir: Path, benchmark: str, mode: str, baud: int, image: Image, digest: str) -> FirmwareImage:
+    return FirmwareImage(
+        elf=out_dir / "firmware.elf",
+        benchmark=benchmark,
+        mode=mode,
+        flash_bytes=image.flash_bytes,
+        ram_bytes=image.ram_bytes,
+        sha256=digest,
+        stack_bytes=image.stack_bytes,
+        baud=baud,
+    )

@@ -1,0 +1,91 @@
+"""Compiler and linker switches of the firmware, one table.
+
+Facts come from measurements on the virtual board, from the GCC manual ("Optimize Options", "ARM Options") and from the Arm ABI. The build
+(:mod:`cm4tiny.firmware.build`), the tool chain probe (:mod:`cm4tiny.firmware.toolchain`) and ``docs/firmware.md`` all use this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Scope = Literal["target", "compile", "harness", "model", "runtime", "link"]
+Family = Literal["gcc", "clang"]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One switch.
+
+    ``scope`` says which commands get it: ``target`` compile and link, ``compile`` every unit, ``harness`` this project's own files,
+    ``model`` the generated model, ``runtime`` the files that implement or precede memcpy, ``link`` the linker. ``families`` are the
+    compilers that know it.
+    """
+
+    text: str
+    scope: Scope
+    why: str
+    families: tuple[Family, ...] = ("gcc", "clang")
+
+
+_GCC: tuple[Family, ...] = ("gcc",)
+_CLANG: tuple[Family, ...] = ("clang",)
+
+FLAGS: tuple[Flag, ...] = (
+    Flag("-mcpu=cortex-m4", "target", "the core of the STM32L4R5", _GCC),
+    Flag("-mthumb", "target", "the only instruction set of the core", _GCC),
+    Flag("-mfpu=fpv4-sp-d16", "target", "its single-precision FPU", _GCC),
+    Flag("-mfloat-abi=hard", "target", "floats travel in FPU registers", _GCC),
+    Flag("--target=thumb-freestanding-eabihf", "target", "zig's name of Thumb without an operating system, hard-float ABI", _CLANG),
+    Flag("-mcpu=cortex_m4+vfp4d16sp", "target", "zig's name of the core with its single-precision FPU", _CLANG),
+    Flag("-std=c11", "harness", "the harness is plain C11"),
+    Flag("-std=gnu11", "model", "generated kernels may use inline assembly and attributes"),
+    Flag("-O2", "harness", "nothing of the harness runs inside a measured window"),
+    Flag("-O2", "model", "on the virtual board 0 to 3.4 % faster than -O3, whose unrolled loops leave the 1 KB instruction cache"),
+    Flag("-fstrict-aliasing", "compile", "without it accumulators go to memory at each multiply: 2.2 times the instructions in ic"),
+    Flag("-fhosted", "compile", "zig says -ffreestanding unasked, which makes a memcpy of one word a call: 8 times the time in ad", _CLANG),
+    Flag("-fno-common", "compile", "each variable has one home"),
+    Flag("-ffunction-sections", "compile", "lets the linker drop unused functions"),
+    Flag("-fdata-sections", "compile", "lets the linker drop unused constants"),
+    Flag("-ffp-contract=off", "compile", "the same float results on every compiler and on the host"),
+    Flag("-fno-asynchronous-unwind-tables", "compile", "nothing unwinds a stack here"),
+    Flag("-fno-unwind-tables", "compile", "nothing unwinds a stack here"),
+    Flag("-g0", "compile", "zig adds debug information unasked; the image is independent of paths", _CLANG),
+    Flag("-fno-sanitize=all", "compile", "zig adds checks unasked", _CLANG),
+    Flag("-fno-stack-protector", "compile", "zig and some distributions add it unasked; the harness has its own stack guard"),
+    Flag("-fno-pic", "compile", "the image is linked to fixed addresses"),
+    Flag("-Wall", "harness", "this project's files compile without a warning"),
+    Flag("-Wextra", "harness", "this project's files compile without a warning"),
+    Flag("-Wconversion", "harness", "no silent loss of bits"),
+    Flag("-Wshadow", "harness", "no name hides another"),
+    Flag("-Werror", "harness", "a warning stops the build"),
+    Flag("-fno-tree-loop-distribute-patterns", "runtime", "or the copy loop inside memcpy becomes a call of memcpy", _GCC),
+    Flag("-fno-builtin", "runtime", "the same for clang", _CLANG),
+    Flag("-nostdlib", "link", "no C library, no start files, no libgcc"),
+    Flag("-static", "link", "no dynamic linker on the board"),
+    Flag("-Wl,--gc-sections", "link", "drops what nothing refers to"),
+    Flag("-Wl,--build-id=none", "link", "the image depends on its inputs only"),
+    Flag("-Wl,-e,Reset_Handler", "link", "the entry point; zig ignores the one in the linker script"),
+)
+
+RUNTIME_UNITS = frozenset({"memory.c", "startup.c"})
+"""Files that implement memcpy or run before it may be used."""
+
+
+def flags(scope: Scope, family: Family) -> list[str]:
+    """The switches of one scope for one compiler family, in table order."""
+    return [flag.text for flag in FLAGS if flag.scope == scope and family in flag.families]
+
+
+def compile_flags(unit: str, family: Family) -> list[str]:
+    """All switches for compiling one C file, named without its folder; ``model.c`` is the generated model."""
+    chosen = flags("target", family) + flags("compile", family)
+    chosen += flags("model" if unit == "model.c" else "harness", family)
+    if unit in RUNTIME_UNITS:
+        chosen += flags("runtime", family)
+    return chosen
+
+
+def link_flags(family: Family) -> list[str]:
+    """All switches for linking, without the linker script."""
+    return flags("target", family) + flags("link", family)

@@ -1,0 +1,157 @@
+/* Helpers that the generated kernels call. Every model.c carries its own copy of this text.
+ *
+ * On a core with the DSP extension (Cortex-M4) they are single instructions; elsewhere they are portable C with the same results, so
+ * that a model can be checked on the host. No heap, no C library besides memcpy and memset, no 64-bit division.
+ *
+ * A "quad" is four int8 values that become four int16 values in two words, in the order (0, 2) (1, 3): what SXTB16 gives for free.
+ * Activations and weights are widened by the same rule, so the order cancels in every dot product.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Declared here: a freestanding tool chain need not have string.h. */
+void *memcpy(void *restrict to, const void *restrict from, size_t count);
+void *memset(void *to, int value, size_t count);
+
+static inline int32_t cm4t_load(const void *p) {
+    int32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
+
+#include <arm_acle.h>
+
+static inline int32_t cm4t_even(int32_t quad) { return (int32_t)__sxtb16((uint32_t)quad); }
+
+static inline int32_t cm4t_odd(int32_t quad) {
+    int32_t r;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(r) : "r"(quad));
+    return r;
+}
+
+static inline int32_t cm4t_mla2(int32_t a, int32_t b, int32_t acc) { return __smlad(a, b, acc); }
+static inline int32_t cm4t_mla_low(int32_t a, int32_t b, int32_t acc) { return __smlabb(a, b, acc); }
+static inline int32_t cm4t_mla_high(int32_t a, int32_t b, int32_t acc) { return __smlatt(a, b, acc); }
+
+/* round(a * b / 2**32), ties up */
+static inline int32_t cm4t_high(int32_t a, int32_t b) {
+    int32_t r;
+    __asm__("smmulr %0, %1, %2" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+}
+
+static inline int32_t cm4t_int8(int32_t v) { return __ssat(v, 8); }
+
+#else
+
+static inline int32_t cm4t_pack(int32_t low, int32_t high) { return (int32_t)(((uint32_t)low & 0xffffu) | ((uint32_t)high << 16)); }
+static inline int32_t cm4t_byte(int32_t quad, int32_t n) { return (int8_t)((uint32_t)quad >> (8 * n)); }
+static inline int32_t cm4t_low(int32_t pair) { return (int16_t)pair; }
+static inline int32_t cm4t_top(int32_t pair) { return (int16_t)((uint32_t)pair >> 16); }
+static inline int32_t cm4t_add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+
+static inline int32_t cm4t_even(int32_t quad) { return cm4t_pack(cm4t_byte(quad, 0), cm4t_byte(quad, 2)); }
+static inline int32_t cm4t_odd(int32_t quad) { return cm4t_pack(cm4t_byte(quad, 1), cm4t_byte(quad, 3)); }
+static inline int32_t cm4t_mla_low(int32_t a, int32_t b, int32_t acc) { return cm4t_add(acc, cm4t_low(a) * cm4t_low(b)); }
+static inline int32_t cm4t_mla_high(int32_t a, int32_t b, int32_t acc) { return cm4t_add(acc, cm4t_top(a) * cm4t_top(b)); }
+static inline int32_t cm4t_mla2(int32_t a, int32_t b, int32_t acc) { return cm4t_mla_high(a, b, cm4t_mla_low(a, b, acc)); }
+static inline int32_t cm4t_high(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b + 0x80000000LL) >> 32); }
+static inline int32_t cm4t_int8(int32_t v) { return v > 127 ? 127 : v < -128 ? -128 : v; }
+
+#endif
+
+/* TFLite's SaturatingRoundingDoublingHighMul for a factor that is not INT32_MIN. */
+static inline int32_t cm4t_high_mul(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b + (1LL << 30)) >> 31); }
+
+/* TFLite's RoundingDivideByPOT, any exponent from 0 to 31. */
+static inline int32_t cm4t_rounding_shift(int32_t x, int32_t exponent) {
+    uint32_t mask = (1u << exponent) - 1u;
+    return (x >> exponent) + (((uint32_t)x & mask) > (mask >> 1) + (x < 0 ? 1u : 0u) ? 1 : 0);
+}
+
+static inline int8_t cm4t_clamp(int32_t v, int32_t low, int32_t high) {
+    if (low > -128 && v < low) {
+        v = low;
+    }
+    if (high < 127 && v > high) {
+        v = high;
+    }
+    return (int8_t)cm4t_int8(v);
+}
+
+/* The last steps of requantisation share this form: divide q by 2**(shift + 1), ties towards plus infinity; q never overflows. */
+static inline int32_t cm4t_half_up(int32_t q, int32_t shift) { return ((q >> shift) + 1) >> 1; }
+
+/* Requantisation, |acc| < 2**30, total right shift >= 1 (passed less one), output clamped at or above its zero point: there the rule
+ * that negative ties round away from zero cannot be seen. */
+static inline int8_t cm4t_requant_relu(int32_t acc, int32_t mult, int32_t shift, int32_t zp, int32_t low, int32_t high) {
+    int32_t q = cm4t_high((int32_t)((uint32_t)acc << 1), mult);
+    return cm4t_clamp(cm4t_half_up(q, shift) + zp, low, high);
+}
+
+/* The same without the clamp at the zero point. */
+static inline int8_t cm4t_requant(int32_t acc, int32_t mult, int32_t shift, int32_t zp, int32_t low, int32_t high) {
+    int32_t q = cm4t_high((int32_t)((uint32_t)acc << 1), mult);
+    return cm4t_clamp(cm4t_half_up(q + (q >> 31), shift) + zp, low, high);
+}
+
+/* The same for any accumulator. */
+static inline int8_t cm4t_requant_wide(int32_t acc, int32_t mult, int32_t shift, int32_t zp, int32_t low, int32_t high) {
+    int32_t q = cm4t_high_mul(acc, mult);
+    return cm4t_clamp(cm4t_half_up(q + (q >> 31), shift) + zp, low, high);
+}
+
+/* Any accumulator, any shift: positive to the left, negative to the right. */
+static inline int8_t cm4t_requant_any(int32_t acc, int32_t mult, int32_t shift, int32_t zp, int32_t low, int32_t high) {
+    int32_t left = shift > 0 ? shift : 0;
+    int32_t q = cm4t_high_mul((int32_t)((uint32_t)acc << left), mult);
+    int64_t v = (int64_t)cm4t_rounding_shift(q, left - shift) + zp; /* may leave int32 */
+    return cm4t_clamp(v > high ? high : v < low ? low : (int32_t)v, low, high);
+}
+
+/* Widens n quads. */
+static inline void cm4t_widen(int32_t *restrict to, const int8_t *restrict from, int32_t quads) {
+    for (int32_t i = 0; i < quads; ++i) {
+        int32_t quad = cm4t_load(from + 4 * i);
+        to[2 * i] = cm4t_even(quad);
+        to[2 * i + 1] = cm4t_odd(quad);
+    }
+}
+
+/* Copies rows into the middle of a larger image that is filled with `value`: `above` and `below` whole bytes, `left` bytes before each
+ * row; each row of the image has `row_to` bytes. */
+static inline void cm4t_pad(int8_t *restrict to, const int8_t *restrict from, int32_t rows, int32_t row_from, int32_t row_to, int32_t above,
+                            int32_t left, int32_t total, int32_t value) {
+    memset(to, value, (size_t)total);
+    to += above + left;
+    for (int32_t i = 0; i < rows; ++i) {
+        memcpy(to, from, (size_t)row_from);
+        to += row_to;
+        from += row_from;
+    }
+}
+
+static inline void cm4t_copy(int8_t *restrict to, const int8_t *restrict from, int32_t bytes) { memcpy(to, from, (size_t)bytes); }
+
+static inline int32_t cm4t_leading_zeros(int32_t x) { return __builtin_clz((uint32_t)x); }
+
+/* gemmlowp's SaturatingRoundingMultiplyByPOT for a positive exponent. */
+static inline int32_t cm4t_saturating_left(int32_t x, int32_t exponent) {
+    int32_t limit = INT32_MAX >> exponent;
+    return x > limit ? INT32_MAX : x < -limit - 1 ? INT32_MIN : (int32_t)((uint32_t)x << exponent);
+}
+
+/* gemmlowp's GetReciprocal, mantissa only: 1 / x for a sum of exponentials in Q12.19, by Newton's method. */
+static inline int32_t cm4t_reciprocal(int32_t x) {
+    int32_t a = (int32_t)(((uint32_t)x << cm4t_leading_zeros(x)) - 0x80000000u);
+    int32_t half = (int32_t)(((int64_t)a + INT32_MAX + 1) / 2);
+    int32_t r = 1515870810 + cm4t_high_mul(half, -1010580540);
+    for (int32_t i = 0; i < 3; ++i) {
+        int32_t rest = (1 << 29) - cm4t_high_mul(half, r);
+        r += cm4t_saturating_left(cm4t_high_mul(r, rest), 2);
+    }
+    return cm4t_saturating_left(r, 1);
+}

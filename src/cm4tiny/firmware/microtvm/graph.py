@@ -1,0 +1,103 @@
+"""The integer graph: what is left of a model between Relax and TIR. Typed, immutable, in order of execution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cm4tiny.firmware.kernels.base import Array
+from cm4tiny.firmware.kernels.image import Window
+from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An int8 activation. ``key`` names its memory: a reshaped tensor keeps its key."""
+
+    key: int
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+    @property
+    def size(self) -> int:
+        """Number of values, which is the number of bytes."""
+        count = 1
+        for n in self.shape:
+            count *= n
+        return count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """Base of all layers; ``low`` and ``high`` clamp the output, in quantised values."""
+
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    low: int = INT8_MIN
+    high: int = INT8_MAX
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference, padding included."""
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv(Layer):
+    """A convolution. ``weights`` is int8 [out, ky, kx, in], or [out, ky, kx, 1] if ``depthwise``; ``bias`` int32 [out];
+    ``weight_scales`` float32, one or one per output channel."""
+
+    window: Window
+    weights: Array
+    bias: Array
+    weight_scales: Array
+    depthwise: bool = False
+
+    @property
+    def macs(self) -> int:
+        height, width = self.window.output
+        return height * width * int(self.weights.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense(Layer):
+    """A matrix product. ``weights`` is int8 [out, in]."""
+
+    weights: Array
+    bias: Array
+    weight_scales: Array
+
+    @property
+    def macs(self) -> int:
+        return self.inputs[0].size // int(self.weights.shape[1]) * int(self.weights.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(Layer):
+    """An elementwise sum of two tensors of equal shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragePool(Layer):
+    """A mean over windows; input and output share scale and zero point."""
+
+    window: Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax(Layer):
+    """Softmax over the last axis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy(Layer):
+    """A copy of the input: a model that only reshapes."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A whole model."""
+
+    input: Tensor
+    output: Tensor
+    layers: tuple[Layer, ...]

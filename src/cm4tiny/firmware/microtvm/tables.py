@@ -1,0 +1,84 @@
+"""A ``.tflite`` file as plain tables, read once: what the checks look at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from cm4tiny.errors import ModelError, UnsupportedOpError
+from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
+
+MAX_VALUES = 1 << 24  # values per tensor: far above what a Cortex-M4 holds, far below what hurts the host
+TYPE_BYTES = {"float32": 4, "float16": 2, "int8": 1, "uint8": 1, "int16": 2, "int32": 4, "int64": 8}
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """A tensor. ``constant`` says that the file holds its values."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    constant: bool
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    def require_activation(self, what: str) -> None:
+        """Raises unless this is an int8 activation with one scale and one zero point."""
+        if self.dtype != "int8":
+            raise UnsupportedOpError(f"{what} '{self.name}' is {self.dtype}", why="the engine computes in int8", cure="quantise to int8")
+        if len(self.scales) != 1 or len(self.zero_points) != 1 or not INT8_MIN <= self.zero_points[0] <= INT8_MAX:
+            raise ModelError(
+                f"{what} '{self.name}' has no usable scale and zero point",
+                why=f"{len(self.scales)} scales, zero points {list(self.zero_points[:4])}",
+                cure="quantise the model again",
+            )
+
+
+@dataclass(frozen=True)
+class OperatorEntry:
+    """An operator; ``options`` is the union table of its options, ``options_type`` its number."""
+
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Any
+    options_type: int
+
+
+@dataclass(frozen=True)
+class ModelTables:
+    """A model with one subgraph."""
+
+    tensors: tuple[TensorEntry, ...]
+    operators: tuple[OperatorEntry, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@lru_cache(maxsize=1)
+def _names() -> tuple[dict[int, str], dict[int, str]]:
+    import tflite
+
+    def by_number(enum: Any) -> dict[int, str]:
+        return {v: k for k, v in vars(enum).items() if isinstance(v, int)}
+
+    return by_number(tflite.BuiltinOperator), by_number(tflite.TensorType)
+
+
+def operator_name(code: int) -> str:
+    """``CONV_2D`` for 3, and so on."""
+    return _names()[0].get(code, f"operator {code}")
+
+
+def type_name(code: int) -> str:
+    """``int8`` for 9, and so on."""
+    return _names()[1].get(code, f"type {code}").lower()

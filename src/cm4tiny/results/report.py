@@ -1,0 +1,150 @@
+"""The report of a reproduce run: ``report.json`` (schema: ``report.schema.json``) and ``report.md``.
+
+A report is a plain JSON-able dictionary, so that a file of another machine or version is read by the same code as one just made; it is
+checked against the schema whenever it is read or written. It holds no time and no path, so that equal runs give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cm4tiny.errors import ResultsError
+from cm4tiny.results.published import PublishedResult, published_for
+from cm4tiny.results.summary import markdown
+
+Report = dict[str, Any]
+SCHEMA_NAME = "cm4tiny-report-1"
+SCHEMA_FILE = Path(__file__).parent / "report.schema.json"
+REPORT_JSON = "report.json"
+REPORT_MD = "report.md"
+
+EMBEDDED_NOTICE = (
+    "These figures come from models and samples that this project made (embedded assets): they are not MLPerf Tiny's and not an "
+    "MLPerf result. The variation _mlcommons runs MLPerf Tiny's own: cm run script --tags=reproduce,mlperf,tiny,_mlcommons"
+)
+SIMULATED_NOTICE = "Throughput and energy are simulated: predicted on the virtual NUCLEO-L4R5ZI, not measured on a board."
+
+
+def make_report(
+    *,
+    board: str,
+    engine: str,
+    assets: str,
+    results: Iterable[Mapping[str, Any]],
+    files: Iterable[Mapping[str, Any]],
+    tools: Mapping[str, str],
+) -> Report:
+    """Assembles and checks a report.
+
+    Args:
+        board: ``"virtual"`` or ``"NUCLEO"``.
+        engine: ``"microtvm"``, ...
+        assets: ``"embedded"`` or ``"mlcommons"``.
+        results, files, tools: as the schema says.
+
+    Raises:
+        ResultsError: an entry breaks the schema.
+    """
+    entries = [dict(entry) for entry in results]
+    simulated = any(entry.get("simulated", False) for entry in entries)
+    notices = ([SIMULATED_NOTICE] if simulated else []) + ([EMBEDDED_NOTICE] if assets == "embedded" else [])
+    benchmarks = list(dict.fromkeys(str(entry.get("benchmark")) for entry in entries))
+    report: Report = {
+        "schema": SCHEMA_NAME,
+        "board": board,
+        "engine": engine,
+        "assets": assets,
+        "simulated": simulated,
+        "notice": " ".join(notices),
+        "results": entries,
+        "files": sorted((dict(file) for file in files), key=lambda file: (file["role"], file["name"])),
+        "tools": dict(sorted(tools.items())),
+        "published": [_published(row) for benchmark in benchmarks for row in published_for(benchmark)],
+    }
+    check_report(report, "the new report")
+    return report
+
+
+def _published(row: PublishedResult) -> dict[str, Any]:
+    return {
+        "benchmark": row.benchmark,
+        "round": row.round,
+        "submitter": row.submitter,
+        "system": row.system,
+        "framework": row.framework,
+        "throughput_inf_per_s": row.throughput_inf_per_s,
+        "accuracy": row.accuracy,
+        "metric": row.metric,
+        "energy_uj_per_inf": row.energy_uj_per_inf,
+        "source": row.source,
+    }
+
+
+def check_report(report: Any, name: str) -> None:
+    """Checks a report against the schema.
+
+    Raises:
+        ResultsError: it breaks the schema; says where.
+    """
+    import jsonschema
+
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    error = next(iter(jsonschema.Draft202012Validator(schema).iter_errors(report)), None)
+    if error is not None:
+        raise ResultsError(
+            f"{name} is not a valid report",
+            why=f"at {error.json_path}: {error.message[:300]}",
+            cure="see docs/report.md for the format; make the report anew",
+        )
+
+
+def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
+    """Writes ``report.json`` and ``report.md`` into ``folder``; each appears whole or not at all.
+
+    Raises:
+        ResultsError: the report breaks the schema, or the folder cannot be written.
+    """
+    check_report(report, "the report")
+    texts = {REPORT_JSON: json.dumps(report, indent=1, ensure_ascii=False) + "\n", REPORT_MD: markdown(report)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            _replace(folder / name, text)
+    except OSError as error:
+        raise ResultsError(
+            f"the report cannot be written to {folder}",
+            why=error.strerror or str(error),
+            cure="free disk space or choose another directory with --outdirname=DIR; finished sessions are kept",
+        ) from error
+    return folder / REPORT_JSON, folder / REPORT_MD
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_report(path: Path) -> Report:
+    """Reads and checks a ``report.json``.
+
+    Raises:
+        ResultsError: it is missing, not JSON, or not a report.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} cannot be read as a report", why=str(error), cure="give the folder of a finished run") from error
+    check_report(report, str(path))
+    return dict(report)

@@ -1,0 +1,171 @@
+"""A report in words: the table at the end of a run and ``report.md``.
+
+Pure functions from a report to text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+Rows = list[list[str]]
+HEADER = ["benchmark", "inf/s", "best published", "share", "accuracy", "target", "published", "energy uJ/inf", "lowest published"]
+
+
+def _entry(report: Mapping[str, Any], benchmark: str, mode: str) -> Mapping[str, Any] | None:
+    return next((e for e in report["results"] if e["benchmark"] == benchmark and e["mode"] == mode), None)
+
+
+def benchmarks(report: Mapping[str, Any]) -> list[str]:
+    """The benchmarks of a report, in its order."""
+    return list(dict.fromkeys(entry["benchmark"] for entry in report["results"]))
+
+
+def accuracy_text(metric: str, value: float) -> str:
+    """``"93.5 %"`` for top-1, ``"0.917"`` for AUC."""
+    return f"{value:.1f} %" if metric == "top-1" else f"AUC {value:.3g}"
+
+
+def throughput_text(value: float) -> str:
+    """Three decimals, as the runners print it."""
+    return f"{value:.3f}"
+
+
+def summary_rows(report: Mapping[str, Any]) -> Rows:
+    """One row per benchmark under ``HEADER``: this run beside what was published for the board; ``-`` where a mode was not run."""
+    return [_summary_row(report, benchmark) for benchmark in benchmarks(report)]
+
+
+def _summary_row(report: Mapping[str, Any], benchmark: str) -> list[str]:
+    performance, accuracy, energy = (_entry(report, benchmark, mode) for mode in ("performance", "accuracy", "energy"))
+    published = [row for row in report.get("published", []) if row["benchmark"] == benchmark]
+    best = max(published, key=lambda row: row["throughput_inf_per_s"], default=None)
+    with_energy = [row for row in published if row["energy_uj_per_inf"]]
+    lowest = min(with_energy, key=lambda row: row["energy_uj_per_inf"], default=None)
+    scores = [row["accuracy"] for row in published if row["accuracy"] is not None]
+    metric = accuracy["metric"] if accuracy else (published[0]["metric"] if published else "top-1")
+    return [
+        benchmark,
+        throughput_text(performance["throughput_inf_per_s"]) if performance else "-",
+        f"{throughput_text(best['throughput_inf_per_s'])} ({best['submitter']} {best['round']})" if best else "-",
+        f"{performance['throughput_inf_per_s'] / best['throughput_inf_per_s']:.2f}x" if performance and best else "-",
+        _accuracy(accuracy) if accuracy else "-",
+        accuracy_text(metric, accuracy["quality_target"]) if accuracy else "-",
+        f"{min(scores):g}..{max(scores):g}" if scores else "-",
+        _energy(energy) if energy else "-",
+        f"{lowest['energy_uj_per_inf']:.0f} ({lowest['submitter']} {lowest['round']})" if lowest else "-",
+    ]
+
+
+def _accuracy(entry: Mapping[str, Any]) -> str:
+    return accuracy_text(entry["metric"], entry["value"]) + ("" if entry["quality_target_met"] else " MISSED")
+
+
+def _energy(entry: Mapping[str, Any]) -> str:
+    return f"{entry['energy_uj_per_inf']:.0f}{' (derived)' if entry['derived'] else ''}"
+
+
+def notes(report: Mapping[str, Any]) -> list[str]:
+    """What a reader must know about the figures: the notice, and every rule that a result does not meet."""
+    found = [report["notice"]] if report["notice"] else []
+    for entry in report["results"]:
+        found += [f"{entry['benchmark']} {entry['mode']}: {rule}" for rule in entry.get("broken_rules", [])]
+    if any(entry.get("derived") for entry in report["results"]):
+        found.append("Energy marked (derived) is computed from the performance windows' cycles; _energy runs the energy rules.")
+    return found
+
+
+def plain_table(header: list[str], rows: Rows) -> str:
+    """Columns padded with blanks, for a terminal or a log."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [header, *rows]]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def summary(report: Mapping[str, Any]) -> str:
+    """The table and the notes that end a run."""
+    title = f"MLPerf Tiny on {_board(report)}, engine {report['engine']}, {report['assets']} models and data"
+    return "\n".join([title, "", plain_table(HEADER, summary_rows(report)), "", *notes(report)])
+
+
+def _board(report: Mapping[str, Any]) -> str:
+    return "the virtual NUCLEO-L4R5ZI (simulated)" if report["board"] == "virtual" else "a NUCLEO-L4R5ZI"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _md_table(header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(header) + " |"
+    yield "|" + "---|" * len(header)
+    for row in rows:
+        yield "| " + " | ".join(_cell(cell) for cell in row) + " |"
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """``report.md``: summary, windows, comparison with every published result of the board, tools and hashes."""
+    lines = [f"# MLPerf Tiny on {_board(report)}", "", f"Engine {report['engine']}, {report['assets']} models and data.", ""]
+    lines += [f"> {note}" for note in notes(report)] + [""]
+    lines += [*_md_table(HEADER, summary_rows(report)), ""]
+    for benchmark in benchmarks(report):
+        lines += [f"## {benchmark}", ""]
+        lines += [*_windows(report, benchmark), *_comparison(report, benchmark)]
+    lines += ["## Tools", "", *_md_table(["tool", "version"], [[k, v] for k, v in report["tools"].items()]), ""]
+    files = [[f["role"], f["name"], str(f["bytes"]), f"`{f['sha256']}`"] for f in report["files"]]
+    lines += ["## Files", "", *_md_table(["role", "file", "bytes", "sha256"], files), ""]
+    return "\n".join(lines)
+
+
+def _windows(report: Mapping[str, Any], benchmark: str) -> list[str]:
+    lines: list[str] = []
+    for mode in ("performance", "energy"):
+        entry = _entry(report, benchmark, mode)
+        if entry and entry.get("windows"):
+            rows = [
+                [
+                    str(n),
+                    w.get("file", ""),
+                    str(w["iterations"]),
+                    f"{w['elapsed_us'] / 1e6:.3f}",
+                    throughput_text(w["throughput_inf_per_s"]),
+                ]
+                for n, w in enumerate(entry["windows"], start=1)
+            ]
+            lines += [f"{mode.capitalize()} windows:", "", *_md_table(["window", "file", "inferences", "seconds", "inf/s"], rows), ""]
+            if entry.get("cycles_per_inference"):
+                lines += [f"{entry['cycles_per_inference']:,.0f} cycles per inference.", ""]
+    return lines
+
+
+def _comparison(report: Mapping[str, Any], benchmark: str) -> list[str]:
+    performance, accuracy, energy = (_entry(report, benchmark, mode) for mode in ("performance", "accuracy", "energy"))
+    rows = [
+        (
+            row["throughput_inf_per_s"],
+            [
+                f"{row['submitter']} {row['round']}",
+                row["framework"],
+                throughput_text(row["throughput_inf_per_s"]),
+                "-" if row["accuracy"] is None else accuracy_text(row["metric"], row["accuracy"]),
+                "-" if not row["energy_uj_per_inf"] else f"{row['energy_uj_per_inf']:.0f}",
+            ],
+        )
+        for row in report.get("published", [])
+        if row["benchmark"] == benchmark
+    ]
+    if performance:
+        label = "**this run**" + (" (simulated)" if performance["simulated"] else "")
+        ours = [
+            label,
+            f"{report['engine']}, {report['assets']} model",
+            throughput_text(performance["throughput_inf_per_s"]),
+            _accuracy(accuracy) if accuracy else "-",
+            _energy(energy) if energy else "-",
+        ]
+        rows.append((performance["throughput_inf_per_s"], ours))
+    ordered = [cells for _, cells in sorted(rows, key=lambda row: -row[0])]
+    if not ordered:
+        return []
+    header = ["who", "framework", "inf/s", "accuracy", "energy uJ/inf"]
+    return ["Beside the published results for NUCLEO-L4R5ZI:", "", *_md_table(header, ordered), ""]

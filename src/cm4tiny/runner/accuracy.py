@@ -1,0 +1,190 @@
+"""Accuracy runs: every sample of the data set once; resumable.
+
+Procedure: MLCommons runner, ``tests_accuracy.yaml`` (``loop: download, infer 1 0``), all lines of ``y_labels.csv``; anomaly detection
+takes every window of a file and averages. Metrics: :mod:`cm4tiny.runner.metrics`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cm4tiny.errors import RunnerError
+from cm4tiny.events import SILENT, EventStream
+from cm4tiny.runner import metrics, report_lines
+from cm4tiny.runner.attempts import with_attempts
+from cm4tiny.runner.dut import Dut, Identity, Inference
+from cm4tiny.runner.journal import Journal, JournalKey, data_set_hash
+from cm4tiny.runner.performance import check_width
+from cm4tiny.runner.session import SessionWriter
+
+if TYPE_CHECKING:
+    from cm4tiny.benchmarks import Benchmark, DataSet, Sample
+
+
+@dataclass(frozen=True)
+class AccuracyResult:
+    """The outcome of an accuracy run.
+
+    Attributes:
+        samples: files judged.
+        inferences: inferences behind them (more than files for anomaly detection).
+        resumed: how many of these an earlier, interrupted run had measured.
+        top_1: percent; for anomaly detection the runner's precision-and-recall figure.
+        auc: ROC AUC as the MLCommons runner computes it.
+        eembc_auc: the simplified AUC that EEMBC's runner prints.
+        metric: ``"top-1"`` or ``"auc"``: which of them the rules ask for.
+        target: the quality target, in the metric's unit.
+    """
+
+    benchmark: str
+    identity: Identity
+    samples: int
+    inferences: int
+    resumed: int
+    top_1: float
+    auc: float
+    eembc_auc: float
+    metric: str
+    target: float
+
+    @property
+    def value(self) -> float:
+        """The number that the quality target is about."""
+        return self.auc if self.metric == "auc" else self.top_1
+
+    @property
+    def target_met(self) -> bool:
+        """Whether the unrounded value reaches the quality target of the closed division."""
+        return self.value >= self.target
+
+
+def run_accuracy(
+    dut: Dut,
+    benchmark: Benchmark,
+    data_set: DataSet,
+    session: SessionWriter,
+    *,
+    journal: Path | None = None,
+    image: str = "",
+    keep_journal: bool = False,
+    events: EventStream = SILENT,
+) -> AccuracyResult:
+    """Measures the accuracy.
+
+    Args:
+        journal: where to note each inference, so that an interrupted run can go on; None: nowhere.
+        image: sha256 of the firmware image, part of what a journal belongs to; the device's own name and profile stand in for it.
+        keep_journal: leave the journal after a complete run.
+        events: hears ``"<id> accuracy"``, in inferences.
+
+    Raises:
+        ProtocolError: wrong model, or an answer that stays damaged.
+        DeadlineError, DeviceResetError, LinkError, InterruptedRunError, ResultsError: see there.
+    """
+    step = f"{benchmark.id} accuracy"
+    work = [(index, sample, data_set.segment_count(sample)) for index, sample in enumerate(data_set.samples)]
+    total = sum(count for _, _, count in work)
+    with events.step(step, total, "inferences") as outcome:
+        identity = dut.expect_model(benchmark.model_id)
+        report_lines.greet(session, dut, identity)
+        session.log(f"No loop count specified.  Using full set ({len(work)} test files)")
+        notes: dict[tuple[int, int], Inference] = {}
+        if journal is None:
+            resumed = 0
+            _measure(dut, benchmark, data_set, session, work, notes, None, events, step, total)
+        else:
+            key = JournalKey(benchmark.id, image or f"{identity.name} {identity.profile}", data_set_hash(data_set))
+            with Journal(journal, key) as book:
+                resumed = _announce(book, session, events, step)
+                notes = book.inferences
+                _measure(dut, benchmark, data_set, session, work, notes, book, events, step, total)
+        result = _summary(benchmark, identity, work, notes, resumed)
+        for index, sample, count in work:
+            for segment in range(count):
+                segments = count if sample.stride_bytes else None
+                session.entry(report_lines.entry(sample, notes[index, segment], "a", segments=segments))
+        report_lines.accuracy(session, result.top_1, result.auc)
+        session.finish()
+        if journal is not None and not keep_journal:
+            book.remove()
+        outcome.note = f"AUC {result.auc:.3f}" if result.metric == "auc" else f"top-1 {result.top_1:.1f} %"
+    return result
+
+
+def _announce(book: Journal, session: SessionWriter, events: EventStream, step: str) -> int:
+    if book.note:
+        events.message(step, book.note, "warning")
+        session.log(f"WARNING: {book.note}")
+    resumed = len(book.inferences)
+    if resumed:
+        text = f"{resumed} inferences were measured by an interrupted run and are taken from its journal"
+        events.message(step, text)
+        session.log(text)
+    return resumed
+
+
+def _measure(
+    dut: Dut,
+    benchmark: Benchmark,
+    data_set: DataSet,
+    session: SessionWriter,
+    work: list[tuple[int, Sample, int]],
+    notes: dict[tuple[int, int], Inference],
+    book: Journal | None,
+    events: EventStream,
+    step: str,
+    total: int,
+) -> None:
+    number = 0
+    for index, sample, count in work:
+        missing = any((index, segment) not in notes for segment in range(count))
+        inputs = data_set.segments(sample) if missing else iter(())
+        for segment in range(count):
+            number += 1
+            data = next(inputs, b"")
+            done = notes.get((index, segment))
+            report_lines.loading(session, sample, segment)
+            inference = done if done is not None else with_attempts(dut, lambda d=data: _one(dut, benchmark, d), events, step)  # type: ignore[misc]
+            report_lines.loaded(session, inference.warmups, inference.iterations)
+            report_lines.window(session, number, inference)
+            if done is None:
+                if book is not None:
+                    book.add(index, segment, inference)
+                notes[index, segment] = inference
+                events.progress(step, number, total)
+
+
+def _one(dut: Dut, benchmark: Benchmark, data: bytes) -> Inference:
+    dut.load(data)
+    return check_width(dut.infer(1, 0), benchmark)
+
+
+def _summary(
+    benchmark: Benchmark, identity: Identity, work: list[tuple[int, Sample, int]], notes: dict[tuple[int, int], Inference], resumed: int
+) -> AccuracyResult:
+    if not work:
+        raise RunnerError("the data set is empty", cure="use the benchmark's own data set")
+    rows = []
+    for index, _, count in work:
+        vectors = [metrics.normalised(notes[index, segment].results) for segment in range(count)]
+        rows.append(np.mean(np.array(vectors, dtype=np.float64), axis=0))
+    raw = np.array([np.mean([notes[index, s].results for s in range(count)], axis=0) for index, _, count in work], dtype=np.float64)
+    scores = np.array(rows, dtype=np.float64)
+    labels = np.array([sample.label for _, sample, _ in work], dtype=np.int64)
+    single = scores.shape[1] == 1
+    return AccuracyResult(
+        benchmark=benchmark.id,
+        identity=identity,
+        samples=len(work),
+        inferences=sum(count for _, _, count in work),
+        resumed=resumed,
+        top_1=metrics.anomaly_top_1(scores, labels) if single else metrics.top_1(raw, labels),
+        auc=metrics.auc(scores, labels),
+        eembc_auc=metrics.eembc_auc(raw, labels),
+        metric=benchmark.metric,
+        target=benchmark.quality_target,
+    )

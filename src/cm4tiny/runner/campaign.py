@@ -1,0 +1,287 @@
+"""A campaign: some benchmarks in some modes on one kind of board, from firmware and samples to sessions and ``outcome.json``.
+
+The outcome holds what was measured, in the form of the report's entries (``results/report.schema.json``); judging the whole is left to
+``cm4tiny.results``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cm4tiny
+from cm4tiny.benchmarks import BENCHMARKS, DataSet, get_benchmark
+from cm4tiny.boards.catalogue import open_board, simulated_label
+from cm4tiny.boards import energy_uj
+from cm4tiny.errors import UsageError, nearest
+from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
+from cm4tiny.firmware.recipe import read_record
+from cm4tiny.runner.accuracy import AccuracyResult
+from cm4tiny.runner.energy import EnergyResult
+from cm4tiny.runner.farm import Job, JobResult, run_farm
+from cm4tiny.runner.performance import PerformanceResult
+from cm4tiny.runner.session import file_errors
+
+MODES: dict[str, tuple[str, ...]] = {
+    "standard": ("performance", "accuracy"),
+    "performance": ("performance",),
+    "accuracy": ("accuracy",),
+    "energy": ("energy",),
+}
+"""Variation of the mode -> modes that it runs."""
+
+IMAGES = {"performance": "performance", "accuracy": "performance", "energy": "energy"}
+"""Mode -> firmware image that it needs."""
+
+DEFAULT_OUT = "mlperf-tiny-results"
+OUTCOME = "outcome.json"
+CHUNK_BYTES = 512
+"""Data bytes per ``db`` line: this project's firmware takes more than the 31 that every firmware takes (docs/firmware.md)."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What to run.
+
+    Attributes:
+        benchmarks: ids, in the order of the report.
+        modes: of ``"performance"``, ``"accuracy"``, ``"energy"``.
+        board: ``"virtual"`` or ``"NUCLEO"``.
+        firmware: (benchmark, image) -> ELF.
+        data_sets: benchmark -> folder of samples.
+        out: folder of the outcome and the sessions.
+        jobs: boards side by side.
+        assets: whose models and samples these are.
+    """
+
+    benchmarks: tuple[str, ...]
+    modes: tuple[str, ...]
+    board: str
+    firmware: Mapping[tuple[str, str], Path]
+    data_sets: Mapping[str, Path]
+    out: Path
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    assets: str = "embedded"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Campaign:
+        """Reads the env of the step ``run,mlperf,tiny``.
+
+        Raises:
+            UsageError: a key is missing or has an unknown value; says which step sets it.
+        """
+        wanted = _known("CM_TINY_BENCHMARK", env.get("CM_TINY_BENCHMARK", "all"), ("all", *BENCHMARKS))
+        benchmarks = tuple(BENCHMARKS) if wanted == "all" else (wanted,)
+        modes = MODES[_known("CM_TINY_MODE", env.get("CM_TINY_MODE", "standard"), MODES)]
+        images = sorted({IMAGES[mode] for mode in modes})
+        return cls(
+            benchmarks=benchmarks,
+            modes=modes,
+            board=env.get("CM_TINY_BOARD_KIND", "virtual"),
+            firmware={(b, i): Path(_need(env, f"CM_TINY_FIRMWARE_{b}_{i}".upper(), _build(b, i))) for b in benchmarks for i in images},
+            data_sets={b: Path(_need(env, f"CM_MLPERF_TINY_DATASETS_{b.upper()}", f"get,mlperf,tiny,dataset,_{b}")) for b in benchmarks},
+            out=_out(env),
+            jobs=_jobs(env.get("CM_TINY_JOBS", "")),
+            assets=env.get("CM_TINY_ASSETS", "embedded"),
+        )
+
+
+def _out(env: Mapping[str, str]) -> Path:
+    """CM changes into ``--outdirname`` for the script that it was given to (``CM_OUTDIRNAME``), not for the steps below that script."""
+    return Path.cwd() if env.get("CM_OUTDIRNAME") else Path(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT).absolute()
+
+
+def _build(benchmark: str, image: str) -> str:
+    return f"build,firmware,mlperf,tiny,_{benchmark}" + (",_energy" if image == "energy" else "")
+
+
+def _known(key: str, value: str, names: Iterable[str]) -> str:
+    known = tuple(names)
+    if value not in known:
+        raise UsageError(f"{key}={value} is not known", cure=nearest(value, known) or f"use one of {', '.join(known)}")
+    return value
+
+
+def _need(env: Mapping[str, str], key: str, step: str) -> str:
+    if not env.get(key):
+        raise UsageError(f"{key} is not set", cure=f"run the step {step} first, or the whole chain: reproduce,mlperf,tiny")
+    return env[key]
+
+
+def _jobs(text: str) -> int:
+    if not str(text).strip():
+        return os.cpu_count() or 1
+    if not str(text).strip().isdigit() or int(text) < 1:
+        raise UsageError(f"--jobs={text} is not a number of boards", cure="give a whole number of at least 1")
+    return int(text)
+
+
+def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
+    """Runs all, writes the sessions and ``outcome.json``; returns the latter's path.
+
+    Raises:
+        Cm4TinyError: that of the first job that failed; sessions and journals of the others are kept.
+    """
+    records = {key: read_record(elf) for key, elf in campaign.firmware.items()}
+    data_sets = {b: DataSet.open(folder, get_benchmark(b)) for b, folder in campaign.data_sets.items()}
+    host_seconds = _Stopwatch()
+    events.subscribe(host_seconds)
+    jobs = [_job(campaign, records, data_sets, benchmark, mode) for benchmark, mode in _longest_first(campaign)]
+    done = run_farm(jobs, campaign.out, workers=campaign.jobs, events=events)
+    by_id = {result.job.id: result for result in done}
+    ordered = [by_id[f"{benchmark}-{mode}"] for benchmark in campaign.benchmarks for mode in campaign.modes]
+    outcome = {
+        "board": campaign.board,
+        "engine": next(iter(records.values()))["engine"],
+        "assets": campaign.assets,
+        "results": [entry for result in ordered for entry in _entries(campaign, result)],
+        "files": _files(campaign, records, data_sets, ordered),
+        "tools": _tools(records.values()),
+        "host_seconds": host_seconds.seconds,
+    }
+    path = campaign.out / OUTCOME
+    with file_errors(path):
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    return path
+
+
+def _longest_first(campaign: Campaign) -> list[tuple[str, str]]:
+    """Performance runs first: each takes the same long time, accuracy runs fill the gaps."""
+    order = {"performance": 0, "energy": 0, "accuracy": 1}
+    pairs = [(benchmark, mode) for mode in campaign.modes for benchmark in campaign.benchmarks]
+    return sorted(pairs, key=lambda pair: order[pair[1]])
+
+
+def _job(campaign: Campaign, records: Mapping[tuple[str, str], Any], data_sets: Mapping[str, DataSet], benchmark: str, mode: str) -> Job:
+    key = (benchmark, IMAGES[mode])
+    return Job(
+        board=_opener(campaign.board, campaign.firmware[key]),
+        benchmark=get_benchmark(benchmark),
+        data_set=data_sets[benchmark],
+        mode=mode,
+        simulated=simulated_label(campaign.board),
+        image=records[key]["elf"]["sha256"],
+        chunk_bytes=CHUNK_BYTES,
+    )
+
+
+def _opener(kind: str, elf: Path) -> Callable[[], Any]:
+    return lambda: open_board(kind, elf)
+
+
+def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
+    """The report entries of one job."""
+    simulated = bool(simulated_label(campaign.board))
+    common = {
+        "benchmark": done.job.benchmark.id,
+        "mode": done.job.mode,
+        "simulated": simulated,
+        "session": done.session.relative_to(campaign.out).as_posix(),
+        "firmware_sha256": done.job.image,
+    }
+    result = done.result
+    if isinstance(result, PerformanceResult):
+        windows = [
+            {"file": w.file, "iterations": w.iterations, "elapsed_us": w.elapsed_us, "throughput_inf_per_s": w.throughput}
+            for w in result.windows
+        ]
+        entry = common | {
+            "throughput_inf_per_s": result.throughput,
+            "windows": windows,
+            "cycles_per_inference": result.cycles_per_inference,
+            "broken_rules": list(result.breaches),
+        }
+        return [entry, *_derived_energy(common, result)]
+    if isinstance(result, AccuracyResult):
+        broken = [] if result.target_met else [f"{result.metric} {result.value:g} is below the quality target {result.target:g}"]
+        return [
+            common
+            | {
+                "metric": result.metric,
+                "value": result.value,
+                "auc_eembc": result.eembc_auc,
+                "auc_mlcommons": result.auc,
+                "samples": result.samples,
+                "quality_target": result.target,
+                "quality_target_met": result.target_met,
+                "broken_rules": broken,
+            }
+        ]
+    assert isinstance(result, EnergyResult)
+    windows = [
+        {
+            "file": w.file,
+            "iterations": w.iterations,
+            "elapsed_us": round(w.elapsed_s * 1e6),
+            "throughput_inf_per_s": w.iterations / w.elapsed_s,
+            "energy_uj_per_inf": w.joules / w.iterations * 1e6,
+        }
+        for w in result.windows
+    ]
+    return [
+        common
+        | {
+            "simulated": result.simulated,
+            "energy_uj_per_inf": result.microjoules_per_inference,
+            "derived": False,
+            "windows": windows,
+            "broken_rules": list(result.breaches),
+        }
+    ]
+
+
+def _derived_energy(common: Mapping[str, Any], result: PerformanceResult) -> list[dict[str, Any]]:
+    """An energy figure from the performance windows' cycles; none where the board counts no cycles."""
+    if result.cycles_per_inference is None:
+        return []
+    return [{**common, "mode": "energy", "simulated": True, "energy_uj_per_inf": energy_uj(result.cycles_per_inference), "derived": True}]
+
+
+def _files(
+    campaign: Campaign, records: Mapping[tuple[str, str], Any], data_sets: Mapping[str, DataSet], done: Iterable[JobResult]
+) -> list[dict[str, Any]]:
+    files = [{"role": "model", **records[key]["model"]} for key in records if key[1] == min(k[1] for k in records)]
+    files += [{"role": "firmware", **record["elf"]} for record in records.values()]
+    for benchmark, data_set in data_sets.items():
+        labels = data_set.root / "y_labels.csv"
+        files.append(_file("data set", labels, f"{data_set.id}/y_labels.csv"))
+        files += [_file("data set", data_set.root / s.file, f"{get_benchmark(benchmark).data_set}/{s.file}") for s in data_set.samples]
+    for result in done:
+        files += [_file("session", p, p.relative_to(campaign.out).as_posix()) for p in sorted(result.session.iterdir()) if p.is_file()]
+    return files
+
+
+def _file(role: str, path: Path, name: str) -> dict[str, Any]:
+    data = path.read_bytes()
+    return {"role": role, "name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _tools(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    tools = {"cm4tiny": cm4tiny.__version__, "unicorn": version("unicorn"), "python": platform.python_version()}
+    for record in records:
+        tools.update(record["tools"])
+    return tools
+
+
+class _Stopwatch:
+    """Host seconds of each step, for the benchmarks: where the time of a run went."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._began: dict[str, float] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._began[event.step] = time.monotonic()
+        elif isinstance(event, Finished):
+            self.seconds[event.step] = round(time.monotonic() - self._began.pop(event.step, time.monotonic()), 3)

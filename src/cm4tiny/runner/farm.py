@@ -1,0 +1,222 @@
+"""Several boards at once: a job is a board, a benchmark and a mode; as many run side by side as there are workers.
+
+The first job that fails stops the others between two reads; so does Ctrl-C. Journals of accuracy runs stay, so that the same call goes on
+where it stopped. A lock file keeps two runs out of one output directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import filelock
+
+from cm4tiny.errors import BusyError, InterruptedRunError, UsageError, nearest
+from cm4tiny.events import SILENT, Event, EventStream
+from cm4tiny.runner.accuracy import AccuracyResult, run_accuracy
+from cm4tiny.runner.dut import DEFAULT_CHUNK_BYTES, Dut
+from cm4tiny.runner.energy import EnergyResult, run_energy
+from cm4tiny.runner.performance import PerformanceResult, run_performance
+from cm4tiny.runner.rules import Rules
+from cm4tiny.runner.session import Clock, SessionWriter, file_errors
+
+if TYPE_CHECKING:
+    from cm4tiny.benchmarks import Benchmark, DataSet
+    from cm4tiny.boards import Link, PowerMonitor
+
+MODES = ("performance", "accuracy", "energy")
+LOCK_FILE = ".lock"
+POLL_S = 0.1
+"""How often the main thread looks up from waiting, so that Ctrl-C is heard at once."""
+
+
+class Board(Protocol):
+    """What a job needs of a board. ``power`` (energy runs) and ``cycles`` (a counter) are optional attributes."""
+
+    @property
+    def link(self) -> Link:
+        """The byte stream to the device."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the board."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run on one board.
+
+    Attributes:
+        board: opens the board; called in the worker, the board is closed there too.
+        benchmark, data_set: what is run.
+        mode: ``"performance"``, ``"accuracy"`` or ``"energy"``.
+        simulated: label for the session's files, empty for hardware (see :class:`SessionWriter`).
+        image: sha256 of the firmware image, for the accuracy run's journal.
+        chunk_bytes: data bytes in a ``db`` line.
+        iterations: inferences in a window; None: calibrated.
+        rules: None: the official ones.
+        name: of the job's folders; unique in a farm. Default ``<benchmark>-<mode>``.
+        now: wall clock of the session's files.
+    """
+
+    board: Callable[[], Board]
+    benchmark: Benchmark
+    data_set: DataSet
+    mode: str
+    simulated: str = ""
+    image: str = ""
+    chunk_bytes: int = DEFAULT_CHUNK_BYTES
+    iterations: int | None = None
+    rules: Rules | None = None
+    name: str = ""
+    now: Clock = datetime.now
+
+    @property
+    def id(self) -> str:
+        """The name, or what stands in for it."""
+        return self.name or f"{self.benchmark.id}-{self.mode}"
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """The outcome of one job: its result and the folder of its session."""
+
+    job: Job
+    result: PerformanceResult | AccuracyResult | EnergyResult
+    session: Path
+
+
+def run_farm(
+    jobs: Sequence[Job], out_dir: Path, *, workers: int = 1, events: EventStream = SILENT, stop: threading.Event | None = None
+) -> list[JobResult]:
+    """Runs all jobs and returns their results in the order of the jobs.
+
+    Sessions go to ``out_dir/<job id>/sessions/``, journals to ``out_dir/<job id>/journal.jsonl``.
+
+    Args:
+        workers: how many jobs run at a time.
+        events: hears all jobs, one event at a time.
+        stop: set it to stop all jobs.
+
+    Raises:
+        BusyError: another run uses ``out_dir``.
+        UsageError: no such mode, or two jobs of one name.
+        Cm4TinyError: that of the job that failed first; the others were stopped.
+        KeyboardInterrupt: after all jobs have stopped.
+    """
+    _check(jobs)
+    stop = stop if stop is not None else threading.Event()
+    stream = _serial(events)
+    with lock(out_dir), ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="board") as pool:
+        futures = [pool.submit(_run, job, out_dir / job.id, stream, stop) for job in jobs]
+        try:
+            _wait(futures)
+        except BaseException:
+            stop.set()
+            for future in futures:
+                future.cancel()
+            wait(futures)
+            raise
+        return [future.result() for future in futures]
+
+
+def _check(jobs: Sequence[Job]) -> None:
+    ids = [job.id for job in jobs]
+    for job in jobs:
+        if job.mode not in MODES:
+            raise UsageError(f"there is no mode {job.mode!r}", cure=nearest(job.mode, MODES) or f"use one of {', '.join(MODES)}")
+        if ids.count(job.id) > 1:
+            raise UsageError(f"two jobs are named {job.id!r}", cure="give each job a name of its own")
+
+
+def _serial(events: EventStream) -> EventStream:
+    """A stream that hands over one event at a time, whatever thread it comes from."""
+    guard = threading.Lock()
+
+    def forward(event: Event) -> None:
+        with guard:
+            events.emit(event)
+
+    return EventStream(forward)
+
+
+@contextlib.contextmanager
+def lock(out_dir: Path) -> Iterator[None]:
+    """Holds an output directory for this run; :class:`BusyError` if another run holds it."""
+    with file_errors(out_dir):
+        out_dir.mkdir(parents=True, exist_ok=True)
+    holder = filelock.FileLock(out_dir / LOCK_FILE, timeout=0)
+    with file_errors(out_dir / LOCK_FILE):
+        held = _acquire(holder)
+    if not held:
+        raise BusyError(
+            f"another run uses {out_dir}",
+            why=f"it holds {out_dir / LOCK_FILE}",
+            cure="wait for it to end, or choose another output directory",
+        )
+    try:
+        yield
+    finally:
+        holder.release()
+
+
+def _acquire(holder: filelock.FileLock) -> bool:
+    try:
+        holder.acquire()
+    except filelock.Timeout:  # an OSError too, but not one of the file system
+        return False
+    return True
+
+
+def _wait(futures: list[Future[JobResult]]) -> None:
+    """Returns when all jobs are done; raises the error of the first that failed."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=POLL_S, return_when=FIRST_COMPLETED)
+        errors = [error for error in (future.exception() for future in done) if error is not None]
+        if errors:
+            raise next((error for error in errors if not isinstance(error, InterruptedRunError)), errors[0])
+
+
+def _run(job: Job, folder: Path, events: EventStream, stop: threading.Event) -> JobResult:
+    if stop.is_set():
+        raise InterruptedRunError(f"{job.id} was stopped before it began")
+    board = job.board()
+    try:
+        dut = Dut(board.link, chunk_bytes=job.chunk_bytes, stop=stop, events=events)
+        with SessionWriter(folder / "sessions", simulated=job.simulated, now=job.now) as session:
+            return JobResult(job, _measure(job, folder, board, dut, session, events), session.folder)
+    finally:
+        board.close()
+
+
+def _measure(
+    job: Job, folder: Path, board: Board, dut: Dut, session: SessionWriter, events: EventStream
+) -> PerformanceResult | AccuracyResult | EnergyResult:
+    if job.mode == "accuracy":
+        return run_accuracy(dut, job.benchmark, job.data_set, session, journal=folder / "journal.jsonl", image=job.image, events=events)
+    if job.mode == "energy":
+        power: PowerMonitor | None = getattr(board, "power", None)
+        if power is None:
+            raise UsageError(
+                f"{job.id} needs a power monitor, the board {dut.link.name} has none", cure="connect one, or leave out energy runs"
+            )
+        return run_energy(dut, power, job.benchmark, job.data_set, session, iterations=job.iterations, rules=job.rules, events=events)
+    counts = hasattr(board, "cycles")
+    return run_performance(
+        dut,
+        job.benchmark,
+        job.data_set,
+        session,
+        iterations=job.iterations,
+        rules=job.rules,
+        cycles=(lambda: int(getattr(board, "cycles"))) if counts else None,  # noqa: B009
+        events=events,
+    )

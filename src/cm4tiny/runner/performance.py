@@ -1,0 +1,252 @@
+"""Performance runs: five windows of at least ten seconds on the first five inputs, the median counts.
+
+Procedure: MLCommons runner, ``tests_performance.yaml`` (``loop 5: download, infer N W``), with N found by calibration instead of by
+hand. Rules and their sources: :mod:`cm4tiny.runner.rules`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cm4tiny.errors import AssetError, ProtocolError, RuleError
+from cm4tiny.events import SILENT, EventStream
+from cm4tiny.runner import report_lines
+from cm4tiny.runner.attempts import with_attempts
+from cm4tiny.runner.calibration import calibrate, long_enough
+from cm4tiny.runner.dut import Dut, Identity, Inference
+from cm4tiny.runner.rules import Rules, official_rules
+from cm4tiny.runner.session import SessionWriter
+
+if TYPE_CHECKING:
+    from cm4tiny.benchmarks import Benchmark, DataSet, Sample
+
+
+@dataclass(frozen=True)
+class Window:
+    """One measured window.
+
+    Attributes:
+        file: the input's file.
+        iterations: measured inferences.
+        warmups: unmeasured ones before them.
+        elapsed_us: microseconds by the device's clock.
+        throughput: inferences per second.
+        results: the numbers of the last inference.
+        cycles_per_inference: processor cycles, where the board counts them.
+    """
+
+    file: str
+    iterations: int
+    warmups: int
+    elapsed_us: int
+    throughput: float
+    results: tuple[float, ...]
+    cycles_per_inference: float | None = None
+
+
+@dataclass(frozen=True)
+class PerformanceResult:
+    """The outcome of a performance run.
+
+    Attributes:
+        throughput: median over the windows, inferences per second.
+        breaches: what breaks a rule; empty for a run that counts.
+        cycles_per_inference: median over the windows, where the board counts cycles.
+    """
+
+    benchmark: str
+    identity: Identity
+    windows: tuple[Window, ...]
+    throughput: float
+    breaches: tuple[str, ...]
+    cycles_per_inference: float | None = None
+
+    @property
+    def latency_us(self) -> float:
+        """Microseconds of one inference, from the median throughput."""
+        return 1e6 / self.throughput
+
+
+def performance_inputs(data_set: DataSet, rules: Rules) -> list[tuple[Sample, bytes]]:
+    """The first inputs of the list: of each file the first segment, as both runners do."""
+    samples = data_set.samples[: rules.performance_files]
+    if len(samples) < rules.performance_files:
+        raise AssetError(
+            f"the data set {data_set.id} has {len(samples)} files, a performance run needs {rules.performance_files}",
+            why=f"it takes the first {rules.performance_files} lines of {data_set.root / 'y_labels.csv'}",
+            cure="use the whole data set",
+        )
+    return [(sample, next(iter(data_set.segments(sample)))) for sample in samples]
+
+
+def check_width(inference: Inference, benchmark: Benchmark) -> Inference:
+    """The inference itself if it has as many results as the benchmark, else :class:`ProtocolError`."""
+    if len(inference.results) != benchmark.results:
+        raise ProtocolError(
+            f"the device printed {len(inference.results)} results, {benchmark.model_id} has {benchmark.results}",
+            why=f"m-results-[{','.join(map(str, inference.results[:12]))}]",
+            cure=f"flash the image of {benchmark.model_id}",
+        )
+    return inference
+
+
+MAX_ZERO_PROBE = 1024
+"""Inferences that may take no time by a coarse clock before it counts as standing still."""
+
+
+def _timed(inference: Inference, *, probe: bool = False) -> Inference:
+    if not inference.elapsed_us and not (probe and inference.lap_us and inference.iterations < MAX_ZERO_PROBE):
+        raise ProtocolError(
+            "the device printed no time between two time stamps" if inference.lap_us else "the device printed no time stamps",
+            why=f"its laps are {inference.lap_us}" if inference.lap_us else "an energy image signals them on a pin instead",
+            cure="flash the performance image (EE_CFG_ENERGY_MODE=0)",
+        )
+    return inference
+
+
+class _Run:
+    def __init__(
+        self, dut: Dut, benchmark: Benchmark, session: SessionWriter, rules: Rules, cycles: Callable[[], int] | None, events: EventStream
+    ) -> None:
+        self.dut = dut
+        self.benchmark = benchmark
+        self.session = session
+        self.rules = rules
+        self.step = f"{benchmark.id} performance"
+        self.events = events
+        self._cycles = cycles
+        self._first_cycles = 0  # cycles of a command with a single inference
+        self.warmups = rules.warmups.get("performance", {}).get(benchmark.id, 0)
+
+    def infer(self, iterations: int, warmups: int, *, probe: bool = False) -> tuple[Inference, int]:
+        before = self._cycles() if self._cycles else 0
+        inference = _timed(check_width(self.dut.infer(iterations, warmups), self.benchmark), probe=probe)
+        return inference, (self._cycles() if self._cycles else 0) - before
+
+    def probe(self, iterations: int) -> float:
+        inference, cycles = self.infer(iterations, 0, probe=True)
+        if iterations == 1:
+            self._first_cycles = cycles
+        assert inference.elapsed_us is not None
+        return inference.elapsed_us * 1e-6
+
+    def calibrate(self, data: bytes) -> int:
+        def measure() -> int:
+            self.dut.load(data)
+            return calibrate(self.probe, self.rules)
+
+        return with_attempts(self.dut, measure, self.events, self.step)
+
+    def window(self, number: int, sample: Sample, data: bytes, iterations: int) -> tuple[Window, Inference, int]:
+        def run(count: int) -> tuple[Inference, int]:
+            report_lines.loading(self.session, sample)
+            self.dut.load(data)
+            report_lines.loaded(self.session, self.warmups, count)
+            return self.infer(count, self.warmups)
+
+        def measure() -> tuple[tuple[Inference, int], int]:
+            return long_enough(run, lambda window: (window[0].elapsed_us or 0) * 1e-6, iterations, self.rules)
+
+        (inference, cycles), iterations = with_attempts(self.dut, measure, self.events, self.step)
+        report_lines.window(self.session, number, inference)
+        elapsed_us = inference.elapsed_us or 0
+        throughput = iterations / (elapsed_us / 1e6)
+        return (
+            Window(
+                file=sample.file,
+                iterations=iterations,
+                warmups=self.warmups,
+                elapsed_us=elapsed_us,
+                throughput=throughput,
+                results=inference.results,
+                cycles_per_inference=self._per_inference(cycles, iterations),
+            ),
+            inference,
+            iterations,
+        )
+
+    def _per_inference(self, cycles: int, iterations: int) -> float | None:
+        # A command's own cycles (its texts, its time stamps) are those of the single inference's command: the difference cancels them.
+        if self._cycles is None or iterations + self.warmups < 2:
+            return None
+        return (cycles - self._first_cycles) / (iterations + self.warmups - 1)
+
+
+def run_performance(
+    dut: Dut,
+    benchmark: Benchmark,
+    data_set: DataSet,
+    session: SessionWriter,
+    *,
+    iterations: int | None = None,
+    rules: Rules | None = None,
+    cycles: Callable[[], int] | None = None,
+    events: EventStream = SILENT,
+) -> PerformanceResult:
+    """Measures the throughput.
+
+    Args:
+        iterations: inferences in a window; measured first when None.
+        rules: the rules to hold; the official ones when None. Shorter windows give a result whose ``breaches`` say so.
+        cycles: the board's cycle counter, if it has one.
+        events: hears ``"<id> performance"``, in seconds of measured time.
+
+    Raises:
+        ProtocolError: wrong model, energy image, or an answer that stays damaged.
+        RuleError: windows stay too short.
+        DeadlineError, DeviceResetError, LinkError, InterruptedRunError, ResultsError: see there.
+    """
+    rules = rules if rules is not None else official_rules()
+    run = _Run(dut, benchmark, session, rules, cycles, events)
+    inputs = performance_inputs(data_set, rules)
+    total = rules.min_window_s * rules.windows
+    with events.step(run.step, total, "s") as outcome:
+        identity = dut.expect_model(benchmark.model_id)
+        dut.expect_mode("performance")
+        report_lines.greet(session, dut, identity)
+        iterations = run.calibrate(inputs[0][1]) if iterations is None else max(iterations, rules.min_iterations)
+        windows: list[Window] = []
+        inferences: list[tuple[Sample, Inference]] = []
+        done = 0.0
+        for number in range(rules.windows):
+            sample, data = inputs[number % len(inputs)]
+            window, inference, iterations = run.window(number + 1, sample, data, iterations)
+            windows.append(window)
+            inferences.append((sample, inference))
+            done += window.elapsed_us * 1e-6
+            events.progress(run.step, done, done * rules.windows / len(windows), f"{window.throughput:.3f} inf/s")
+        result = _summary(benchmark, identity, tuple(windows))
+        _report(session, result, inferences, rules)
+        outcome.note = f"{result.throughput:.3f} inf/s"
+    return result
+
+
+def _summary(benchmark: Benchmark, identity: Identity, windows: tuple[Window, ...]) -> PerformanceResult:
+    counted = [w.cycles_per_inference for w in windows if w.cycles_per_inference is not None]
+    return PerformanceResult(
+        benchmark=benchmark.id,
+        identity=identity,
+        windows=windows,
+        throughput=statistics.median(w.throughput for w in windows),
+        breaches=official_rules().breaches([(w.iterations, w.elapsed_us * 1e-6) for w in windows]),
+        cycles_per_inference=statistics.median(counted) if counted else None,
+    )
+
+
+def _report(session: SessionWriter, result: PerformanceResult, inferences: list[tuple[Sample, Inference]], rules: Rules) -> None:
+    session.log("-" * 20)
+    for number, (window, (sample, inference)) in enumerate(zip(result.windows, inferences, strict=True), 1):
+        met = not official_rules().breaches([(window.iterations, window.elapsed_us * 1e-6)] * official_rules().windows)
+        report_lines.performance_window(session, number, inference, window.throughput, met)
+        segments = 1 if sample.stride_bytes else None
+        session.entry(report_lines.entry(sample, inference, "p", segments=segments, throughput=window.throughput))
+    for breach in result.breaches:
+        session.result(f"e-[{breach}]")
+    report_lines.median_throughput(session, result.throughput)
+    session.finish()
+
+
+__all__ = ["PerformanceResult", "RuleError", "Window", "performance_inputs", "run_performance"]

@@ -1,0 +1,170 @@
+"""Sessions on disk: ``log.txt``, ``results.txt`` and ``results.json`` as the MLCommons runner writes them.
+
+Formats: ``mlcommons/tiny`` ``benchmark/runner/{main,script}.py`` and the sessions of round v1.3; ``docs/session-format.md`` describes them.
+The log streams while the run goes on; the two results files appear at the end, complete or not at all. What a virtual board or a
+simulated power monitor made says so in the first line of each text file and in every entry of ``results.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from cm4tiny.errors import ResultsError
+
+Clock = Callable[[], datetime]
+
+RESULTS_TXT = "results.txt"
+RESULTS_JSON = "results.json"
+LOG_TXT = "log.txt"
+RULE_LINE = "-" * 57
+_CHECKED = re.compile(r"Median throughput is|Median energy cost is|Top[- ]1%?\s?[:=]|AUC\s?[:=]|Power\s+:|Accuracy:|Average duty cycle")
+
+
+@contextlib.contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Turns what the file system says into a :class:`ResultsError` with a cure."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise ResultsError(
+            f"cannot write {path}",
+            why="the disk is full" if full else f"{error.strerror or error}",
+            cure="free some space and start the run again: an accuracy run goes on where it stopped"
+            if full
+            else "check that the folder exists and that you may write to it",
+        ) from error
+
+
+def write_atomically(path: Path, parts: Iterable[str]) -> None:
+    """Writes a text file so that it is there completely or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with file_errors(path):
+            with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+                stream.writelines(parts)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+class SessionWriter:
+    """One session: a folder with a log that streams and results that appear at the end. A context manager.
+
+    Args:
+        root: the folder of all sessions; the session's own is ``root/YYYYMMDD_HHMMSS`` (with ``_2``, ``_3``... if that is taken).
+        simulated: what made up the numbers (``"virtual NUCLEO-L4R5ZI"``), or empty for a measurement on hardware.
+        now: the wall clock; a fixed one makes files reproducible.
+        folder: the session's own folder, if the caller decides on it.
+
+    Leaving the context without :meth:`finish` keeps the log and writes no results: a session without ``results.txt`` did not end well.
+    """
+
+    def __init__(self, root: Path, *, simulated: str = "", now: Clock = datetime.now, folder: Path | None = None) -> None:
+        self.simulated = simulated
+        self._now = now
+        self._lines: list[str] = []
+        self._entries: list[dict[str, Any]] = []
+        self._whole = 0
+        self.folder = folder if folder is not None else self._new_folder(root)
+        with file_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._log: IO[bytes] = (self.folder / LOG_TXT).open("wb", buffering=0)
+        if simulated:
+            self._label()
+        self.log(f"Logging initialized. Writing output to {Path('sessions', self.folder.name, LOG_TXT).as_posix()}")
+
+    def _new_folder(self, root: Path) -> Path:
+        stamp = self._now().strftime("%Y%m%d_%H%M%S")
+        for number in range(1, 1000):
+            folder = root / (stamp if number == 1 else f"{stamp}_{number}")
+            with file_errors(folder):
+                root.mkdir(parents=True, exist_ok=True)
+                with contextlib.suppress(FileExistsError):
+                    folder.mkdir()
+                    return folder
+        raise ResultsError(f"no free folder for a session below {root}", cure="remove old sessions")
+
+    def _label(self) -> None:
+        label = f"SIMULATED: {' '.join(self.simulated.split())}; these numbers were not measured on hardware and cannot be submitted"
+        if _CHECKED.search(label):
+            raise ValueError("a label must not look like a result")
+        self.log(label)
+        self._lines.append(label)
+
+    def __enter__(self) -> SessionWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._log.close()
+
+    # --- log ------------------------------------------------------------------------------------------------------------------
+    def log(self, text: str) -> None:
+        """A line without a time stamp; leading blanks go, as in the MLCommons runner's log.
+
+        Raises:
+            ResultsError: the disk is full or the file is gone; the log then ends with its last whole line.
+        """
+        data = (" ".join(text.splitlines()).strip() + "\n").encode("utf-8", "backslashreplace")
+        with file_errors(self.folder / LOG_TXT):
+            try:
+                if self._log.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._log.truncate(self._whole)
+                raise
+        self._whole += len(data)
+
+    def stamped(self, text: str) -> None:
+        """A line with the runner's time stamp: ``MMDD.HHMMSS ulp-mlperf: text``."""
+        self.log(f"{self.stamp()} ulp-mlperf: {text}")
+
+    def stamp(self) -> str:
+        """The time as the MLCommons runner prints it."""
+        return self._now().strftime("%m%d.%H%M%S")
+
+    # --- results --------------------------------------------------------------------------------------------------------------
+    def result(self, text: str, *, stamped: bool = False) -> None:
+        """A line of ``results.txt``, which the log gets too."""
+        line = f"{self.stamp()} ulp-mlperf: {text}" if stamped else text
+        self._lines.append(line)
+        self.log(line)
+
+    def entry(self, entry: dict[str, Any]) -> None:
+        """An entry of ``results.json``."""
+        self._entries.append({**entry, "simulated": True} if self.simulated else entry)
+
+    def finish(self) -> Path:
+        """Writes ``results.json`` and ``results.txt`` and returns the session's folder; nothing of them stays if that fails."""
+        self.log(f"Session logged in file {Path('sessions', self.folder.name, LOG_TXT).as_posix()}")
+        target = self.folder / RESULTS_JSON
+        try:
+            write_atomically(target, _json_parts(self._entries))
+            write_atomically(self.folder / RESULTS_TXT, (line + "\n" for line in self._lines))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                target.unlink()
+            raise
+        return self.folder
+
+
+def _json_parts(entries: list[dict[str, Any]]) -> Iterator[str]:
+    encoder = json.JSONEncoder(allow_nan=False)
+    yield "["
+    for number, entry in enumerate(entries):
+        yield (", " if number else "") + encoder.encode(entry)
+    yield "]"

@@ -1,0 +1,306 @@
+"""The same micro-scripts under upstream's engine and under ours: what ran, in which order, with which environment, and what came out.
+
+Needs an environment with cmind and cmx4mlops (both on PyPI), named by ``CM4TINY_UPSTREAM_VENV``; skipped without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cm4tiny.engine import Repository, cm_home, new_session, run
+from cm4tiny.engine.plan import new_request
+
+UPSTREAM_VENV = os.environ.get("CM4TINY_UPSTREAM_VENV", "")
+UPSTREAM_CM = Path(UPSTREAM_VENV) / "bin" / "cm"
+
+pytestmark = [
+    pytest.mark.upstream,
+    pytest.mark.skipif(not UPSTREAM_VENV, reason="CM4TINY_UPSTREAM_VENV does not name an environment with cmind and cmx4mlops"),
+    pytest.mark.skipif(bool(UPSTREAM_VENV) and not UPSTREAM_CM.exists(), reason="CM4TINY_UPSTREAM_VENV has no bin/cm"),
+]
+
+HOOKS = """
+import json, os
+
+def trace(i, hook):
+    env = {key: value for key, value in sorted(i["env"].items()) if key.startswith("T_") or key == "CM_VERSION"}
+    with open(os.environ["TRACE"], "a") as file:
+        file.write(json.dumps([i["meta"]["alias"], hook, env]) + "\\n")
+
+def preprocess(i):
+    trace(i, "preprocess")
+    if i["env"].get("T_SKIP_ME") == "yes":
+        return {"return": 0, "skip": True}
+    return {"return": 0}
+
+def postprocess(i):
+    trace(i, "postprocess")
+    i["env"]["T_MADE_" + i["meta"]["alias"].upper().replace("-", "_")] = "made"
+    i["state"]["t_state"] = {"by": i["meta"]["alias"]}
+    return {"return": 0}
+"""
+
+RUN_SH = """
+echo "[\\"$T_NAME\\", \\"run.sh\\", {\\"T_ALL\\": \\"$T_ALL\\"}]" >> "$TRACE"
+echo "T_FROM_RUN=fromrun" > tmp-run-env.out
+echo '{"from_run": {"a": 1}}' > tmp-run-state.json
+"""
+
+#: alias -> (meta without identity, has run.sh)
+SCRIPTS: dict[str, tuple[dict[str, Any], bool]] = {
+    "leaf-a": ({"tags": ["leaf", "a"], "env": {"T_A": "a"}, "new_env_keys": ["T_A", "T_MADE_LEAF_A"], "new_state_keys": ["t_*"]}, False),
+    "leaf-b": (
+        {"tags": ["leaf", "b"], "default_env": {"T_B": "b"}, "new_env_keys": ["T_B"], "variations": {"x": {"env": {"T_B": "bx"}}}},
+        False,
+    ),
+    "leaf-c": ({"tags": ["leaf", "c"], "new_env_keys": ["T_MADE_*"], "variations": {"x": {"env": {"T_CX": "1"}}, "y": {}}}, False),
+    "leaf-d": (
+        {
+            "tags": ["leaf", "d"], "default_version": "2.0", "new_env_keys": ["T_V"],
+            "versions": {"1.0": {"env": {"T_V": "one"}}, "2.0": {"env": {"T_V": "two"}}},
+        },
+        False,
+    ),
+    "leaf-e": ({"tags": ["leaf", "e"], "default_version": "2.0"}, False),
+    "clamped": ({"tags": ["clamped"], "new_env_keys": ["T_V"], "deps": [{"tags": "leaf,d", "version_max": "1.0"}]}, False),
+    "order": (
+        {
+            "tags": ["order", "micro"],
+            "env": {"T_NAME": "order", "T_ALL": "<<<T_A>>>-<<<T_DEFAULT>>>"},
+            "default_env": {"T_DEFAULT": "d", "T_USER": "default"},
+            "new_env_keys": ["T_*"], "new_state_keys": ["t_*", "from_run"],
+            "deps": [{"tags": "leaf,a", "names": ["first"]}],
+            "prehook_deps": [{"tags": "leaf,b", "enable_if_env": {"T_A": ["a", "z"]}}],
+            "posthook_deps": [{"tags": "leaf,c", "skip_if_env": {"T_FROM_RUN": ["nothing"]}}],
+            "post_deps": [{"tags": "leaf,d"}],
+        },
+        True,
+    ),
+    "precedence": (
+        {
+            "tags": ["precedence", "micro"],
+            "env": {"T_M": "meta", "T_MV": "meta", "T_MC": "meta"},
+            "default_env": {"T_D": "default", "T_DU": "default", "T_DV": "default"},
+            "input_mapping": {"mc": "T_MC", "vc": "T_VC"},
+            "new_env_keys": ["T_*"],
+            "deps": [{"tags": "leaf,b", "env": {"T_B": "from-dep"}}],
+            "variations": {"v": {"env": {"T_MV": "variation", "T_DV": "variation", "T_VC": "variation"}, "default_env": {"T_NEW": "n"}}},
+        },
+        False,
+    ),
+    "groups": (
+        {
+            "tags": ["groups", "micro"], "new_env_keys": ["T_*"], "default_env": {"T_LIST": ""},
+            "variations": {
+                "a": {"group": "g", "default": True, "env": {"T_G": "a"}, "default_variations": {"h": "p"}},
+                "b": {"group": "g", "env": {"T_G": "b"}, "base": ["common"]},
+                "p": {"group": "h", "env": {"T_H": "p"}},
+                "q": {"group": "h", "env": {"T_H": "q"}, "default": True},
+                "common": {"env": {"T_COMMON": "1"}},
+                "short": {"alias": "b"},
+                "b,q": {"env": {"T_COMBINED": "bq"}},
+                "size.#": {"env": {"T_SIZE": "#"}, "deps": [{"tags": "leaf,b", "env": {"T_B": "#"}}]},
+            },
+        },
+        False,
+    ),
+    "dep-tags": (
+        {
+            "tags": ["dep-tags", "micro"], "new_env_keys": ["T_*"], "default_env": {"T_TAG": "_x", "T_LETTER": "x"},
+            "variations": {"y": {"adr": {"bee": {"tags": "_x"}}}},
+            "deps": [
+                {"tags": "leaf,b", "names": ["bee"]},
+                {"tags": "leaf,c", "update_tags_from_env_with_prefix": {"_": ["T_LETTER"]}, "inherit_variation_tags": True},
+                {"tags": "leaf,d", "version": "1.0"},
+                {"tags": "leaf,e", "version_max": "1.0", "names": ["capped"]},
+                {"tags": "leaf,a", "skip_if_any_env": {"T_NOT_SET": ["no"], "T_LETTER": ["x"]}},
+                {"tags": "leaf,a", "enable_if_env": {"T_MISSING": ["no"]}, "env": {"CM_TMP_X": "1"}},
+            ],
+        },
+        False,
+    ),
+    "hidden": (
+        {
+            "tags": ["hidden", "micro"], "env": {"T_PRIVATE": "p", "T_OPEN": "<<<T_LATER>>>", "T_PASSED": "yes"},
+            "local_env_keys": ["T_PRIV*"], "new_env_keys": ["T_*"],
+            "deps": [{"tags": "leaf,c"}, {"tags": "leaf,a", "force_env_keys": ["T_PRIVATE"]}],
+            "post_deps": [{"tags": "leaf,b"}],
+        },
+        False,
+    ),
+    "cached": (
+        {
+            "tags": ["cached", "micro"], "cache": True, "new_env_keys": ["T_*"], "env": {"T_NAME": "cached"},
+            "deps": [{"tags": "leaf,a"}, {"tags": "leaf,c", "dynamic": True}], "post_deps": [{"tags": "leaf,b"}],
+        },
+        True,
+    ),
+    "user-of-cached": ({"tags": ["user-of-cached"], "new_env_keys": ["T_*"], "deps": [{"tags": "cached"}, {"tags": "cached"}]}, False),
+    "keyed": (
+        {"tags": ["keyed"], "cache": True, "default_env": {"T_KEYED": "1"}, "input_mapping": {"t": "T_KEYED"}, "new_env_keys": ["T_KEYED"]},
+        False,
+    ),
+    "skipping": ({"tags": ["skipping"], "deps": [{"tags": "leaf,a", "env": {"T_SKIP_ME": "yes"}}, {"tags": "leaf,b"}]}, False),
+}  # fmt: skip
+
+
+def make_repository(root: Path) -> Path:
+    """Writes the micro-scripts as a CM repository."""
+    (root / "script").mkdir(parents=True)
+    (root / "cmr.yaml").write_text('alias: micro\nuid: "aaaabbbbccccdddd"\ngit: false\n')
+    for alias, (meta, native) in SCRIPTS.items():
+        folder = root / "script" / alias
+        folder.mkdir()
+        uid = hashlib.sha256(alias.encode()).hexdigest()[:15] + "a"
+        identity = {"alias": alias, "uid": uid, "automation_alias": "script", "automation_uid": "5b4e0237da074764"}
+        (folder / "_cm.json").write_text(json.dumps({**identity, **meta}))
+        (folder / "customize.py").write_text(HOOKS)
+        if native:
+            (folder / "run.sh").write_text(RUN_SH)
+    return root
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did and left."""
+
+    trace: list[Any]
+    new_env: dict[str, Any]
+    new_state: dict[str, Any]
+
+
+Runner = Callable[..., list[Outcome]]
+
+
+def _read_trace(file: Path) -> list[Any]:
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    file.unlink(missing_ok=True)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def upstream_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("upstream")
+    repository = make_repository(base / "repo")
+    environment = {**os.environ, "CM_REPOS": str(base / "home")}
+    command = [str(UPSTREAM_CM), "add", "repo", f"--path={repository}"]
+    subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=True, capture_output=True)
+    return base
+
+
+@pytest.fixture
+def run_upstream(upstream_home: Path, tmp_path: Path) -> Runner:
+    def runner(tags: str, times: int = 1, **flags: Any) -> list[Outcome]:
+        work = tmp_path / "work-upstream"
+        work.mkdir(exist_ok=True)
+        trace, answer = tmp_path / "trace-upstream", tmp_path / "answer.json"
+        environment = {**os.environ, "CM_REPOS": str(upstream_home / "home"), "TRACE": str(trace)}
+        arguments = [f"--{key}.{name}={text}" for key, value in flags.items() if isinstance(value, dict) for name, text in value.items()]
+        arguments += [f"--{key}={value}" for key, value in flags.items() if not isinstance(value, dict)]
+        command = [str(UPSTREAM_CM), "run", "script,5b4e0237da074764", f"--tags={tags}", "--quiet", f"--save_to_json={answer}", *arguments]
+        outcomes = []
+        for _ in range(times):
+            done = subprocess.run(command, env=environment, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            result = json.loads(answer.read_text())
+            outcomes.append(Outcome(_read_trace(trace), result.get("new_env", {}), result.get("new_state", {})))
+        return outcomes
+
+    shutil.rmtree(upstream_home / "home" / "repos" / "local" / "cache", ignore_errors=True)
+    return runner
+
+
+@pytest.fixture
+def run_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    repository = make_repository(tmp_path / "repo-ours")
+    trace, work = tmp_path / "trace-ours", tmp_path / "work-ours"
+    work.mkdir()
+    monkeypatch.setenv("CM_REPOS", str(tmp_path / "home-ours"))
+    monkeypatch.setenv("TRACE", str(trace))
+    monkeypatch.chdir(work)
+
+    def runner(tags: str, times: int = 1, **flags: Any) -> list[Outcome]:
+        outcomes = []
+        for _ in range(times):
+            session = new_session(cm_home(), [Repository(repository, "micro")], quiet=True)
+            nested: dict[str, Any] = {}
+            for key, value in flags.items():
+                if isinstance(value, dict):
+                    for path, text in value.items():
+                        spot = nested.setdefault(key, {})
+                        *parents, last = path.split(".")
+                        for part in parents:
+                            spot = spot.setdefault(part, {})
+                        spot[last] = text
+                else:
+                    nested[key] = value
+            result = run(session, new_request({"tags": tags, **nested}))
+            outcomes.append(Outcome(_read_trace(trace), result.new_env, result.new_state))
+        return outcomes
+
+    return runner
+
+
+CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "the order of hooks": ("order", 1, {"env": {"T_USER": "user"}}),
+    "the precedence of the environment": ("precedence,_v", 1, {"mc": "cli", "vc": "cli", "env": {"T_M": "user", "T_DU": "user"}}),
+    "a const on the command line": ("precedence,_v", 1, {"const": {"T_MV": "const", "T_B": "const"}}),
+    "the default of a group": ("groups", 1, {}),
+    "a base and a group's default": ("groups,_b", 1, {}),
+    "an alias": ("groups,_short,_p", 1, {}),
+    "an excluded default": ("groups,-_a", 1, {}),
+    "a dynamic variation": ("groups,_size.12", 1, {}),
+    "tags of dependencies": ("dep-tags", 1, {}),
+    "tags of dependencies through a variation": ("dep-tags,_y", 1, {}),
+    "adr on the command line": ("dep-tags", 1, {"adr": {"bee.tags": "_x", "capped.version": "2.0"}}),
+    "hidden keys": ("hidden", 1, {}),
+    "a cache entry": ("cached", 2, {}),
+    "a cache entry used twice in one run": ("user-of-cached", 2, {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda name: name.replace(" ", "-"))
+def test_both_engines_agree_on(case: str, run_upstream: Runner, run_ours: Runner) -> None:
+    tags, times, flags = CASES[case]
+    theirs, ours = run_upstream(tags, times, **flags), run_ours(tags, times, **flags)
+    for left, right in zip(theirs, ours, strict=True):
+        assert right.trace == left.trace
+        assert right.new_env == left.new_env
+        assert right.new_state == left.new_state
+
+
+def test_only_our_engine_takes_the_meta_of_the_version_that_it_uses(run_upstream: Runner, run_ours: Runner) -> None:
+    """Upstream sets CM_VERSION to the version that version_max allows and applies the meta of the default version."""
+    theirs, ours = run_upstream("clamped")[0], run_ours("clamped")[0]
+    assert theirs.trace[0][2]["CM_VERSION"] == ours.trace[0][2]["CM_VERSION"] == "1.0"
+    assert theirs.new_env == {"T_V": "two"}
+    assert ours.new_env == {"T_V": "one"}
+
+
+def test_only_our_engine_keeps_the_environment_of_a_skipped_dependency_to_itself(run_upstream: Runner, run_ours: Runner) -> None:
+    """Upstream leaves a skipped script without restoring the environment, so what was meant for it skips its caller as well."""
+    theirs, ours = run_upstream("skipping")[0], run_ours("skipping")[0]
+    assert [row[:2] for row in theirs.trace] == [["leaf-a", "preprocess"], ["leaf-b", "preprocess"], ["skipping", "preprocess"]]
+    assert "T_SKIP_ME" in theirs.trace[1][2]
+    assert [" ".join(row[:2]) for row in ours.trace] == [
+        "leaf-a preprocess", "leaf-b preprocess", "leaf-b postprocess", "skipping preprocess", "skipping postprocess",
+    ]  # fmt: skip
+
+
+def test_only_our_engine_tells_cached_results_with_different_environments_apart(run_upstream: Runner, run_ours: Runner) -> None:
+    """The key of a cache entry of upstream's is a set of tags; ours holds the environment that the script reads."""
+    theirs, ours = run_upstream("keyed"), run_ours("keyed")
+    assert theirs[0].trace == ours[0].trace != []
+    theirs, ours = run_upstream("keyed", t="2"), run_ours("keyed", t="2")
+    assert theirs[0].trace == []
+    assert ours[0].trace[0] == ["keyed", "preprocess", {"T_KEYED": "2"}]

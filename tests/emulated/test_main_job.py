@@ -1,0 +1,146 @@
+"""The main job end to end: real CM command, real compiler, real emulator, embedded assets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from cm4tiny.results.report import SCHEMA_FILE, read_report
+
+Cm = Callable[..., object]
+JOB = "--tags=reproduce,mlperf,tiny"
+
+
+@pytest.fixture(scope="session")
+def kws_report(cm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one full kws run: performance, accuracy, derived energy."""
+    import conftest
+
+    folder = tmp_path_factory.mktemp("job")
+    done = conftest._cm(cm_home, folder, "run", "script", f"{JOB},_kws", "--outdirname=out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "stdout.txt").write_text(done.stdout, encoding="utf-8")
+    return folder
+
+
+def test_the_report_follows_its_schema(kws_report: Path) -> None:
+    report = json.loads((kws_report / "out" / "report.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+    assert (report["board"], report["engine"], report["assets"], report["simulated"]) == ("virtual", "microtvm", "embedded", True)
+
+
+def test_performance_keeps_the_rules(kws_report: Path) -> None:
+    entry = next(e for e in read_report(kws_report / "out" / "report.json")["results"] if e["mode"] == "performance")
+    assert len(entry["windows"]) == 5
+    assert all(w["elapsed_us"] >= 10_000_000 and w["iterations"] >= 10 for w in entry["windows"])
+    throughputs = sorted(w["throughput_inf_per_s"] for w in entry["windows"])
+    assert entry["throughput_inf_per_s"] == throughputs[2]
+    assert entry["cycles_per_inference"] == pytest.approx(120e6 / entry["throughput_inf_per_s"], rel=0.001)
+    assert "broken_rules" not in entry or not entry["broken_rules"]
+
+
+def test_accuracy_is_above_the_target_and_below_perfect(kws_report: Path) -> None:
+    entry = next(e for e in read_report(kws_report / "out" / "report.json")["results"] if e["mode"] == "accuracy")
+    assert entry["metric"] == "top-1"
+    assert entry["quality_target"] <= entry["value"] < 100
+    assert entry["quality_target_met"]
+
+
+def test_energy_is_derived_and_says_so(kws_report: Path) -> None:
+    report = read_report(kws_report / "out" / "report.json")
+    energy = next(e for e in report["results"] if e["mode"] == "energy")
+    cycles = next(e for e in report["results"] if e["mode"] == "performance")["cycles_per_inference"]
+    assert energy["derived"]
+    assert energy["simulated"]
+    assert 300 < energy["energy_uj_per_inf"] / (cycles / 1e6) < 600  # published boards lie between 422 and 460 uJ per Mcycle
+
+
+def test_the_sessions_are_the_runners(kws_report: Path) -> None:
+    sessions = sorted(path.parent for path in (kws_report / "out" / "sessions").rglob("results.txt"))
+    assert len(sessions) == 2
+    for session in sessions:
+        assert {"log.txt", "results.txt", "results.json"} <= {path.name for path in session.iterdir()}
+    text = "".join((session / "results.txt").read_text(encoding="utf-8") for session in sessions)
+    assert "Median throughput is" in text
+    assert "Top 1% =" in text
+
+
+def test_the_run_ends_with_the_table_and_says_what_the_figures_are(kws_report: Path) -> None:
+    out = (kws_report / "stdout.txt").read_text(encoding="utf-8")
+    assert "23.155" in out  # the best published kws result of this board
+    assert "embedded" in out
+    assert "_mlcommons" in out
+    assert "simulated" in out
+
+
+def test_the_files_are_named_by_hash(kws_report: Path) -> None:
+    files = read_report(kws_report / "out" / "report.json")["files"]
+    assert {"model", "data set", "firmware"} <= {file["role"] for file in files}
+
+
+def test_a_second_run_gives_the_same_cycles(kws_report: Path, cm: Cm, tmp_path: Path) -> None:
+    done = cm("run", "script", f"{JOB},_kws,_performance", f"--outdirname={tmp_path / 'again'}")
+    assert done.returncode == 0, done.stdout + done.stderr  # type: ignore[attr-defined]
+    first = next(e for e in read_report(kws_report / "out" / "report.json")["results"] if e["mode"] == "performance")
+    again = next(e for e in read_report(tmp_path / "again" / "report.json")["results"] if e["mode"] == "performance")
+    assert again["cycles_per_inference"] == first["cycles_per_inference"]
+    assert again["windows"] == first["windows"]
+    assert again["firmware_sha256"] == first["firmware_sha256"]
+
+
+def test_the_energy_firmware_runs_by_the_energy_rules(cm: Cm, tmp_path: Path) -> None:
+    done = cm("run", "script", f"{JOB},_ad,_energy", f"--outdirname={tmp_path / 'out'}")
+    assert done.returncode == 0, done.stdout + done.stderr  # type: ignore[attr-defined]
+    (entry,) = read_report(tmp_path / "out" / "report.json")["results"]
+    assert (entry["mode"], entry["derived"], entry["simulated"]) == ("energy", False, True)
+    assert len(entry["windows"]) == 5
+    assert all(w["elapsed_us"] >= 10_000_000 for w in entry["windows"])
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("_kwz", "_kws"),
+        ("_ad,_kws", "benchmark"),
+        ("_performance,_energy", "mode"),
+        ("_virtual,_NUCLEO", "board"),
+        ("_NUCLEO", "_virtual"),
+        ("_mlcommons", "embedded"),
+        ("_tflm", "_microtvm"),
+    ],
+)
+def test_what_cannot_run_refuses_and_says_what_to_do(cm: Cm, tags: str, expected: str) -> None:
+    done = cm("run", "script", f"{JOB},{tags}", timeout_s=120)
+    text = done.stdout + done.stderr  # type: ignore[attr-defined]
+    assert done.returncode != 0  # type: ignore[attr-defined]
+    assert expected in text
+    assert "Traceback" not in text
+
+
+def test_a_mistyped_tag_gets_a_suggestion(cm: Cm) -> None:
+    done = cm("run", "script", "--tags=reproduce,mlperf,tinny", timeout_s=120)
+    assert done.returncode != 0  # type: ignore[attr-defined]
+    assert "tiny" in done.stdout + done.stderr  # type: ignore[attr-defined]
+
+
+def test_a_mistyped_option_gets_a_suggestion(cm: Cm) -> None:
+    done = cm("run", "script", f"{JOB},_kws", "--outdirnam=x", timeout_s=120)
+    assert done.returncode != 0  # type: ignore[attr-defined]
+    assert "outdirname" in done.stdout + done.stderr  # type: ignore[attr-defined]
+
+
+def test_two_runs_in_one_directory_do_not_mix(kws_report: Path, cm: Cm, tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    out = tmp_path / "out"
+    out.mkdir()
+    with FileLock(str(out / ".lock")):
+        done = cm("run", "script", f"{JOB},_kws,_performance", f"--outdirname={out}", timeout_s=120)
+    assert done.returncode != 0  # type: ignore[attr-defined]
+    assert "uses" in done.stdout + done.stderr  # type: ignore[attr-defined]
+    shutil.rmtree(out)

@@ -1,0 +1,167 @@
+"""Cycle counts of hand-made programs against counts by hand from the manual's tables."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import virtual_board_programs as programs
+from support.tiny_elf import FLASH, RAM, Load
+from virtual_board_programs import NOP, PARK, SLOW_FLASH, START, branch_if_not_zero, busy_cycles, load, move_wide, movs, run_parked, store, subs, write_elf
+
+from cm4tiny.boards.virtual.python_timing import LineCache
+
+P = 2  # pipeline refill of a taken transfer
+BACKENDS = pytest.mark.parametrize("backend", ["native", "python"])
+
+
+@BACKENDS
+def test_a_counted_loop_costs_four_cycles_a_round(tmp_path: Path, backend: str) -> None:
+    elf = write_elf(tmp_path, movs(0, 100), subs(0, 1), branch_if_not_zero(-1), PARK)
+    statistics = run_parked(elf, backend=backend)
+    first_round = P + 1 + 1 + 1  # reset is a transfer; movs, subs, bne
+    assert busy_cycles(statistics) == first_round + 99 * (1 + 1 + P) + 1
+    assert statistics.instructions == 3 + 99 * 2 + 1
+
+
+@BACKENDS
+def test_each_instruction_class_costs_what_the_manual_says(tmp_path: Path, backend: str) -> None:
+    elf = write_elf(
+        tmp_path,
+        *move_wide(1, RAM),  # 2
+        load(0, 1), load(2, 1),  # 2 + 1: the second is pipelined
+        NOP, store(0, 1),  # 1 + 1
+        0xFB90, 0xF0F1,  # sdiv: 6
+        0x4348,  # muls: 1
+        0xB40F, 0xBC0F,  # push, pop of four: 5 + 5
+        0xE9D1, 0x2300,  # ldrd: 3
+        PARK,  # 1
+    )  # fmt: skip
+    statistics = run_parked(elf, backend=backend)
+    # the sdiv at +18 and the ldrd at +26 are 32-bit instructions at addresses that are no multiples of 4: together 0.4 cycle
+    assert busy_cycles(statistics) == int(P + 2 + 3 + 2 + 6 + 1 + 10 + 3 + 1 + 0.4)
+
+
+def test_wide_instructions_off_word_boundaries_cost_a_fifth_more(tmp_path: Path) -> None:
+    wide_nops = [0xF3AF, 0x8000] * 50
+    aligned = busy_cycles(run_parked(write_elf(tmp_path, *wide_nops, NOP, PARK)))
+    misaligned = busy_cycles(run_parked(write_elf(tmp_path, NOP, *wide_nops, PARK)))
+    assert misaligned - aligned == 10
+
+
+@BACKENDS
+def test_flash_words_not_yet_in_the_cache_cost_the_wait_states(tmp_path: Path, backend: str) -> None:
+    # SLOW_FLASH ends at offset 26; everything runs once, so each later 64-bit word is missed once
+    program = [*SLOW_FLASH, 0xF3BF, 0x8F6F, *([NOP] * 61), PARK]  # isb: the next block begins at offset 30
+    statistics = run_parked(write_elf(tmp_path, *program), backend=backend)
+    end = START - FLASH + 2 * len(program)
+    words = end // 8 + (1 if end % 8 else 0) - 30 // 8
+    assert statistics.icache_stall_cycles == 5 * (words - 1)  # the word at offset 24 was fetched before, at no cost
+    # prologue: movw, movt twice, str, isb; 0.2 each for none of them (all at multiples of 4 but the isb at 26)
+    assert busy_cycles(statistics) == int(P + 4 + 1 + 1 + 0.2 + 61 + 1 + 5 * (words - 1))
+
+
+@BACKENDS
+def test_sequential_data_reads_pay_for_one_half_of_each_128_bit_pair(tmp_path: Path, backend: str) -> None:
+    table = FLASH + 0x1000
+    body = [load(0, 1, 4 * i) for i in range(16)]  # 64 bytes: 8 words of 64 bits, 4 pairs
+    elf = write_elf(tmp_path, *SLOW_FLASH, *move_wide(1, table), *body, PARK, extra=(Load(bytes(256), table),))
+    statistics = run_parked(elf, backend=backend)
+    assert statistics.dcache_misses == 8
+    assert statistics.dcache_stall_cycles == 4 * 5
+
+
+@BACKENDS
+def test_data_in_the_cache_costs_nothing(tmp_path: Path, backend: str) -> None:
+    table = FLASH + 0x1000
+    loop = [load(0, 1), load(0, 1, 32), subs(2, 1), branch_if_not_zero(-3)]
+    elf = write_elf(tmp_path, *SLOW_FLASH, *move_wide(1, table), movs(2, 50), *loop, PARK, extra=(Load(bytes(256), table),))
+    statistics = run_parked(elf, backend=backend)
+    assert (statistics.dcache_misses, statistics.dcache_stall_cycles) == (2, 10)
+
+
+def test_without_the_data_cache_every_read_costs(tmp_path: Path) -> None:
+    table = FLASH + 0x1000
+    off = [*move_wide(7, programs.FLASH_ACR), *move_wide(6, 0x205), store(6, 7)]
+    loop = [load(0, 1), load(0, 1, 32), subs(2, 1), branch_if_not_zero(-3)]
+    elf = write_elf(tmp_path, *off, *move_wide(1, table), movs(2, 50), *loop, PARK, extra=(Load(bytes(256), table),))
+    assert run_parked(elf).dcache_stall_cycles == 100 * 5
+
+
+def test_without_the_instruction_cache_every_fetch_costs(tmp_path: Path) -> None:
+    off = [*move_wide(7, programs.FLASH_ACR), *move_wide(6, 0x405), store(6, 7)]
+    elf = write_elf(tmp_path, *off, movs(0, 100), NOP, subs(0, 1), branch_if_not_zero(-1), PARK)  # the loop lies in one 64-bit word
+    slow = run_parked(elf).icache_stall_cycles
+    assert slow >= 99 * 5
+
+
+def _maze(blocks: int, seed: int) -> tuple[tuple[Load, ...], list[int]]:
+    """Blocks of two to forty nops at random places of flash, each jumping to the next: as ELF parts, and the order of addresses."""
+    chance = random.Random(seed)
+    places = chance.sample(range(16, 1200), blocks)
+    addresses = [FLASH + 0x1000 + 128 * place + 2 * chance.randrange(8) for place in places]
+    lengths = [chance.randrange(2, 40) for _ in range(blocks)]
+    loads = []
+    for index, (address, length) in enumerate(zip(addresses, lengths, strict=True)):
+        jump = address + 2 * length
+        target = addresses[index + 1] if index + 1 < blocks else START + 2 * len(SLOW_FLASH) + 2
+        loads.append(Load(programs.code([NOP] * length, programs.branch_wide(jump, target)), address))
+    return tuple(loads), addresses
+
+
+@pytest.mark.parametrize(("blocks", "seed"), [(5, 1), (14, 2), (20, 3), (30, 4), (60, 5)])
+def test_the_fast_instruction_cache_is_an_exact_lru(tmp_path: Path, blocks: int, seed: int) -> None:
+    """The C code's generations and stamps against a plain simulation of every fetch."""
+    loads, addresses = _maze(blocks, seed)
+    rounds = 20
+    head = START + 2 * len(SLOW_FLASH)
+    again = head + 2
+    to_maze = programs.branch_wide(again + 4, addresses[0])
+    elf = write_elf(tmp_path, *SLOW_FLASH, movs(0, rounds), subs(0, 1), 0xD001, *to_maze, NOP, PARK, extra=loads)  # beq: to the nop... b .
+    statistics = run_parked(elf)
+
+    cache = LineCache(32)
+
+    def fetch(address: int, size: int) -> int:
+        words = range((address - FLASH) >> 3, ((address - FLASH + size - 1) >> 3) + 1)
+        return sum(cache.access(word) for word in words)
+
+    sizes = {item.address: len(item.data) for item in loads}
+    misses = fetch(START, again + 4 - START)  # reset to the beq
+    for _ in range(rounds - 1):
+        misses += fetch(again + 4, 4)
+        misses += sum(fetch(address, sizes[address]) for address in addresses)
+        misses += fetch(again, 4)
+    misses += fetch(again + 8, 4)  # the nop and the end
+    assert statistics.icache_misses == misses
+    assert cache.misses == misses
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_both_backends_count_the_same_cycles_in_a_maze(tmp_path: Path, seed: int) -> None:
+    loads, addresses = _maze(25, seed)
+    again = START + 2 * len(SLOW_FLASH) + 2
+    elf = write_elf(
+        tmp_path, *SLOW_FLASH, movs(0, 9), subs(0, 1), 0xD001, *programs.branch_wide(again + 4, addresses[0]), NOP, PARK, extra=loads
+    )
+    native, python = run_parked(elf, backend="native"), run_parked(elf, backend="python")
+    assert native.cycles == python.cycles and busy_cycles(native) == busy_cycles(python)
+    assert (native.icache_misses, native.instructions) == (python.icache_misses, python.instructions)
+
+
+def test_code_runs_from_ram_and_may_change_itself(tmp_path: Path) -> None:
+    routine = programs.code(movs(0, 1), store(0, 2), 0x4770)  # r0 = 1, store, bx lr
+    elf = write_elf(
+        tmp_path,
+        *move_wide(1, RAM + 1), *move_wide(2, RAM + 0x2000), 0x4788,  # blx r1
+        *move_wide(3, RAM), *move_wide(4, 0x6010_2007), store(4, 3),  # now: movs r0, #7; str r0, [r2]
+        *move_wide(2, RAM + 0x2004), 0x4788, PARK,
+        extra=(Load(routine, RAM),),
+    )  # fmt: skip
+    from cm4tiny.boards import VirtualBoard
+    from cm4tiny.deadline import Deadline
+
+    with VirtualBoard(elf) as board:
+        board.link.read(Deadline(1.0, board.link.clock))
+        assert board.read_memory(RAM + 0x2000, 8) == bytes([1, 0, 0, 0, 7, 0, 0, 0])

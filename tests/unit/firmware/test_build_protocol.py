@@ -1,0 +1,234 @@
+"""The firmware's side of the protocol, as a program of this machine with a stub model (no board, no cross compiler)."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.firmware_stubs import INPUT_SCALE, INPUT_ZERO_POINT, OUTPUT_SCALE, OUTPUT_ZERO_POINT, HostHarness, load_commands
+
+from cm4tiny.benchmarks import BENCHMARKS
+
+
+@pytest.fixture(scope="session")
+def kws(tmp_path_factory: pytest.TempPathFactory) -> HostHarness:
+    return HostHarness(tmp_path_factory.mktemp("kws"), "kws", "performance")
+
+
+@pytest.fixture(scope="session")
+def ad(tmp_path_factory: pytest.TempPathFactory) -> HostHarness:
+    return HostHarness(tmp_path_factory.mktemp("ad"), "ad", "performance")
+
+
+@pytest.fixture(scope="session")
+def energy(tmp_path_factory: pytest.TempPathFactory) -> HostHarness:
+    return HostHarness(tmp_path_factory.mktemp("energy"), "ic", "energy")
+
+
+INPUT = bytes((7 * i) % 256 for i in range(490))
+
+
+def expected_probabilities(tensor: list[int]) -> str:
+    return ",".join(f"{(q - OUTPUT_ZERO_POINT) * OUTPUT_SCALE:.3f}" for q in tensor)
+
+
+def signed(data: bytes) -> list[int]:
+    return list(struct.unpack(f"{len(data)}b", data))
+
+
+def test_the_greeting_is_the_one_of_the_api(kws: HostHarness) -> None:
+    assert kws.talk(b"") == "m-timestamp-mode-performance\r\nm-lap-us-7\r\nm-init-done\r\nm-ready\r\n"
+
+
+def test_in_energy_mode_the_pin_pulses_instead_of_a_lap(energy: HostHarness) -> None:
+    assert energy.talk(b"timestamp%") == (
+        "<pin 0><pin 1>".join(["m-timestamp-mode-energy\r\n", "m-init-done\r\nm-ready\r\n", "m-ready\r\n"])
+    )
+
+
+def test_name_and_profile_are_answered_as_the_api_spells_them(kws: HostHarness) -> None:
+    assert kws.answers("name", "profile") == [
+        "m-name-dut-[cm4tiny]\r\n",
+        "m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[kws01]\r\n",
+    ]
+
+
+@pytest.mark.parametrize("benchmark", sorted(BENCHMARKS))
+def test_every_benchmark_answers_with_its_model_and_its_number_of_results(
+    benchmark: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    harness = HostHarness(tmp_path_factory.mktemp(benchmark), benchmark, "performance")
+    row = BENCHMARKS[benchmark]
+    *_, profile, inference = harness.answers(*load_commands(bytes(row.input_bytes), 512), "profile", "infer 1 0")
+    assert f"m-model-[{row.model_id}]\r\n" in profile
+    assert inference.rpartition("m-results-[")[2].count(",") == row.results - 1
+
+
+def test_an_inference_reports_warm_up_laps_and_results_in_order(kws: HostHarness) -> None:
+    answer = kws.answers(*load_commands(INPUT), "infer 3 2")[-1]
+    assert answer == (
+        "m-warmup-start-2\r\nm-warmup-done\r\nm-infer-start-3\r\nm-lap-us-14\r\nm-lap-us-21\r\nm-infer-done\r\n"
+        f"m-results-[{expected_probabilities(signed(INPUT)[:12])}]\r\n"
+    )
+
+
+def test_infer_defaults_to_one_inference_after_ten_warm_ups(kws: HostHarness) -> None:
+    answer = kws.answers(*load_commands(INPUT), "infer")[-1]
+    assert "m-warmup-start-10\r\n" in answer
+    assert "m-infer-start-1\r\n" in answer
+
+
+def test_results_repeats_the_last_results(kws: HostHarness) -> None:
+    *_, inference, results = kws.answers(*load_commands(INPUT), "infer 1 0", "results")
+    assert inference.endswith(results)
+
+
+def test_image_bytes_reach_the_model_minus_128(energy: HostHarness) -> None:
+    pixels = bytes(range(256)) * 12
+    answer = energy.answers(*load_commands(pixels, 512), "infer 1 0")[-1]
+    assert f"m-results-[{expected_probabilities([p - 128 for p in pixels[:10]])}]" in answer
+
+
+def test_each_window_edge_is_a_falling_edge_in_energy_mode(energy: HostHarness) -> None:
+    answer = energy.answers(*load_commands(bytes(3072), 512), "infer 2 0")[-1]
+    assert "m-infer-start-2\r\n<pin 0><pin 1><pin 0><pin 1>m-infer-done\r\n" in answer
+    assert "m-lap" not in answer
+
+
+def quantised(value: float) -> int:
+    """TFLite's rounding, in exact arithmetic: INPUT_SCALE is a power of two."""
+    ratio = value / INPUT_SCALE
+    rounded = int(abs(ratio) + 0.5) * (1 if ratio >= 0 else -1)
+    return max(-128, min(127, rounded + INPUT_ZERO_POINT))
+
+
+def mean_squared_error(values: list[float]) -> float:
+    return sum(((quantised(v) - OUTPUT_ZERO_POINT) * OUTPUT_SCALE - v) ** 2 for v in values) / len(values)
+
+
+def as_floats(values: list[float]) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(-400, 400).map(lambda n: n / 16), min_size=640, max_size=640))
+def test_anomaly_detection_answers_the_mean_squared_error_of_the_dequantised_output(ad: HostHarness, values: list[float]) -> None:
+    answer = ad.answers(*load_commands(as_floats(values), 512), "infer 1 0")[-1]
+    assert float(answer.rpartition("m-results-[")[2].rstrip("]\r\n")) == pytest.approx(mean_squared_error(values), rel=1e-4, abs=6e-4)
+
+
+@pytest.mark.parametrize("value", [0.0625, -0.0625, 0.1875, -0.1875, 0.06249999, 15.2, 15.3125, -16.6, -16.7, 1e30, -1e30])
+def test_quantisation_rounds_halves_away_from_zero_and_clamps(ad: HostHarness, value: float) -> None:
+    answer = ad.answers(*load_commands(as_floats([value] * 640), 512), "infer 1 0")[-1]
+    exact = struct.unpack("<f", struct.pack("<f", value))[0]
+    got = float(answer.rpartition("m-results-[")[2].rstrip("]\r\n"))
+    assert got == pytest.approx(mean_squared_error([exact]), rel=1e-4, abs=6e-4) or (abs(value) > 1e20 and got > 1e38)
+
+
+def test_infinities_and_not_a_number_do_no_harm(ad: HostHarness) -> None:
+    answer = ad.answers(*load_commands(as_floats([float("nan"), float("inf"), float("-inf")] + [0.0] * 637), 512), "infer 1 0")[-1]
+    assert "nan" in answer.rpartition("m-results-[")[2]
+
+
+def test_bytes_that_were_sent_come_back_from_db_print(kws: HostHarness) -> None:
+    answer = kws.answers("db load 10", "db 00010203040506AAbbFF", "db print")[-1]
+    assert answer == "m-buffer-00-01-02-03-04-05-06-aa\r\nm-buffer-bb-ff\r\n\r\n"
+
+
+def test_loading_says_when_it_is_done_and_ignores_the_rest_of_the_line(kws: HostHarness) -> None:
+    assert kws.answers("db load 2", "db 01", "db 020304", "db print") == [
+        "m-[Expecting 2 bytes]\r\n",
+        "",
+        "m-load-done\r\n",
+        "m-buffer-01-02\r\n\r\n",
+    ]
+
+
+def test_a_line_of_512_bytes_is_taken_whole(kws: HostHarness) -> None:
+    data = bytes(i % 251 for i in range(512))
+    answers = kws.answers("db load 512", f"db {data.hex()}", "db print")
+    assert answers[1] == "m-load-done\r\n"
+    assert bytes.fromhex(answers[2].replace("m-buffer-", "").replace("-", "").replace("\r\n", "")) == data
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("foo", "e-[Unknown command: foo]"),
+        ("", "e-[Unknown command: ]"),
+        ("   ", "e-[Unknown command: ]"),
+        ("nam", "e-[Unknown command: nam]"),
+        ("names", "e-[Unknown command: names]"),
+        ("foo\x1bbar\x7f", "e-[Unknown command: foo?bar?]"),
+        ("f" * 100, f"e-[Unknown command: {'f' * 80}]"),
+        ("db", "e-[Command 'db' requires a subcommand]"),
+        ("db load", "e-[Command 'db load' requires the # of bytes]"),
+        ("db load 0", "e-[Command 'db load' must be >0 bytes]"),
+        ("db load x", "e-[Command 'db load' must be >0 bytes]"),
+        ("db load -4", "e-[Command 'db load' must be >0 bytes]"),
+        ("db load 27649", "e-[Supplied buffer size 27649 exceeds maximum of 27648]"),
+        ("db load 99999999999999", "e-[Supplied buffer size 2147483647 exceeds maximum of 27648]"),
+        ("db 00", "e-[Command 'db' has no room for more bytes, use 'db load' first]"),
+        ("db 123", "e-[Insufficent number of hex digits]"),
+        ("db 1g", "e-[Invalid hex digit '1g']"),
+        ("infer 0", "e-[Inference iterations must be >0]"),
+        ("infer -1", "e-[Inference iterations must be >0]"),
+        ("infer 1 -1", "e-[Inference warmup must be >=0]"),
+        ("infer 1 0", "e-[Input db has 0 elemented, expected 490]"),
+        ("results", "e-[No inference has been run]"),
+        ("x" * 1041, "e-[Command longer than 1040 characters, ignored]"),
+        ("x" * 100_000, "e-[Command longer than 1040 characters, ignored]"),
+        ("na\x01me", "e-[Receiver overrun, command ignored]"),
+    ],
+)
+def test_a_wrong_command_is_answered_with_one_error_and_the_next_one_works(kws: HostHarness, command: str, error: str) -> None:
+    assert kws.answers(command, "name") == [f"{error}\r\n", "m-name-dut-[cm4tiny]\r\n"]
+
+
+def test_an_incomplete_input_is_not_inferred(kws: HostHarness) -> None:
+    assert kws.answers("db load 490", "db 0102", "infer 1 0")[-1] == "e-[Input db has 2 elemented, expected 490]\r\n"
+
+
+def test_a_damaged_line_leaves_the_buffer_as_it_was_so_that_it_can_be_sent_again(kws: HostHarness) -> None:
+    answers = kws.answers("db load 4", "db 0102", "db 03g4", "db 0304", "db print")
+    assert answers[2:] == ["e-[Invalid hex digit 'g4']\r\n", "m-load-done\r\n", "m-buffer-01-02-03-04\r\n\r\n"]
+
+
+def test_more_bytes_than_announced_are_refused(kws: HostHarness) -> None:
+    answer = kws.answers("db load 2", "db 0102", "db 03")[-1]
+    assert answer == "e-[Command 'db' has no room for more bytes, use 'db load' first]\r\n"
+
+
+def test_line_ends_of_a_terminal_are_ignored(kws: HostHarness) -> None:
+    assert kws.answers("\r\nname", "na\r\nme\n") == ["m-name-dut-[cm4tiny]\r\n"] * 2
+
+
+def test_help_names_every_command(kws: HostHarness) -> None:
+    (answer,) = kws.answers("help")
+    for command in ("help", "name", "db SUBCMD", "load N", "infer N [W=0]", "results", "reset"):
+        assert command in answer
+
+
+def test_reset_restarts_the_board(kws: HostHarness) -> None:
+    assert kws.talk(b"reset%name%").endswith("m-ready\r\n<reset>")
+
+
+def test_a_stack_overflow_is_reported_instead_of_results(kws: HostHarness) -> None:
+    said = kws.talk("".join(f"{c}%" for c in [*load_commands(INPUT), "infer 1 0"]).encode(), CM4TINY_HOST_STACK="broken")
+    assert said.endswith("m-infer-done\r\ne-[Stack overflow]\r\nm-ready\r\n")
+
+
+COMMANDS = (b"db ", b"load ", b"print", b"infer ", b"results", b"name", b"profile", b"timestamp")
+WORDS = st.sampled_from([*COMMANDS, b"%", b" ", b"00", b"ff", b"7", b"490", b"-", b"\x01"])
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(WORDS, st.binary(max_size=40)), max_size=60).map(b"".join))
+def test_no_input_crashes_the_harness_and_every_command_ends_with_ready(kws: HostHarness, noise: bytes) -> None:
+    if b"infer" in noise:  # keep random iteration counts out of the test's run time
+        noise = noise.replace(b"infer 7", b"infer 1 1%")
+    said = kws.talk(noise + b"%name%")
+    assert said.endswith("m-name-dut-[cm4tiny]\r\nm-ready\r\n") or b"reset" in noise
+    assert said.count("m-ready\r\n") == noise.count(b"%") + 3 or b"reset" in noise

@@ -1,0 +1,130 @@
+"""The report's file format and its words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cm4tiny.errors import ResultsError
+from cm4tiny.results.published import PublishedResult, published_for, published_results
+from cm4tiny.results.report import make_report, read_report, write_report
+from cm4tiny.results.summary import HEADER, markdown, summary, summary_rows
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    results = [
+        {
+            "benchmark": "kws",
+            "mode": "performance",
+            "simulated": True,
+            "throughput_inf_per_s": 14.5,
+            "windows": [{"file": "a.bin", "iterations": 150, "elapsed_us": 10344827, "throughput_inf_per_s": 14.5}],
+            "cycles_per_inference": 8275862.0,
+        },
+        {
+            "benchmark": "kws",
+            "mode": "accuracy",
+            "simulated": True,
+            "metric": "top-1",
+            "value": 88.0,
+            "samples": 200,
+            "quality_target": 90.0,
+            "quality_target_met": False,
+            "broken_rules": ["accuracy 88.0 % is below the quality target 90 %"],
+        },
+        {"benchmark": "kws", "mode": "energy", "simulated": True, "energy_uj_per_inf": 3641.4, "derived": True},
+    ]
+    parts = {"board": "virtual", "engine": "microtvm", "assets": "embedded", "results": results, "files": [], "tools": {"gcc": "12.2"}}
+    return make_report(**{**parts, **changes})
+
+
+def test_a_report_is_labelled_simulated_and_embedded() -> None:
+    made = report()
+    assert made["simulated"] is True
+    assert "simulated" in made["notice"]
+    assert "not MLPerf Tiny's" in made["notice"]
+    assert "_mlcommons" in made["notice"]
+
+
+def test_a_report_survives_writing_and_reading(tmp_path: Path) -> None:
+    made = report()
+    path, _ = write_report(made, tmp_path / "out")
+    assert read_report(path) == made
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.json", "report.md"]
+
+
+def test_equal_runs_give_equal_bytes(tmp_path: Path) -> None:
+    first, _ = write_report(report(), tmp_path / "a")
+    second, _ = write_report(report(), tmp_path / "b")
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"results": [{"benchmark": "kws", "mode": "performance", "simulated": True}]}, "throughput_inf_per_s"),
+        ({"results": [{"benchmark": "xyz", "mode": "accuracy", "simulated": True}]}, "xyz"),
+        ({"board": "qemu"}, "qemu"),
+        ({"files": [{"role": "model", "name": "m", "sha256": "0", "bytes": 1}]}, "sha256"),
+    ],
+)
+def test_a_report_that_breaks_the_schema_is_refused_and_says_where(change: dict[str, Any], where: str) -> None:
+    with pytest.raises(ResultsError, match=where):
+        report(**change)
+
+
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
+    bad = tmp_path / "report.json"
+    bad.write_text("{", encoding="utf-8")
+    with pytest.raises(ResultsError, match="cannot be read as a report"):
+        read_report(bad)
+    bad.write_text(json.dumps({"schema": "other"}), encoding="utf-8")
+    with pytest.raises(ResultsError, match="not a valid report"):
+        read_report(bad)
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("", encoding="utf-8")
+    with pytest.raises(ResultsError, match="cannot be written"):
+        write_report(report(), blocker / "out")
+
+
+def test_the_table_sets_this_run_beside_the_published_results() -> None:
+    row = dict(zip(HEADER, summary_rows(report())[0], strict=True))
+    assert row["inf/s"] == "14.500"
+    assert row["best published"] == "23.155 (STMicroelectronics v1.2)"
+    assert row["share"] == "0.63x"
+    assert row["accuracy"] == "88.0 % MISSED"
+    assert row["energy uJ/inf"] == "3641 (derived)"
+
+
+def test_a_broken_rule_is_shown() -> None:
+    assert "below the quality target" in summary(report())
+
+
+def test_markdown_lists_this_run_among_the_published_ones_by_speed() -> None:
+    lines = [line for line in markdown(report()).splitlines() if line.startswith(("| OctoML", "| **this run", "| STMicro", "| plumerai"))]
+    speeds = [float(line.split("|")[3]) for line in lines]
+    assert speeds == sorted(speeds, reverse=True)
+    assert any("**this run** (simulated)" in line for line in lines)
+
+
+def test_published_rows_are_facts_with_a_source() -> None:
+    rows = published_results()
+    assert {row.benchmark for row in rows} == {"ad", "ic", "kws", "vww"}
+    assert all(row.source.startswith("tiny_results_v") for row in rows)
+    best = published_for("kws")[0]
+    assert isinstance(best, PublishedResult)
+    assert (best.label, best.throughput_inf_per_s) == ("STMicroelectronics v1.2", 23.155)
+
+
+def test_a_damaged_table_of_published_results_names_the_line(tmp_path: Path) -> None:
+    header = (
+        "round,division,submitter,system,board,frequency,framework,benchmark,throughput_inf_per_s,accuracy,metric,energy_uj_per_inf,source"
+    )
+    table = tmp_path / "published.csv"
+    table.write_text(f"{header}\nv1,closed,x,y,b,120,f,kws,fast,90,top-1,,s\n", encoding="utf-8")
+    with pytest.raises(ResultsError, match="line 2: 'fast'"):
+        published_results(table)

@@ -1,0 +1,57 @@
+"""The decorator between CM's dictionaries and the package."""
+
+from typing import Any
+
+import pytest
+
+from cm4tiny.cm import Step, step
+from cm4tiny.errors import AssetError, UsageError
+
+
+def run(function: Any, env: dict[str, str]) -> dict[str, Any]:
+    result: dict[str, Any] = step(function)({"env": env})
+    return result
+
+
+def test_a_step_reads_and_writes_env() -> None:
+    env = {"CM_IN": "7"}
+
+    def work(step: Step) -> None:
+        step.env["CM_OUT"] = step.need("CM_IN", "set it") + "!"
+
+    assert run(work, env) == {"return": 0}
+    assert env["CM_OUT"] == "7!"
+
+
+def test_an_error_of_ours_becomes_a_cm_error_with_its_cure() -> None:
+    def work(step: Step) -> None:
+        raise AssetError("no model", cure="get one")
+
+    assert run(work, {}) == {"return": 1, "error": "no model\n  cure: get one"}
+
+
+def test_a_missing_env_key_is_named_with_its_cure() -> None:
+    def work(step: Step) -> None:
+        step.need("CM_TINY_BOARD", "choose a board")
+
+    assert "CM_TINY_BOARD is not set" in run(work, {})["error"]
+    with pytest.raises(UsageError):
+        Step({}, None, None).need("X", "y")  # type: ignore[arg-type]
+
+
+def test_a_full_disk_becomes_a_clear_error() -> None:
+    def work(step: Step) -> None:
+        raise OSError(28, "No space left on device", "/somewhere")
+
+    result = run(work, {})
+    assert result["return"] == 1
+    assert "No space left" in result["error"]
+    assert "free disk space" in result["error"]
+
+
+def test_lists_and_flags_are_read_as_cm_writes_them() -> None:
+    view = Step({"L": "a, b,,c", "YES": "yes", "NO": "no"}, None, None)  # type: ignore[arg-type]
+    assert view.names("L") == ("a", "b", "c")
+    assert view.flag("YES")
+    assert not view.flag("NO")
+    assert not view.flag("MISSING")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from support.cm_command import run_cm
 
 import cm4tiny
 
@@ -42,30 +41,9 @@ def cm_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh home with this repository registered: by pip if it was installed so, else by path."""
     home = tmp_path_factory.mktemp("home")
     if not (Path(cm4tiny.__file__).parent / "repo").is_dir():
-        done = _cm(home, home, "add", "repo", f"--path={ROOT}")
+        done = run_cm(home, home, "add", "repo", f"--path={ROOT}")
         assert done.returncode == 0, done.stdout + done.stderr
     return home
-
-
-def _cm(
-    home: Path, folder: Path, *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 600
-) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HOME": str(home), "CM_REPOS": str(home / "CM"), "CM_TINY_CACHE": str(home / "cache"), **(env or {})}
-    return subprocess.run(
-        [sys.executable, "-m", "cmind", *arguments] if not _cm_program() else [_cm_program(), *arguments],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
-
-
-def _cm_program() -> str:
-    program = Path(sys.executable).parent / "cm"
-    return str(program) if program.exists() else ""
 
 
 @pytest.fixture
@@ -73,6 +51,6 @@ def cm(cm_home: Path, tmp_path: Path) -> Cm:
     """``cm(...)`` runs the cm command in a fresh working directory, standard input closed, home shared by the session's tests."""
 
     def run(*arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 600) -> subprocess.CompletedProcess[str]:
-        return _cm(cm_home, tmp_path, *arguments, env=env, timeout_s=timeout_s)
+        return run_cm(cm_home, tmp_path, *arguments, env=env, timeout_s=timeout_s)
 
     return run

@@ -33,7 +33,7 @@ HOOKS = """
 import json, os
 
 def trace(i, hook):
-    env = {key: value for key, value in sorted(i["env"].items()) if key.startswith("T_") or key == "CM_VERSION"}
+    env = {key: value for key, value in sorted(i["env"].items()) if key.lstrip("+").startswith("T_") or key == "CM_VERSION"}
     with open(os.environ["TRACE"], "a") as file:
         file.write(json.dumps([i["meta"]["alias"], hook, env]) + "\\n")
 
@@ -146,6 +146,43 @@ SCRIPTS: dict[str, tuple[dict[str, Any], bool]] = {
         True,
     ),
     "user-of-cached": ({"tags": ["user-of-cached"], "new_env_keys": ["T_*"], "deps": [{"tags": "cached"}, {"tags": "cached"}]}, False),
+    "lists": (
+        {
+            "tags": ["lists"], "env": {"+T_PATH": ["/top"], "+T_OTHER": ["/o"]}, "state": {"l": [1], "s": {"d": {"a": 1}}},
+            "new_env_keys": ["T_*", "+T_*"], "new_state_keys": ["s", "l"],
+            "deps": [{"tags": "list-leaf"}, {"tags": "list-leaf", "env": {"+T_PATH": ["/extra"]}}],
+        },
+        False,
+    ),
+    "list-leaf": (
+        {"tags": ["list-leaf"], "env": {"+T_PATH": ["/leaf"]}, "state": {"l": [2], "s": {"d": {"b": 2}}},
+         "new_env_keys": ["+T_PATH"], "new_state_keys": ["s", "l"]},
+        False,
+    ),
+    "versioned": (
+        {
+            "tags": ["versioned"], "default_version": "2", "new_env_keys": ["T_*"], "cache": True,
+            "versions": {"1": {"env": {"T_V": "1"}, "deps": [{"tags": "leaf,b"}]}, "2": {"env": {"T_V": "2"}}},
+            "deps": [{"tags": "leaf,e", "reuse_version": True}, {"tags": "leaf,d"}],
+        },
+        False,
+    ),
+    "inherits": (
+        {
+            "tags": ["inherits"], "default_env": {"T_MORE": "_y"}, "default_variation": "x", "new_env_keys": ["T_*"],
+            "variations": {
+                "x": {}, "z": {"group": "g"}, "xx": {"group": "g", "base": ["x", "w.5"]},
+                "w.#": {"group": "h", "env": {"T_W": "#"}},
+            },
+            "deps": [
+                {"tags": "leaf,c,-_y", "inherit_variation_tags": True, "skip_inherit_variation_groups": ["g", "h"],
+                 "skip_if_env": {"T_W": ["5"]}},
+                {"tags": "leaf,c", "update_tags_from_env": ["T_MORE"], "enable_if_any_env": {"T_W": ["3"], "T_MORE": ["_y"]}},
+                {"tags": "leaf,a", "force_new_env_keys": ["T_MADE_LEAF_A"], "enable_if_env": {"T_W": ["on"]}},
+            ],
+        },
+        False,
+    ),
     "keyed": (
         {"tags": ["keyed"], "cache": True, "default_env": {"T_KEYED": "1"}, "input_mapping": {"t": "T_KEYED"}, "new_env_keys": ["T_KEYED"]},
         False,
@@ -264,6 +301,13 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "tags of dependencies through a variation": ("dep-tags,_y", 1, {}),
     "adr on the command line": ("dep-tags", 1, {"adr": {"bee.tags": "_x", "capped.version": "2.0"}}),
     "hidden keys": ("hidden", 1, {}),
+    "lists in env and state": ("lists", 1, {}),
+    "a default version": ("versioned", 2, {}),
+    "a version on the command line": ("versioned", 2, {"version": "1"}),
+    "a default variation and inheritance": ("inherits", 1, {}),
+    "a dynamic variation in a group and inheritance": ("inherits,_x,_w.3", 1, {}),
+    "a dynamic base": ("inherits,_xx", 1, {}),
+    "a dynamic base that is chosen": ("inherits,_xx,_w.7", 1, {}),
     "a cache entry": ("cached", 2, {}),
     "a cache entry used twice in one run": ("user-of-cached", 2, {}),
 }

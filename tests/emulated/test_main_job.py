@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
+from support.cm_command import run_cm
 
 from cm4tiny.results.report import SCHEMA_FILE, read_report
 
-Cm = Callable[..., object]
+Cm = Callable[..., subprocess.CompletedProcess[str]]
 JOB = "--tags=reproduce,mlperf,tiny"
 
 
 @pytest.fixture(scope="session")
 def kws_report(cm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one full kws run: performance, accuracy, derived energy."""
-    import conftest
-
     folder = tmp_path_factory.mktemp("job")
-    done = conftest._cm(cm_home, folder, "run", "script", f"{JOB},_kws", "--outdirname=out")
+    done = run_cm(cm_home, folder, "run", "script", f"{JOB},_kws", "--outdirname=out")
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "stdout.txt").write_text(done.stdout, encoding="utf-8")
     return folder
@@ -85,7 +85,7 @@ def test_the_files_are_named_by_hash(kws_report: Path) -> None:
 
 def test_a_second_run_gives_the_same_cycles(kws_report: Path, cm: Cm, tmp_path: Path) -> None:
     done = cm("run", "script", f"{JOB},_kws,_performance", f"--outdirname={tmp_path / 'again'}")
-    assert done.returncode == 0, done.stdout + done.stderr  # type: ignore[attr-defined]
+    assert done.returncode == 0, done.stdout + done.stderr
     first = next(e for e in read_report(kws_report / "out" / "report.json")["results"] if e["mode"] == "performance")
     again = next(e for e in read_report(tmp_path / "again" / "report.json")["results"] if e["mode"] == "performance")
     assert again["cycles_per_inference"] == first["cycles_per_inference"]
@@ -95,7 +95,7 @@ def test_a_second_run_gives_the_same_cycles(kws_report: Path, cm: Cm, tmp_path: 
 
 def test_the_energy_firmware_runs_by_the_energy_rules(cm: Cm, tmp_path: Path) -> None:
     done = cm("run", "script", f"{JOB},_ad,_energy", f"--outdirname={tmp_path / 'out'}")
-    assert done.returncode == 0, done.stdout + done.stderr  # type: ignore[attr-defined]
+    assert done.returncode == 0, done.stdout + done.stderr
     (entry,) = read_report(tmp_path / "out" / "report.json")["results"]
     assert (entry["mode"], entry["derived"], entry["simulated"]) == ("energy", False, True)
     assert len(entry["windows"]) == 5
@@ -116,22 +116,22 @@ def test_the_energy_firmware_runs_by_the_energy_rules(cm: Cm, tmp_path: Path) ->
 )
 def test_what_cannot_run_refuses_and_says_what_to_do(cm: Cm, tags: str, expected: str) -> None:
     done = cm("run", "script", f"{JOB},{tags}", timeout_s=120)
-    text = done.stdout + done.stderr  # type: ignore[attr-defined]
-    assert done.returncode != 0  # type: ignore[attr-defined]
+    text = done.stdout + done.stderr
+    assert done.returncode != 0
     assert expected in text
     assert "Traceback" not in text
 
 
 def test_a_mistyped_tag_gets_a_suggestion(cm: Cm) -> None:
     done = cm("run", "script", "--tags=reproduce,mlperf,tinny", timeout_s=120)
-    assert done.returncode != 0  # type: ignore[attr-defined]
-    assert "tiny" in done.stdout + done.stderr  # type: ignore[attr-defined]
+    assert done.returncode != 0
+    assert "tiny" in done.stdout + done.stderr
 
 
 def test_a_mistyped_option_gets_a_suggestion(cm: Cm) -> None:
     done = cm("run", "script", f"{JOB},_kws", "--outdirnam=x", timeout_s=120)
-    assert done.returncode != 0  # type: ignore[attr-defined]
-    assert "outdirname" in done.stdout + done.stderr  # type: ignore[attr-defined]
+    assert done.returncode != 0
+    assert "outdirname" in done.stdout + done.stderr
 
 
 def test_two_runs_in_one_directory_do_not_mix(kws_report: Path, cm: Cm, tmp_path: Path) -> None:
@@ -141,6 +141,6 @@ def test_two_runs_in_one_directory_do_not_mix(kws_report: Path, cm: Cm, tmp_path
     out.mkdir()
     with FileLock(str(out / ".lock")):
         done = cm("run", "script", f"{JOB},_kws,_performance", f"--outdirname={out}", timeout_s=120)
-    assert done.returncode != 0  # type: ignore[attr-defined]
-    assert "uses" in done.stdout + done.stderr  # type: ignore[attr-defined]
+    assert done.returncode != 0
+    assert "uses" in done.stdout + done.stderr
     shutil.rmtree(out)

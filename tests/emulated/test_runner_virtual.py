@@ -191,7 +191,7 @@ CHILD = """
 def test_a_killed_accuracy_run_goes_on(images: dict[str, Path], tmp_path: Path) -> None:
     files = make_data_set(tmp_path / "many", 400)
     out = tmp_path / "out"
-    journal = out / "kws-accuracy" / "journal.jsonl"
+    journal = out / "journals" / "kws-accuracy.jsonl"
     arguments = [str(images["performance"]), str(tmp_path / "many"), str(out)]
     child = Popen([sys.executable, "-c", textwrap.dedent(CHILD), *arguments], env=dict(os.environ), stderr=DEVNULL)
     try:

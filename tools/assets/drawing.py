@@ -7,6 +7,7 @@ final resolution and averaged down. Everything random comes from the generator t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -84,6 +85,12 @@ class Canvas:
         """A filled rectangle."""
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], fill)
 
+    def cover(self) -> np.ndarray:
+        """Which part of each pixel the figure covers: size x size, 0 to 1."""
+        over = self._over
+        alpha = np.asarray(self._image.getchannel("A"), np.float64) / 255.0
+        return alpha.reshape(self.size, over, self.size, over).mean(axis=(1, 3))
+
     def onto(self, picture: np.ndarray, light: np.ndarray | float = 1.0) -> np.ndarray:
         """The picture (float, h x w x 3) with the figure on it, its colours times ``light`` (h x w x 1)."""
         box = self._image.getbbox()
@@ -100,6 +107,23 @@ class Canvas:
         result = picture.copy()
         result[y0:y1, x0:x1] = picture[y0:y1, x0:x1] * (1 - cover) + np.clip(paint * lit, 0, 255 * cover)
         return result
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """How bad the pictures of a set are.
+
+    Attributes:
+        noise: range of the standard deviation of the sensor's noise, in grey levels.
+        contrast: range of the contrast.
+        hidden: how often something stands in front of the figure.
+        scale: range of the figure's size, in units of half the picture.
+    """
+
+    noise: tuple[float, float]
+    contrast: tuple[float, float]
+    hidden: float
+    scale: tuple[float, float]
 
 
 def smooth_noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
@@ -133,25 +157,21 @@ def textured(rng: np.random.Generator, picture: np.ndarray, strength: float) -> 
     return picture + strength * blotches[:, :, None] * rng.uniform(0.5, 1.0, 3)
 
 
-def camera(
-    rng: np.random.Generator, picture: np.ndarray, noise: tuple[float, float], blur: float, contrast: tuple[float, float]
-) -> np.ndarray:
+def camera(rng: np.random.Generator, picture: np.ndarray, difficulty: Difficulty) -> np.ndarray:
     """The picture as uint8 after exposure, contrast, blur and sensor noise.
 
     Args:
         rng: decides on everything.
         picture: float, h x w x 3, 0 to 255.
-        noise: range of the standard deviation of the noise.
-        blur: largest weight of the neighbours (0: none).
-        contrast: range of the factor about the mean.
+        difficulty: its noise and contrast.
     """
-    weight = rng.uniform(0, blur)
+    weight = rng.uniform(0, 0.6)
     for axis in (0, 1):
         side = 0.5 * (np.take(picture, _clamped(picture.shape[axis], -1), axis) + np.take(picture, _clamped(picture.shape[axis], 1), axis))
         picture = (1 - weight) * picture + weight * side
     mean = picture.mean()
-    picture = (picture - mean) * rng.uniform(*contrast) + mean + rng.uniform(-35, 35)
-    picture = picture * rng.uniform(0.9, 1.1, 3) + rng.normal(0, rng.uniform(*noise), picture.shape)
+    picture = (picture - mean) * rng.uniform(*difficulty.contrast) + mean + rng.uniform(-35, 35)
+    picture = picture * rng.uniform(0.9, 1.1, 3) + rng.normal(0, rng.uniform(*difficulty.noise), picture.shape)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 

@@ -1,7 +1,7 @@
 """Pictures of ten classes, 32 x 32 pixels, for image classification: drawings of CIFAR-10's classes, none of CIFAR's photographs.
 
 Each picture has a background (sky, land, water, blotches; half of the time one that suits the figure), clutter, the figure, something that
-may stand in front of it, and a poor camera. Nothing but the seed differs between training and test pictures.
+may stand in front of it, and a poor camera. Training and test pictures differ in the seed; the training pictures are a little worse.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from . import figures
-from .drawing import Canvas, camera, colour, light, near, smooth_noise, textured, vertical
+from .drawing import Canvas, Difficulty, camera, colour, light, near, smooth_noise, textured, vertical
 
 SIZE = 32
 TRAIN_SEED, TEST_SEED = 20265, 20266
@@ -22,9 +22,8 @@ _SUITS = {
 }  # fmt: skip
 _PLACES = ("sky", "land", "water", "road", "blotches", "stripes")
 CLUTTER = 4
-NOISE = (1.0, 14.0)
-CONTRAST = (0.5, 1.1)
-OCCLUDED = 0.45
+TRAIN = Difficulty((1.0, 14.0), (0.5, 1.1), 0.45, (0.55, 1.05))
+TEST = Difficulty((1.0, 12.0), (0.55, 1.1), 0.4, (0.55, 1.05))
 
 
 def _background(rng: np.random.Generator, place: str) -> np.ndarray:
@@ -54,25 +53,25 @@ def _clutter(rng: np.random.Generator, picture: np.ndarray, count: int, size: tu
     return picture
 
 
-def picture(rng: np.random.Generator, label: int) -> np.ndarray:
+def picture(rng: np.random.Generator, label: int, difficulty: Difficulty) -> np.ndarray:
     """One picture of the class: uint8, 32 x 32 x 3."""
     name = LABELS[label]
     place = _SUITS.get(name, "blotches") if rng.random() < 0.4 else _PLACES[rng.integers(len(_PLACES))]
     image = _clutter(rng, _background(rng, place), int(rng.integers(0, CLUTTER + 1)), (0.1, 0.4))
     centre = (rng.normal(0, 0.14), rng.normal(0, 0.14))
-    canvas = Canvas(SIZE, centre, rng.uniform(0.55, 1.05), rng.normal(0, 0.25), bool(rng.random() < 0.5), over=4)
+    canvas = Canvas(SIZE, centre, rng.uniform(*difficulty.scale), rng.normal(0, 0.25), bool(rng.random() < 0.5), over=4)
     getattr(figures, name)(canvas, rng)
     image = canvas.onto(image, light(rng, SIZE))
-    if rng.random() < OCCLUDED:
+    if rng.random() < difficulty.hidden:
         image = _clutter(rng, image, int(rng.integers(1, 4)), (0.12, 0.42))
-    return camera(rng, image, NOISE, 0.6, CONTRAST)
+    return camera(rng, image, difficulty)
 
 
 def training_set(count: int = 16000) -> tuple[np.ndarray, np.ndarray]:
     """Pictures uint8 (count, 32, 32, 3) and labels int64 (count,)."""
     rng = np.random.default_rng(TRAIN_SEED)
     labels = np.arange(count) % len(LABELS)
-    return np.stack([picture(rng, int(label)) for label in labels]), labels
+    return np.stack([picture(rng, int(label), TRAIN) for label in labels]), labels
 
 
 def test_samples(count: int = 100, seed: int = TEST_SEED) -> Iterator[tuple[str, int, np.ndarray]]:
@@ -80,4 +79,4 @@ def test_samples(count: int = 100, seed: int = TEST_SEED) -> Iterator[tuple[str,
     rng = np.random.default_rng(seed)
     for index in range(count):
         label = index % len(LABELS)
-        yield f"emb_{LABELS[label]}_{index:04d}.bin", label, picture(rng, label)
+        yield f"emb_{LABELS[label]}_{index:04d}.bin", label, picture(rng, label, TEST)

@@ -94,12 +94,18 @@ def _train_ic(data: dict[str, np.ndarray], threads: int) -> object:
 
 
 def _train_vww(data: dict[str, np.ndarray], threads: int) -> object:
-    from .training import train_classifier
+    from . import topologies
+    from .training import prepare, train_detector
 
-    def augment(rng: np.random.Generator, batch: np.ndarray) -> np.ndarray:
-        return _shift(rng, _flip(rng, batch), 6) / np.float32(255.0)
+    def augment(rng: np.random.Generator, batch: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mirrored = (rng.random(len(batch)) < 0.5)[:, None, None, None]
+        pictures_ = np.where(mirrored, batch[:, :, ::-1], batch).astype(np.float32) / np.float32(255.0)
+        seen = np.clip(4.0 * where, 0.0, 1.0)
+        return _shift(rng, pictures_, 4), np.where(mirrored, seen[:, :, ::-1], seen)
 
-    return train_classifier("vww", data["inputs"], data["labels"], 9, rate=2e-3, augment=augment, seed=SEED, threads=threads)
+    prepare(SEED, threads)
+    model = train_detector(topologies.vww(), data, 8, rate=2e-3, augment=augment, seed=SEED)
+    return train_detector(model, data, 5, rate=1e-3, augment=augment, seed=SEED + 1)
 
 
 def _train_ad(data: dict[str, np.ndarray], threads: int) -> object:
@@ -131,7 +137,7 @@ RECIPES = {
         keywords.test_samples, lambda features, scale, zero: quantise(features, scale, zero).tobytes(),
     ),
     "vww": Recipe(
-        "vww01", 2, 80, "", lambda: _pairs(scenes.training_set()), _train_vww,
+        "vww01", 2, 80, "", scenes.training_set, _train_vww,
         lambda data: _with_extremes(_spread(data["inputs"], 200), 1.0 / 255.0), scenes.test_samples, _pixels,
     ),
 }  # fmt: skip

@@ -1,8 +1,8 @@
 """Scenes of 96 x 96 pixels with and without a person-like figure, for visual wake words.
 
 Both classes have the same rooms and streets and the same other things in them: furniture, trees, poles, animals, vehicles, clothes on a
-stand. A scene with a person has one to three; they may be small, cut off by the frame or half hidden. Nothing but the seed differs
-between training and test scenes.
+stand. A scene with a person has one to three; they may be small, cut off by the frame or half hidden. Training and test scenes differ in
+the seed; the training scenes are a little worse.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from . import figures, people
-from .drawing import Canvas, camera, colour, light, near, smooth_noise, textured, vertical
+from .drawing import Canvas, Difficulty, camera, colour, light, near, smooth_noise, textured, vertical
 
 SIZE = 96
 TRAIN_SEED, TEST_SEED = 20267, 20268
 LABELS = ("non-person", "person")
-NOISE = (1.0, 10.0)
-CONTRAST = (0.55, 1.1)
-# Half the height of a person, in units of half the picture.
-PERSON_SCALE = (0.5, 1.1)
-HIDDEN = 0.3
+TRAIN = Difficulty((1.0, 10.0), (0.55, 1.1), 0.3, (0.5, 1.1))
+TEST = Difficulty((1.0, 8.0), (0.6, 1.1), 0.2, (0.6, 1.1))
+# The training set also tells in which of these cells of the picture a person is seen.
+CELLS = 6
 _ANIMALS = (figures.cat, figures.dog, figures.deer, figures.horse, figures.bird, figures.automobile, figures.truck)
 
 
@@ -67,12 +66,13 @@ def _thing(rng: np.random.Generator, picture: np.ndarray, floor: float) -> np.nd
     return canvas.onto(picture, light(rng, SIZE))
 
 
-def _person(rng: np.random.Generator, picture: np.ndarray, floor: float) -> np.ndarray:
-    scale = float(np.exp(rng.uniform(*np.log(PERSON_SCALE))))
+def _person(rng: np.random.Generator, picture: np.ndarray, floor: float, difficulty: Difficulty) -> tuple[np.ndarray, np.ndarray]:
+    scale = float(np.exp(rng.uniform(*np.log(difficulty.scale))))
     foot = floor + rng.uniform(0, 0.5) + max(0.0, scale - 0.6) * rng.uniform(0, 1.2)
     canvas = Canvas(SIZE, (rng.uniform(-0.85, 0.85), foot - 0.9 * scale), scale, rng.normal(0, 0.08), bool(rng.random() < 0.5), over=2)
     people.person(canvas, rng)
-    return canvas.onto(picture, light(rng, SIZE))
+    cell = SIZE // CELLS
+    return canvas.onto(picture, light(rng, SIZE)), canvas.cover().reshape(CELLS, cell, CELLS, cell).mean(axis=(1, 3))
 
 
 def _front(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
@@ -85,8 +85,8 @@ def _front(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     return canvas.onto(picture, light(rng, SIZE))
 
 
-def scene(rng: np.random.Generator, label: int) -> np.ndarray:
-    """One scene of the class: uint8, 96 x 96 x 3."""
+def scene(rng: np.random.Generator, label: int, difficulty: Difficulty) -> tuple[np.ndarray, np.ndarray]:
+    """One scene of the class: uint8, 96 x 96 x 3; and the part of each of 6 x 6 cells that persons cover, before anything hides them."""
     floor = int(rng.integers(SIZE * 2 // 5, SIZE * 4 // 5))
     picture = _room(rng, floor) if rng.random() < 0.5 else _street(rng, floor)
     picture = textured(rng, picture, rng.uniform(10, 50))
@@ -95,18 +95,25 @@ def scene(rng: np.random.Generator, label: int) -> np.ndarray:
     things = int(rng.integers(1, 5))
     persons = min(things, 1 + int(rng.integers(3) == 0) + int(rng.integers(6) == 0)) if label else 0
     order = rng.permutation([True] * persons + [False] * (things - persons))
+    where = np.zeros((CELLS, CELLS))
     for is_person in order:
-        picture = _person(rng, picture, level) if is_person else _thing(rng, picture, level)
-    if rng.random() < HIDDEN:
+        if is_person:
+            picture, covered = _person(rng, picture, level, difficulty)
+            where = np.maximum(where, covered)
+        else:
+            picture = _thing(rng, picture, level)
+    if rng.random() < difficulty.hidden:
         picture = _front(rng, picture)
-    return camera(rng, picture, NOISE, 0.6, CONTRAST)
+    return camera(rng, picture, difficulty), where
 
 
-def training_set(count: int = 10000) -> tuple[np.ndarray, np.ndarray]:
-    """Scenes uint8 (count, 96, 96, 3) and labels int64 (count,)."""
+def training_set(count: int = 10000) -> dict[str, np.ndarray]:
+    """``inputs``: scenes uint8 (count, 96, 96, 3); ``labels``: int64 (count,); ``where``: float32 (count, 6, 6, 1), see ``scene``."""
     rng = np.random.default_rng(TRAIN_SEED)
     labels = np.arange(count) % 2
-    return np.stack([scene(rng, int(label)) for label in labels]), labels
+    made = [scene(rng, int(label), TRAIN) for label in labels]
+    where = np.stack([covered for _, covered in made]).astype(np.float32)[..., None]
+    return {"inputs": np.stack([picture for picture, _ in made]), "labels": labels, "where": where}
 
 
 def test_samples(count: int = 80, seed: int = TEST_SEED) -> Iterator[tuple[str, int, np.ndarray]]:
@@ -114,4 +121,4 @@ def test_samples(count: int = 80, seed: int = TEST_SEED) -> Iterator[tuple[str, 
     rng = np.random.default_rng(seed)
     for index in range(count):
         label = index % 2
-        yield f"emb_{LABELS[label].replace('-', '')}_{index:04d}.bin", label, scene(rng, label)
+        yield f"emb_{LABELS[label].replace('-', '')}_{index:04d}.bin", label, scene(rng, label, TEST)[0]

@@ -12,6 +12,13 @@ import tensorflow as tf
 from . import topologies
 
 
+def prepare(seed: int, threads: int) -> None:
+    """Seed the initial weights and bound TensorFlow's threads; call it before a model is made."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    keras.utils.set_random_seed(seed)
+
+
 def _schedule(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
     return keras.optimizers.schedules.CosineDecay(rate, steps)
 
@@ -39,9 +46,7 @@ def train_classifier(
         seed: of order, augmentation and initial weights.
         threads: for TensorFlow.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    keras.utils.set_random_seed(seed)
+    prepare(seed, threads)
     rng = np.random.default_rng(seed)
     model = getattr(topologies, name)()
     batch = 64
@@ -57,11 +62,50 @@ def train_classifier(
     return model
 
 
+def train_detector(
+    model: keras.Model,
+    data: dict[str, np.ndarray],
+    epochs: int,
+    *,
+    rate: float,
+    augment: Callable[..., tuple[np.ndarray, np.ndarray]],
+    seed: int,
+) -> keras.Model:
+    """The model (topology ``vww``) trained further, helped by a second task that is thrown away: where in the scene is the person?
+
+    From "yes" or "no" alone the network needs many times more scenes until it finds what they have in common.
+
+    Args:
+        model: fresh or trained before.
+        data: ``inputs``, ``labels`` and ``where`` as scenes.training_set makes them.
+        epochs: passes over the data.
+        rate: learning rate at the start (Adam, cosine decay to 0).
+        augment: (rng, inputs, where) -> float32 inputs as the model takes them, and the cells that fit them.
+        seed: of order and augmentation.
+    """
+    rng = np.random.default_rng(seed)
+    cells = data["where"].shape[1:3]
+    features = [layer.output for layer in model.layers if layer.output.shape[1:3] == cells][-1]
+    seen = keras.layers.Conv2D(1, 1, activation="sigmoid")(features)
+    both = keras.Model(model.input, [model.output, seen])
+    batch = 48
+    steps = len(data["inputs"]) // batch
+    losses = ["sparse_categorical_crossentropy", "binary_crossentropy"]
+    both.compile(keras.optimizers.Adam(_schedule(rate, steps * epochs)), losses, loss_weights=[1.0, 3.0], metrics=[["accuracy"], []])
+    for epoch in range(epochs):
+        order = rng.permutation(len(data["inputs"]))
+        both.reset_metrics()
+        for step in range(steps):
+            chosen = order[step * batch : (step + 1) * batch]
+            inputs, where = augment(rng, data["inputs"][chosen], data["where"][chosen])
+            result = both.train_on_batch(inputs, [data["labels"][chosen], where], reset_metrics=False)
+        print(f"vww epoch {epoch + 1}/{epochs}: {dict(zip(both.metrics_names, np.round(result, 4), strict=True))}", flush=True)
+    return model
+
+
 def train_autoencoder(windows: np.ndarray, epochs: int, *, seed: int, threads: int) -> keras.Model:
     """The ``ad`` topology trained to repeat float32 windows of shape (n, 640)."""
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    keras.utils.set_random_seed(seed)
+    prepare(seed, threads)
     model = topologies.ad()
     steps = len(windows) // 512 * epochs
     model.compile(keras.optimizers.Adam(_schedule(2e-3, steps)), "mse")

@@ -18,6 +18,7 @@ from cm4tiny.errors import LinkError
 
 DEFAULT_BAUD = 115200
 _POLL_S = 0.05
+_CHUNK_BYTES = 65536
 
 
 class Link(Protocol):
@@ -56,6 +57,7 @@ class SerialLink:
     def __init__(self, url: str, *, baud: int = DEFAULT_BAUD) -> None:
         self.name = url
         self._write_lock = threading.Lock()
+        self._is_socket = url.startswith("socket://")
         try:
             self._port: Any = serial.serial_for_url(url, baudrate=baud, timeout=_POLL_S, write_timeout=10.0, do_not_open=True)
             if "://" not in url:
@@ -85,15 +87,13 @@ class SerialLink:
         """
         try:
             while True:
-                waiting = self._port.in_waiting
-                if waiting:
-                    return bytes(self._port.read(waiting))
-                if deadline.expired:
-                    return b""
+                data = self._waiting()
+                if data or deadline.expired:
+                    return data
                 self._port.timeout = max(0.001, min(_POLL_S, deadline.remaining))
                 first = bytes(self._port.read(1))  # sleeps until something comes; the rest follows in one piece
                 if first:
-                    return first + bytes(self._port.read(self._port.in_waiting))
+                    return first + self._waiting()
         except (OSError, serial.SerialException, TypeError, AttributeError) as error:
             raise self._lost(error) from error
 
@@ -104,6 +104,14 @@ class SerialLink:
     def close(self) -> None:
         """Closes the port."""
         self._port.close()
+
+    def _waiting(self) -> bytes:
+        """What lies in the port's buffer, in one piece."""
+        if self._is_socket:  # pyserial does not count what waits in a socket
+            self._port.timeout = 0
+            return bytes(self._port.read(_CHUNK_BYTES))
+        count = self._port.in_waiting
+        return bytes(self._port.read(count)) if count else b""
 
     def _lost(self, error: Exception) -> LinkError:
         # pyserial raises TypeError or AttributeError when another thread closes the port under a read

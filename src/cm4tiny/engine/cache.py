@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +62,7 @@ class Stored:
     tags: list[str] = field(default_factory=list)
     dependent_path: str = ""
     entries: dict[str, str] = field(default_factory=dict)
-    made: str = field(default_factory=lambda: uuid.uuid4().hex)
+    made: str = field(default_factory=lambda: os.urandom(16).hex())
 
 
 @dataclass
@@ -127,8 +126,11 @@ class Cache:
         Raises:
             CacheError: the lock file cannot be made.
         """
-        from filelock import FileLock, Timeout
-
+        try:
+            from filelock import FileLock, Timeout
+        except ImportError as error:
+            cure = "install the package with what it needs: pip install cm4tiny, or pip install . in the checkout"
+            raise CacheError("the cache cannot be locked", why=str(error), cure=cure) from error
         try:
             self.locks.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.locks / f"{entry.key[:32]}.lock")

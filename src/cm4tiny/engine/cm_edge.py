@@ -5,11 +5,12 @@ Inside the engine errors are raised; here they become return values, which cmind
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,10 @@ def run_automation(automation: Any, i: dict[str, Any], events: EventStream | Non
     session = None
     try:
         flags = _with_extra_command(_with_tags(i))
+        as_json = options.is_on(flags.get("j", "")) or options.is_on(flags.get("json", ""))
         session = open_session(automation, flags, events, console)
-        answer = guarded(lambda: _first(session, flags), session)
+        with _output_to_stderr() if as_json else contextlib.nullcontext():
+            answer = guarded(lambda: _first(session, flags), session)
         _index_new_entries(automation.cmind, session)
     except Cm4TinyError as error:
         return _as_cm(error, session)
@@ -102,9 +105,23 @@ def run_automation(automation: Any, i: dict[str, Any], events: EventStream | Non
             raise
         sys.stderr.write("\ninterrupted\n")
         raise SystemExit(INTERRUPTED) from None
-    if options.is_on(flags.get("j", "")) or options.is_on(flags.get("json", "")):
+    if as_json:
         sys.stdout.write(json.dumps(answer, indent=2, default=str) + "\n")
     return answer
+
+
+@contextlib.contextmanager
+def _output_to_stderr() -> Iterator[None]:
+    """Sends standard output, also that of hooks and native scripts, to standard error, so that a JSON result stands alone."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
 
 
 def search_automation(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
@@ -141,12 +158,10 @@ def open_session(automation: Any, flags: Mapping[str, Any], events: EventStream 
     verbose = not silent and (options.is_on(flags.get("verbose", "")) or options.is_on(flags.get("v", "")))
     env = flags.get("env") if isinstance(flags.get("env"), Mapping) else {}
     quiet = options.is_on(flags.get("quiet", "")) or str((env or {}).get("CM_QUIET", "")).lower() == "yes"
-    as_json = options.is_on(flags.get("j", "")) or options.is_on(flags.get("json", ""))
     if events is None:
         events = EventStream()
         if console and not silent:
-            out = sys.stderr if as_json else sys.stdout
-            events.subscribe(Console(out, verbose=verbose, times=options.is_on(flags.get("time", ""))))
+            events.subscribe(Console(sys.stdout, verbose=verbose, times=options.is_on(flags.get("time", ""))))
     cmind = automation.cmind
     session = new_session(
         Path(cmind.repos_path).absolute(),
@@ -219,7 +234,8 @@ def _first(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
     if options.is_on(flags.get("print_deps", "")):
         lines = [f"cm run script --tags={tags}" for tags in result.deps]
         answer["new_state"] = {**result.new_state, "print_deps": lines}
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        if flags.get("out") == "con":
+            sys.stdout.write("".join(f"{line}\n" for line in lines))
     if not session.silent and flags.get("out") == "con":
         _write_final_env(session, script, result)
     return answer

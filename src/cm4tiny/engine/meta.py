@@ -67,10 +67,11 @@ class Script:
         """Checks the meta: returns warnings for a script of another repository.
 
         Raises:
-            MetaError: a script of this project has a problem.
+            MetaError: a script of this project has a problem, or any script has one with which it cannot run.
         """
-        found = vocabulary.problems(self.meta)
-        if found and self.own:
+        broken = vocabulary.broken(self.meta)
+        found = vocabulary.problems(self.meta) if self.own or not broken else broken
+        if found and (self.own or broken):
             raise MetaError(
                 f"the meta of script '{self.alias}' breaks the language",
                 why="; ".join(found),

@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,6 +82,8 @@ def run(script: Path, env: Env, state: dict[str, Any], *, name: str, interactive
     Raises:
         ScriptFailedError: it returned something else than 0.
     """
+    import tempfile
+
     here = Path.cwd()
     clean(here)
     (here / STATE).write_text(json.dumps(state, indent=2, default=str), encoding="utf-8")
@@ -112,6 +112,8 @@ def _take_over(here: Path, env: Env, state: dict[str, Any], name: str) -> None:
 
 
 def _call(command: list[str], interactive: bool) -> int:
+    import subprocess
+
     sys.stdout.flush()
     with subprocess.Popen(command, stdin=None if interactive else subprocess.DEVNULL) as process:
         try:

@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from cm4tiny.engine import conditions
-from cm4tiny.engine.environment import FROM_OS, LOCAL_KEYS, Env, is_pattern
+from cm4tiny.engine.environment import FROM_OS, LOCAL_KEYS, Env, expand_text, is_pattern
 from cm4tiny.engine.fingerprint import code_version, content_of, file_identity
 from cm4tiny.engine.repository import ScriptStore
 from cm4tiny.engine.resolve import Request, Resolved, dep_request, pick, resolve
@@ -74,7 +74,7 @@ class Planner:
             resolved.wanted.as_env(),
             resolved.extra_cache_tags,
             self._inputs(resolved, content.code_words, produced),
-            resolved.new_env_keys,
+            [expand_text(key, resolved.env) for key in resolved.new_env_keys],
             resolved.new_state_keys,
             resolved.script_name,
             below,

@@ -116,6 +116,7 @@ class _Resolver:
         self.default_version = ""
         self.script_name = ""
         self.declared: set[str] = set(request.local.get("env") or {}) | set(request.local.get("const") or {})
+        self.declared.update(str(row["env"]) for row in meta.get("extra_cache_tags_from_env") or ())
         self.warnings: list[str] = [str(text) for text in meta.get("warnings") or ()]
 
     def block(self, block: Mapping[str, Any]) -> None:

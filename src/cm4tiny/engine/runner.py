@@ -130,7 +130,7 @@ class _ScriptRun:
         stored = None if any(again) else self._stored()
         if stored is not None:
             return self._from_cache(stored)
-        with session.cache.lock(self.entry, self._tell_waiting):
+        with session.making(self.resolved, self.entry.key), session.cache.lock(self.entry, self._tell_waiting):
             stored = None if any(again) else self._stored()
             if stored is not None:
                 return self._from_cache(stored)

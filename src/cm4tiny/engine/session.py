@@ -53,6 +53,7 @@ class Session:
     dep_names: set[str] = field(default_factory=set)
     any_hit: bool = False
     made: list[Path] = field(default_factory=list)
+    under_way: set[str] = field(default_factory=set)
 
     @property
     def logs(self) -> Path:
@@ -77,18 +78,38 @@ class Session:
         env = {key: value for key, value in resolved.env.items() if not key.startswith("CM_TMP_")}
         again = [above for above, its_env in self.chain if identity(above) == identity(resolved) and its_env == env]
         if again or len(self.chain) >= DEPTH_LIMIT:
-            names = [above.script.alias for above, _ in self.chain]
-            raise DependencyError(
-                f"the dependencies of script '{names[0]}' never end",
-                why=" -> ".join([*names[-6:], resolved.script.alias]),
-                cure="break the circle with skip_if_env or remove one of the dependencies",
-            )
+            raise self._endless(resolved)
         self.dep_names |= names_in(resolved.lists)
         self.chain.append((resolved, env))
         try:
             yield
         finally:
             self.chain.pop()
+
+
+    @contextmanager
+    def making(self, resolved: Resolved, key: str) -> Iterator[None]:
+        """Marks a cache entry as being made by this process.
+
+        Raises:
+            DependencyError: it already is, further up: a run cannot wait for itself.
+        """
+        if key in self.under_way:
+            raise self._endless(resolved)
+        self.under_way.add(key)
+        try:
+            yield
+        finally:
+            self.under_way.discard(key)
+
+    def _endless(self, resolved: Resolved) -> DependencyError:
+        names = [above.script.alias for above, _ in self.chain]
+        shown = names if names[-1:] == [resolved.script.alias] else [*names, resolved.script.alias]
+        return DependencyError(
+            f"the dependencies of script '{names[0]}' never end",
+            why=" -> ".join(shown[-7:]),
+            cure="break the circle with skip_if_env or remove one of the dependencies",
+        )
 
 
 def cm_home() -> Path:

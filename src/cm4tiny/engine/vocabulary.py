@@ -88,7 +88,15 @@ def _shapes(block: Mapping[str, Any], where: str) -> Iterator[str]:
             yield f"{where}: '{key}' is {type(value).__name__}, not a mapping"
 
 
-def _dep_problems(block: Mapping[str, Any], where: str) -> Iterator[str]:
+def _dep_keys(block: Mapping[str, Any], where: str) -> Iterator[str]:
+    for kind in DEP_LISTS:
+        entries = block.get(kind)
+        for number, dep in enumerate(entries if isinstance(entries, list) else [], 1):
+            if isinstance(dep, Mapping):
+                yield from _unknown(iter(dep), DEP_KEYS, f"{where}, {kind}[{number}]")
+
+
+def _dep_shapes(block: Mapping[str, Any], where: str) -> Iterator[str]:
     for kind in DEP_LISTS:
         entries = block.get(kind)
         if not isinstance(entries, list):
@@ -100,28 +108,42 @@ def _dep_problems(block: Mapping[str, Any], where: str) -> Iterator[str]:
                 continue
             if not isinstance(dep.get("tags", ""), str):
                 yield f"{spot}: 'tags' is not a string of comma-separated tags"
-            yield from _unknown(iter(dep), DEP_KEYS | NOT_YET, spot)
+            if not isinstance(dep.get("names") or [], list):
+                yield f"{spot}: 'names' is not a list"
+            for key in sorted(CONDITIONS.intersection(dep)):
+                if not isinstance(dep[key] or {}, Mapping):
+                    yield f"{spot}: '{key}' is not a mapping"
+
+
+def _blocks(meta: Mapping[str, Any]) -> Iterator[tuple[Any, frozenset[str], str]]:
+    """The top level, the variations and the versions, with the keys each may have and its name."""
+    yield meta, TOP, "top level"
+    for kind, known in (("variations", VARIATION), ("versions", VERSION)):
+        blocks = meta.get(kind)
+        for name, block in blocks.items() if isinstance(blocks, Mapping) else ():
+            if block is not None:
+                yield block, known, f"{kind[:-1]} '{name}'"
+
+
+def broken(meta: Mapping[str, Any]) -> list[str]:
+    """Values of the wrong shape, with which a script cannot run at all; one sentence each."""
+    found: list[str] = []
+    for block, _, where in _blocks(meta):
+        if not isinstance(block, Mapping):
+            found.append(f"{where}: is not a mapping")
+            continue
+        found += _shapes(block, where)
+        found += _dep_shapes(block, where)
+    return found
 
 
 def problems(meta: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a meta, one sentence each; an empty list if nothing is."""
-    found = list(_unknown(iter(meta), TOP, "top level"))
-    found += _shapes(meta, "top level")
-    found += _dep_problems(meta, "top level")
-    for kind, known in (("variations", VARIATION), ("versions", VERSION)):
-        blocks = meta.get(kind)
-        if not isinstance(blocks, Mapping):
-            continue
-        for name, block in blocks.items():
-            if block is None:
-                continue
-            where = f"{kind[:-1]} '{name}'"
-            if not isinstance(block, Mapping):
-                found.append(f"{where}: is not a mapping")
-                continue
+    """Everything that is wrong with a meta, one sentence each; an empty list if nothing is."""
+    found = broken(meta)
+    for block, known, where in _blocks(meta):
+        if isinstance(block, Mapping):
             found += _unknown(iter(block), known, where)
-            found += _shapes(block, where)
-            found += _dep_problems(block, where)
+            found += _dep_keys(block, where)
     found += _references(meta)
     return found
 

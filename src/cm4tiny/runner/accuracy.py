@@ -7,6 +7,7 @@ takes every window of a file and averages. Metrics: :mod:`cm4tiny.runner.metrics
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,7 @@ def run_accuracy(
         events: hears ``"<id> accuracy"``, in inferences.
 
     Raises:
-        ProtocolError: wrong model, or an answer that stays damaged.
+        ProtocolError: wrong model, an energy image, or an answer that stays damaged.
         DeadlineError, DeviceResetError, LinkError, InterruptedRunError, ResultsError: see there.
     """
     step = f"{benchmark.id} accuracy"
@@ -90,6 +91,7 @@ def run_accuracy(
     total = sum(count for _, _, count in work)
     with events.step(step, total, "inferences") as outcome:
         identity = dut.expect_model(benchmark.model_id)
+        dut.expect_mode("performance")
         report_lines.greet(session, dut, identity)
         session.log(f"No loop count specified.  Using full set ({len(work)} test files)")
         notes: dict[tuple[int, int], Inference] = {}
@@ -148,7 +150,7 @@ def _measure(
             data = next(inputs, b"")
             done = notes.get((index, segment))
             report_lines.loading(session, sample, segment)
-            inference = done if done is not None else with_attempts(dut, lambda d=data: _one(dut, benchmark, d), events, step)  # type: ignore[misc]
+            inference = done if done is not None else with_attempts(dut, partial(_one, dut, benchmark, data), events, step)
             report_lines.loaded(session, inference.warmups, inference.iterations)
             report_lines.window(session, number, inference)
             if done is None:

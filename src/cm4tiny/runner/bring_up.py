@@ -36,7 +36,8 @@ def find_image(elf: str, build_dir: str) -> Path:
     found = sorted(Path(build_dir).absolute().rglob("*.elf"))
     if len(found) != 1:
         raise FirmwareError(
-            f"{build_dir} holds {len(found)} ELF files, one is needed", cure="name the file: --elf=FILE.elf" if found else "build the firmware first"
+            f"{build_dir} holds {len(found)} ELF files, one is needed",
+            cure="name the file: --elf=FILE.elf" if found else "build the firmware first",
         )
     return found[0]
 
@@ -53,5 +54,5 @@ def bring_up(elf: Path, kind: str, events: EventStream = SILENT) -> Answer:
             identity = Dut(board.link, events=events).connect()
         finally:
             board.close()
-        outcome.note = f"answers as {identity.model_id}"
-    return Answer(identity.name, identity.profile, identity.model_id)
+        outcome.note = f"answers as {identity.model}"
+    return Answer(identity.name, identity.profile, identity.model)

@@ -19,8 +19,8 @@ from typing import Any
 
 import cm4tiny
 from cm4tiny.benchmarks import BENCHMARKS, DataSet, get_benchmark
-from cm4tiny.boards.catalogue import open_board, simulated_label
 from cm4tiny.boards import energy_uj
+from cm4tiny.boards.catalogue import open_board, simulated_label
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
 from cm4tiny.firmware.recipe import read_record

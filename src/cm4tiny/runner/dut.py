@@ -36,7 +36,12 @@ class Identity:
 
     name: str
     profile: str
-    model: str
+    model_id: str
+
+    @property
+    def model(self) -> str:
+        """The model id, by the name of the device's own message (``m-model-[...]``)."""
+        return self.model_id
 
 
 @dataclass(frozen=True)
@@ -153,16 +158,16 @@ class Dut:
 
     def model(self) -> str:
         """The model id in ``m-model-[kws01]``."""
-        return self.connect().model
+        return self.connect().model_id
 
     def expect_model(self, model_id: str) -> Identity:
         """Connects and makes sure that the image on the device is that of ``model_id``; else :class:`ProtocolError`."""
         identity = self.connect()
-        if identity.model != model_id:
+        if identity.model_id != model_id:
             raise ProtocolError(
-                f"the device runs '{identity.model}', but '{model_id}' was asked for",
-                why=f"it answers 'profile' with m-model-[{identity.model}]",
-                cure=f"flash the image of {model_id}, or run the benchmark of {identity.model}",
+                f"the device runs '{identity.model_id}', but '{model_id}' was asked for",
+                why=f"it answers 'profile' with m-model-[{identity.model_id}]",
+                cure=f"flash the image of {model_id}, or run the benchmark of {identity.model_id}",
             )
         return identity
 
@@ -174,7 +179,7 @@ class Dut:
             found = "performance" if self.timestamp() is not None else "energy"
         if found not in (None, mode):
             raise ProtocolError(
-                f"the device runs an image for {found} runs, but this is {'an energy' if mode == 'energy' else 'a performance'} run",
+                f"the device runs an image for {found} runs, but the {mode} image is needed",
                 why=f"it said m-timestamp-mode-{found}" if self.timestamp_mode else "it answers 'timestamp' without m-lap-us",
                 cure=f"build and flash the {mode} image (EE_CFG_ENERGY_MODE={1 if mode == 'energy' else 0})",
             )

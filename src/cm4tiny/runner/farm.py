@@ -98,7 +98,7 @@ def run_farm(
 ) -> list[JobResult]:
     """Runs all jobs and returns their results in the order of the jobs.
 
-    Sessions go to ``out_dir/<job id>/sessions/``, journals to ``out_dir/<job id>/journal.jsonl``.
+    Sessions go to ``out_dir/sessions/<job id>/``, journals to ``out_dir/journals/<job id>.jsonl``.
 
     Args:
         workers: how many jobs run at a time.
@@ -115,7 +115,7 @@ def run_farm(
     stop = stop if stop is not None else threading.Event()
     stream = _serial(events)
     with lock(out_dir), ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="board") as pool:
-        futures = [pool.submit(_run, job, out_dir / job.id, stream, stop) for job in jobs]
+        futures = [pool.submit(_run, job, out_dir, stream, stop) for job in jobs]
         try:
             _wait(futures)
         except BaseException:
@@ -185,23 +185,23 @@ def _wait(futures: list[Future[JobResult]]) -> None:
             raise next((error for error in errors if not isinstance(error, InterruptedRunError)), errors[0])
 
 
-def _run(job: Job, folder: Path, events: EventStream, stop: threading.Event) -> JobResult:
+def _run(job: Job, out_dir: Path, events: EventStream, stop: threading.Event) -> JobResult:
     if stop.is_set():
         raise InterruptedRunError(f"{job.id} was stopped before it began")
     board = job.board()
     try:
         dut = Dut(board.link, chunk_bytes=job.chunk_bytes, stop=stop, events=events)
-        with SessionWriter(folder / "sessions", simulated=job.simulated, now=job.now) as session:
-            return JobResult(job, _measure(job, folder, board, dut, session, events), session.folder)
+        with SessionWriter(out_dir / "sessions" / job.id, simulated=job.simulated, now=job.now) as session:
+            return JobResult(job, _measure(job, out_dir / "journals" / f"{job.id}.jsonl", board, dut, session, events), session.folder)
     finally:
         board.close()
 
 
 def _measure(
-    job: Job, folder: Path, board: Board, dut: Dut, session: SessionWriter, events: EventStream
+    job: Job, journal: Path, board: Board, dut: Dut, session: SessionWriter, events: EventStream
 ) -> PerformanceResult | AccuracyResult | EnergyResult:
     if job.mode == "accuracy":
-        return run_accuracy(dut, job.benchmark, job.data_set, session, journal=folder / "journal.jsonl", image=job.image, events=events)
+        return run_accuracy(dut, job.benchmark, job.data_set, session, journal=journal, image=job.image, events=events)
     if job.mode == "energy":
         power: PowerMonitor | None = getattr(board, "power", None)
         if power is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cm4tiny.errors import AssetError, ProtocolError, RuleError
+from cm4tiny.errors import AssetError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner import report_lines
 from cm4tiny.runner.attempts import with_attempts
@@ -247,6 +247,3 @@ def _report(session: SessionWriter, result: PerformanceResult, inferences: list[
         session.result(f"e-[{breach}]")
     report_lines.median_throughput(session, result.throughput)
     session.finish()
-
-
-__all__ = ["PerformanceResult", "RuleError", "Window", "performance_inputs", "run_performance"]

@@ -20,7 +20,7 @@ def greet(session: SessionWriter, dut: Dut, identity: Identity) -> None:
     session.log(f"Device under test on: {dut.link.name}")
     session.log(f"Device name retrieved: {identity.name}")
     session.log(f"Device profile retrieved: {identity.profile}")
-    session.log(f"Device model retrieved: {identity.model}")
+    session.log(f"Device model retrieved: {identity.model_id}")
 
 
 def loading(session: SessionWriter, sample: Sample, segment: int = 0) -> None:

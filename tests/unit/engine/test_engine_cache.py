@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cm4tiny.engine import cache as cache_module
-from cm4tiny.errors import ScriptFailedError
+from cm4tiny.errors import DependencyError, ScriptFailedError
 
 COUNTING = """
 import os
@@ -140,6 +140,14 @@ def test_the_content_of_a_file_that_a_flag_names_counts(micro: Any) -> None:
     model.write_bytes(b"two")
     micro.run("c", model=str(model))
     assert len(micro.entries) == 2
+
+
+def test_environment_that_the_meta_turns_into_cache_tags_counts(micro: Any) -> None:
+    micro.script("c", cache=True, extra_cache_tags_from_env=[{"env": "T_PYTHON", "prefix": "python-"}])
+    micro.run("c", env={"T_PYTHON": "3.10"})
+    micro.run("c", env={"T_PYTHON": "3.11"})
+    tags = sorted(tag for entry in micro.entries for tag in json.loads((entry / "_cm.json").read_text())["tags"] if "python" in tag)
+    assert tags == ["deps-python-3.10", "deps-python-3.11"]
 
 
 def test_on_a_hit_only_dynamic_dependencies_run(micro: Any) -> None:
@@ -301,6 +309,16 @@ def test_two_processes_make_an_entry_once(micro: Any) -> None:
     assert [cached_ for cached_, _ in outcomes] == [False, True]
     assert outcomes[0][1] == outcomes[1][1]
     assert Path(outcomes[0][1]).read_text() == "x"
+
+
+def test_an_entry_that_needs_itself_is_an_error_and_not_a_deadlock(micro: Any) -> None:
+    micro.script("c", cache=True, deps=[{"tags": "between"}])
+    hook = "def preprocess(i):\n    i['env']['OT' + 'HER'] = '1'\n    return {'return': 0}\n"
+    micro.script("between", hook, prehook_deps=[{"tags": "c"}])
+    with pytest.raises(DependencyError, match="never end") as caught:
+        micro.run("c")
+    assert caught.value.why == "c -> between -> c"
+    assert micro.folders == []
 
 
 def test_the_last_thing_written_is_the_mark_of_an_entry(micro: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,12 +97,13 @@ def test_a_change_for_a_name_that_does_not_occur_is_told(cm: Cm, micro: Any) -> 
 
 
 def test_json_goes_to_standard_output_alone(cm: Cm, micro: Any) -> None:
-    micro.script("a", env={"T_A": "1"}, new_env_keys=["T_A"])
+    hook = "def preprocess(i):\n    print('from the hook')\n    return {'return': 0}\n"
+    micro.script("a", hook, "echo from run.sh\n", env={"T_A": "1"}, new_env_keys=["T_A"])
     cm("find", "script", "--tags=a")
     status, out, err = cm("run", "script", "--tags=a", "--j")
     assert status == 0
     assert json.loads(out)["new_env"] == {"T_A": "1"}
-    assert "cm run script" in err
+    assert [word in err for word in ("cm run script", "from the hook", "from run.sh")] == [True] * 3
 
 
 def test_silent_prints_nothing(cm: Cm, micro: Any) -> None:
@@ -236,7 +237,7 @@ def test_a_killed_run_is_followed_by_a_clean_one(cm: Cm, micro: Any) -> None:
 
 
 def test_a_defect_of_the_engine_is_an_error_with_a_log(cm: Cm, micro: Any) -> None:
-    micro.script("a", deps=[7])
+    micro.script("a", "def preprocess(i):\n    import cm4tiny.engine.runner as r\n    r.exported = None\n    return {'return': 0}\n")
     status, _, err = cm("run", "script", "--tags=a")
     assert status == 1
     assert "the engine itself failed" in err

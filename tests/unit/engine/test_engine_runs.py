@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cm4tiny.engine import Repository, new_session, run
+from cm4tiny.engine.plan import new_request
 from cm4tiny.engine.progress import ScriptFinished, ScriptNote, ScriptStarted
 from cm4tiny.errors import (
     AmbiguousScriptError,
@@ -165,12 +169,13 @@ def test_the_adr_of_a_variation_stays_in_its_own_tree(micro: Any) -> None:
     assert [row[2] for row in micro.trace if row[:2] == ["leaf", "preprocess"]] == [{"T_LEAF": "x"}, {}]
 
 
-def test_a_circle_of_dependencies_is_an_error_that_shows_the_way(micro: Any) -> None:
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_circle_of_dependencies_is_an_error_that_shows_the_way(micro: Any, cache: bool) -> None:
     micro.script("a", deps=[{"tags": "b"}])
-    micro.script("b", deps=[{"tags": "a"}], cache=True)
+    micro.script("b", deps=[{"tags": "a"}], cache=cache)
     with pytest.raises(DependencyError, match="never end") as caught:
         micro.run("a")
-    assert "a -> b -> a" in caught.value.why
+    assert caught.value.why == "a -> b -> a"
 
 
 def test_a_script_may_run_itself_with_another_environment(micro: Any) -> None:
@@ -186,9 +191,6 @@ def test_a_meta_is_not_changed_by_its_runs(micro: Any) -> None:
     assert [row[2].get("T_S") for row in micro.trace if row[:2] == ["leaf", "preprocess"]] == ["3", "4"]
     session = micro.session()
     before = repr([script.meta for script in session.store.scripts])
-    from cm4tiny.engine import run
-    from cm4tiny.engine.plan import new_request
-
     second = run(session, new_request({"tags": "top", "env": {"T_TAG": "_x"}}))
     assert repr([script.meta for script in session.store.scripts]) == before
     assert first.deps == second.deps == ["leaf,_size.3,_x", "leaf,_size.4"]
@@ -343,6 +345,13 @@ def test_an_unknown_key_is_an_error_in_an_own_script_and_a_warning_in_another(mi
     assert any("new_env_key" in note.text for note in notes)
 
 
+def test_a_value_of_the_wrong_shape_is_an_error_in_every_script(micro: Any) -> None:
+    micro.script("a", deps=[7], default_env=5)
+    with pytest.raises(MetaError) as caught:
+        micro.run("a")
+    assert caught.value.why == "top level: 'default_env' is int, not a mapping; top level, deps[1]: is not a mapping"
+
+
 def test_a_broken_meta_of_another_repository_hides_only_itself(micro: Any) -> None:
     folder = micro.script("a")
     (folder / "_cm.json").write_text("{")
@@ -397,3 +406,19 @@ def test_a_home_that_cannot_be_written_does_not_stop_a_run(micro: Any) -> None:
     micro.run("a")
     assert micro.ran == ["a"]
     assert list(micro.work.iterdir()) == []
+
+
+def test_an_own_script_goes_before_another_repositorys_with_the_same_tags_or_uid(micro: Any) -> None:
+    foreign = micro.script("a-foreign", sort=-5)
+    twin = micro.script("twin", env={"T_WHICH": "foreign"})
+    own = micro.base / "own"
+    (own / "script" / "a-own").mkdir(parents=True)
+    meta = json.loads((foreign / "_cm.json").read_text())
+    (own / "script" / "a-own" / "_cm.json").write_text(json.dumps({**meta, "alias": "a-own", "uid": "00000000000000aa", "tags": ["a"]}))
+    shutil.copytree(twin, own / "script" / "twin")
+    meta = json.loads((twin / "_cm.json").read_text())
+    (own / "script" / "twin" / "_cm.json").write_text(json.dumps({**meta, "env": {"T_WHICH": "own"}, "new_env_keys": ["T_WHICH"]}))
+    session = new_session(micro.home, [Repository(own, "ours", own=True), Repository(micro.root, "micro")])
+    run(session, new_request({"tags": "a"}))
+    assert run(session, new_request({"tags": "twin"})).new_env == {"T_WHICH": "own"}
+    assert micro.ran == ["twin"]

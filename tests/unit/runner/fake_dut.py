@@ -36,6 +36,7 @@ class Faults:
     endless_line: bool = False  # answers have no line end
     endless_lines: bool = False  # answers never come to m-ready
     damage_every: int | None = None  # every nth db chunk loses a byte on its way
+    shorten_every: int | None = None  # every nth db chunk loses a whole byte, which leaves sound hex digits
     drop_every: int | None = None  # every nth db chunk loses its terminator
     flip_every: int | None = None  # every nth db chunk has a changed digit
     reset_at: int | None = None  # the device restarts at this command
@@ -117,6 +118,8 @@ class FakeDut:
         f = self.faults
         if f.damage_every and self._chunks % f.damage_every == 0:
             return data[:5] + data[6:]
+        if f.shorten_every and self._chunks % f.shorten_every == 0:
+            return data[:3] + data[5:]
         if f.drop_every and self._chunks % f.drop_every == 0:
             return data[:-1]
         if f.flip_every and self._chunks % f.flip_every == 0:

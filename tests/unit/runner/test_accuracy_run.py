@@ -167,6 +167,11 @@ def test_the_wrong_image_is_refused(tmp_path: Path) -> None:
         run(tmp_path, FakeDut(model_id="vww01"))
 
 
+def test_an_energy_image_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProtocolError, match="the performance image is needed"):
+        run(tmp_path, FakeDut(energy=True))
+
+
 def test_an_empty_data_set_is_refused(tmp_path: Path) -> None:
     data_set = make_data_set(tmp_path / "data", "kws", 3)
     object.__setattr__(data_set, "samples", ())

@@ -51,9 +51,9 @@ def test_a_larger_command_buffer_takes_larger_chunks() -> None:
     assert sum(c.startswith("db ") for c in fake.commands) == 2
 
 
-@pytest.mark.parametrize("fault", ["damage_every", "drop_every"])
+@pytest.mark.parametrize("fault", ["damage_every", "drop_every", "shorten_every"])
 def test_a_damaged_chunk_makes_the_load_start_again(fault: str) -> None:
-    fake = FakeDut(faults=Faults(**{fault: 20}))
+    fake = FakeDut(faults=Faults(**{fault: 30}))
     heard: list[Event] = []
     dut = Dut(fake, events=EventStream(heard.append))
     for _ in range(3):
@@ -142,6 +142,14 @@ def test_a_slow_device_is_waited_for() -> None:
 def test_noise_names_the_baud_rate() -> None:
     with pytest.raises(ProtocolError, match=r"noise|end of a line") as error:
         Dut(FakeDut(faults=Faults(noise=True))).connect()
+    assert "baud" in cures(error)
+
+
+def test_a_few_bytes_of_noise_name_the_baud_rate_too() -> None:
+    fake = FakeDut(faults=Faults(silent_after=0))
+    fake.faults.before = lambda count, command: fake._out.extend(b"\x80\xfe\x00\n\xe0x")
+    with pytest.raises(ProtocolError, match="noise instead of an answer to 'name'") as error:
+        Dut(fake).connect()
     assert "baud" in cures(error)
 
 
@@ -289,10 +297,9 @@ def test_a_clock_of_whole_ticks_reaches_every_deadline() -> None:
         """Like a virtual board: waits for whole cycles only, and never past the deadline."""
         before = fake.now
         data = seconds(deadline)
-        fake.now = before + math.floor((fake.now - before) * 1e6) / 1e6
+        fake.now = before + math.floor((fake.now - before) / 0.0007) * 0.0007
         return data
 
     fake.read = whole_ticks  # type: ignore[method-assign]
-    fake.now = 1 / 3e6
     with pytest.raises(DeadlineError):
         Dut(fake).profile()

@@ -63,10 +63,10 @@ def test_jobs_of_all_modes_run_side_by_side_and_return_in_order(tmp_path: Path, 
     results = run_farm(jobs, tmp_path / "out", workers=3, events=EventStream(heard.append))
     assert [type(r.result) for r in results] == [PerformanceResult, EnergyResult, AccuracyResult]
     assert isinstance(results[0].result, PerformanceResult) and results[0].result.cycles_per_inference == pytest.approx(6e6, rel=1e-3)
-    assert results[2].session == tmp_path / "out" / "kws-accuracy" / "sessions" / "20260102_030405"
+    assert results[2].session == tmp_path / "out" / "sessions" / "kws-accuracy" / "20260102_030405"
     assert {e.step for e in heard if isinstance(e, Finished)} == {"kws performance", "kws accuracy", "kws energy"}
     assert all(board.closed == [True] for board in boards)
-    assert not (tmp_path / "out" / "kws-accuracy" / "journal.jsonl").exists()
+    assert not (tmp_path / "out" / "journals" / "kws-accuracy.jsonl").exists()
 
 
 def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path, kws: DataSet) -> None:
@@ -88,7 +88,7 @@ def test_the_first_error_stops_the_others_and_keeps_their_journals(tmp_path: Pat
     with pytest.raises(LinkError):
         run_farm(jobs, tmp_path / "out", workers=2)
     assert board.closed == [True]
-    assert (tmp_path / "out" / "kws-accuracy" / "journal.jsonl").exists()
+    assert (tmp_path / "out" / "journals" / "kws-accuracy.jsonl").exists()
     assert 2 < len(slow.infers) < 24
     again = FakeDut()
     result = run_farm([job(kws, "accuracy", again)], tmp_path / "out")[0].result
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_all_boards_quickly_and_keeps_their_journals(tmp_path: Path)
     child = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(CHILD), str(tmp_path)], env={"PYTHONPATH": str(Path(__file__).parent), "PATH": ""}
     )
-    journals = [tmp_path / "out" / f"board{i}" / "journal.jsonl" for i in range(3)]
+    journals = [tmp_path / "out" / "journals" / f"board{i}.jsonl" for i in range(3)]
     try:
         end = time.monotonic() + 60
         while time.monotonic() < end and not all(j.exists() and j.read_bytes().count(b"\n") > 2 for j in journals):

@@ -89,6 +89,7 @@ class NativeMachine:
     backend = "native"
 
     def __init__(self, model: CycleModel, *, exact: bool, baud: int | None) -> None:
+        self._machine: int | None = None
         self._library = _load(native_library())
         self._coster = BlockCoster(model)
         self._callback_error: BaseException | None = None
@@ -107,7 +108,7 @@ class NativeMachine:
             exact=int(exact),
             baud=baud or 0,
         )
-        self._machine: int | None = self._library.cm4_new(ctypes.byref(constants), self._classify, PAGE_BYTES)
+        self._machine = self._library.cm4_new(ctypes.byref(constants), self._classify, PAGE_BYTES)
         if not self._machine:
             raise BoardError("unicorn did not start", why="no Cortex-M4 machine could be made", cure="reinstall it: unicorn==2.1.4")
         self._buffer = ctypes.create_string_buffer(1 << 16)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define POOR_RUNS 32u               /* a mean of fewer runs is not trusted for a block that runs often */
+
 static struct block *block_at(struct machine *m, uint32_t address)
 {
     if (LIKELY(address - FLASH_BASE < FLASH_SIZE))
@@ -231,15 +233,32 @@ void timing_enter_phase(struct machine *m, enum phase phase)
     uc_ctl_flush_tb(m->uc);
 }
 
+/* True if blocks whose mean comes from a handful of runs have become a noticeable part of the fast phase: those few runs may have been
+ * the cold ones. */
+static bool means_are_poor(const struct machine *m)
+{
+    uint64_t poor_ticks = 0, fast_ticks = m->ticks - m->phase_start_ticks;
+    for (uint32_t i = 0; i < m->known_count; i++) {
+        const struct block *b = m->known[i];
+        uint64_t runs = b->runs - b->runs_at_phase_start;
+        if (b->data_stall_ticks && b->profiled_runs < POOR_RUNS && runs > POOR_RUNS * POOR_RUNS)
+            poor_ticks += runs * b->cost_ticks;
+    }
+    return poor_ticks > m->constants.unprofiled_limit_cycles * TICKS_PER_CYCLE &&
+           poor_ticks / m->constants.unprofiled_limit_cycles > fast_ticks / m->constants.unprofiled_window_cycles;
+}
+
 void timing_at_stop(struct machine *m, bool command_ended)
 {
-    uint64_t profiled = m->ticks - m->phase_start_ticks;
-    if (m->requests & REQUEST_PROFILE) {
-        m->requests &= ~(uint32_t)REQUEST_PROFILE;
-        timing_enter_phase(m, PHASE_PROFILE);
-    } else if (m->phase == PHASE_PROFILE && !m->constants.exact) {
-        if ((command_ended && profiled >= m->constants.profile_min_cycles * TICKS_PER_CYCLE) ||
-            profiled >= m->constants.profile_max_cycles * TICKS_PER_CYCLE)
+    uint64_t in_phase = m->ticks - m->phase_start_ticks;
+    bool wanted = m->requests & REQUEST_PROFILE;
+    m->requests &= ~(uint32_t)REQUEST_PROFILE;
+    if (m->phase == PHASE_FAST) {
+        if (wanted || (command_ended && means_are_poor(m)))
+            timing_enter_phase(m, PHASE_PROFILE);
+    } else if (!m->constants.exact) {
+        if ((command_ended && in_phase >= m->constants.profile_min_cycles * TICKS_PER_CYCLE) ||
+            in_phase >= m->constants.profile_max_cycles * TICKS_PER_CYCLE)
             timing_enter_phase(m, PHASE_FAST);
     }
 }

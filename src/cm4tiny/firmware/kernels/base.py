@@ -94,6 +94,16 @@ class Tir:
         """A statement that calls a helper of helpers.h."""
         self.ir.evaluate(self.ir.call_extern("int32", function, *args))
 
+    def repeat(self, count: int, unroll: int, body: Callable[[Any], None]) -> None:
+        """``body(k)`` for k = 0..count-1, written out ``unroll`` times per turn of the loop."""
+        turns = count // unroll
+        if turns:
+            with self.loop(turns, "turn") as turn:
+                for i in range(unroll):
+                    body(turn * unroll + i)
+        for k in range(turns * unroll, count):
+            body(self.ir.int32(k))
+
     def at(self, buffer: Any, index: Any) -> Any:
         """The address of an element."""
         return self.ir.address_of(buffer[index])

@@ -1,8 +1,8 @@
 """CONV_2D as matrix product on SMLAD: two output pixels by four output channels at a time.
 
 The int8 weights stay in flash as they are; each call widens them once to int16 in SRAM, where the inner loop reads them without wait
-states. The rows under the window are widened to int16 columns in the same way, two pixels at a time, so that every weight word
-feeds two multiply-accumulates pairs.
+states. The rows under the window are widened to int16 columns in the same way, two pixels at a time and interleaved, so that every
+word of weights feeds four multiply-accumulates.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from cm4tiny.firmware.kernels.requant import PARAMS_PER_CHANNEL, Requant
 
 BLOCK = 4  # output channels per block
 PIXELS = 2  # output pixels per block
+UNROLL = 4  # quads per turn of the inner loop: with the requantisation, the code still fits into the 1 KB instruction cache
 
 
 def interleave(rows: Array) -> Array:
@@ -58,7 +59,7 @@ def conv(window: Window, weights: Array, requant: Requant, *, pad_value: int) ->
         tir = Tir()
         *copy, col, wide, o = rest
         image = border.emit(tir, x, copy[0] if copy else None)
-        tir.do("cm4t_widen", tir.at(wide, 0), tir.at(w, 0), constant.size // 4)
+        tir.do("cm4t_widen", tir.at(wide, 0), tir.at(w, 0), constant.size // 4, 2)
 
         def gather(pixel: Any, place: int) -> None:
             """Widens what lies under the window at an output pixel into column `place`."""
@@ -67,7 +68,7 @@ def conv(window: Window, weights: Array, requant: Requant, *, pad_value: int) ->
             start = oy * (window.strides[0] * window.padded_width * window.channels) + ox * (window.strides[1] * window.channels)
             for y in range(ky):
                 source = tir.at(image, start + y * window.padded_width * window.channels)
-                tir.do("cm4t_widen", tir.at(col, place * quads * 2 + y * row_quads * 2), source, row_quads)
+                tir.do("cm4t_widen", tir.at(col, y * row_quads * 2 * PIXELS + place * 2), source, row_quads, 2 * PIXELS)
 
         def block(ob: Any, first: Any, count: int, outputs: int) -> None:
             """`count` pixels from `first` on by `outputs` channels of block `ob`."""
@@ -75,13 +76,18 @@ def conv(window: Window, weights: Array, requant: Requant, *, pad_value: int) ->
             for c in range(outputs):
                 for p in range(count):
                     tir.store(acc, p * BLOCK + c, table[(ob * BLOCK + c) * PARAMS_PER_CHANNEL])
-            with tir.loop(quads, "k") as k:
+
+            def quad(k: Any) -> None:
+                at = (ob * quads + k) * (2 * BLOCK)
+                if count == PIXELS and outputs == BLOCK:
+                    tir.do("cm4t_block", tir.at(acc, 0), tir.at(col, k * 2 * PIXELS), tir.at(wide, at))
+                    return
                 for half in range(2):
-                    for p in range(count):
-                        for c in range(outputs):
-                            i = p * BLOCK + c
-                            weight = wide[(ob * quads + k) * (2 * BLOCK) + c * 2 + half]
-                            tir.store(acc, i, tir.call("cm4t_mla2", col[p * quads * 2 + k * 2 + half], weight, acc[i]))
+                    for i in (p * BLOCK + c for p in range(count) for c in range(outputs)):
+                        value = col[k * 2 * PIXELS + i // BLOCK * 2 + half]
+                        tir.store(acc, i, tir.call("cm4t_mla2", value, wide[at + i % BLOCK * 2 + half], acc[i]))
+
+            tir.repeat(quads, UNROLL if count == PIXELS and outputs == BLOCK else 1, quad)
             for c in range(outputs):
                 for p in range(count):
                     channel = ob * BLOCK + c

@@ -36,17 +36,19 @@ def dense(rows: int, weights: Array, requant: Requant) -> Kernel:
             for c in range(count):
                 tir.store(acc, c, table[(ob * BLOCK + c) * PARAMS_PER_CHANNEL])
             with tir.loop(quads, "k") as k:
-                even, odd = col[k * 2], col[k * 2 + 1]
-                for c in range(count):
-                    quad = tir.let(f"quad{c}", tir.call("cm4t_load", tir.at(w, (ob * quads + k) * (4 * BLOCK) + c * 4)))
-                    tir.store(acc, c, tir.call("cm4t_mla2", even, tir.call("cm4t_even", quad), acc[c]))
-                    tir.store(acc, c, tir.call("cm4t_mla2", odd, tir.call("cm4t_odd", quad), acc[c]))
+                weights_at = (ob * quads + k) * (4 * BLOCK)
+                if count == BLOCK:
+                    tir.do("cm4t_row", tir.at(acc, 0), tir.at(col, k * 2), tir.at(w, weights_at))
+                for c in range(count if count < BLOCK else 0):
+                    quad = tir.let("quad", tir.call("cm4t_load", tir.at(w, weights_at + c * 4)))
+                    tir.store(acc, c, tir.call("cm4t_mla2", col[k * 2], tir.call("cm4t_even", quad), acc[c]))
+                    tir.store(acc, c, tir.call("cm4t_mla2", col[k * 2 + 1], tir.call("cm4t_odd", quad), acc[c]))
             for c in range(count):
                 channel = ob * BLOCK + c
                 tir.store(o, row * outputs + channel, requant.emit(tir, acc[c], table, channel))
 
         with tir.loop(rows, "row") as row:
-            tir.do("cm4t_widen", tir.at(col, 0), tir.at(source, row * inputs), quads)
+            tir.do("cm4t_widen", tir.at(col, 0), tir.at(source, row * inputs), quads, 2)
             if outputs >= BLOCK:
                 with tir.loop(outputs // BLOCK, "ob") as ob:
                     block(row, ob, BLOCK)

@@ -42,9 +42,12 @@ def depthwise(window: Window, weights: Array, requant: Requant, *, pad_value: in
         tir = Tir()
         *copy, wide, o = rest
         image = border.emit(tir, x, copy[0] if copy else None)
-        tir.do("cm4t_widen", tir.at(wide, 0), tir.at(w, 0), groups * taps)
+        tir.do("cm4t_widen", tir.at(wide, 0), tir.at(w, 0), groups * taps, 2)
 
         def tap(acc: Any, count: int, at: Any, weight: Any) -> None:
+            if count == GROUP:
+                tir.do("cm4t_tap", tir.at(acc, 0), tir.at(image, at), tir.at(wide, weight * 2))
+                return
             quad = tir.let("quad", tir.call("cm4t_load", tir.at(image, at)))
             lanes = _LANES[:count]
             words = sorted({word for _, word in lanes})

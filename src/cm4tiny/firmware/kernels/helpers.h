@@ -63,6 +63,46 @@ static inline int32_t cm4t_int8(int32_t v) { return v > 127 ? 127 : v < -128 ? -
 
 #endif
 
+/* Two pixels by four channels, one quad of each: x holds the even and odd words of pixel 0, then of pixel 1; w those of four channels. */
+static inline void cm4t_block(int32_t *restrict acc, const int32_t *restrict x, const int32_t *restrict w) {
+    int32_t a = x[0], b = x[2];
+    acc[0] = cm4t_mla2(a, w[0], acc[0]);
+    acc[4] = cm4t_mla2(b, w[0], acc[4]);
+    acc[1] = cm4t_mla2(a, w[2], acc[1]);
+    acc[5] = cm4t_mla2(b, w[2], acc[5]);
+    acc[2] = cm4t_mla2(a, w[4], acc[2]);
+    acc[6] = cm4t_mla2(b, w[4], acc[6]);
+    acc[3] = cm4t_mla2(a, w[6], acc[3]);
+    acc[7] = cm4t_mla2(b, w[6], acc[7]);
+    a = x[1], b = x[3];
+    acc[0] = cm4t_mla2(a, w[1], acc[0]);
+    acc[4] = cm4t_mla2(b, w[1], acc[4]);
+    acc[1] = cm4t_mla2(a, w[3], acc[1]);
+    acc[5] = cm4t_mla2(b, w[3], acc[5]);
+    acc[2] = cm4t_mla2(a, w[5], acc[2]);
+    acc[6] = cm4t_mla2(b, w[5], acc[6]);
+    acc[3] = cm4t_mla2(a, w[7], acc[3]);
+    acc[7] = cm4t_mla2(b, w[7], acc[7]);
+}
+
+/* One pixel by four channels, one quad of each; the weights are int8 as they lie in flash. */
+static inline void cm4t_row(int32_t *restrict acc, const int32_t *restrict x, const int8_t *restrict w) {
+    int32_t even = x[0], odd = x[1], q0 = cm4t_load(w), q1 = cm4t_load(w + 4), q2 = cm4t_load(w + 8), q3 = cm4t_load(w + 12);
+    acc[0] = cm4t_mla2(odd, cm4t_odd(q0), cm4t_mla2(even, cm4t_even(q0), acc[0]));
+    acc[1] = cm4t_mla2(odd, cm4t_odd(q1), cm4t_mla2(even, cm4t_even(q1), acc[1]));
+    acc[2] = cm4t_mla2(odd, cm4t_odd(q2), cm4t_mla2(even, cm4t_even(q2), acc[2]));
+    acc[3] = cm4t_mla2(odd, cm4t_odd(q3), cm4t_mla2(even, cm4t_even(q3), acc[3]));
+}
+
+/* One tap of four channels: x are their four int8 values, w their widened weights. */
+static inline void cm4t_tap(int32_t *restrict acc, const int8_t *restrict x, const int32_t *restrict w) {
+    int32_t quad = cm4t_load(x), even = cm4t_even(quad), odd = cm4t_odd(quad);
+    acc[0] = cm4t_mla_low(even, w[0], acc[0]);
+    acc[1] = cm4t_mla_low(odd, w[1], acc[1]);
+    acc[2] = cm4t_mla_high(even, w[0], acc[2]);
+    acc[3] = cm4t_mla_high(odd, w[1], acc[3]);
+}
+
 /* TFLite's SaturatingRoundingDoublingHighMul for a factor that is not INT32_MIN. */
 static inline int32_t cm4t_high_mul(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b + (1LL << 30)) >> 31); }
 
@@ -112,12 +152,12 @@ static inline int8_t cm4t_requant_any(int32_t acc, int32_t mult, int32_t shift, 
     return cm4t_clamp(v > high ? high : v < low ? low : (int32_t)v, low, high);
 }
 
-/* Widens n quads. */
-static inline void cm4t_widen(int32_t *restrict to, const int8_t *restrict from, int32_t quads) {
+/* Widens n quads; each one's two words are written `step` words after those before. */
+static inline void cm4t_widen(int32_t *restrict to, const int8_t *restrict from, int32_t quads, int32_t step) {
     for (int32_t i = 0; i < quads; ++i) {
         int32_t quad = cm4t_load(from + 4 * i);
-        to[2 * i] = cm4t_even(quad);
-        to[2 * i + 1] = cm4t_odd(quad);
+        to[step * i] = cm4t_even(quad);
+        to[step * i + 1] = cm4t_odd(quad);
     }
 }
 

@@ -77,7 +77,7 @@ def _assemble(graph: Graph, kernels: dict[str, Kernel]) -> tuple[dict[str, Array
             dtype = str(params[len(arguments)].dtype)
             arguments.append(emit.arena_pointer(plan.offsets[f"{name}_w{i}"], dtype))
         arguments.append(_place(layer.output.key, graph, plan))
-        steps.append(emit.Step(name, kernel, tuple(arguments)))
+        steps.append(emit.Step(name, tuple(arguments)))
     return constants, steps, plan
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cm4tiny.firmware.kernels import HELPERS, Kernel
+from cm4tiny.firmware.kernels import HELPERS
 from cm4tiny.firmware.kernels.base import Array
 from cm4tiny.firmware.microtvm.compiled import TensorInfo
 
@@ -16,10 +16,9 @@ _PER_LINE = 24
 
 @dataclass(frozen=True)
 class Step:
-    """One call: a kernel's name and the C expressions of its arguments, without the constants' casts."""
+    """One call: a kernel's C function and the C expressions of its arguments."""
 
     name: str
-    kernel: Kernel
     arguments: tuple[str, ...]
 
 

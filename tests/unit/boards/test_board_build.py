@@ -1,0 +1,63 @@
+"""How the native backend's library is found, named and refused, without building it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cm4tiny.boards.virtual import build
+from cm4tiny.errors import ToolchainError
+
+COMPILER = build.HostCompiler(("cc",), "cc 1.0")
+
+
+def test_the_librarys_name_depends_on_compiler_and_unicorn(tmp_path: Path) -> None:
+    key = build.library_key(COMPILER, tmp_path)
+    assert key == build.library_key(COMPILER, tmp_path)
+    others = [
+        build.library_key(build.HostCompiler(("cc",), "cc 2.0"), tmp_path),
+        build.library_key(build.HostCompiler(("clang",), "cc 1.0"), tmp_path),
+        build.library_key(COMPILER, tmp_path / "elsewhere"),
+    ]
+    assert len({key, *others}) == 4
+
+
+def test_the_librarys_name_depends_on_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = build.library_key(COMPILER, tmp_path)
+    (tmp_path / "machine.c").write_text("int changed;")
+    monkeypatch.setattr(build, "SOURCES", tmp_path)
+    assert build.library_key(COMPILER, tmp_path) != key
+
+
+def test_all_sources_are_packaged_beside_the_module() -> None:
+    names = {path.name for path in build.source_files()}
+    assert {"core.h", "machine.c", "timing.c", "caches.c", "bus.c", "clocks.c", "peripherals.c", "system.c"} <= names
+
+
+def test_the_compiler_asked_for_is_taken_or_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = tmp_path / "mycc"
+    fake.write_text("#!/bin/sh\necho mycc 9.9\necho more\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("CC", f"{fake} -m64")
+    assert build.find_compiler() == build.HostCompiler((str(fake), "-m64"), "mycc 9.9")
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(ToolchainError, match="no C compiler") as caught:
+        build.find_compiler()
+    assert "no-such-compiler" in caught.value.why and "CC" in caught.value.cure
+
+
+def test_a_host_without_any_compiler_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolchainError, match="no C compiler") as caught:
+        build.find_compiler()
+    assert "apt-get install gcc" in caught.value.cure
+
+
+def test_a_unicorn_without_headers_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
+    with pytest.raises(ToolchainError, match="headers or library are missing"):
+        build.unicorn_folder()

@@ -1,0 +1,81 @@
+"""Static costs of instructions and blocks against the manual's tables."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from cm4tiny.boards.virtual.cycle_model import BlockCoster, CycleModel, instruction_cost
+
+MODEL = CycleModel()
+
+
+@pytest.mark.parametrize(
+    ("mnemonic", "operands", "cycles"),
+    [
+        ("adds", "r0, r0, #1", 1),
+        ("mla", "r0, r1, r2, r3", 1),
+        ("smlad", "r0, r1, r2, r3", 1),
+        ("smlal", "r0, r1, r2, r3", 1),
+        ("ite", "ne", 1),
+        ("bl", "#0x8000000", 1),
+        ("bvs", "#0x8000000", 1),
+        ("ldr.w", "r0, [r1, #4]", 2),
+        ("ldrsbne", "r0, [r1]", 2),
+        ("str", "r0, [r1]", 1),
+        ("strb.w", "r0, [r1]", 1),
+        ("ldrd", "r0, r1, [r2]", 3),
+        ("strd", "r0, r1, [r2]", 3),
+        ("ldm.w", "r0!, {r1, r2, r5}", 4),
+        ("push.w", "{r4, r5, r6, r7, r8, lr}", 7),
+        ("pop", "{r4-r7, pc}", 6),
+        ("sdiv", "r0, r1, r2", 6),
+        ("tbb", "[pc, r0]", 3),
+        ("vadd.f32", "s0, s1, s2", 1),
+        ("vmla.f32", "s0, s1, s2", 3),
+        ("vfma.f32", "s0, s1, s2", 3),
+        ("vdiv.f32", "s0, s1, s2", 14),
+        ("vsqrt.f32", "s0, s1", 14),
+        ("vldr", "s0, [r0]", 2),
+        ("vldr", "d0, [r0]", 3),
+        ("vstr", "d0, [r0]", 2),
+        ("vpush", "{d8, d9}", 5),
+        ("vldmia", "r0!, {s0, s1, s2, s3}", 5),
+    ],
+)
+def test_an_instruction_costs_what_the_manual_says(mnemonic: str, operands: str, cycles: int) -> None:
+    assert instruction_cost(MODEL, mnemonic, operands)[1] == cycles
+
+
+@pytest.mark.parametrize("before", ["load", "store"])
+def test_a_load_right_after_a_load_or_store_is_pipelined(before: str) -> None:
+    assert instruction_cost(MODEL, "ldr", "r0, [r1]", before) == ("load", 1)
+    assert instruction_cost(MODEL, "vldr", "s0, [r1]", before) == ("load", 1)
+
+
+def test_a_load_after_a_multiple_load_is_not_pipelined() -> None:
+    assert instruction_cost(MODEL, "ldr", "r0, [r1]", instruction_cost(MODEL, "pop", "{r1, r2}")[0])[1] == 2
+
+
+def block(*halfwords: int) -> bytes:
+    return struct.pack(f"<{len(halfwords)}H", *halfwords)
+
+
+def test_a_block_adds_up_its_instructions() -> None:
+    facts = BlockCoster(MODEL).facts(block(0x6808, 0x684A, 0x3001, 0xE7FE), 0x08000000)  # ldr, ldr, adds, b
+    assert (facts.cost_ticks, facts.instructions, facts.fpu_offset) == (5000, 4, None)
+
+
+def test_a_wide_instruction_off_a_word_boundary_costs_a_fifth_more() -> None:
+    coster = BlockCoster(MODEL)
+    assert coster.facts(block(0xF3AF, 0x8000), 0x08000004).cost_ticks == 1000
+    assert coster.facts(block(0xF3AF, 0x8000), 0x08000006).cost_ticks == 1200
+
+
+def test_the_first_floating_point_instruction_of_a_block_is_found() -> None:
+    assert BlockCoster(MODEL).facts(block(0xBF00, 0xEE30, 0x0A00), 0x08000000).fpu_offset == 2
+
+
+def test_bytes_that_are_no_instructions_do_not_stop_the_count() -> None:
+    assert BlockCoster(MODEL).facts(block(0xFFFF, 0xBF00), 0x08000000).cost_ticks > 0

@@ -1,0 +1,76 @@
+"""ELF files into the virtual chip's memory, and what is refused."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from support.tiny_elf import EM_386, FLASH, RAM, VECTORS, Load, tiny_elf
+
+from cm4tiny.boards.virtual.loader import LoadedElf, Symbol, load_elf
+from cm4tiny.errors import FirmwareError, ImageTooLargeError, WrongTargetError
+
+
+def elf(folder: Path, data: bytes) -> Path:
+    path = folder / "image.elf"
+    path.write_bytes(data)
+    return path
+
+
+def test_segments_go_where_they_are_stored_not_where_they_run(tmp_path: Path) -> None:
+    loaded = load_elf(elf(tmp_path, tiny_elf(Load(VECTORS, FLASH), Load(b"data", FLASH + 0x100, run_address=RAM))))
+    assert loaded.segments == ((FLASH, VECTORS), (FLASH + 0x100, b"data"))
+
+
+def test_segments_without_contents_are_skipped(tmp_path: Path) -> None:
+    assert len(load_elf(elf(tmp_path, tiny_elf(Load(VECTORS, FLASH), Load(b"", RAM, size=100)))).segments) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"not an elf at all", tiny_elf()[:40]])
+def test_damaged_files_are_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(FirmwareError, match="is not an ELF file"):
+        load_elf(elf(tmp_path, data))
+
+
+def test_another_processor_is_refused_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(WrongTargetError, match="another processor") as caught:
+        load_elf(elf(tmp_path, tiny_elf(machine=EM_386)))
+    assert "EM_386" in caught.value.why and "cortex-m4" in caught.value.cure
+
+
+@pytest.mark.parametrize("address", [0x00010000, 0x90000000, 0x20100000])
+def test_another_chips_addresses_are_refused(tmp_path: Path, address: int) -> None:
+    with pytest.raises(WrongTargetError, match="linked for another chip"):
+        load_elf(elf(tmp_path, tiny_elf(Load(VECTORS, address))))
+
+
+@pytest.mark.parametrize(("address", "size", "name"), [(FLASH + 0x1FFFF0, 32, "flash"), (RAM + 0x9FFF0, 32, "RAM")])
+def test_what_does_not_fit_is_refused(tmp_path: Path, address: int, size: int, name: str) -> None:
+    with pytest.raises(ImageTooLargeError, match=f"does not fit into {name}"):
+        load_elf(elf(tmp_path, tiny_elf(Load(VECTORS, FLASH), Load(bytes(size), address))))
+
+
+def test_an_image_without_a_vector_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FirmwareError, match="has no vector table"):
+        load_elf(elf(tmp_path, tiny_elf(Load(VECTORS, FLASH + 0x1000))))
+
+
+@pytest.mark.parametrize("vectors", [(0x20010000, 0x08000100), (0x30000000, 0x08000101), (0x20010000, 0x20000001)])
+def test_a_vector_table_of_another_chip_is_refused(tmp_path: Path, vectors: tuple[int, int]) -> None:
+    with pytest.raises(WrongTargetError, match="no vector table of this chip"):
+        load_elf(elf(tmp_path, tiny_elf(Load(struct.pack("<II", *vectors), FLASH))))
+
+
+def test_an_elf_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FirmwareError, match="nothing to load"):
+        load_elf(elf(tmp_path, tiny_elf(Load(b"", FLASH, size=16))))
+
+
+def test_addresses_are_named_by_the_function_around_them() -> None:
+    image = LoadedElf((), (Symbol(0x100, 16, "first"), Symbol(0x120, 0, "second")))
+    assert image.function_at(0x100) == "first"
+    assert image.function_at(0x10E) == "first+0xe"
+    assert image.function_at(0x110) is None
+    assert image.function_at(0x200) == "second+0xe0"
+    assert image.function_at(0xFF) is None

@@ -11,7 +11,7 @@ from .mfcc import mfcc
 
 TRAIN_SEED, TEST_SEED = 20261, 20262
 TRAIN_SNR_DB = (0.0, 30.0)
-TEST_SNR_DB = (5.0, 30.0)
+TEST_SNR_DB = (10.0, 30.0)
 LABELS = ("Down", "Go", "Left", "No", "Off", "On", "Right", "Stop", "Up", "Yes", "Silence", "Unknown")
 
 

@@ -126,9 +126,7 @@ def _open_error(url: str, error: Exception) -> LinkError:
     why = str(error)
     number = getattr(error, "errno", None)
     if number in (errno.EACCES, errno.EPERM):
-        cure = (
-            "join the port's group (sudo usermod -aG dialout $USER, log in again) or install a udev rule for the ST-LINK (0483:374b)"
-        )
+        cure = "join the port's group (sudo usermod -aG dialout $USER, log in again) or install a udev rule for the ST-LINK (0483:374b)"
     elif number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in why:
         cure = "close the program that uses the port (a terminal, another run); `fuser " + url + "` names it"
     elif number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):

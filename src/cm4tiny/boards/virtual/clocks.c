@@ -93,7 +93,7 @@ static uint32_t rcc_read(struct machine *m, struct peripheral *p, uint32_t offse
     uint32_t v = p->reg[offset >> 2];
     (void)m;
     switch (offset) {
-    case RCC_CR:                    /* xxxON -> xxxRDY: MSI, HSI, HSE, PLL, PLLSAI1, PLLSAI2 */
+    case RCC_CR:                    /* each ...ON bit appears as its ...RDY bit: MSI, HSI, HSE, PLL, PLLSAI1, PLLSAI2 */
         v = copy_bit(v, 0, 1), v = copy_bit(v, 8, 10), v = copy_bit(v, 16, 17);
         return v = copy_bit(v, 24, 25), v = copy_bit(v, 26, 27), copy_bit(v, 28, 29);
     case RCC_CFGR: return (v & ~0xCu) | ((v & 3u) << 2);    /* SW -> SWS */

@@ -1,0 +1,57 @@
+"""The same scripts under upstream's engine: cmind with PyPI's cmx4mlops beside this project."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.cm_command import run_cm
+
+import cm4tiny
+from cm4tiny.results.report import read_report
+
+UPSTREAM_ENGINE = "script,5b4e0237da074764"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to put on PYTHONPATH that holds cmx4mlops; skips where the package cannot be had."""
+    folder = tmp_path_factory.mktemp("upstream")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), "cmx4mlops==1.0.1"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        pytest.skip(f"cmx4mlops cannot be installed here: {done.stderr.strip().splitlines()[-1:]}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(upstream: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    if not (Path(cm4tiny.__file__).parent / "repo").is_dir():
+        done = run_cm(home, home, "add", "repo", f"--path={ROOT}", env={"PYTHONPATH": str(upstream)})
+        assert done.returncode == 0, done.stdout + done.stderr
+    return home
+
+
+def test_the_main_job_completes_under_upstreams_engine(upstream: Path, home: Path, tmp_path: Path) -> None:
+    tags = "--tags=reproduce,mlperf,tiny,cm4tiny,_kws,_accuracy"
+    done = run_cm(home, tmp_path, "run", UPSTREAM_ENGINE, tags, "--outdirname=out", env={"PYTHONPATH": str(upstream)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    (entry,) = read_report(tmp_path / "out" / "report.json")["results"]
+    assert (entry["benchmark"], entry["mode"]) == ("kws", "accuracy")
+
+
+def test_an_error_keeps_its_cure_under_upstreams_engine(upstream: Path, home: Path, tmp_path: Path) -> None:
+    tags = "--tags=reproduce,mlperf,tiny,cm4tiny,_kws,_NUCLEO"
+    done = run_cm(home, tmp_path, "run", UPSTREAM_ENGINE, tags, env={"PYTHONPATH": str(upstream)})
+    assert done.returncode != 0
+    assert "cure: run on the virtual board" in done.stdout + done.stderr
+
+
+def test_beside_upstream_tinyscript_means_this_projects_step(upstream: Path, home: Path, tmp_path: Path) -> None:
+    done = run_cm(home, tmp_path, "run", "tinyscript", "--tags=get,mlperf,tiny,model,_kws", "--j", env={"PYTHONPATH": str(upstream)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "emb_kws01" in done.stdout

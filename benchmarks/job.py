@@ -1,6 +1,6 @@
 """Times the main job as a user runs it: cold, warm, and the overhead of one warm benchmark outside the emulator.
 
-Each run is a process of its own with a home of its own (``HOME``, ``CM_REPOS``, ``CM_TINY_CACHE`` in a fresh folder), standard input closed.
+Each run is a process of its own with a fresh home (``HOME``, ``CM_REPOS``, ``CM_TINY_CACHE``), standard input closed.
 Needs the package installed (``pip install .``), so that ``cm`` finds the repository.
 
     python benchmarks/job.py

@@ -271,8 +271,7 @@ def test_a_model_that_needs_too_much_flash_says_by_how_much(tmp_path: Path, any_
 
 def test_a_model_that_needs_a_c_library_is_a_compile_error_with_the_missing_name(tmp_path: Path, any_chain: Toolchain) -> None:
     body = (
-        "double exp(double);\nvoid cm4tiny_model_run(const int8_t *input, int8_t *output)\n"
-        "{\n    output[0] = (int8_t)exp(input[0]);\n}\n"
+        "double exp(double);\nvoid cm4tiny_model_run(const int8_t *input, int8_t *output)\n{\n    output[0] = (int8_t)exp(input[0]);\n}\n"
     )
     with pytest.raises(CompileError, match="cannot link the firmware") as caught:
         build(tmp_path, any_chain, body=body)

@@ -21,6 +21,7 @@ CARS = 4
 FAULTS = ("detuned", "knock", "scrape", "missing-harmonics", "whine", "rattle")
 # Strength 1 is plain to hear; the faintest faults drown in the room.
 FAULT_STRENGTH = (0.08, 0.9)
+CALIBRATION_STRENGTH = (0.12, 1.0)
 
 
 def _band(sound: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -105,12 +106,14 @@ def training_set(clips: int = 700) -> np.ndarray:
     return np.concatenate([windows(log_mel(sound(rng, index % CARS, None))) for index in range(clips)])
 
 
-def test_samples(count: int = 24, seed: int = TEST_SEED) -> Iterator[tuple[str, int, np.ndarray]]:
+def test_samples(
+    count: int = 24, seed: int = TEST_SEED, strength: tuple[float, float] = FAULT_STRENGTH
+) -> Iterator[tuple[str, int, np.ndarray]]:
     """Name, label (1: anomaly) and frames float32 (68, 128) of the samples: healthy and damaged in turn, cars and faults round robin."""
     rng = np.random.default_rng(seed)
     for index in range(count):
         label, pair = index % 2, index // 2
         car, fault = pair % CARS, FAULTS[pair % len(FAULTS)] if label else None
-        clip = sound(rng, car, fault, float(rng.uniform(*FAULT_STRENGTH)))
+        clip = sound(rng, car, fault, float(rng.uniform(*strength)))
         kind = "anomaly" if label else "normal"
         yield f"emb_{kind}_car{car}_{index:04d}.bin", label, log_mel(clip)

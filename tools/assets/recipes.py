@@ -116,7 +116,8 @@ def _train_ad(data: dict[str, np.ndarray], threads: int) -> object:
 
 def _calibrate_ad(_data: dict[str, np.ndarray]) -> np.ndarray:
     # Damaged machines are louder in places than any healthy one: clips of another seed, healthy and damaged, set the range.
-    return np.concatenate([windows(frames)[::8] for _, _, frames in machines.test_samples(96, seed=machines.TRAIN_SEED + 1000)])
+    clips = machines.test_samples(96, machines.TRAIN_SEED + 1000, machines.CALIBRATION_STRENGTH)
+    return np.concatenate([windows(frames)[::8] for _, _, frames in clips])
 
 
 def _pixels(array: np.ndarray, _scale: float, _zero_point: int) -> bytes:

@@ -45,10 +45,7 @@ def all_match(condition: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
 
 def any_match(condition: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
     """True if at least one key of the condition is set and matches (OR)."""
-    return any(
-        key in env and _value_matches(str(env[key]).lower().strip(), as_values(raw), FALSY)
-        for key, raw in condition.items()
-    )
+    return any(key in env and _value_matches(str(env[key]).lower().strip(), as_values(raw), FALSY) for key, raw in condition.items())
 
 
 def is_enabled(entry: Mapping[str, Any], env: Mapping[str, Any]) -> bool:

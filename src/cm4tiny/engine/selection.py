@@ -98,9 +98,7 @@ def select(store: ScriptStore, query: Query, *, name: str = "", quiet: bool = Fa
         AmbiguousScriptError: several scripts fit.
     """
     if not (query.tags or name):
-        raise UsageError(
-            "no script is named", why="there are neither tags nor an alias", cure="cm run script --tags=reproduce,mlperf,tiny"
-        )
+        raise UsageError("no script is named", why="there are neither tags nor an alias", cure="cm run script --tags=reproduce,mlperf,tiny")
     found = candidates(store, query, name)
     if not found:
         raise _not_found(store, query, name, needed_by)

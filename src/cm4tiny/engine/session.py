@@ -86,7 +86,6 @@ class Session:
         finally:
             self.chain.pop()
 
-
     @contextmanager
     def making(self, resolved: Resolved, key: str) -> Iterator[None]:
         """Marks a cache entry as being made by this process.

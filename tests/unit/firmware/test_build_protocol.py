@@ -56,9 +56,7 @@ def test_name_and_profile_are_answered_as_the_api_spells_them(kws: HostHarness) 
 
 
 @pytest.mark.parametrize("benchmark", sorted(BENCHMARKS))
-def test_every_benchmark_answers_with_its_model_and_its_number_of_results(
-    benchmark: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_every_benchmark_answers_with_its_model_and_its_number_of_results(benchmark: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     harness = HostHarness(tmp_path_factory.mktemp(benchmark), benchmark, "performance")
     row = BENCHMARKS[benchmark]
     *_, profile, inference = harness.answers(*load_commands(bytes(row.input_bytes), 512), "profile", "infer 1 0")

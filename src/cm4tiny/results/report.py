@@ -25,7 +25,7 @@ REPORT_MD = "report.md"
 
 EMBEDDED_NOTICE = (
     "These figures come from models and samples that this project made (embedded assets): they are not MLPerf Tiny's and not an "
-    "MLPerf result. The variation _mlcommons runs MLPerf Tiny's own: cm run script --tags=reproduce,mlperf,tiny,_mlcommons"
+    "MLPerf result. MLPerf Tiny's own models and data are the variation _mlcommons, which this version cannot fetch yet."
 )
 SIMULATED_NOTICE = "Throughput and energy are simulated: predicted on the virtual NUCLEO-L4R5ZI, not measured on a board."
 

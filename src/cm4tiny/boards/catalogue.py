@@ -36,7 +36,7 @@ def check_board(kind: str, events: EventStream = SILENT) -> None:
 
     with events.step("virtual NUCLEO-L4R5ZI") as outcome:
         try:
-            outcome.note = f"ready ({native_library().name})"
+            outcome.note = f"ready ({native_library(install=True, events=events).name})"
         except ToolchainError as error:
             outcome.note = f"runs slowly, in Python: {error.what}"
 

@@ -67,7 +67,7 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
         tflite = path.read_bytes()
     except OSError as error:
         raise ModelError(f"the model {path} cannot be read", why=error.strerror or str(error), cure="give an int8 .tflite file") from error
-    toolchain = find_toolchain(recipe.toolchain, install=False, events=events)
+    toolchain = find_toolchain(recipe.toolchain, install=False)
     from cm4tiny.firmware.microtvm import compile_model  # TVM takes seconds to import
 
     step = f"firmware {recipe.benchmark} {recipe.mode}"

@@ -20,8 +20,8 @@ from cm4tiny.errors import FirmwareError, ToolchainError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import Family, compile_flags, link_flags
 from cm4tiny.firmware.image import read_elf
-from cm4tiny.firmware.wheels import GCC_WHEEL, ZIG_WHEEL, cache_environment, install_wheel, installed_program
 from cm4tiny.paths import firmware_sources
+from cm4tiny.wheels import GCC_WHEEL, ZIG_WHEEL, cache_environment, install_wheel, installed_program
 
 KINDS = ("path", "debian", "pip", "zig")
 COMPILER = "arm-none-eabi-gcc"

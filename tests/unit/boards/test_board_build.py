@@ -10,6 +10,7 @@ import pytest
 
 from cm4tiny.boards.virtual import build
 from cm4tiny.errors import ToolchainError
+from cm4tiny.events import EventStream
 
 COMPILER = build.HostCompiler(("cc",), "cc 1.0")
 
@@ -50,11 +51,36 @@ def test_the_compiler_asked_for_is_taken_or_nothing(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_host_without_any_compiler_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("CC", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    bare_host(monkeypatch, tmp_path)
     with pytest.raises(ToolchainError, match="no C compiler") as caught:
         build.find_compiler()
     assert "apt-get install gcc" in caught.value.cure
+
+
+def bare_host(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("CM_TINY_CACHE", str(folder / "cache"))
+
+
+def test_a_host_without_any_compiler_gets_zigs_where_it_may_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bare_host(monkeypatch, tmp_path)
+    monkeypatch.setattr(build, "install_wheel", lambda wheel, events: tmp_path / "zig")
+    found = build.find_compiler(install=True)
+    assert found.command == (str(tmp_path / "zig"), "cc")
+    assert dict(found.environment)["ZIG_GLOBAL_CACHE_DIR"].startswith(str(tmp_path))
+
+
+def test_a_host_without_compiler_or_network_hears_why_it_is_slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def offline(wheel: object, events: object) -> Path:
+        raise ToolchainError("pip could not fetch ziglang")
+
+    bare_host(monkeypatch, tmp_path)
+    monkeypatch.setattr(build, "install_wheel", offline)
+    heard: list[object] = []
+    with pytest.raises(ToolchainError, match="no C compiler"):
+        build.find_compiler(install=True, events=EventStream(heard.append))
+    assert "pip could not fetch ziglang" in str(heard)
 
 
 def test_a_unicorn_without_headers_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from support.tiny_elf import EM_386, SOFT_FLOAT, attributes, tiny_elf
 
+from cm4tiny import wheels
 from cm4tiny.errors import ToolchainError, UsageError
 from cm4tiny.events import Event, EventStream, Message
-from cm4tiny.firmware import toolchain, wheels
+from cm4tiny.firmware import toolchain
 from cm4tiny.firmware.flags import FLAGS, compile_flags, link_flags
 from cm4tiny.firmware.toolchain import find_toolchain
 

@@ -1,5 +1,6 @@
 """Compiles the native backend: a few C files around unicorn, built once per machine with the host's C compiler.
 
+Where the host has none, zig's clang does (a Python package, see :mod:`cm4tiny.wheels`), if it may be installed or was before.
 The library lies in the user's cache under a name made from the sources, the compiler's version and unicorn's version and place, so
 that it is never stale. Where the cache cannot be written, it is built into a temporary directory of the process.
 """
@@ -20,24 +21,30 @@ from pathlib import Path
 from filelock import FileLock
 
 from cm4tiny.errors import CompileError, ToolchainError
+from cm4tiny.events import SILENT, EventStream
 from cm4tiny.paths import user_cache
+from cm4tiny.wheels import ZIG_WHEEL, cache_environment, install_wheel, installed_program
 
 SOURCES = Path(__file__).resolve().parent
-FLAGS = ("-O2", "-std=gnu11", "-Wall", "-Wextra", "-shared", "-fPIC", "-fvisibility=hidden")
+FLAGS = ("-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-sanitize=all")
 COMPILERS = ("cc", "gcc", "clang")
 _CURE = "install a C compiler (Debian: apt-get install gcc libc6-dev) or set CC; without one use backend='python', which is slow"
 
 
 @dataclass(frozen=True)
 class HostCompiler:
-    """A C compiler of the host and the first line of its ``--version``."""
+    """A C compiler of the host, the first line of its ``--version``, and environment that it needs."""
 
     command: tuple[str, ...]
     version: str
+    environment: tuple[tuple[str, str], ...] = ()
 
 
-def find_compiler() -> HostCompiler:
-    """``$CC``, else cc, gcc or clang.
+def find_compiler(*, install: bool = False, events: EventStream = SILENT) -> HostCompiler:
+    """``$CC``, else cc, gcc or clang, else zig's clang.
+
+    Args:
+        install: whether zig may be fetched into the user's cache.
 
     Raises:
         ToolchainError: there is none that runs.
@@ -52,8 +59,23 @@ def find_compiler() -> HostCompiler:
         except (OSError, subprocess.SubprocessError):
             continue
         return HostCompiler(command, answer.stdout.partition("\n")[0])
-    tried = asked or ", ".join(COMPILERS)
+    zig = None if asked else _zig(install, events)
+    if zig is not None:
+        return zig
+    tried = asked or ", ".join((*COMPILERS, ZIG_WHEEL.project))
     raise ToolchainError("the host has no C compiler for the virtual board", why=f"tried {tried}", cure=_CURE)
+
+
+def _zig(install: bool, events: EventStream) -> HostCompiler | None:
+    program = installed_program(ZIG_WHEEL)
+    if program is None and install:
+        try:
+            program = install_wheel(ZIG_WHEEL, events)
+        except ToolchainError as error:
+            events.message("virtual NUCLEO-L4R5ZI", f"no C compiler on this host, and none could be fetched: {error.what}", "warning")
+    if program is None:
+        return None
+    return HostCompiler((str(program), "cc"), f"{ZIG_WHEEL.project} {ZIG_WHEEL.version}", cache_environment())
 
 
 def unicorn_folder() -> Path:
@@ -91,14 +113,17 @@ def library_key(compiler: HostCompiler, unicorn: Path) -> str:
     return digest.hexdigest()[:20]
 
 
-def native_library() -> Path:
+def native_library(*, install: bool = False, events: EventStream = SILENT) -> Path:
     """The compiled backend, built if it is not there yet.
+
+    Args:
+        install: whether a compiler may be fetched where the host has none.
 
     Raises:
         ToolchainError: no compiler, or no unicorn headers.
         CompileError: the compiler refused.
     """
-    compiler, unicorn = find_compiler(), unicorn_folder()
+    compiler, unicorn = find_compiler(install=install, events=events), unicorn_folder()
     name = f"board-{library_key(compiler, unicorn)}.so"
     target = user_cache() / "virtual-board" / name
     if target.is_file():
@@ -133,9 +158,19 @@ def _compile(compiler: HostCompiler, unicorn: Path, target: Path) -> None:
     handle, temporary = tempfile.mkstemp(suffix=".so", dir=target.parent)
     os.close(handle)
     sources = [str(path) for path in source_files() if path.suffix == ".c"]
-    place = [f"-I{unicorn / 'include'}", f"-L{library.parent}", f"-l:{library.name}", f"-Wl,-rpath,{library.parent}"]
+    command = [
+        *compiler.command,
+        *FLAGS,
+        "-o",
+        temporary,
+        *sources,
+        f"-I{unicorn / 'include'}",
+        str(library),
+        f"-Wl,-rpath,{library.parent}",
+    ]
+    environment = {**os.environ, **dict(compiler.environment)}
     try:
-        result = subprocess.run([*compiler.command, *FLAGS, "-o", temporary, *sources, *place], capture_output=True, text=True, timeout=600)
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, env=environment)
         if result.returncode != 0:
             raise CompileError("the virtual board's C code does not compile", why=result.stderr.strip()[-2000:], cure=_CURE)
         Path(temporary).replace(target)

@@ -18,8 +18,6 @@ from cm4tiny.console import watch
 from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
 
-FALSE_WORDS = frozenset({"", "no", "false", "0", "off", "none"})
-
 
 @dataclass(frozen=True)
 class Step:
@@ -40,13 +38,10 @@ class Step:
             raise UsageError(f"{key} is not set", cure=cure)
         return value
 
-    def names(self, key: str) -> tuple[str, ...]:
-        """A comma-separated list."""
-        return tuple(part.strip() for part in str(self.env.get(key, "")).split(",") if part.strip())
-
-    def flag(self, key: str) -> bool:
-        """True unless the value is missing or one of the false words (no, false, 0, off)."""
-        return str(self.env.get(key, "")).strip().lower() not in FALSE_WORDS
+    def path(self, key: str) -> str:
+        """A path that the user gave, absolute; empty if none was given. Relative ones count from where ``cm`` was called."""
+        value = str(self.env.get(key, "")).strip()
+        return str(Path(self.env.get("CM_TMP_CURRENT_PATH") or self.folder) / value) if value else ""
 
 
 def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
-from support.cm_command import run_cm
+from support.cm_command import run_cm, start_cm
 
 from cm4tiny.results.report import SCHEMA_FILE, read_report
 
@@ -132,6 +135,25 @@ def test_a_mistyped_option_gets_a_suggestion(cm: Cm) -> None:
     done = cm("run", "script", f"{JOB},_kws", "--outdirnam=x", timeout_s=120)
     assert done.returncode != 0
     assert "outdirname" in done.stdout + done.stderr
+
+
+def test_an_interrupted_accuracy_run_goes_on_where_it_stopped(cm_home: Path, cm: Cm, tmp_path: Path) -> None:
+    arguments = ("run", "script", f"{JOB},_ad,_accuracy", "--outdirname=out")
+    with start_cm(cm_home, tmp_path, *arguments) as process:
+        assert process.stdout is not None
+        journal = tmp_path / "out" / "journals" / "ad-accuracy.jsonl"
+        while process.poll() is None and not (journal.exists() and journal.read_text(encoding="utf-8").count("\n") > 100):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, text
+    assert "interrupted" in text
+    assert "Traceback" not in text
+    again = cm(*arguments)
+    assert again.returncode == 0, again.stdout + again.stderr
+    resumed = re.search(r"(\d+) inferences were measured by an interrupted run", again.stdout + again.stderr)
+    assert resumed is not None
+    assert int(resumed[1]) >= 100
 
 
 def test_two_runs_in_one_directory_do_not_mix(kws_report: Path, cm: Cm, tmp_path: Path) -> None:

@@ -49,9 +49,6 @@ def test_a_full_disk_becomes_a_clear_error() -> None:
     assert "free disk space" in result["error"]
 
 
-def test_lists_and_flags_are_read_as_cm_writes_them() -> None:
-    view = Step({"L": "a, b,,c", "YES": "yes", "NO": "no"}, None, None)  # type: ignore[arg-type]
-    assert view.names("L") == ("a", "b", "c")
-    assert view.flag("YES")
-    assert not view.flag("NO")
-    assert not view.flag("MISSING")
+def test_a_relative_path_counts_from_where_cm_was_called() -> None:
+    view = Step({"F": "m.tflite", "A": "/x/m.tflite", "CM_TMP_CURRENT_PATH": "/user"}, None, None)  # type: ignore[arg-type]
+    assert (view.path("F"), view.path("A"), view.path("MISSING")) == ("/user/m.tflite", "/x/m.tflite", "")

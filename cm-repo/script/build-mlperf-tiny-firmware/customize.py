@@ -10,7 +10,7 @@ def preprocess(step):
         benchmark=step.env["CM_TINY_MODEL"],
         engine=step.env["CM_TINY_ENGINE"],
         mode=step.env["CM_TINY_IMAGE"],
-        model=step.need("CM_ML_MODEL_FILE_WITH_PATH", "run the step get,mlperf,tiny,model first"),
+        model=step.path("CM_TINY_MODEL_FILE") or step.need("CM_ML_MODEL_FILE_WITH_PATH", "run get,mlperf,tiny,model first"),
         toolchain=step.need("CM_TINY_TOOLCHAIN_KIND", "run the step get,tiny,toolchain first"),
     )
     image = build(recipe, step.folder / "firmware", step.events)

@@ -6,7 +6,7 @@ from cm4tiny.runner.bring_up import bring_up, find_image
 
 @cm.step
 def preprocess(step):
-    elf = find_image(step.env.get("CM_TINY_ELF", ""), step.env.get("CM_TINY_BUILD_DIR", ""))
+    elf = find_image(step.path("CM_TINY_ELF"), step.path("CM_TINY_BUILD_DIR"))
     answer = bring_up(elf, step.env["CM_TINY_BOARD_KIND"], step.events)
     step.env["CM_TINY_FLASHED_ELF"] = str(elf)
     step.env["CM_TINY_FLASHED_PROFILE"] = answer.profile

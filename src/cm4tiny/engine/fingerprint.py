@@ -20,6 +20,9 @@ from cm4tiny.paths import PACKAGE
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _IMPORT = re.compile(rb"cm4tiny\.([a-z_0-9]+)|from cm4tiny import ([a-z_0-9, ]+)")
 _NOT_CODE = (".md", ".txt~", ".pyc", ".rst")
+_PATH_LIMIT = 1024
+"""Longer values are no paths; the operating system would refuse to look."""
+
 _READ_LIMIT_BYTES = 1 << 20
 
 
@@ -110,8 +113,12 @@ def code_version(imported: frozenset[str]) -> str:
 
 
 def file_identity(value: str) -> str:
-    """Names the content of a file that a value points to; an empty string if it is no absolute path of a regular file."""
-    if not value.startswith("/") or "\n" in value or not Path(value).is_file():
+    """Names the content of a file that a value points to; an empty string if it is no path of a regular file.
+
+    A relative path counts from the current directory, and only if it looks like one (a slash or a suffix).
+    """
+    looks_like_one = "/" in value or "." in value
+    if not looks_like_one or "\n" in value or "\0" in value or len(value) > _PATH_LIMIT or not Path(value).is_file():
         return ""
     file = Path(value)
     if file.stat().st_size > 4 * _READ_LIMIT_BYTES:

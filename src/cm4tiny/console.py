@@ -86,8 +86,16 @@ def _note(text: str) -> str:
 def _rich_bars(stream: IO[str]) -> Iterator[EventStream]:
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, SpinnerColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
+    from rich.text import Text
+
+    class TimeLeft(ProgressColumn):
+        """At the pace so far; rich's own column wants more updates than a benchmark window gives."""
+
+        def render(self, task: Task) -> Text:
+            left = eta(task.elapsed or 0.0, task.completed, task.total)
+            return Text(f"{left} left" if left else "")
 
     console = Console(file=stream, highlight=False)
     lock = threading.Lock()
@@ -99,8 +107,7 @@ def _rich_bars(stream: IO[str]) -> Iterator[EventStream]:
         BarColumn(bar_width=28),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TimeLeft(),
         TextColumn("{task.fields[note]}"),
     )
     with Bars(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bars:

@@ -4,6 +4,7 @@ import io
 import os
 import pty
 import threading
+import time
 
 import pytest
 
@@ -75,6 +76,7 @@ def test_a_terminal_gets_bars_with_an_eta(monkeypatch: pytest.MonkeyPatch) -> No
     reader.start()
     with os.fdopen(theirs, "w") as terminal, watch(terminal) as events, events.step("kws performance", 10):
         events.progress("kws performance", 5)
+        time.sleep(0.3)  # the bars are drawn ten times a second
     reader.join(5)
     text = seen.decode()
     assert "kws performance" in text

@@ -7,6 +7,7 @@ nothing, nonsense, too much, or that starts anew in the middle gets an error of 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -76,11 +77,12 @@ class Conversation:
     Args:
         link: the byte stream to the device. Its clock measures every deadline.
         stop: when set, the next wait raises :class:`InterruptedRunError`.
+        on_wait: called now and then while the device is silent.
     """
 
-    def __init__(self, link: Link, stop: threading.Event | None = None) -> None:
+    def __init__(self, link: Link, stop: threading.Event | None = None, on_wait: Callable[[], None] | None = None) -> None:
         self.link = link
-        self._reader = LinkReader(link, stop)
+        self._reader = LinkReader(link, stop, on_wait)
         self.timestamp_mode: str | None = None
         self.resyncs = 0
 

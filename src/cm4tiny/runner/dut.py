@@ -9,6 +9,7 @@ with the device that is measured.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -110,12 +111,17 @@ class Dut:
         self.chunk_bytes = chunk_bytes
         self.read_back = read_back
         self.stop = stop
-        self._conversation = Conversation(link, stop)
+        self.on_wait: Callable[[], None] | None = None  # hears now and then that the device is still silent
+        self._conversation = Conversation(link, stop, self._waiting)
         self._first_inference_s = first_inference_s
         self._inference_s: float | None = None
         self._identity: Identity | None = None
         self._events = events
         self._counts = DutStatistics()
+
+    def _waiting(self) -> None:
+        if self.on_wait is not None:
+            self.on_wait()
 
     @property
     def statistics(self) -> DutStatistics:

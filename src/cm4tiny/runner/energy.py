@@ -20,6 +20,7 @@ from cm4tiny.runner import report_lines
 from cm4tiny.runner.attempts import with_attempts
 from cm4tiny.runner.calibration import calibrate, long_enough
 from cm4tiny.runner.dut import Dut, Identity, Inference
+from cm4tiny.runner.follow import follow_window
 from cm4tiny.runner.performance import check_width, performance_inputs
 from cm4tiny.runner.rules import Rules, official_rules
 from cm4tiny.runner.session import SessionWriter
@@ -207,11 +208,13 @@ def run_energy(
         done = 0.0
         for number in range(rules.windows):
             sample, data = inputs[number % len(inputs)]
+            follow_window(dut, events, run.step, done_s=done, window_s=rules.min_window_s)
             window, iterations = run.window(sample, data, iterations)
             measured.append((sample, window))
             session.entry(run.entry(sample, window))
             done += window.elapsed_s
             events.progress(run.step, done, done * rules.windows / len(measured))
+        dut.on_wait = None
         result = _summary(benchmark, identity, power, measured)
         _report(session, result)
         outcome.note = f"{result.microjoules_per_inference:.3f} uJ/inf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cm4tiny.deadline import Deadline
@@ -26,11 +27,13 @@ class LinkReader:
     Args:
         link: where the bytes come from.
         stop: when set, the next wait raises :class:`InterruptedRunError`.
+        on_wait: called after each slice of silence.
     """
 
-    def __init__(self, link: Link, stop: threading.Event | None = None) -> None:
+    def __init__(self, link: Link, stop: threading.Event | None = None, on_wait: Callable[[], None] | None = None) -> None:
         self._link = link
         self._stop = stop
+        self._on_wait = on_wait
         self._buffer = bytearray()
         self.received = 0  # bytes since the link was opened
 
@@ -67,6 +70,8 @@ class LinkReader:
                 return True
             if deadline.expired:
                 return False
+            if self._on_wait is not None:
+                self._on_wait()
 
     def check_stop(self) -> None:
         """Raises :class:`InterruptedRunError` when somebody asked this run to stop."""

@@ -17,6 +17,7 @@ from cm4tiny.runner import report_lines
 from cm4tiny.runner.attempts import with_attempts
 from cm4tiny.runner.calibration import calibrate, long_enough
 from cm4tiny.runner.dut import Dut, Identity, Inference
+from cm4tiny.runner.follow import follow_window
 from cm4tiny.runner.rules import Rules, official_rules
 from cm4tiny.runner.session import SessionWriter
 
@@ -210,14 +211,17 @@ def run_performance(
         iterations = run.calibrate(inputs[0][1]) if iterations is None else max(iterations, rules.min_iterations)
         windows: list[Window] = []
         inferences: list[tuple[Sample, Inference]] = []
-        done = 0.0
+        done, note = 0.0, ""
         for number in range(rules.windows):
             sample, data = inputs[number % len(inputs)]
+            follow_window(dut, events, run.step, done_s=done, window_s=rules.min_window_s, note=note)
             window, inference, iterations = run.window(number + 1, sample, data, iterations)
             windows.append(window)
             inferences.append((sample, inference))
             done += window.elapsed_us * 1e-6
-            events.progress(run.step, done, done * rules.windows / len(windows), f"{window.throughput:.3f} inf/s")
+            note = f"{window.throughput:.3f} inf/s"
+            events.progress(run.step, done, done * rules.windows / len(windows), note)
+        dut.on_wait = None
         result = _summary(benchmark, identity, tuple(windows))
         _report(session, result, inferences, rules)
         outcome.note = f"{result.throughput:.3f} inf/s"

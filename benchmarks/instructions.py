@@ -1,6 +1,6 @@
 """Instructions per inference: compiles models with the engine, builds each as a bare image and counts on unicorn.
 
-    python benchmarks/instructions.py MODEL.tflite... [--cc "arm-none-eabi-gcc"] [--flags "-O2"] [--layers]
+    python benchmarks/instructions.py [MODEL.tflite...] [--cc "arm-none-eabi-gcc"] [--flags "-O2"] [--layers]
 
 The image holds the model, a start-up that calls it once, memcpy and memset; nothing else. The output is compared with the reference
 kernels. Instructions are not cycles: flash wait states and pipeline effects are the virtual board's business.
@@ -24,9 +24,12 @@ import unicorn
 from elftools.elf.elffile import ELFFile
 from unicorn import arm_const
 
+from cm4tiny.benchmarks import BENCHMARKS, embedded_model
+from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.microtvm import CompiledModel, compile_model
 from cm4tiny.firmware.reference import reference_run
 
+OFFICIAL = ("ad01_int8", "pretrainedResnet_quant", "kws_ref_model", "vww_96_int8", "str_ww_ref_model")
 TARGET = "-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -std=c11 -ffunction-sections -fdata-sections"
 STARTUP = """
 #include "model.h"
@@ -132,14 +135,14 @@ class Counter:
         return self._lengths[key]
 
 
-def measure(path: Path, cc: str, flags: str) -> dict[str, Any]:
+def measure(path: Path, cc: str, switches: str) -> dict[str, Any]:
     """One row: instructions, sizes, times."""
     tflite = path.read_bytes()
     started = time.monotonic()
     model = compile_model(tflite, name=path.stem)
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as name:
-        elf = build(model, Path(name), cc, flags)
+        elf = build(model, Path(name), cc, switches)
         sizes = {s.name: s["sh_size"] for s in ELFFile(elf.open("rb")).iter_sections()}
         counter = Counter(elf)
         data = np.random.default_rng(0).integers(-128, 128, model.input.size).astype(np.int8)
@@ -159,15 +162,24 @@ def measure(path: Path, cc: str, flags: str) -> dict[str, Any]:
     }
 
 
+def default_models() -> list[Path]:
+    """MLPerf Tiny's five int8 models beside the checkout, else the embedded ones."""
+    mirror = Path(__file__).resolve().parents[2] / "shared" / "mirror"
+    official = [next(iter(mirror.glob(f"**/trained_models/{name}.tflite")), None) for name in OFFICIAL]
+    return [path for path in official if path] or [embedded_model(benchmark) for benchmark in BENCHMARKS]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument(
+        "models", nargs="*", type=Path, help="default: MLPerf Tiny's from ../shared/mirror if that is there, else the embedded ones"
+    )
     parser.add_argument("--cc", default="arm-none-eabi-gcc")
-    parser.add_argument("--flags", default="-O2")
+    parser.add_argument("--flags", default=" ".join(flags("model", "gcc")))
     parser.add_argument("--layers", action="store_true", help="also list the functions")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    for path in args.models:
+    for path in args.models or default_models():
         row = measure(path, args.cc, args.flags)
         functions = row.pop("functions")
         if args.json:

@@ -5,7 +5,7 @@ Figures are printed, not asserted; what was measured last, and on what, is in do
 
 from __future__ import annotations
 
-import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,13 +13,13 @@ PARTS = ("instructions", "emulator_speed", "job")
 
 
 def main(names: list[str]) -> None:
-    """Runs the named parts, or all."""
-    for name in names or PARTS:
+    """Runs the named parts, or all, each as a process of its own."""
+    for name in names:
         if name not in PARTS:
             raise SystemExit(f"no benchmark called '{name}'; there are {', '.join(PARTS)}")
     for name in names or PARTS:
-        print(f"\n== {name}")
-        runpy.run_path(str(Path(__file__).parent / f"{name}.py"), run_name="__main__")
+        print(f"\n== {name}", flush=True)
+        subprocess.run([sys.executable, str(Path(__file__).parent / f"{name}.py")], check=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Fingerprints of what a cached result depends on: a script's files and the Python code behind it.
 
-The code of an installed package is named by its version. In a checkout the version stands still while the code changes, so there the
-content of the sub-packages that a script imports is hashed, with what they import in turn, and with the folder of the same name beside
-``src``.
+A version stands still while code changes, in a checkout and between two ``pip install .`` of one, so the content of the sub-packages that a
+script imports is hashed, with what they import in turn, and with the other sources of the same name (``firmware/`` beside ``src`` in a
+checkout, ``firmware_sources`` in a wheel).
 """
 
 from __future__ import annotations
@@ -91,11 +91,14 @@ def is_checkout() -> bool:
     return (PACKAGE.parent.parent / "pyproject.toml").is_file()
 
 
+def _places(name: str) -> tuple[Path, ...]:
+    other = PACKAGE.parent.parent / name if is_checkout() else PACKAGE / f"{name}_sources"
+    return PACKAGE / name, PACKAGE / f"{name}.py", other
+
+
 @cache
 def code_version(imported: frozenset[str]) -> str:
     """What names the code behind a script that imports these sub-packages of ``cm4tiny``."""
-    if not is_checkout():
-        return __version__
     seen: set[str] = set()
     todo = sorted(imported)
     digest = hashlib.sha256(__version__.encode())
@@ -104,7 +107,7 @@ def code_version(imported: frozenset[str]) -> str:
         if name in seen:
             continue
         seen.add(name)
-        for place in (PACKAGE / name, PACKAGE / f"{name}.py", PACKAGE.parent.parent / name):
+        for place in _places(name):
             if place.exists():
                 content = _code_of(place)
                 digest.update(f"{name}:{content.digest}".encode())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,17 +12,6 @@ from cm4tiny.results.report import read_report
 
 UPSTREAM_ENGINE = "script,5b4e0237da074764"
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder to put on PYTHONPATH that holds cmx4mlops; skips where the package cannot be had."""
-    folder = tmp_path_factory.mktemp("upstream")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), "cmx4mlops==1.0.1"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode:
-        pytest.skip(f"cmx4mlops cannot be installed here: {done.stderr.strip().splitlines()[-1:]}")
-    return folder
 
 
 @pytest.fixture(scope="module")

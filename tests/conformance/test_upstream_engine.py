@@ -1,6 +1,6 @@
 """The same micro-scripts under upstream's engine and under ours: what ran, in which order, with which environment, and what came out.
 
-Needs an environment with cmind and cmx4mlops (both on PyPI), named by ``CM4TINY_UPSTREAM_VENV``; skipped without it.
+Upstream's engine is PyPI's cmx4mlops (fixture ``upstream``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +21,7 @@ import pytest
 from cm4tiny.engine import Repository, cm_home, new_session, run
 from cm4tiny.engine.plan import new_request
 
-UPSTREAM_VENV = os.environ.get("CM4TINY_UPSTREAM_VENV", "")
-UPSTREAM_CM = Path(UPSTREAM_VENV) / "bin" / "cm"
-
-pytestmark = [
-    pytest.mark.upstream,
-    pytest.mark.skipif(not UPSTREAM_VENV, reason="CM4TINY_UPSTREAM_VENV does not name an environment with cmind and cmx4mlops"),
-    pytest.mark.skipif(bool(UPSTREAM_VENV) and not UPSTREAM_CM.exists(), reason="CM4TINY_UPSTREAM_VENV has no bin/cm"),
-]
+CM = Path(sys.executable).parent / "cm"
 
 HOOKS = """
 import json, os
@@ -226,25 +220,25 @@ def _read_trace(file: Path) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def upstream_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def upstream_home(upstream: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("upstream")
     repository = make_repository(base / "repo")
-    environment = {**os.environ, "CM_REPOS": str(base / "home")}
-    command = [str(UPSTREAM_CM), "add", "repo", f"--path={repository}"]
+    environment = {**os.environ, "CM_REPOS": str(base / "home"), "PYTHONPATH": str(upstream)}
+    command = [str(CM), "add", "repo", f"--path={repository}"]
     subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=True, capture_output=True)
     return base
 
 
 @pytest.fixture
-def run_upstream(upstream_home: Path, tmp_path: Path) -> Runner:
+def run_upstream(upstream: Path, upstream_home: Path, tmp_path: Path) -> Runner:
     def runner(tags: str, times: int = 1, **flags: Any) -> list[Outcome]:
         work = tmp_path / "work-upstream"
         work.mkdir(exist_ok=True)
         trace, answer = tmp_path / "trace-upstream", tmp_path / "answer.json"
-        environment = {**os.environ, "CM_REPOS": str(upstream_home / "home"), "TRACE": str(trace)}
+        environment = {**os.environ, "CM_REPOS": str(upstream_home / "home"), "TRACE": str(trace), "PYTHONPATH": str(upstream)}
         arguments = [f"--{key}.{name}={text}" for key, value in flags.items() if isinstance(value, dict) for name, text in value.items()]
         arguments += [f"--{key}={value}" for key, value in flags.items() if not isinstance(value, dict)]
-        command = [str(UPSTREAM_CM), "run", "script,5b4e0237da074764", f"--tags={tags}", "--quiet", f"--save_to_json={answer}", *arguments]
+        command = [str(CM), "run", "script,5b4e0237da074764", f"--tags={tags}", "--quiet", f"--save_to_json={answer}", *arguments]
         outcomes = []
         for _ in range(times):
             done = subprocess.run(command, env=environment, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True)

@@ -7,6 +7,7 @@ tells the time. What a simulated monitor says is labelled as simulated in every 
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ class _Measured:
 
     @property
     def joules(self) -> float:
-        return float(np.sum(self.samples[self.events[-2] : self.events[-1]]))
+        return math.fsum(self.samples[self.events[-2] : self.events[-1]])  # the same on every machine, whatever numpy does
 
 
 def _captured(trace: PowerTrace) -> tuple[int, ...]:

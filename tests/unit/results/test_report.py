@@ -114,6 +114,14 @@ def test_markdown_lists_this_run_among_the_published_ones_by_speed() -> None:
     assert any("**this run** (simulated)" in line for line in lines)
 
 
+def test_markdown_names_the_list_of_samples_not_each_sample() -> None:
+    names = ("kws01/y_labels.csv", "kws01/a.bin", "kws01/b.bin")
+    text = markdown(report(files=[{"role": "data set", "name": name, "sha256": "0" * 64, "bytes": 1} for name in names]))
+    assert "kws01/y_labels.csv" in text
+    assert "kws01/a.bin" not in text
+    assert "The hashes of 2 samples are in report.json." in text
+
+
 def test_published_rows_are_facts_with_a_source() -> None:
     rows = published_results()
     assert {row.benchmark for row in rows} == {"ad", "ic", "kws", "vww"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from virtual_board_programs import ECHO, write_elf
 
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.virtual.build import COMPILERS
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import CompileError, ToolchainError
 from cm4tiny.events import Event, EventStream, Message
@@ -44,6 +46,7 @@ def test_a_compiler_that_refuses_is_quoted(echo: Path, monkeypatch: pytest.Monke
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.suffix == ".so"]
 
 
+@pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="needs a C compiler for this machine")
 def test_a_cache_that_cannot_be_written_is_no_obstacle(echo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("a file where the cache should be")

@@ -126,6 +126,16 @@ def test_two_inputs_are_refused():
         check_model(g.build([a, b], [y]))
 
 
+def test_a_fully_connected_layer_with_a_scale_per_channel_is_refused():
+    g = tt.TinyTflite()
+    x = g.tensor("x", (1, 4), "int8", 0.1)
+    w = g.tensor("w", (2, 4), "int8", (0.01, 0.02), data=np.ones((2, 4)))
+    y = g.tensor("y", (1, 2), "int8", 0.1)
+    tt.fully_connected(g, x, w, None, y)
+    with pytest.raises(UnsupportedOpError, match=r"FULLY_CONNECTED.*per channel"):
+        check_model(g.build([x], [y]))
+
+
 def test_a_broadcasting_addition_is_refused():
     g = tt.TinyTflite()
     a, b, y = g.tensor("a", (1, 4), "int8", 0.1), g.tensor("b", (4, 1), "int8", 0.1), g.tensor("y", (4, 4), "int8", 0.1)

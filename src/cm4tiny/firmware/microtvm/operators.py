@@ -175,6 +175,10 @@ def _fully_connected(site: _Site) -> None:
     outputs, inputs = site.inputs[1].shape
     if x.shape[-1] != inputs:
         raise site.refuse(f"its input has the shape {list(x.shape)}", why=f"the last axis must have the weights' {inputs} values")
+    if len(site.inputs[1].scales) > 1:
+        raise site.refuse(
+            "its weights are quantised per channel", why="no reference was compared with that form", cure="quantise per tensor"
+        )
     _check_activation(site, options)
     _check_weights(site, outputs, 0)
     if site.output.size != x.size // inputs * outputs:

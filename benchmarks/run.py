@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = ("instructions", "emulator_speed", "job")
+PARTS = ("instructions", "emulator_speed", "job", "official_kws")
 
 
 def main(names: list[str]) -> None:

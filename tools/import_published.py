@@ -1,7 +1,8 @@
-"""Makes ``src/cm4tiny/results/published.csv``: the printed claims of past rounds for NUCLEO-L4R5ZI, as facts with their source.
+"""Makes ``src/cm4tiny/results/published.csv``: the printed claims of all past rounds, as facts with their source.
 
 Input: a table of all published results (365 rows, one per result folder of the rounds' public repositories
-``mlcommons/tiny_results_v0.5`` ... ``v1.3``), with the columns named in ``COLUMNS`` below.
+``mlcommons/tiny_results_v0.5`` ... ``v1.3``), with the columns named in ``COLUMNS`` below. Where a round printed no figure the table
+holds the one that its log gives, and ``throughput_source`` or ``accuracy_source`` says so.
 
     python tools/import_published.py ALL_RESULTS.csv src/cm4tiny/results/published.csv
 """
@@ -17,23 +18,37 @@ COLUMNS = {  # column here -> column of the input
     "division": "division",
     "submitter": "submitter",
     "system": "system",
+    "variant": "variant",
     "board": "board",
+    "soc": "soc",
+    "processor": "processor",
     "frequency": "frequency",
+    "accelerator": "accelerator",
     "framework": "framework",
+    "status": "status",
     "benchmark": "benchmark",
     "throughput_inf_per_s": "throughput_inf_s",
+    "throughput_source": "throughput_source",
     "accuracy": "accuracy",
     "metric": "metric",
+    "auc": "auc",
+    "top1": "top1",
+    "accuracy_source": "accuracy_source",
     "energy_uj_per_inf": "energy_uJ_inf",
+    "power_mw": "sww_power_mW",
+    "false_positives": "sww_fp",
+    "false_negatives": "sww_fn",
+    "duty_cycle": "sww_duty",
+    "runner": "runner",
+    "system_file": "system_json",
     "source": "result_path",
 }
-BOARD = "l4r5zi"
 
 
 def rows(source: Path) -> list[dict[str, str]]:
-    """The NUCLEO-L4R5ZI rows, in the input's order."""
+    """All rows, in the input's order."""
     with source.open(newline="", encoding="utf-8") as file:
-        return [{ours: row[theirs] for ours, theirs in COLUMNS.items()} for row in csv.DictReader(file) if BOARD in row["board"].lower()]
+        return [{ours: row[theirs] for ours, theirs in COLUMNS.items()} for row in csv.DictReader(file)]
 
 
 def write(table: list[dict[str, str]], target: Path) -> None:

@@ -35,13 +35,13 @@ char *numbers_signed(int32_t value, char *text)
     return text;
 }
 
-/* round_half_even(scaled / 2^shift), 1 <= shift <= 63 */
-static uint64_t shift_right_rounded(uint64_t scaled, unsigned shift)
+/* scaled / 2^shift rounded to the nearest, halves to the even number or down; 1 <= shift <= 63 */
+static uint64_t shift_right_rounded(uint64_t scaled, unsigned shift, bool halves_down)
 {
     const uint64_t quotient = scaled >> shift;
     const uint64_t rest = scaled - (quotient << shift);
     const uint64_t half = (uint64_t)1 << (shift - 1u);
-    const bool up = rest > half || (rest == half && (quotient & 1u) != 0u);
+    const bool up = rest > half || (rest == half && !halves_down && (quotient & 1u) != 0u);
     return quotient + (up ? 1u : 0u);
 }
 
@@ -73,7 +73,7 @@ static unsigned limbs_divide_by_ten(uint16_t limbs[LIMBS], bool *zero)
     return rest;
 }
 
-char *numbers_fixed3(float value, char *text)
+static char *fixed3(float value, char *text, bool halves_down)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -97,7 +97,7 @@ char *numbers_fixed3(float value, char *text)
     if (power >= 0) {
         shift = (unsigned)power;
     } else if (power > -40) {
-        scaled = shift_right_rounded(scaled, (unsigned)-power);
+        scaled = shift_right_rounded(scaled, (unsigned)-power, halves_down);
     } else {
         scaled = 0; /* below half of the last digit, as scaled < 2^34 */
     }
@@ -118,6 +118,16 @@ char *numbers_fixed3(float value, char *text)
     }
     *out = '\0';
     return text;
+}
+
+char *numbers_fixed3(float value, char *text)
+{
+    return fixed3(value, text, false);
+}
+
+char *numbers_fixed3_halves_down(float value, char *text)
+{
+    return fixed3(value, text, true);
 }
 
 int32_t numbers_parse(const char *text)

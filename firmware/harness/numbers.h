@@ -17,6 +17,9 @@ char *numbers_signed(int32_t value, char *text);
  * as glibc spells them. */
 char *numbers_fixed3(float value, char *text);
 
+/* The same, but halves go down (0.1875: "0.187"), as Zephyr 2.7's cbvprintf prints them in published logs. */
+char *numbers_fixed3_halves_down(float value, char *text);
+
 /* atoi(): leading white space, a sign, digits up to the first other character. Saturates at INT32_MIN and INT32_MAX. */
 int32_t numbers_parse(const char *text);
 

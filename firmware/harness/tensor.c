@@ -3,7 +3,7 @@
  * int8     kws: the bytes are the tensor.
  * uint8    ic, vww: the tensor is the byte minus 128.
  * float32  ad: little-endian floats, quantised by the model's scale and zero point; the result is the mean squared error between the
- *          floats and the dequantised output.
+ *          floats and the dequantised output. A model that quantises on its own takes and returns the floats (CM4TINY_MODEL_FLOAT).
  * All conversions happen outside the timed loop, as in the reference submissions (th_load_tensor, th_results). */
 #include <string.h>
 
@@ -11,13 +11,29 @@
 #include "model.h" /* generated: CM4TINY_MODEL_..., cm4tiny_model_run() */
 #include "numbers.h"
 
-static _Alignas(16) int8_t model_input[CM4TINY_MODEL_INPUT_SIZE];
-static _Alignas(16) int8_t model_output[CM4TINY_MODEL_OUTPUT_SIZE];
+#if CM4TINY_MODEL_HALVES_DOWN
+#define CM4TINY_FIXED3 numbers_fixed3_halves_down
+#else
+#define CM4TINY_FIXED3 numbers_fixed3
+#endif
+
+#if CM4TINY_MODEL_FLOAT
+typedef float model_value;
+#else
+typedef int8_t model_value;
+#endif
+
+static _Alignas(16) model_value model_input[CM4TINY_MODEL_INPUT_SIZE];
+static _Alignas(16) model_value model_output[CM4TINY_MODEL_OUTPUT_SIZE];
 static bool model_has_run;
 
-static float dequantise(int8_t value)
+static float dequantise(model_value value)
 {
+#if CM4TINY_MODEL_FLOAT
+    return value;
+#else
     return (float)((int)value - CM4TINY_MODEL_OUTPUT_ZERO_POINT) * CM4TINY_MODEL_OUTPUT_SCALE;
+#endif
 }
 
 #if CM4TINY_INPUT_FLOAT32
@@ -25,6 +41,14 @@ _Static_assert(CM4TINY_INPUT_BYTES == 4 * CM4TINY_MODEL_INPUT_SIZE, "the model's
 _Static_assert(CM4TINY_MODEL_OUTPUT_SIZE == CM4TINY_MODEL_INPUT_SIZE, "the model does not reconstruct its input");
 _Static_assert(CM4TINY_RESULTS == 1, "the benchmark's result is one mean squared error");
 
+#if CM4TINY_MODEL_FLOAT
+static float *const float_input = model_input;
+
+static void convert_input(void)
+{
+    (void)ee_get_buffer((uint8_t *)float_input, sizeof model_input); /* Cortex-M4 is little-endian, as the data */
+}
+#else
 static float float_input[CM4TINY_MODEL_INPUT_SIZE];
 
 /* round(value / scale) + zero point, clamped; round() as in TensorFlow Lite: halves away from zero. */
@@ -58,6 +82,7 @@ static void convert_input(void)
         model_input[i] = quantise(float_input[i]);
     }
 }
+#endif
 
 static float result(size_t index)
 {
@@ -116,7 +141,7 @@ void th_results(void)
     th_printf("m-results-[");
     for (size_t i = 0; i < CM4TINY_RESULTS; ++i) {
         char number[NUMBERS_FIXED3_SIZE];
-        th_printf("%s%s", i == 0u ? "" : ",", numbers_fixed3(result(i), number));
+        th_printf("%s%s", i == 0u ? "" : ",", CM4TINY_FIXED3(result(i), number));
     }
     th_printf("]\r\n");
 }

@@ -167,6 +167,12 @@ class ResultsError(Cm4TinyError):
     """A session, a report or a table of results cannot be read or written."""
 
 
+class MismatchError(ResultsError):
+    """A claim does not follow from its evidence. The exit status is its own, so that CI can tell it from a replay that broke."""
+
+    cm_code = 3
+
+
 class BusyError(Cm4TinyError):
     """Another run uses the same directory."""
 

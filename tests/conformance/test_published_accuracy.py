@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cm4tiny.runner import metrics
+from cm4tiny.benchmarks import metrics
 from cm4tiny.runner.messages import Results, parse_line
 
 ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "replay" / "v1.0.tar.xz"

@@ -1,9 +1,12 @@
 """The committed table of published results equals what the importer makes of the full table."""
 
 import runpy
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from cm4tiny.results.published import published_results
 
 ROOT = Path(__file__).parents[2]
 FULL_TABLE = ROOT.parent / "shared" / "replay" / "published.csv"
@@ -14,3 +17,11 @@ def test_the_committed_table_is_what_the_importer_makes(tmp_path: Path) -> None:
     importer = runpy.run_path(str(ROOT / "tools" / "import_published.py"))
     importer["write"](importer["rows"](FULL_TABLE), tmp_path / "published.csv")
     assert (tmp_path / "published.csv").read_bytes() == (ROOT / "src/cm4tiny/results/published.csv").read_bytes()
+
+
+def test_every_published_result_is_there_once() -> None:
+    rows = published_results()
+    assert len(rows) == 365
+    assert len({row.source for row in rows}) == 365
+    by_round = Counter(row.round for row in rows)
+    assert by_round == {"v0.5": 19, "v0.7": 59, "v1.0": 60, "v1.1": 111, "v1.2": 73, "v1.3": 43}

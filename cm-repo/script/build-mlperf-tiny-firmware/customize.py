@@ -1,17 +1,22 @@
-"""Compiles a model to a firmware image for the NUCLEO-L4R5ZI."""
+"""Makes a firmware image for the NUCLEO-L4R5ZI from a model and an engine."""
 
 from cm4tiny import cm
+from cm4tiny.firmware.engines.sources import read_sources
 from cm4tiny.firmware.recipe import Recipe, build
 
 
 @cm.step
 def preprocess(step):
+    engine = step.env["CM_TINY_ENGINE"]
+    sources, _ = read_sources(engine, step.env)
     recipe = Recipe(
         benchmark=step.env["CM_TINY_MODEL"],
-        engine=step.env["CM_TINY_ENGINE"],
+        engine=engine,
         mode=step.env["CM_TINY_IMAGE"],
-        model=step.path("CM_TINY_MODEL_FILE") or step.need("CM_ML_MODEL_FILE_WITH_PATH", "run get,mlperf,tiny,model first"),
+        model=step.path("CM_TINY_MODEL_FILE") or step.env.get("CM_ML_MODEL_FILE_WITH_PATH", ""),
         toolchain=step.need("CM_TINY_TOOLCHAIN_KIND", "run the step get,tiny,toolchain first"),
+        sources={name: str(path) for name, path in sources.items()},
+        library=step.env.get("CM_TINY_ENGINE_LIBRARY", ""),
     )
     image = build(recipe, step.folder / "firmware", step.events)
     step.env[f"CM_TINY_FIRMWARE_{recipe.benchmark.upper()}_{recipe.mode.upper()}"] = str(image.elf)

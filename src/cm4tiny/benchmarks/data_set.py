@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cm4tiny.benchmarks.labels import Sample, read_labels
 from cm4tiny.benchmarks.table import Benchmark
-from cm4tiny.errors import AssetError, HashMismatchError
+from cm4tiny.errors import AssetError, HashMismatchError, UsageError
 
 LABELS_FILE = "y_labels.csv"
 
@@ -50,8 +50,12 @@ class DataSet:
         Raises:
             AssetError: the list is wrong, or files are missing or of a wrong size.
             HashMismatchError: a file's bytes are not those that ``hashes`` names.
+            UsageError: the benchmark is judged on a recording.
         """
         root = Path(root)
+        if benchmark.streaming:
+            why = "it is judged on a recording that is played to the device"
+            raise UsageError(f"{benchmark.id} has no set of single samples", why=why, cure="choose ad, ic, kws or vww")
         list_path = root / labels
         if hashes is not None:
             check_hash(list_path, _expected(list_path, hashes))
@@ -128,7 +132,7 @@ def _check_presence(root: Path, list_path: Path, samples: tuple[Sample, ...]) ->
     missing = [sample.file for sample in samples if not (root / sample.file).is_file()]
     if missing:
         some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        cure = f"copy the files of the data set into {root}; MLPerf Tiny's own cannot be redistributed and are made by its scripts"
+        cure = f"copy the files of the data set into {root}, or let the step get,mlperf,tiny,dataset make it (docs/official-assets.md)"
         raise AssetError(f"{len(missing)} of {len(samples)} files listed in {list_path} are missing", why=f"missing: {some}", cure=cure)
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.benchmarks.data_set import DataSet, check_hash
-from cm4tiny.benchmarks.table import get_benchmark
+from cm4tiny.benchmarks.table import BENCHMARKS, Benchmark, get_benchmark
 from cm4tiny.benchmarks.tables import load_table
-from cm4tiny.errors import AssetError
+from cm4tiny.errors import AssetError, NotAvailableError
 
 _HERE = Path(__file__).resolve().parent
 EMBEDDED = _HERE / "embedded"
@@ -43,9 +43,10 @@ def embedded_model(benchmark_id: str, *, root: Path = EMBEDDED) -> Path:
 
     Raises:
         UsageError: there is no such benchmark.
+        NotAvailableError: this project has made none for it.
         AssetError, HashMismatchError: the file is missing or not the one that the index names.
     """
-    file = f"models/emb_{get_benchmark(benchmark_id).model_id}_int8.tflite"
+    file = f"models/emb_{_embedded(benchmark_id).model_id}_int8.tflite"
     index = embedded_index(root)
     if file not in index:
         why = f"{root / 'index.yaml'} does not name {file}"
@@ -59,9 +60,21 @@ def embedded_data_set(benchmark_id: str, *, root: Path = EMBEDDED) -> DataSet:
 
     Raises:
         UsageError: there is no such benchmark.
+        NotAvailableError: this project has made none for it.
         AssetError, HashMismatchError: a file is missing or not the one that the index names.
     """
-    benchmark = get_benchmark(benchmark_id)
+    benchmark = _embedded(benchmark_id)
     prefix = f"{benchmark.data_set}/"
     hashes = {file.removeprefix(prefix): row.sha256 for file, row in embedded_index(root).items() if file.startswith(prefix)}
     return DataSet.open(root / benchmark.data_set, benchmark, hashes=hashes)
+
+
+def _embedded(benchmark_id: str) -> Benchmark:
+    benchmark = get_benchmark(benchmark_id)
+    if not benchmark.embedded:
+        raise NotAvailableError(
+            f"there is no embedded model or data set for {benchmark_id}",
+            why=f"this project has made its own for {', '.join(BENCHMARKS)} only",
+            cure="use MLPerf Tiny's own: add _mlcommons to the tags",
+        )
+    return benchmark

@@ -25,8 +25,9 @@ class Benchmark:
     """One benchmark of MLPerf Tiny.
 
     Attributes:
-        id: ``ad``, ``ic``, ``kws`` or ``vww``.
+        id: ``ad``, ``ic``, ``kws``, ``vww``, ``ic02`` or ``sww``.
         name: in words, e.g. ``keyword spotting``.
+        embedded: this project has made a model and samples of its own for it, so that it runs without a download.
         model_id: what the firmware answers as ``m-model-[...]``, e.g. ``kws01``.
         data_set: folder name of the data set, e.g. ``kws01``.
         input_kind: what the bytes sent by ``db`` are: ``float32`` (little endian), ``uint8`` (the firmware subtracts 128) or ``int8``.
@@ -36,13 +37,14 @@ class Benchmark:
         model_output_shape: shape of the model's int8 output tensor.
         classes: number of labels.
         results: numbers in ``m-results-[...]``.
-        metric: ``top-1`` (per cent) or ``auc`` (0 to 1).
-        quality_target: the least value of the metric that the rules accept, in the metric's unit.
+        metric: ``top-1`` (per cent), ``auc`` (0 to 1), or ``false-detections`` (a count, for positives and negatives alike).
+        quality_target: the least value of the metric that the rules accept, in the metric's unit; for ``false-detections`` the greatest.
         labels: names of the classes by label.
     """
 
     id: str
     name: str
+    embedded: bool
     model_id: str
     data_set: str
     input_kind: str
@@ -60,6 +62,11 @@ class Benchmark:
     def input_item_bytes(self) -> int:
         """Size of one number of the input as sent: 4 for float32, else 1."""
         return _ITEM_BYTES[self.input_kind]
+
+    @property
+    def streaming(self) -> bool:
+        """True if it is judged on a long recording that is played to the device, not on single inputs sent to it."""
+        return self.metric == "false-detections"
 
 
 def load_benchmarks(path: Path = _HERE / "benchmarks.yaml") -> Mapping[str, Benchmark]:
@@ -82,8 +89,8 @@ def _benchmark(path: Path, key: str, row: dict[str, Any]) -> Benchmark:
         ),
         (len(benchmark.labels) != benchmark.classes, f"classes is {benchmark.classes}, but there are {len(benchmark.labels)} labels"),
         (
-            benchmark.metric == "top-1" and not benchmark.results == benchmark.classes == math.prod(benchmark.model_output_shape),
-            "a top-1 benchmark needs results, classes and the model's output to be of one size",
+            benchmark.metric != "auc" and not benchmark.results == benchmark.classes == math.prod(benchmark.model_output_shape),
+            "a benchmark with a result per class needs results, classes and the model's output to be of one size",
         ),
         (benchmark.metric == "auc" and benchmark.quality_target > 1, "an AUC target lies between 0 and 1"),
         (benchmark.stride_bytes % benchmark.input_item_bytes != 0, "stride_bytes is not a multiple of the input's item size"),
@@ -93,7 +100,11 @@ def _benchmark(path: Path, key: str, row: dict[str, Any]) -> Benchmark:
     return benchmark
 
 
-BENCHMARKS: Mapping[str, Benchmark] = load_benchmarks()
+ALL_BENCHMARKS: Mapping[str, Benchmark] = load_benchmarks()
+"""Every benchmark of the table by id."""
+
+BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType({key: row for key, row in ALL_BENCHMARKS.items() if row.embedded})
+"""The benchmarks that run without a download, which are those of the default job."""
 
 
 def get_benchmark(benchmark_id: str) -> Benchmark:
@@ -103,10 +114,10 @@ def get_benchmark(benchmark_id: str) -> Benchmark:
         UsageError: there is none; the text suggests the nearest one. A model id (``kws01``) is understood as a typing error.
     """
     try:
-        return BENCHMARKS[benchmark_id]
+        return ALL_BENCHMARKS[benchmark_id]
     except KeyError:
-        by_model = {b.model_id: b.id for b in BENCHMARKS.values()}
-        hint = f"did you mean {by_model[benchmark_id]!r}?" if benchmark_id in by_model else nearest(benchmark_id, BENCHMARKS)
-        known = ", ".join(BENCHMARKS)
+        by_model = {b.model_id: b.id for b in ALL_BENCHMARKS.values()}
+        hint = f"did you mean {by_model[benchmark_id]!r}?" if benchmark_id in by_model else nearest(benchmark_id, ALL_BENCHMARKS)
+        known = ", ".join(ALL_BENCHMARKS)
         why = f"the benchmarks are {known}"
         raise UsageError(f"there is no benchmark {benchmark_id!r}", why=why, cure=hint or f"use one of {known}") from None

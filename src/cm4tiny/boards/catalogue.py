@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cm4tiny.errors import NotAvailableError, ToolchainError, UsageError, nearest
+from cm4tiny.errors import ToolchainError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 
 if TYPE_CHECKING:
-    from cm4tiny.boards.virtual import VirtualBoard
+    from cm4tiny.boards.nucleo import Wishes
 
-KINDS = ("virtual", "NUCLEO")
+VIRTUAL, NUCLEO = "virtual", "NUCLEO"
+KINDS = (VIRTUAL, NUCLEO)
 
 
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
         raise UsageError(f"there is no board called '{kind}'", cure=nearest(kind, KINDS) or f"choose one of {', '.join(KINDS)}")
-    if kind == "NUCLEO":
-        raise NotAvailableError(
-            "a real NUCLEO-L4R5ZI cannot be used by this version",
-            why="flashing a board and finding its port are not built yet",
-            cure="run on the virtual board: leave out _NUCLEO, or say _virtual; the ELF that it runs is the one meant for the real board",
-        )
 
 
-def check_board(kind: str, events: EventStream = SILENT) -> None:
+def check_board(kind: str, wishes: Wishes | None = None, events: EventStream = SILENT) -> None:
     """Makes sure that a board of this kind can be opened, and prepares what it needs once per machine.
 
     Raises:
-        UsageError: no such kind. NotAvailableError: the kind is not there yet.
+        UsageError: no such kind. LinkError: no real board is plugged in. ToolchainError: nothing to flash it with.
     """
     _check_kind(kind)
+    if kind == NUCLEO:
+        _check_nucleo(wishes, events)
+        return
     from cm4tiny.boards.virtual.build import native_library
 
     with events.step("virtual NUCLEO-L4R5ZI") as outcome:
@@ -41,9 +39,30 @@ def check_board(kind: str, events: EventStream = SILENT) -> None:
             outcome.note = f"runs slowly, in Python: {error.what}"
 
 
-def open_board(kind: str, elf: Path) -> VirtualBoard:
-    """A board with the image loaded and reset; errors as :func:`check_board` and :class:`VirtualBoard`."""
+def _check_nucleo(wishes: Wishes | None, events: EventStream) -> None:
+    from cm4tiny.boards.nucleo import Wishes, board_row
+    from cm4tiny.boards.nucleo.flashers import choose
+    from cm4tiny.boards.nucleo.ports import find_port
+
+    wishes = wishes or Wishes()
+    row = board_row(wishes.board)
+    with events.step(row.name) as outcome:
+        port = find_port(row, wishes.probe, wishes.port)
+        way = "flashed before" if wishes.flasher == "none" else f"flashed with {choose(row, wishes.wiring, wishes.flasher).name}"
+        outcome.note = f"{port}, {way}"
+
+
+def open_board(kind: str, elf: Path, wishes: Wishes | None = None, events: EventStream = SILENT) -> Any:
+    """A board with the image loaded and started: has a ``link`` and ``close()``; the virtual one counts cycles and has a power monitor.
+
+    Raises:
+        As :func:`check_board`, :class:`~cm4tiny.boards.virtual.VirtualBoard` and :class:`~cm4tiny.boards.nucleo.NucleoBoard`.
+    """
     _check_kind(kind)
+    if kind == NUCLEO:
+        from cm4tiny.boards.nucleo import NucleoBoard, Wishes
+
+        return NucleoBoard(elf, wishes or Wishes(), events)
     from cm4tiny.boards.virtual import VirtualBoard
 
     return VirtualBoard(elf)
@@ -51,4 +70,9 @@ def open_board(kind: str, elf: Path) -> VirtualBoard:
 
 def simulated_label(kind: str) -> str:
     """What made up the numbers of a board that is not real; empty for hardware."""
-    return "virtual NUCLEO-L4R5ZI" if kind == "virtual" else ""
+    return "virtual NUCLEO-L4R5ZI" if kind == VIRTUAL else ""
+
+
+def side_by_side(kind: str, wanted: int) -> int:
+    """How many boards of a kind a run may use at once: of real ones, one."""
+    return wanted if kind == VIRTUAL else 1

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 from cm4tiny.errors import CompileError, FirmwareError, ImageTooLargeError, ModelError, UsageError
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.firmware.flags import compile_flags, link_flags
+from cm4tiny.firmware.flags import compile_flags, flags, link_flags
 from cm4tiny.firmware.image import FLASH, RAM, Image, read_elf
+from cm4tiny.firmware.inference_code import InferenceCode
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.paths import firmware_sources
 
@@ -37,8 +38,11 @@ DEFAULT_BAUD = {"performance": 115200, "energy": 9600}
 
 COMPILE_TIMEOUT_S = 600
 _SHOWN_ERRORS = 5
-_INCLUDES = ("-isystem", "include", "-I", "generated", "-I", "harness", "-I", "board")
-_GENERATED = ("build_config.h", "model.c", "model.h")
+_TELLING = ("error", "undefined", "multiple definition", "cannot find", "No such file")
+_INCLUDES = ("-I", "generated", "-I", "harness", "-I", "board")
+_OWN_HEADERS = ("-isystem", "include")
+_OWN_C_LIBRARY = "memory.c"
+"""Of the harness; left out of an image that has a C library."""
 # GNU ld: "region `RAM' overflowed by 12 bytes"; lld: "section '.bss' will not fit in region 'RAM': overflowed by 12 bytes"
 _OVERFLOW = re.compile(r"region [`'](?P<region>\w+)'(?: |: )overflowed by (?P<bytes>\d+) byte")
 
@@ -62,7 +66,7 @@ class FirmwareImage:
 
 def build_firmware(
     benchmark: Benchmark,
-    model: CompiledModel,
+    model: InferenceCode | CompiledModel,
     *,
     mode: str,
     toolchain: Toolchain,
@@ -85,20 +89,21 @@ def build_firmware(
     if mode not in MODES:
         raise UsageError(f"there is no firmware mode '{mode}'", cure=f"use {' or '.join(MODES)}")
     speed = DEFAULT_BAUD[mode] if baud is None else baud
-    _check_model(benchmark, model)
-    generated = {"model.c": model.source, "model.h": model.header, "build_config.h": build_config(benchmark, mode, speed)}
+    code = model if isinstance(model, InferenceCode) else model.code
+    _check_model(benchmark, code)
+    generated = {**code.files, "build_config.h": build_config(benchmark, mode, speed)}
     step = f"build {benchmark.id} {mode}"
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out_dir, prefix=".staging-") as folder, events.step(step) as outcome:
             staging = Path(folder)
-            _lay_out(staging, generated)
-            commands = _compile(staging, toolchain, events, step)
-            commands.append(_link(staging, toolchain))
+            _lay_out(staging, generated, code)
+            commands = _compile(staging, toolchain, code, events, step)
+            commands.append(_link(staging, toolchain, code))
             image = read_elf(staging / "firmware.elf")
             digest = hashlib.sha256((staging / "firmware.elf").read_bytes()).hexdigest()
-            _write_record(staging, toolchain, commands, digest)
-            _publish(staging, out_dir)
+            _write_record(staging, toolchain, code, commands, digest)
+            _publish(staging, out_dir, sorted(generated))
             outcome.note = f"{image.flash_bytes} bytes flash, {image.ram_bytes} bytes RAM"
     except OSError as error:
         raise FirmwareError(f"the firmware cannot be written to {out_dir}", why=str(error), cure="check disk space and rights") from error
@@ -119,7 +124,7 @@ def build_config(benchmark: Benchmark, mode: str, baud: int) -> str:
     return "".join(["#pragma once\n", *(f"#define {name} {value}\n" for name, value in values)])
 
 
-def _check_model(benchmark: Benchmark, model: CompiledModel) -> None:
+def _check_model(benchmark: Benchmark, model: InferenceCode) -> None:
     elements = benchmark.input_bytes // (4 if benchmark.input_kind == "float32" else 1)
     outputs = elements if benchmark.input_kind == "float32" else benchmark.results
     if (model.input.size, model.output.size) != (elements, outputs):
@@ -130,23 +135,25 @@ def _check_model(benchmark: Benchmark, model: CompiledModel) -> None:
         )
 
 
-def _lay_out(staging: Path, generated: dict[str, str]) -> None:
+def _lay_out(staging: Path, generated: dict[str, str], code: InferenceCode) -> None:
     sources = firmware_sources()
     for name, origin in (("harness", "harness"), ("include", "include"), ("board", f"boards/{BOARD}")):
         shutil.copytree(sources / origin, staging / name)
+    if code.library is not None:
+        (staging / "harness" / _OWN_C_LIBRARY).unlink()
+        shutil.rmtree(staging / "include")
     (staging / "generated").mkdir()
     (staging / "obj").mkdir()
     for name, text in generated.items():
         (staging / "generated" / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _compile(staging: Path, toolchain: Toolchain, events: EventStream, step: str) -> list[list[str]]:
-    units = sorted(path.relative_to(staging).as_posix() for path in staging.glob("*/*.c"))
-    units.sort(key=lambda unit: not unit.endswith("model.c"))  # the longest job starts first
+def _compile(staging: Path, toolchain: Toolchain, code: InferenceCode, events: EventStream, step: str) -> list[list[str]]:
+    units = sorted(path.relative_to(staging).as_posix() for pattern in ("*/*.c", "*/*.cc") for path in staging.glob(pattern))
+    units.sort(key=lambda unit: not unit.startswith("generated/"))  # the longest jobs start first
 
     def compile_one(unit: str) -> list[str]:
-        name = Path(unit).name
-        command = [*compile_flags(name, toolchain.family), *_INCLUDES, "-c", unit, "-o", _object(unit)]
+        command = [*_unit_flags(unit, toolchain, code), "-c", unit, "-o", _object(unit)]
         done = _tool(toolchain, command, staging)
         if done.returncode != 0:
             raise _compile_error(f"{toolchain.cc[0]} cannot compile {unit}", toolchain, command, done)
@@ -160,13 +167,29 @@ def _compile(staging: Path, toolchain: Toolchain, events: EventStream, step: str
     return commands
 
 
+def _unit_flags(unit: str, toolchain: Toolchain, code: InferenceCode) -> list[str]:
+    name = Path(unit).name
+    is_engine = unit.startswith("generated/")
+    if is_engine and code.flags:
+        chosen = [*flags("target", toolchain.family), *code.flags]
+    else:
+        chosen = compile_flags("model.c" if is_engine else name, toolchain.family)
+    if code.library is None:
+        library: tuple[str, ...] = _OWN_HEADERS
+    else:
+        library = (*(code.library.compile_cxx if name.endswith(".cc") else ()), *code.library.compile)
+    extra = [part for folder in code.include for part in ("-I", str(folder))] if is_engine else []
+    return [*chosen, *_INCLUDES, *extra, *library]
+
+
 def _object(unit: str) -> str:
-    return "obj/" + unit.replace("/", "-")[:-2] + ".o"
+    return "obj/" + unit.replace("/", "-").rpartition(".")[0] + ".o"
 
 
-def _link(staging: Path, toolchain: Toolchain) -> list[str]:
+def _link(staging: Path, toolchain: Toolchain, code: InferenceCode) -> list[str]:
     objects = sorted(f"obj/{path.name}" for path in (staging / "obj").glob("*.o"))
-    command = [*link_flags(toolchain.family), "-Wl,-T,board/link.ld", *objects, "-o", "firmware.elf"]
+    command = [*link_flags(toolchain.family), "-Wl,-T,board/link.ld", *objects]
+    command += [*map(str, code.archives), *(code.library.link if code.library is not None else ()), "-o", "firmware.elf"]
     done = _tool(toolchain, command, staging)
     if done.returncode != 0:
         overflow = _overflow(done.stderr)
@@ -197,28 +220,30 @@ def _tool(toolchain: Toolchain, command: list[str], cwd: Path) -> subprocess.Com
 
 def _compile_error(what: str, toolchain: Toolchain, command: list[str], done: subprocess.CompletedProcess[str]) -> CompileError:
     lines = done.stderr.strip().splitlines()
-    errors = [line for line in lines if "error" in line or "undefined" in line or "multiple definition" in line] or lines
+    errors = [line for line in lines if any(word in line for word in _TELLING) and not line.startswith("collect2")] or lines
     shown = "\n".join(errors[:_SHOWN_ERRORS]) or f"exit code {done.returncode}"
     return CompileError(what, why=shown, cure=f"the command was: {shlex.join([*toolchain.cc, *command])}")
 
 
-def _write_record(staging: Path, toolchain: Toolchain, commands: list[list[str]], digest: str) -> None:
+def _write_record(staging: Path, toolchain: Toolchain, code: InferenceCode, commands: list[list[str]], digest: str) -> None:
     record = {
         "compiler": {"kind": toolchain.kind, "version": toolchain.version, "fingerprint": toolchain.fingerprint},
+        "engine": dict(code.tools),
+        "archives": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in code.archives},
         "commands": sorted(shlex.join(command) for command in commands),
         "sources": {
             path.relative_to(staging).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(staging.glob("*/*"))
-            if path.suffix in (".c", ".h", ".ld")
+            if path.suffix in (".c", ".cc", ".h", ".ld")
         },
         "sha256": digest,
     }
     (staging / "build.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def _publish(staging: Path, out_dir: Path) -> None:
+def _publish(staging: Path, out_dir: Path, generated: list[str]) -> None:
     """Each file replaces its predecessor at once; the image comes last, so that an image is never older than its sources."""
-    for name in _GENERATED:
+    for name in generated:
         (staging / "generated" / name).replace(out_dir / name)
     for name in ("build.json", "firmware.elf"):
         (staging / name).replace(out_dir / name)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import cm4tiny
-from cm4tiny.benchmarks import get_benchmark
-from cm4tiny.errors import FirmwareError, ModelError, NotAvailableError, UsageError, nearest
+from cm4tiny.benchmarks import Benchmark, get_benchmark
+from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
-from cm4tiny.firmware.toolchain import find_toolchain
+from cm4tiny.firmware.c_library import find_c_library
+from cm4tiny.firmware.engines import octoml, tflm
+from cm4tiny.firmware.engines.catalogue import OWN, check_engine, read_library, takes_model
+from cm4tiny.firmware.inference_code import InferenceCode
+from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
 from cm4tiny.firmware.tvm_package import PACKAGE, installed_tvm
 
-ENGINES = ("microtvm", "tflm")
 MODES = ("performance", "energy")
 RECORD = "firmware.json"
 
@@ -26,11 +30,13 @@ class Recipe:
     """What to build.
 
     Args:
-        benchmark: ``"ad"``, ``"ic"``, ``"kws"`` or ``"vww"``.
-        engine: who makes the inference code.
+        benchmark: id of the benchmark.
+        engine: who makes the inference code (:data:`cm4tiny.firmware.engines.catalogue.ENGINES`).
         mode: ``"performance"`` (serves accuracy runs too) or ``"energy"``.
-        model: path of the int8 ``.tflite``.
+        model: path of the int8 ``.tflite``; not used by an engine that brings the compiled model.
         toolchain: kind of tool chain, as :func:`~cm4tiny.firmware.toolchain.find_toolchain` takes it.
+        sources: repository name -> checkout, for the engines that need some.
+        library: path of the engine's library, if it has one (:func:`cm4tiny.firmware.engines.catalogue.build_library`).
     """
 
     benchmark: str
@@ -38,56 +44,81 @@ class Recipe:
     mode: str
     model: str
     toolchain: str = "auto"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    library: str = ""
 
-    def check(self) -> None:
-        """Raises UsageError for unknown names, NotAvailableError for an engine that is not there yet."""
-        get_benchmark(self.benchmark)
-        for name, value, known in (("engine", self.engine, ENGINES), ("image", self.mode, MODES)):
-            if value not in known:
-                raise UsageError(f"there is no {name} called '{value}'", cure=nearest(value, known) or f"choose one of {', '.join(known)}")
-        if self.engine != "microtvm":
-            raise NotAvailableError(
-                f"the engine {self.engine} is not part of this version",
-                why="building TensorFlow Lite for Microcontrollers from its pinned sources is not built yet",
-                cure="use the default engine: leave out _tflm, or say _microtvm",
+    def check(self) -> Benchmark:
+        """The benchmark; raises UsageError for unknown names."""
+        check_engine(self.engine)
+        if self.mode not in MODES:
+            raise UsageError(
+                f"there is no image called '{self.mode}'", cure=nearest(self.mode, MODES) or f"choose one of {', '.join(MODES)}"
             )
+        return get_benchmark(self.benchmark)
 
 
 def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> FirmwareImage:
     """Builds the image and writes ``firmware.json`` beside it.
 
     Raises:
-        UsageError, NotAvailableError: see :meth:`Recipe.check`.
+        UsageError: see :meth:`Recipe.check`.
         FirmwareError: no model, no compiler, a model outside the engine's limits, an image too large.
+        AssetError: an engine's sources are missing.
     """
-    recipe.check()
-    benchmark = get_benchmark(recipe.benchmark)
-    path = Path(recipe.model)
-    try:
-        tflite = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"the model {path} cannot be read", why=error.strerror or str(error), cure="give an int8 .tflite file") from error
+    benchmark = recipe.check()
+    tflite = _read_model(recipe.model) if takes_model(recipe.engine) else b""
     toolchain = find_toolchain(recipe.toolchain, install=False)
-    from cm4tiny.firmware.microtvm import compile_model  # TVM takes seconds to import
-
     step = f"firmware {recipe.benchmark} {recipe.mode}"
     with events.step(step) as outcome:
-        model = compile_model(tflite, name=benchmark.model_id, events=events)
-        image = build_firmware(benchmark, model, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events)
+        code = _code(recipe, benchmark, tflite, toolchain, events)
+        image = build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events)
         image = replace(image, elf=image.elf.rename(folder / f"{recipe.benchmark}-{recipe.mode}.elf"))
         outcome.note = f"{image.flash_bytes / 1000:.0f} kB flash, {image.ram_bytes / 1000:.0f} kB RAM"
     record = {
         "benchmark": recipe.benchmark,
         "engine": recipe.engine,
         "mode": recipe.mode,
-        "model": {"name": path.name, "sha256": hashlib.sha256(tflite).hexdigest(), "bytes": len(tflite)},
+        "model": _model_record(recipe, tflite, code),
         "elf": {"name": image.elf.name, "sha256": image.sha256, "bytes": image.elf.stat().st_size},
         "flash_bytes": image.flash_bytes,
         "ram_bytes": image.ram_bytes,
-        "tools": {"cm4tiny": cm4tiny.__version__, PACKAGE: installed_tvm(), "compiler": f"{toolchain.version} ({toolchain.kind})"},
+        "tools": {"cm4tiny": cm4tiny.__version__, **_tools(recipe, code), "compiler": f"{toolchain.version} ({toolchain.kind})"},
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return image
+
+
+def _read_model(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise ModelError(f"the model {name} cannot be read", why=error.strerror or str(error), cure="give an int8 .tflite file") from error
+
+
+def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:
+    if recipe.engine == OWN:
+        from cm4tiny.firmware.microtvm import compile_model  # TVM takes seconds to import
+
+        return compile_model(tflite, name=benchmark.model_id, events=events).code
+    roots = {name: Path(path) for name, path in recipe.sources.items()}
+    library = find_c_library(toolchain, events=events)
+    built = read_library(Path(recipe.library)) if recipe.library else None
+    if recipe.engine in octoml.VARIANTS:
+        return octoml.inference_code(recipe.engine, benchmark, roots, built, library)
+    if built is None:
+        raise FirmwareError(f"the engine {recipe.engine} needs its library", cure="run the step build,tiny,engine,library first")
+    return tflm.inference_code(tflite, built, library, name=benchmark.id)
+
+
+def _model_record(recipe: Recipe, tflite: bytes, code: InferenceCode) -> dict[str, Any]:
+    if takes_model(recipe.engine):
+        return {"name": Path(recipe.model).name, "sha256": hashlib.sha256(tflite).hexdigest(), "bytes": len(tflite)}
+    size = sum(len(text.encode()) for text in code.files.values())
+    return {"name": f"compiled by its submitter: {recipe.engine}", "sha256": code.tools["submitted code"], "bytes": size}
+
+
+def _tools(recipe: Recipe, code: InferenceCode) -> dict[str, str]:
+    return {PACKAGE: installed_tvm()} if recipe.engine == OWN else dict(code.tools)
 
 
 def read_record(elf: Path) -> dict[str, Any]:

@@ -1,42 +1,83 @@
-"""The printed claims of past MLPerf Tiny rounds for NUCLEO-L4R5ZI (``published.csv``, made by ``tools/import_published.py``).
+"""The printed claims of all past MLPerf Tiny rounds (``published.csv``, made by ``tools/import_published.py``).
 
-Source: the public repositories mlcommons/tiny_results_v0.5 ... v1.3; each row names its result folder. STMicroelectronics' v1.3
-board is the -P variant with an external SMPS: same clock and core, less energy.
+Source: the public repositories mlcommons/tiny_results_v0.5 ... v1.3; each of the 365 rows names its result folder. Where a round printed
+no figure (v0.5 had no ``results.txt``) the row holds what the log beside it gives, and its ``*_source`` column says so.
+
+Loaded by the report of a reproduce run (the rows of its board) and by the dashboard and the experiments (all rows).
 """
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cm4tiny.errors import ResultsError
 
 TABLE = Path(__file__).parent / "published.csv"
+SYSTEMS = Path(__file__).parent / "published_systems.csv"
+REPRODUCED_BOARD = "l4r5zi"
+"""Part of the names of the board that this project reproduces, in lower case: ``NUCLEO-L4R5ZI``, ``Nucleo-L4R5ZI``, and
+``NUCLEO-L4R5ZI-P`` of v1.3 (external SMPS: same clock and core, less energy)."""
+_RESTORE = "restore the table from the repository"
 
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """One published result. ``accuracy`` is in per cent for top-1 and a fraction for AUC, as printed."""
+    """One published result, columns as printed.
+
+    ``accuracy`` is in per cent for top-1 and a fraction for AUC and F1; ``auc`` and ``top1`` hold both where both were printed. Streaming
+    wakeword (``sww``) claims ``power_mw`` and detection counts instead of energy per inference.
+    """
 
     round: str
     division: str
     submitter: str
     system: str
+    variant: str
     board: str
+    soc: str
+    processor: str
+    frequency: str
+    accelerator: str
     framework: str
+    status: str
     benchmark: str
     throughput_inf_per_s: float
+    throughput_source: str
     accuracy: float | None
     metric: str
+    auc: float | None
+    top1: float | None
+    accuracy_source: str
     energy_uj_per_inf: float | None
+    power_mw: float | None
+    false_positives: float | None
+    false_negatives: float | None
+    duty_cycle: float | None
+    runner: str
+    system_file: str
     source: str
 
     @property
     def label(self) -> str:
         """Who and when, e.g. ``"STMicroelectronics v1.2"``."""
         return f"{self.submitter} {self.round}"
+
+
+@dataclass(frozen=True)
+class PublishedSystem:
+    """What the files of a published result tell beyond its claims (``published_systems.csv``, made by ``tools/import_systems.py``).
+
+    ``supply_mv`` is what the energy log records; ``memory`` and ``storage`` are texts of the system description.
+    """
+
+    source: str
+    supply_mv: float | None
+    memory: str
+    storage: str
 
 
 def _number(text: str, where: str) -> float | None:
@@ -47,44 +88,56 @@ def _number(text: str, where: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e9:
-        raise ResultsError(f"{where}: '{text}' is not a figure", cure="restore the table from the repository")
+        raise ResultsError(f"{where}: '{text}' is not a figure", cure=_RESTORE)
     return value
+
+
+def _row(kind: type[Any], row: dict[str, str], where: str) -> Any:
+    """A row as an object of a frozen dataclass whose fields are the columns: texts, or figures that may be missing."""
+    texts: dict[str, str] = {}
+    numbers: dict[str, float | None] = {}
+    for field in fields(kind):
+        text = row.get(field.name)
+        if text is None:
+            raise ResultsError(f"{where}: no column '{field.name}'", cure=_RESTORE)
+        if field.type == "str":
+            texts[field.name] = text
+        else:
+            numbers[field.name] = _number(text, where)
+    if "throughput_inf_per_s" in numbers and numbers["throughput_inf_per_s"] is None:
+        raise ResultsError(f"{where}: no throughput", cure=_RESTORE)
+    return kind(**texts, **numbers)
 
 
 @cache
 def published_results(table: Path = TABLE) -> tuple[PublishedResult, ...]:
-    """All rows of the table.
+    """All rows of the table, in its order: by round, division, submitter.
 
     Raises:
-        ResultsError: a row lacks a throughput or holds something that is not a number.
+        ResultsError: the table cannot be read, lacks a column or a throughput, or holds something that is not a number.
     """
-    found = []
-    with table.open(newline="", encoding="utf-8") as file:
-        for line, row in enumerate(csv.DictReader(file), start=2):
-            where = f"{table.name} line {line}"
-            throughput = _number(row["throughput_inf_per_s"], where)
-            if throughput is None:
-                raise ResultsError(f"{where}: no throughput", cure="restore the table from the repository")
-            found.append(
-                PublishedResult(
-                    round=row["round"],
-                    division=row["division"],
-                    submitter=row["submitter"],
-                    system=row["system"],
-                    board=row["board"],
-                    framework=row["framework"],
-                    benchmark=row["benchmark"],
-                    throughput_inf_per_s=throughput,
-                    accuracy=_number(row["accuracy"], where),
-                    metric=row["metric"],
-                    energy_uj_per_inf=_number(row["energy_uj_per_inf"], where),
-                    source=row["source"],
-                )
-            )
-    return tuple(found)
+    return tuple(_table(PublishedResult, table))
 
 
-def published_for(benchmark: str) -> tuple[PublishedResult, ...]:
-    """The rows of one benchmark, fastest first."""
-    rows = (row for row in published_results() if row.benchmark == benchmark)
+@cache
+def published_systems(table: Path = SYSTEMS) -> dict[str, PublishedSystem]:
+    """Source -> what is known of its system; results of which nothing is known are absent.
+
+    Raises:
+        ResultsError: as of :func:`published_results`.
+    """
+    return {row.source: row for row in _table(PublishedSystem, table)}
+
+
+def _table(kind: type[Any], table: Path) -> list[Any]:
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            return [_row(kind, row, f"{table.name} line {line}") for line, row in enumerate(csv.DictReader(file), start=2)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ResultsError(f"{table} cannot be read", why=str(error), cure=_RESTORE) from error
+
+
+def published_for(benchmark: str, board: str = REPRODUCED_BOARD) -> tuple[PublishedResult, ...]:
+    """The rows of one benchmark on boards whose name holds ``board`` (lower case; ``""`` for all), fastest first."""
+    rows = (row for row in published_results() if row.benchmark == benchmark and board in row.board.lower())
     return tuple(sorted(rows, key=lambda row: -row.throughput_inf_per_s))

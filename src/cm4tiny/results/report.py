@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.firmware.engines.catalogue import ENGINES, published_folders
 from cm4tiny.results.published import PublishedResult, published_for
 from cm4tiny.results.summary import markdown
 
@@ -25,9 +26,20 @@ REPORT_MD = "report.md"
 
 EMBEDDED_NOTICE = (
     "These figures come from models and samples that this project made (embedded assets): they are not MLPerf Tiny's and not an "
-    "MLPerf result. MLPerf Tiny's own models and data are the variation _mlcommons, which this version cannot fetch yet."
+    "MLPerf result. The variation _mlcommons takes MLPerf Tiny's own models and data."
 )
 SIMULATED_NOTICE = "Throughput and energy are simulated: predicted on the virtual NUCLEO-L4R5ZI, not measured on a board."
+
+
+def _inputs_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Says where a run with MLPerf Tiny's model had to do without its data."""
+    lacking = list(dict.fromkeys(str(entry["benchmark"]) for entry in entries if entry.get("inputs") == "embedded"))
+    if not lacking:
+        return []
+    return [
+        f"MLPerf Tiny's own inputs for {', '.join(lacking)} are not here: the runs used this project's samples of the same format, "
+        "which is good for time and energy only (docs/official-assets.md says how to get the data)."
+    ]
 
 
 def make_report(
@@ -53,6 +65,7 @@ def make_report(
     entries = [dict(entry) for entry in results]
     simulated = any(entry.get("simulated", False) for entry in entries)
     notices = ([SIMULATED_NOTICE] if simulated else []) + ([EMBEDDED_NOTICE] if assets == "embedded" else [])
+    notices += _inputs_notice(entries)
     benchmarks = list(dict.fromkeys(str(entry.get("benchmark")) for entry in entries))
     report: Report = {
         "schema": SCHEMA_NAME,
@@ -64,14 +77,16 @@ def make_report(
         "results": entries,
         "files": sorted((dict(file) for file in files), key=lambda file: (file["role"], file["name"])),
         "tools": dict(sorted(tools.items())),
-        "published": [_published(row) for benchmark in benchmarks for row in published_for(benchmark)],
+        "published": [_published(row, engine) for benchmark in benchmarks for row in published_for(benchmark)],
     }
     check_report(report, "the new report")
     return report
 
 
-def _published(row: PublishedResult) -> dict[str, Any]:
-    return {
+def _published(row: PublishedResult, engine: str) -> dict[str, Any]:
+    folders = published_folders(engine) if engine in ENGINES else ()
+    same_code = any(row.source.startswith(f"{folder}/") for folder in folders)
+    return ({"same_code": True} if same_code else {}) | {
         "benchmark": row.benchmark,
         "round": row.round,
         "submitter": row.submitter,

@@ -50,11 +50,22 @@ def _rows_of(report: Mapping[str, Any], benchmark: str) -> Iterator[list[str]]:
     if accuracy:
         yield ["", "target", "", accuracy_text(accuracy["metric"], accuracy["quality_target"]), "", "MLPerf Tiny, closed division"]
     published = [row for row in report.get("published", []) if row["benchmark"] == benchmark]
+    for row in published:
+        if row.get("same_code"):
+            yield _published(_ratio(performance, row), row)
     if published:
         yield _published("fastest", max(published, key=lambda row: row["throughput_inf_per_s"]))
     measured = [row for row in published if row["energy_uj_per_inf"]]
     if measured:
         yield _published("least energy", min(measured, key=lambda row: row["energy_uj_per_inf"]))
+
+
+def _ratio(performance: Mapping[str, Any] | None, row: Mapping[str, Any]) -> str:
+    """How a prediction relates to the same code on the real board."""
+    if not performance:
+        return "same code"
+    ratio = performance["throughput_inf_per_s"] / row["throughput_inf_per_s"]
+    return f"same code ({100 * (ratio - 1):+.1f} %)"
 
 
 def _published(what: str, row: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """Accuracy runs: every sample of the data set once; resumable.
 
 Procedure: MLCommons runner, ``tests_accuracy.yaml`` (``loop: download, infer 1 0``), all lines of ``y_labels.csv``; anomaly detection
-takes every window of a file and averages. Metrics: :mod:`cm4tiny.runner.metrics`.
+takes every window of a file and averages. Metrics: :mod:`cm4tiny.benchmarks.metrics`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cm4tiny.benchmarks import metrics
 from cm4tiny.errors import RunnerError
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.runner import metrics, report_lines
+from cm4tiny.runner import report_lines
 from cm4tiny.runner.attempts import with_attempts
 from cm4tiny.runner.dut import Dut, Identity, Inference
 from cm4tiny.runner.journal import Journal, JournalKey, data_set_hash

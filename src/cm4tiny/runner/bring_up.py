@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.boards.catalogue import open_board
+from cm4tiny.boards.nucleo import Wishes
 from cm4tiny.errors import FirmwareError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner.dut import Dut
@@ -42,14 +43,14 @@ def find_image(elf: str, build_dir: str) -> Path:
     return found[0]
 
 
-def bring_up(elf: Path, kind: str, events: EventStream = SILENT) -> Answer:
+def bring_up(elf: Path, kind: str, events: EventStream = SILENT, wishes: Wishes | None = None) -> Answer:
     """Loads the image, boots it, asks ``name`` and ``profile``.
 
     Raises:
         WrongTargetError: an image for another chip. DeviceFaultError: it crashed. DeadlineError: it stays silent.
     """
     with events.step(f"boot {elf.name}") as outcome:
-        board = open_board(kind, elf)
+        board = open_board(kind, elf, wishes, events)
         try:
             identity = Dut(board.link, events=events).connect()
         finally:

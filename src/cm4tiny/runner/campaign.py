@@ -19,8 +19,10 @@ from typing import Any
 
 import cm4tiny
 from cm4tiny.benchmarks import BENCHMARKS, DataSet, get_benchmark
+from cm4tiny.benchmarks.assets import inputs_kind
 from cm4tiny.boards import energy_uj
-from cm4tiny.boards.catalogue import open_board, simulated_label
+from cm4tiny.boards.catalogue import open_board, side_by_side, simulated_label
+from cm4tiny.boards.nucleo import Wishes
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
 from cm4tiny.firmware.recipe import read_record
@@ -60,6 +62,7 @@ class Campaign:
         out: folder of the outcome and the sessions.
         jobs: boards side by side.
         assets: whose models and samples these are.
+        wishes: which real board, and how to flash it.
     """
 
     benchmarks: tuple[str, ...]
@@ -70,6 +73,7 @@ class Campaign:
     out: Path
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     assets: str = "embedded"
+    wishes: Wishes = field(default_factory=Wishes)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Campaign:
@@ -91,6 +95,7 @@ class Campaign:
             out=_out(env),
             jobs=_jobs(env.get("CM_TINY_JOBS", "")),
             assets=env.get("CM_TINY_ASSETS", "embedded"),
+            wishes=Wishes.from_env(env),
         )
 
 
@@ -134,8 +139,8 @@ def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
     data_sets = {b: DataSet.open(folder, get_benchmark(b)) for b, folder in campaign.data_sets.items()}
     host_seconds = _Stopwatch()
     events.subscribe(host_seconds)
-    jobs = [_job(campaign, records, data_sets, benchmark, mode) for benchmark, mode in _longest_first(campaign)]
-    done = run_farm(jobs, campaign.out, workers=campaign.jobs, events=events)
+    jobs = [_job(campaign, records, data_sets, benchmark, mode, events) for benchmark, mode in _longest_first(campaign)]
+    done = run_farm(jobs, campaign.out, workers=side_by_side(campaign.board, campaign.jobs), events=events)
     by_id = {result.job.id: result for result in done}
     ordered = [by_id[f"{benchmark}-{mode}"] for benchmark in campaign.benchmarks for mode in campaign.modes]
     outcome = {
@@ -162,10 +167,17 @@ def _longest_first(campaign: Campaign) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: order[pair[1]])
 
 
-def _job(campaign: Campaign, records: Mapping[tuple[str, str], Any], data_sets: Mapping[str, DataSet], benchmark: str, mode: str) -> Job:
+def _job(
+    campaign: Campaign,
+    records: Mapping[tuple[str, str], Any],
+    data_sets: Mapping[str, DataSet],
+    benchmark: str,
+    mode: str,
+    events: EventStream,
+) -> Job:
     key = (benchmark, IMAGES[mode])
     return Job(
-        board=_opener(campaign.board, campaign.firmware[key]),
+        board=_opener(campaign, campaign.firmware[key], events),
         benchmark=get_benchmark(benchmark),
         data_set=data_sets[benchmark],
         mode=mode,
@@ -175,8 +187,8 @@ def _job(campaign: Campaign, records: Mapping[tuple[str, str], Any], data_sets: 
     )
 
 
-def _opener(kind: str, elf: Path) -> Callable[[], Any]:
-    return lambda: open_board(kind, elf)
+def _opener(campaign: Campaign, elf: Path, events: EventStream) -> Callable[[], Any]:
+    return lambda: open_board(campaign.board, elf, campaign.wishes, events)
 
 
 def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
@@ -189,6 +201,10 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
         "session": done.session.relative_to(campaign.out).as_posix(),
         "firmware_sha256": done.job.image,
     }
+    stand_in = campaign.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"
+    if stand_in:
+        common["inputs"] = "embedded"
+    foreign = ["the inputs are not MLPerf Tiny's own"] if stand_in else []
     result = done.result
     if isinstance(result, PerformanceResult):
         windows = [
@@ -199,7 +215,7 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
             "throughput_inf_per_s": result.throughput,
             "windows": windows,
             "cycles_per_inference": result.cycles_per_inference,
-            "broken_rules": list(result.breaches),
+            "broken_rules": [*result.breaches, *foreign],
         }
         return [entry, *_derived_energy(common, result)]
     if isinstance(result, AccuracyResult):
@@ -235,7 +251,7 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
             "energy_uj_per_inf": result.microjoules_per_inference,
             "derived": False,
             "windows": windows,
-            "broken_rules": list(result.breaches),
+            "broken_rules": [*result.breaches, *foreign],
         }
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cm4tiny.benchmarks import BENCHMARKS, Benchmark, get_benchmark
+from cm4tiny.benchmarks import ALL_BENCHMARKS, BENCHMARKS, Benchmark, get_benchmark
 from cm4tiny.benchmarks.table import load_benchmarks
 from cm4tiny.errors import AssetError, UsageError
 
@@ -24,9 +24,15 @@ def edited(tmp_path: Path, benchmark: str, **changes: object) -> Path:
     return path
 
 
-def test_there_are_the_four_benchmarks_of_mlperf_tiny() -> None:
+def test_the_default_job_has_the_four_benchmarks_that_are_embedded() -> None:
     assert list(BENCHMARKS) == ["ad", "ic", "kws", "vww"]
     assert [b.model_id for b in BENCHMARKS.values()] == ["ad01", "ic01", "kws01", "vww01"]
+
+
+def test_the_table_also_knows_the_larger_image_classification_and_the_streaming_wakeword() -> None:
+    assert list(ALL_BENCHMARKS) == [*BENCHMARKS, "ic02", "sww"]
+    assert (get_benchmark("ic02").model_id, get_benchmark("ic02").data_set) == ("ic02", "ic01")
+    assert [b.id for b in ALL_BENCHMARKS.values() if b.streaming] == ["sww"]
 
 
 @pytest.mark.parametrize(
@@ -36,10 +42,12 @@ def test_there_are_the_four_benchmarks_of_mlperf_tiny() -> None:
         ("ic", 3072, "uint8", 10, "top-1", 85.0),
         ("kws", 490, "int8", 12, "top-1", 90.0),
         ("vww", 27648, "uint8", 2, "top-1", 80.0),
+        ("ic02", 3072, "uint8", 10, "top-1", 91.0),
+        ("sww", 1200, "int8", 3, "false-detections", 8.0),
     ],
 )
 def test_each_row_states_what_the_rules_state(benchmark: str, sent: int, kind: str, results: int, metric: str, target: float) -> None:
-    row = BENCHMARKS[benchmark]
+    row = ALL_BENCHMARKS[benchmark]
     assert (row.input_bytes, row.input_kind, row.results, row.metric, row.quality_target) == (sent, kind, results, metric, target)
     assert row.input_bytes == math.prod(row.model_input_shape) * row.input_item_bytes
     assert len(row.labels) == row.classes
@@ -63,7 +71,7 @@ def test_get_benchmark_returns_the_row() -> None:
     assert get_benchmark("kws") is BENCHMARKS["kws"]
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("kw", "'kws'"), ("vvw", "'vww'"), ("kws01", "'kws'"), ("ic01", "'ic'")])
+@pytest.mark.parametrize(("typed", "meant"), [("kw", "'kws'"), ("vvw", "'vww'"), ("kws01", "'kws'"), ("ic01", "'ic'"), ("sww01", "'sww'")])
 def test_a_mistyped_benchmark_suggests_the_nearest(typed: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:
         get_benchmark(typed)

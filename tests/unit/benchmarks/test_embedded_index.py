@@ -9,7 +9,7 @@ import pytest
 
 from cm4tiny.benchmarks import BENCHMARKS, embedded_data_set, embedded_index, embedded_model
 from cm4tiny.benchmarks.embedded import EMBEDDED
-from cm4tiny.errors import AssetError, HashMismatchError, UsageError
+from cm4tiny.errors import AssetError, HashMismatchError, NotAvailableError, UsageError
 
 COUNTS = {"ad": 24, "ic": 100, "kws": 200, "vww": 80}
 
@@ -58,9 +58,17 @@ def test_the_embedded_files_stay_small() -> None:
 
 def test_an_unknown_benchmark_is_a_usage_error() -> None:
     with pytest.raises(UsageError):
-        embedded_model("sww")
+        embedded_model("zzz")
     with pytest.raises(UsageError):
-        embedded_data_set("sww")
+        embedded_data_set("zzz")
+
+
+@pytest.mark.parametrize("benchmark", ["sww", "ic02"])
+def test_a_benchmark_without_embedded_assets_names_the_variation_that_has_them(benchmark: str) -> None:
+    for get in (embedded_model, embedded_data_set):
+        with pytest.raises(NotAvailableError, match=f"no embedded model or data set for {benchmark}") as caught:
+            get(benchmark)
+        assert "_mlcommons" in caught.value.cure
 
 
 def test_a_damaged_model_is_a_hash_mismatch(copy: Path) -> None:

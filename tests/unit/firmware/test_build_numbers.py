@@ -30,6 +30,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     loaded = ctypes.CDLL(str(output))
     loaded.numbers_fixed3.argtypes = [ctypes.c_float, ctypes.c_char_p]
     loaded.numbers_fixed3.restype = ctypes.c_char_p
+    loaded.numbers_fixed3_halves_down.argtypes = [ctypes.c_float, ctypes.c_char_p]
+    loaded.numbers_fixed3_halves_down.restype = ctypes.c_char_p
     loaded.numbers_parse.argtypes = [ctypes.c_char_p]
     loaded.numbers_parse.restype = ctypes.c_int32
     loaded.firmware_memcpy.restype = loaded.firmware_memmove.restype = loaded.firmware_memset.restype = ctypes.c_void_p
@@ -48,6 +50,14 @@ def fixed3(library: ctypes.CDLL, value: float) -> str:
 @given(st.floats(width=32, allow_nan=False))
 def test_every_float_is_printed_as_printf_prints_it(library: ctypes.CDLL, value: float) -> None:
     assert fixed3(library, value) == f"{value:.3f}"  # Python formats with correct rounding, halves to even, as glibc
+
+
+def test_halves_go_down_where_a_published_log_has_them_down(library: ctypes.CDLL) -> None:
+    text = ctypes.create_string_buffer(45)
+    printed = [library.numbers_fixed3_halves_down(k / 256, text).decode() for k in range(257)]
+    down = [f"{(k * 125 - (k % 32 == 16) * 16) / 32 / 1000:.3f}" for k in range(257)]
+    assert printed == down
+    assert (printed[48], printed[16], fixed3(library, 48 / 256)) == ("0.187", "0.062", "0.188")
 
 
 @settings(max_examples=500, deadline=None)

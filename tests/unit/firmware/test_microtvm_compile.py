@@ -15,10 +15,10 @@ import tiny_tflite as tt
 
 from cm4tiny.errors import ModelError
 from cm4tiny.events import EventStream, Finished, Started
+from cm4tiny.firmware.inference_code import float_literal
 from cm4tiny.firmware.kernels.quant import Multiplier, quantize_multiplier
 from cm4tiny.firmware.kernels.requant import plan_requant
 from cm4tiny.firmware.microtvm import compile_model
-from cm4tiny.firmware.microtvm.emit import float_literal
 
 
 def small_network(activation: str = "RELU") -> bytes:

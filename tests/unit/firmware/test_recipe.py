@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cm4tiny.errors import ModelError, NotAvailableError, ToolchainError, UsageError
+from cm4tiny.errors import FirmwareError, ModelError, ToolchainError, UsageError
 from cm4tiny.firmware import tvm_package
 from cm4tiny.firmware.recipe import Recipe, build
 
@@ -22,10 +22,14 @@ def test_a_mistyped_name_gets_a_suggestion(field: str, value: str, meant: str, t
     assert meant in str(caught.value)
 
 
-def test_an_engine_that_is_not_there_refuses(tmp_path: Path) -> None:
-    with pytest.raises(NotAvailableError) as caught:
-        build(recipe(engine="tflm"), tmp_path)
-    assert "_microtvm" in str(caught.value)
+def test_an_engine_without_its_library_names_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cm4tiny.firmware.recipe.find_toolchain", lambda kind, install: None)
+    monkeypatch.setattr("cm4tiny.firmware.recipe.find_c_library", lambda toolchain, events: None)
+    model = tmp_path / "model.tflite"
+    model.write_bytes(b"TFL3")
+    with pytest.raises(FirmwareError) as caught:
+        build(recipe(engine="tflm", model=str(model)), tmp_path)
+    assert "build,tiny,engine,library" in caught.value.cure
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:

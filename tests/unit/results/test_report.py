@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from cm4tiny.errors import ResultsError
-from cm4tiny.results.published import PublishedResult, published_for, published_results
 from cm4tiny.results.report import make_report, read_report, write_report
 from cm4tiny.results.summary import HEADER, markdown, summary, summary_rows
 
@@ -122,20 +121,13 @@ def test_markdown_names_the_list_of_samples_not_each_sample() -> None:
     assert "The hashes of 2 samples are in report.json." in text
 
 
-def test_published_rows_are_facts_with_a_source() -> None:
-    rows = published_results()
-    assert {row.benchmark for row in rows} == {"ad", "ic", "kws", "vww", "sww"}
-    assert all(row.source.startswith("tiny_results_v") for row in rows)
-    best = published_for("kws")[0]
-    assert isinstance(best, PublishedResult)
-    assert (best.label, best.throughput_inf_per_s) == ("STMicroelectronics v1.2", 23.155)
-
-
-def test_a_damaged_table_of_published_results_names_the_line(tmp_path: Path) -> None:
-    header = (
-        "round,division,submitter,system,board,frequency,framework,benchmark,throughput_inf_per_s,accuracy,metric,energy_uj_per_inf,source"
-    )
-    table = tmp_path / "published.csv"
-    table.write_text(f"{header}\nv1,closed,x,y,b,120,f,kws,fast,90,top-1,,s\n", encoding="utf-8")
-    with pytest.raises(ResultsError, match="line 2: 'fast'"):
-        published_results(table)
+def test_a_submissions_code_is_compared_with_itself_on_the_board() -> None:
+    made = report(engine="octoml_native", assets="mlcommons")
+    same = [row for row in made["published"] if row.get("same_code")]
+    assert [(row["submitter"], row["round"], row["throughput_inf_per_s"]) for row in same] == [
+        ("OctoML", "v1.0", 6.943),
+        ("cTuning", "v1.1", 6.943),
+    ]
+    rows = {row[-1]: row[1] for row in summary_rows(made)}
+    assert rows["OctoML v1.0"] == rows["cTuning v1.1"] == f"same code ({100 * (14.5 / 6.943 - 1):+.1f} %)"
+    assert not any(row.get("same_code") for row in report()["published"])

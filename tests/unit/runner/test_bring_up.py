@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cm4tiny.boards.catalogue import check_board, open_board, simulated_label
-from cm4tiny.errors import FirmwareError, NotAvailableError, UsageError
+from cm4tiny.errors import FirmwareError, LinkError, UsageError
 from cm4tiny.runner.bring_up import find_image
 
 
@@ -34,11 +34,14 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         find_image(str(tmp_path / "none.elf"), "")
 
 
-def test_a_real_board_refuses_and_names_the_virtual_one(tmp_path: Path) -> None:
+def test_without_a_real_board_the_cable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path))
+    monkeypatch.setattr("cm4tiny.boards.nucleo.ports.list_ports.comports", list)
+    monkeypatch.setattr("cm4tiny.boards.nucleo.ports.ports", lambda row, listed: [])
     for use in (lambda: check_board("NUCLEO"), lambda: open_board("NUCLEO", tmp_path / "a.elf")):
-        with pytest.raises(NotAvailableError) as caught:
+        with pytest.raises(LinkError) as caught:
             use()
-        assert "_virtual" in str(caught.value)
+        assert "cable" in str(caught.value)
 
 
 def test_a_mistyped_board_gets_a_suggestion() -> None:

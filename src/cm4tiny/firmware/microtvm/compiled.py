@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """A model's input or output: real value = (stored value - ``zero_point``) * ``scale``; ``size`` counts values."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    scale: float
-    zero_point: int
-    size: int
+from cm4tiny.firmware.inference_code import HEADER, MODEL_UNIT, InferenceCode, TensorInfo
 
 
 @dataclass(frozen=True)
@@ -57,3 +48,8 @@ class CompiledModel:
     arena_bytes: int
     const_bytes: int
     layers: tuple[LayerInfo, ...]
+
+    @property
+    def code(self) -> InferenceCode:
+        """What goes into a firmware image."""
+        return InferenceCode({MODEL_UNIT: self.source, HEADER: self.header}, self.input, self.output)

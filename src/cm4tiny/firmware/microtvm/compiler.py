@@ -9,6 +9,7 @@ import re
 
 from cm4tiny.errors import ModelError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.firmware.inference_code import model_header
 from cm4tiny.firmware.kernels.base import Array, Kernel
 from cm4tiny.firmware.microtvm import emit
 from cm4tiny.firmware.microtvm.arena import ArenaPlan, Block, plan_arena
@@ -50,7 +51,7 @@ def compile_model(tflite: bytes, *, name: str = "model", events: EventStream = S
         outcome.note = f"{const_bytes} bytes of constants, {plan.size} bytes of arena"
     return CompiledModel(
         source=emit.source(name, constants, plan.size, functions, steps),
-        header=emit.header(model_input, model_output),
+        header=model_header(model_input, model_output),
         input=model_input,
         output=model_output,
         arena_bytes=plan.size,

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from cm4tiny.firmware.kernels import HELPERS
 from cm4tiny.firmware.kernels.base import Array
-from cm4tiny.firmware.microtvm.compiled import TensorInfo
 
 _PER_LINE = 24
 
@@ -20,30 +17,6 @@ class Step:
 
     name: str
     arguments: tuple[str, ...]
-
-
-def header(model_input: TensorInfo, model_output: TensorInfo) -> str:
-    """Text of ``model.h``. Scales are hexadecimal float literals, which round-trip."""
-    lines = ["/* Generated: the model's interface. */", "#ifndef CM4TINY_MODEL_H", "#define CM4TINY_MODEL_H", "", "#include <stdint.h>", ""]
-    for what, tensor in (("INPUT", model_input), ("OUTPUT", model_output)):
-        lines += [
-            f"#define CM4TINY_MODEL_{what}_SIZE {tensor.size}",
-            f"#define CM4TINY_MODEL_{what}_SCALE {float_literal(tensor.scale)} /* {tensor.scale:.9g} */",
-            f"#define CM4TINY_MODEL_{what}_ZERO_POINT ({tensor.zero_point})",
-        ]
-    lines += [
-        "",
-        "/* One inference; input and output hold the quantised values and must not overlap. */",
-        "void cm4tiny_model_run(const int8_t *input, int8_t *output);",
-        "",
-        "#endif",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def float_literal(value: float) -> str:
-    """A C literal of a float32 value that reads back to the same bits."""
-    return f"{float(np.float32(value)).hex()}f"
 
 
 def source(title: str, constants: Mapping[str, Array], arena_bytes: int, functions: str, steps: Sequence[Step]) -> str:

@@ -1,30 +1,17 @@
-"""The door: a ``.tflite`` file's bytes are checked here before TVM sees them.
-
-The file format is TensorFlow Lite's ``schema.fbs``; the rules for int8 tensors are the "TensorFlow Lite 8-bit quantization
-specification". The reader is the ``tflite`` package, whose accessors follow any offset in the file: every one of their failures
-becomes a :class:`~cm4tiny.errors.ModelError`, and what passes is consistent enough for TVM's importer.
-"""
+"""The door to TVM: what a model must be for the microTVM engine, and TVM's import of it."""
 
 from __future__ import annotations
 
-import math
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from cm4tiny.errors import Cm4TinyError, ModelError
-from cm4tiny.firmware.microtvm.compiled import TensorInfo
+from cm4tiny.errors import ModelError
+from cm4tiny.firmware.inference_code import TensorInfo
 from cm4tiny.firmware.microtvm.operators import check_operator
-from cm4tiny.firmware.microtvm.tables import MAX_VALUES, TYPE_BYTES, ModelTables, OperatorEntry, TensorEntry, operator_name, type_name
-
-MAX_TENSORS = 10_000
-_READ_FAILURES = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError, AssertionError, KeyError)
-_CURE_INT8 = "convert the model with full integer quantisation: int8 weights, activations, input and output"
+from cm4tiny.firmware.model_file import model_ends, read_model, reading
 
 
 def check_model(data: bytes) -> tuple[TensorInfo, TensorInfo]:
-    """Checks a model file.
+    """Checks a model file; what passes is consistent enough for TVM's importer.
 
     Returns:
         Its input and its output tensor.
@@ -33,24 +20,15 @@ def check_model(data: bytes) -> tuple[TensorInfo, TensorInfo]:
         ModelError: the bytes are no whole ``.tflite`` file, or the model is not int8.
         UnsupportedOpError: an operator, or a form of one, that the engine does not implement.
     """
-    if len(data) < 8 or data[4:8] != b"TFL3":
-        raise ModelError(
-            "the file is not a .tflite model",
-            why=f"a .tflite file has the letters TFL3 at byte 4; this one has {len(data)} bytes and no such mark",
-            cure="check the path and that the download is complete",
-        )
-    with _reading():
-        tables = _read_tables(data)
-        entry, result = _only(tables.inputs, "input"), _only(tables.outputs, "output")
-        for tensor, what in ((tables.tensors[entry], "input"), (tables.tensors[result], "output")):
-            _check_end(tensor, what)
-        known = {entry}
+    tables = read_model(data)
+    with reading():
+        known = set(tables.inputs)
         for operator in tables.operators:
             check_operator(tables, operator, known)
             known.update(operator.outputs)
-        if result not in known:
+        if not known.issuperset(tables.outputs):
             raise ModelError("the model's output is never computed", cure="export the model again")
-        return _info(tables.tensors[entry]), _info(tables.tensors[result])
+        return model_ends(tables)
 
 
 def import_relax(data: bytes) -> Any:
@@ -69,112 +47,3 @@ def import_relax(data: bytes) -> Any:
 def _first_line(error: BaseException) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else "no further words"
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except Cm4TinyError:
-        raise
-    except _READ_FAILURES as error:
-        raise ModelError(
-            "the .tflite file is damaged", why=f"a table points to a place that is not there ({error})", cure="get the file again"
-        ) from error
-
-
-def _only(indices: tuple[int, ...], what: str) -> int:
-    if len(indices) != 1:
-        raise ModelError(f"the model has {len(indices)} {what}s", why="the benchmarks have one", cure="export one input and one output")
-    return indices[0]
-
-
-def _check_end(tensor: TensorEntry, what: str) -> None:
-    if tensor.dtype == "float32":
-        raise ModelError(
-            f"the model is a float model: its {what} '{tensor.name}' is float32", why="the engine computes in int8", cure=_CURE_INT8
-        )
-    if tensor.dtype != "int8":
-        raise ModelError(f"the model's {what} '{tensor.name}' is {tensor.dtype}", why="the engine computes in int8", cure=_CURE_INT8)
-    tensor.require_activation(what)
-
-
-def _info(tensor: TensorEntry) -> TensorInfo:
-    return TensorInfo(tensor.shape, tensor.dtype, tensor.scales[0], tensor.zero_points[0], tensor.size)
-
-
-# --- reading the flatbuffer ---------------------------------------------------------------------------------------------------
-def _read_tables(data: bytes) -> ModelTables:
-    import tflite
-
-    model = tflite.Model.GetRootAsModel(data, 0)
-    if model.SubgraphsLength() != 1:
-        raise ModelError(f"the model has {model.SubgraphsLength()} subgraphs", why="the engine runs straight-line models only")
-    graph = model.Subgraphs(0)
-    counts = (graph.TensorsLength(), graph.OperatorsLength(), model.OperatorCodesLength(), model.BuffersLength())
-    if max(counts) > MAX_TENSORS or min(counts[0], counts[3]) < 1:
-        raise ModelError("the .tflite file is damaged", why=f"it claims {counts[0]} tensors and {counts[1]} operators")
-    sizes = [_buffer_bytes(model.Buffers(i), len(data)) for i in range(counts[3])]
-    tensors = tuple(_read_tensor(graph.Tensors(i), sizes) for i in range(counts[0]))
-    codes = [_code(model.OperatorCodes(i)) for i in range(counts[2])]
-    operators = tuple(_read_operator(graph.Operators(i), codes, counts[0]) for i in range(counts[1]))
-    inputs = tuple(_index(graph.Inputs(i), counts[0]) for i in range(min(graph.InputsLength(), MAX_TENSORS)))
-    outputs = tuple(_index(graph.Outputs(i), counts[0]) for i in range(min(graph.OutputsLength(), MAX_TENSORS)))
-    return ModelTables(tensors, operators, inputs, outputs)
-
-
-def _buffer_bytes(buffer: Any, limit: int) -> int:
-    size = int(buffer.DataLength())
-    if size > limit:
-        raise ModelError("the .tflite file is damaged", why=f"a buffer has {size} bytes, the file {limit}", cure="get the file again")
-    if size:
-        buffer.Data(size - 1)  # the accessor fails if the end lies outside of the file
-    return size
-
-
-def _index(value: int, count: int) -> int:
-    if not 0 <= value < count:
-        raise ModelError("the .tflite file is damaged", why=f"tensor {value} of {count} is used", cure="get the file again")
-    return int(value)
-
-
-def _code(code: Any) -> int:
-    return max(int(code.BuiltinCode()), int(code.DeprecatedBuiltinCode()))
-
-
-def _read_tensor(tensor: Any, buffer_sizes: list[int]) -> TensorEntry:
-    name = (tensor.Name() or b"").decode("utf-8", "replace")
-    shape = tuple(int(tensor.Shape(i)) for i in range(min(tensor.ShapeLength(), 9)))
-    if len(shape) > 8 or any(n < 1 for n in shape) or math.prod(shape) > MAX_VALUES:
-        raise ModelError(
-            f"tensor '{name}' has the shape {list(shape)}", why="its size is unknown or too large for a microcontroller", cure=_CURE_INT8
-        )
-    dtype, size = type_name(tensor.Type()), buffer_sizes[tensor.Buffer()]
-    if size and dtype in TYPE_BYTES and size != math.prod(shape) * TYPE_BYTES[dtype]:
-        raise ModelError(
-            f"tensor '{name}' has {size} bytes of data",
-            why=f"its shape {list(shape)} of {dtype} needs {math.prod(shape) * TYPE_BYTES[dtype]}",
-            cure="get the file again",
-        )
-    q = tensor.Quantization()
-    if q is None:
-        return TensorEntry(name, shape, dtype, size > 0, (), (), 0)
-    if q.ScaleLength() > MAX_VALUES or q.ZeroPointLength() > MAX_VALUES:
-        raise ModelError(f"tensor '{name}' has an impossible number of scales", cure="get the file again")
-    scales = tuple(float(q.Scale(i)) for i in range(q.ScaleLength()))
-    zero_points = tuple(int(q.ZeroPoint(i)) for i in range(q.ZeroPointLength()))
-    if any(not math.isfinite(s) or s <= 0 for s in scales):
-        raise ModelError(f"tensor '{name}' has a scale that is not a positive number", cure="quantise the model again")
-    return TensorEntry(name, shape, dtype, size > 0, scales, zero_points, int(q.QuantizedDimension()))
-
-
-def _read_operator(operator: Any, codes: list[int], tensors: int) -> OperatorEntry:
-    kind = operator_name(codes[operator.OpcodeIndex()])
-    lengths = (operator.InputsLength(), operator.OutputsLength())
-    if max(lengths) > MAX_TENSORS:
-        raise ModelError("the .tflite file is damaged", why=f"an operator {kind} claims {lengths[0]} inputs", cure="get the file again")
-    inputs = [int(operator.Inputs(i)) for i in range(lengths[0])]
-    while inputs and inputs[-1] == -1:  # an optional input that is left out
-        inputs.pop()
-    outputs = tuple(_index(operator.Outputs(i), tensors) for i in range(lengths[1]))
-    return OperatorEntry(kind, tuple(_index(i, tensors) for i in inputs), outputs, operator.BuiltinOptions(), operator.BuiltinOptionsType())

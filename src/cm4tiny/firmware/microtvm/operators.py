@@ -12,7 +12,7 @@ from typing import Any
 
 from cm4tiny.errors import ModelError, UnsupportedOpError
 from cm4tiny.firmware.kernels.quant import MAX_SOFTMAX_VALUES
-from cm4tiny.firmware.microtvm.tables import ModelTables, OperatorEntry, TensorEntry
+from cm4tiny.firmware.model_tables import ModelTables, OperatorEntry, TensorEntry
 
 _MAX_ATTRIBUTE = 4096
 _MAX_WINDOW = 1 << 16

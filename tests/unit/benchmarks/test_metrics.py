@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cm4tiny.runner import metrics
+from cm4tiny.benchmarks import metrics
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 

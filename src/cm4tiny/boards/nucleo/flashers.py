@@ -1,0 +1,332 @@
+"""Four ways to write the board's flash: OpenOCD, st-flash, pyOCD, and the drive that the ST-LINK shows.
+
+Each one first reads which chip is there (:meth:`Flasher.identify`), then writes and verifies (:meth:`Flasher.write`). What the tools
+print was taken from OpenOCD 0.12, stlink-tools 1.7 and pyOCD 0.46 without a board, and from their documentation and trackers for the
+rest; nothing here has been tried on hardware (docs/real-board.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cm4tiny.boards.nucleo.ports import permission_cure
+from cm4tiny.boards.nucleo.table import BoardRow
+from cm4tiny.boards.nucleo.tools import Outcome, run_tool
+from cm4tiny.errors import BoardError, ToolchainError
+
+IDENTIFY_TIMEOUT_S = 30.0
+WRITE_TIMEOUT_S = 180.0
+DEV_ID_MASK = 0xFFF
+DRIVE_SETTLES_S = 20.0
+_NO_PROBE = ("open failed", "couldn't find any st-link", "found 0 stlink", "no connected debug probes", "no available debug probes")
+_NO_PERMISSION = ("libusb_error_access", "permission", "access denied", "insufficient permissions")
+
+Run = Callable[[list[str], float], Outcome]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Which of several probes is meant, and what a tool needs beside the table: ``probe`` serial number, ``pack`` for pyOCD, ``drive``
+    for the mass storage."""
+
+    probe: str = ""
+    pack: str = ""
+    pack_sha256: str = ""
+    drive: str = ""
+
+
+class Flasher(Protocol):
+    """A way to write the flash."""
+
+    name: str
+
+    def missing(self) -> str:
+        """Why this way cannot be used on this machine; empty if it can."""
+
+    def identify(self) -> str:
+        """What the board is, in words that were checked against the table: ``"STM32L4R5 (chip id 0x470)"``.
+
+        Raises:
+            BoardError: no probe, no permission, another chip.
+        """
+
+    def write(self, image: Path) -> None:
+        """Writes, verifies and restarts; ``image`` is raw bytes for the start of the flash.
+
+        Raises:
+            BoardError: it did not work.
+        """
+
+
+def _failure(row: BoardRow, outcome: Outcome, what: str) -> BoardError:
+    if outcome.says(*_NO_PERMISSION):
+        return BoardError(f"{what}: the probe may not be opened by this user", why=outcome.tail, cure=permission_cure(row))
+    if outcome.says(*_NO_PROBE):
+        return BoardError(
+            f"{what}: no ST-LINK was found",
+            why=outcome.tail or "the tool found none",
+            cure="connect the board's ST-LINK connector with a data cable; close other programs that use the probe",
+        )
+    return BoardError(
+        what, why=outcome.tail or f"exit code {outcome.code}", cure="plug the board in again, or choose another way: --flasher=NAME"
+    )
+
+
+def check_chip(row: BoardRow, dev_id: int) -> str:
+    """The chip in words.
+
+    Raises:
+        BoardError: it is not the table's; nothing has been written.
+    """
+    if dev_id not in row.chip_ids:
+        known = " or ".join(f"0x{known:03x}" for known in row.chip_ids)
+        raise BoardError(
+            f"the connected board is no {row.name}: it has not been flashed",
+            why=f"its chip id is 0x{dev_id:03x}, a {row.chip} has {known}",
+            cure="connect the right board, or name its probe: --probe=SERIAL",
+        )
+    return f"{row.chip} (chip id 0x{dev_id:03x})"
+
+
+class OpenOcd:
+    """OpenOCD, what ``west flash`` uses for this board."""
+
+    name = "openocd"
+
+    def __init__(self, row: BoardRow, wiring: Wiring, run: Run = run_tool) -> None:
+        self.row, self.run = row, run
+        self.base = ["openocd", *(part for name in row.openocd for part in ("-f", name))]
+        if wiring.probe:
+            self.base += ["-c", f"adapter serial {wiring.probe}"]
+
+    def missing(self) -> str:
+        return "" if shutil.which("openocd") else "openocd is not installed"
+
+    def identify(self) -> str:
+        outcome = self.run([*self.base, "-c", f"init; mdw 0x{self.row.idcode_address:08X}; shutdown"], IDENTIFY_TIMEOUT_S)
+        found = re.search(rf"0x{self.row.idcode_address:08x}:\s*([0-9a-f]{{8}})", outcome.text, re.IGNORECASE)
+        if found is None:
+            raise _failure(self.row, outcome, "OpenOCD cannot read the chip's id")
+        return check_chip(self.row, int(found[1], 16) & DEV_ID_MASK)
+
+    def write(self, image: Path) -> None:
+        command = f"program {{{image}}} 0x{self.row.flash_start:08X} verify reset exit"
+        outcome = self.run([*self.base, "-c", command], WRITE_TIMEOUT_S)
+        if outcome.code != 0 or not outcome.says("** Verified OK **"):
+            raise _failure(self.row, outcome, "OpenOCD did not flash the board")
+
+
+class StFlash:
+    """stlink-tools."""
+
+    name = "st-flash"
+
+    def __init__(self, row: BoardRow, wiring: Wiring, run: Run = run_tool) -> None:
+        self.row, self.run, self.probe = row, run, wiring.probe
+
+    def missing(self) -> str:
+        absent = [tool for tool in ("st-flash", "st-info") if not shutil.which(tool)]
+        return f"{' and '.join(absent)} not installed (Debian: stlink-tools)" if absent else ""
+
+    def identify(self) -> str:
+        outcome = self.run(["st-info", "--probe"], IDENTIFY_TIMEOUT_S)
+        blocks = re.findall(r"serial:\s*(\S+).*?chipid:\s*(0x[0-9a-fA-F]+)", outcome.text, re.DOTALL)
+        chosen = [(serial, chip) for serial, chip in blocks if serial.upper().endswith(self.probe.upper())]
+        if not chosen:
+            raise _failure(self.row, outcome, "st-info found no such board" if blocks else "st-info cannot read the chip's id")
+        if len(chosen) > 1:
+            raise BoardError(
+                f"{len(chosen)} boards are plugged in", why=", ".join(serial for serial, _ in chosen), cure="name one: --probe=SERIAL"
+            )
+        self.probe = chosen[0][0]
+        return check_chip(self.row, int(chosen[0][1], 16) & DEV_ID_MASK)
+
+    def write(self, image: Path) -> None:
+        serial = ["--serial", self.probe] if self.probe else []
+        outcome = self.run(["st-flash", *serial, "--reset", "write", str(image), f"0x{self.row.flash_start:08X}"], WRITE_TIMEOUT_S)
+        if outcome.code != 0 or not outcome.says("written and verified"):
+            raise _failure(self.row, outcome, "st-flash did not flash the board")
+
+
+class PyOcd:
+    """pyOCD; it knows the chip only from a CMSIS pack, which the user gives by file and, to be sure of it, by hash."""
+
+    name = "pyocd"
+
+    def __init__(self, row: BoardRow, wiring: Wiring, run: Run = run_tool) -> None:
+        self.row, self.run, self.wiring = row, run, wiring
+        self.options = ["-W", *(["-u", wiring.probe] if wiring.probe else [])]
+
+    def missing(self) -> str:
+        if not shutil.which("pyocd"):
+            return "pyocd is not installed"
+        if not self.wiring.pack:
+            return f"pyocd has no built-in {self.row.chip}; it needs the pack {self.row.pyocd_pack} (--pack=FILE --pack_sha256=HASH)"
+        return ""
+
+    def identify(self) -> str:
+        self._check_pack()
+        read = ["pyocd", "commander", *self.options, "-t", "cortex_m", "-c", f"read32 0x{self.row.idcode_address:08X}"]
+        outcome = self.run(read, IDENTIFY_TIMEOUT_S)
+        found = re.search(rf"{self.row.idcode_address:08x}:\s*([0-9a-f]{{8}})", outcome.text, re.IGNORECASE)
+        if found is None:
+            raise _failure(self.row, outcome, "pyOCD cannot read the chip's id")
+        return check_chip(self.row, int(found[1], 16) & DEV_ID_MASK)
+
+    def write(self, image: Path) -> None:
+        target = ["-t", self.row.pyocd_target, "--pack", self.wiring.pack]
+        outcome = self.run(["pyocd", "flash", *self.options, *target, f"{image}@0x{self.row.flash_start:08X}"], WRITE_TIMEOUT_S)
+        if outcome.code != 0:
+            raise _failure(self.row, outcome, "pyOCD did not flash the board")
+
+    def _check_pack(self) -> None:
+        try:
+            digest = hashlib.sha256(Path(self.wiring.pack).read_bytes()).hexdigest()
+        except OSError as error:
+            raise BoardError(f"the pack {self.wiring.pack} cannot be read", why=str(error), cure="give --pack=FILE.pack") from error
+        if self.wiring.pack_sha256 and digest != self.wiring.pack_sha256.lower():
+            raise BoardError(
+                f"{self.wiring.pack} is not the pack that was asked for",
+                why=f"its SHA-256 is {digest}, expected {self.wiring.pack_sha256}",
+                cure="get the pack again",
+            )
+
+
+class MassStorage:
+    """The ST-LINK's drive: a copied file is written to the flash. The drive's name tells the board; there is no other check."""
+
+    name = "drive"
+
+    def __init__(self, row: BoardRow, wiring: Wiring, mounts: Callable[[], Iterable[Path]] | None = None) -> None:
+        self.row, self.wiring = row, wiring
+        self._mounts = mounts or mounted
+        self.settle_s = DRIVE_SETTLES_S
+
+    def missing(self) -> str:
+        return "" if self._drives() else f"no drive called {' or '.join(self.row.volume_labels[:2])} is mounted"
+
+    def identify(self) -> str:
+        drives = self._drives()
+        if len(drives) != 1:
+            raise BoardError(
+                f"{len(drives)} drives of a {self.row.name} are mounted" if drives else f"no drive of a {self.row.name} is mounted",
+                why=", ".join(map(str, drives)),
+                cure="name one: --drive=FOLDER" if drives else "mount the board's drive, or choose another way: --flasher=NAME",
+            )
+        if not any((drives[0] / name).is_file() for name in ("DETAILS.TXT", "MBED.HTM")):
+            raise BoardError(
+                f"{drives[0]} is not the drive of an ST-LINK",
+                why="it holds neither DETAILS.TXT nor MBED.HTM",
+                cure="name the board's drive: --drive=FOLDER",
+            )
+        return f"{self.row.name} (by the name of its drive {drives[0].name})"
+
+    def write(self, image: Path) -> None:
+        drive = self._drives()[0]
+        try:
+            (drive / "FAIL.TXT").unlink(missing_ok=True)
+            with (drive / "FIRMWARE.BIN").open("wb") as target:
+                target.write(image.read_bytes())
+                target.flush()
+                os.fsync(target.fileno())
+        except OSError as error:
+            raise BoardError(
+                f"{drive} cannot be written", why=str(error), cure="mount the drive for writing, or plug the board in again"
+            ) from error
+        self._wait(drive)
+
+    def _wait(self, drive: Path) -> None:
+        """The probe takes the file away once it is in the flash, and leaves FAIL.TXT if it could not write it."""
+        end = time.monotonic() + self.settle_s
+        while time.monotonic() < end:
+            failed = drive / "FAIL.TXT"
+            if failed.is_file():
+                raise BoardError(
+                    "the ST-LINK did not flash the board", why=failed.read_text("utf-8", "replace").strip(), cure="try --flasher=openocd"
+                )
+            if not (drive / "FIRMWARE.BIN").exists():
+                return
+            time.sleep(0.2)
+        raise BoardError(
+            "the ST-LINK did not take the file",
+            why=f"{drive / 'FIRMWARE.BIN'} is still there after {self.settle_s:g} s",
+            cure="try --flasher=openocd",
+        )
+
+    def _drives(self) -> list[Path]:
+        if self.wiring.drive:
+            return [Path(self.wiring.drive)]
+        return [path for path in self._mounts() if path.name in self.row.volume_labels and path.is_dir()]
+
+
+def mounted() -> list[Path]:
+    """Folders where something is mounted (``/proc/mounts``; on macOS the folders of ``/Volumes``)."""
+    try:
+        lines = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        return [Path(line.split()[1].replace("\\040", " ")) for line in lines if len(line.split()) > 1]
+    except OSError:
+        return sorted(Path("/Volumes").glob("*"))
+
+
+FLASHERS: dict[str, Callable[[BoardRow, Wiring], Flasher]] = {
+    OpenOcd.name: OpenOcd,
+    StFlash.name: StFlash,
+    PyOcd.name: PyOcd,
+    MassStorage.name: MassStorage,
+}
+"""In the order in which they are tried."""
+
+
+def choose(row: BoardRow, wiring: Wiring, wanted: str = "auto") -> Flasher:
+    """The first way that this machine offers, or the one asked for.
+
+    Raises:
+        ToolchainError: it (or every one) is missing; says why each.
+    """
+    reasons = []
+    for name, make in FLASHERS.items():
+        if wanted not in ("auto", name):
+            continue
+        flasher = make(row, wiring)
+        reason = flasher.missing()
+        if not reason:
+            return flasher
+        reasons.append(f"{name}: {reason}")
+    raise ToolchainError(
+        "there is no way to flash the board" if wanted == "auto" else f"{wanted} cannot be used",
+        why="; ".join(reasons),
+        cure="install one: 'apt-get install openocd' (or stlink-tools), or mount the board's drive",
+    )
+
+
+def raw_image(row: BoardRow, segments: Iterable[tuple[int, bytes]]) -> bytes:
+    """Segments as the bytes of the flash from its start, gaps erased (0xFF); segments in RAM are left out.
+
+    Raises:
+        BoardError: nothing lies in the flash, or something lies beyond it.
+    """
+    end = row.flash_start + row.flash_bytes
+    inside = [(address, data) for address, data in segments if data and row.flash_start <= address < end]
+    if not inside or any(address + len(data) > end for address, data in inside):
+        raise BoardError("the image does not fit the board's flash", why=f"it has {row.flash_bytes} bytes from 0x{row.flash_start:08X}")
+    image = bytearray(b"\xff" * max(address + len(data) - row.flash_start for address, data in inside))
+    for address, data in inside:
+        image[address - row.flash_start : address - row.flash_start + len(data)] = data
+    return bytes(image)
+
+
+def with_raw_image(image: bytes, use: Callable[[Path], None]) -> None:
+    """Hands a temporary file with the image to ``use``."""
+    with tempfile.TemporaryDirectory(prefix="cm4tiny-flash-") as folder:
+        path = Path(folder) / "firmware.bin"
+        path.write_bytes(image)
+        use(path)

@@ -1,0 +1,52 @@
+"""Digests of files: sha256, or md5 where a publisher states nothing else (Zenodo)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_LENGTHS = {"sha256": 64, "md5": 32}
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Digest:
+    """The expected digest of a file.
+
+    Attributes:
+        algorithm: ``sha256`` or ``md5``.
+        value: in hex, small letters.
+
+    Raises:
+        ValueError: unknown algorithm, or a value that cannot be its digest.
+    """
+
+    algorithm: str
+    value: str
+
+    def __post_init__(self) -> None:
+        length = _LENGTHS.get(self.algorithm)
+        if length is None or not re.fullmatch(f"[0-9a-f]{{{length}}}", self.value):
+            raise ValueError(f"{self.algorithm} {self.value!r} is no digest")
+
+    def of(self, path: Path) -> str:
+        """The digest of a file by the same algorithm."""
+        return file_digest(path, self.algorithm)
+
+    def of_bytes(self, data: bytes) -> str:
+        """The digest of some bytes by the same algorithm."""
+        return hashlib.new(self.algorithm, data, usedforsecurity=False).hexdigest()
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} {self.value}"
+
+
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """The digest of a file in hex; reads it in blocks, so size does not matter. Raises OSError."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

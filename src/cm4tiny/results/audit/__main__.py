@@ -1,0 +1,7 @@
+"""Prints ``docs/audit-rules.md``."""
+
+import sys
+
+from cm4tiny.results.audit import rules_page
+
+sys.stdout.write(rules_page())

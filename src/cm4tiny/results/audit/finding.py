@@ -1,0 +1,128 @@
+"""What the audit finds, and ``audit.json``, where it is kept (schema: ``audit.schema.json``)."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cm4tiny.errors import ResultsError
+
+if TYPE_CHECKING:
+    from cm4tiny.results.audit.rule import Rule
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+SCHEMA_NAME = "cm4tiny-audit-1"
+SCHEMA_FILE = Path(__file__).parent / "audit.schema.json"
+_MAX_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One place where a rule is not met.
+
+    Attributes:
+        rule: id of the rule.
+        severity: ``error`` (the result breaks a rule, or cannot be trusted), ``warning`` (a person should look), ``note`` (good to know).
+        round: ``v0.5`` ... ``v1.4``.
+        path: POSIX path relative to the round's root: a session, a result, a system description, a submitter, or ``.``.
+        message: one sentence with the figures.
+        related: other places, ``"v1.1:closed/..."``.
+    """
+
+    rule: str
+    severity: Severity
+    round: str
+    path: str
+    message: str
+    related: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``audit.json`` keeps it."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "round": self.round,
+            "path": self.path,
+            "message": self.message,
+            "related": list(self.related),
+        }
+
+    @property
+    def text(self) -> str:
+        """For people: severity, rule, place, sentence."""
+        return f"{self.severity}: {self.rule}: {self.path}: {self.message}"
+
+
+def order(finding: Finding) -> tuple[Any, ...]:
+    """Sorts findings by round, place, weight, rule."""
+    return (*_round(finding.round), finding.path, SEVERITIES.index(finding.severity), finding.rule, finding.message)
+
+
+def _round(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in name.lstrip("v").split(".") if part.isdigit())
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many findings each rule has."""
+    return dict(sorted(Counter(finding.rule for finding in findings).items()))
+
+
+def as_document(findings: Iterable[Finding], rules: Mapping[str, Rule], rounds: Iterable[str] = ()) -> dict[str, Any]:
+    """``audit.json`` as an object: the rules with their counts (0 too), and the findings."""
+    found = sorted(findings, key=order)
+    number = counts(found)
+    return {
+        "schema": SCHEMA_NAME,
+        "rounds": sorted(set(rounds) | {finding.round for finding in found}, key=_round),
+        "rules": {
+            rule.id: {"title": rule.title, "severity": rule.severity, "source": rule.source, "count": number.get(rule.id, 0)}
+            for rule in rules.values()
+        },
+        "findings": [finding.as_json() for finding in found],
+    }
+
+
+def write_document(document: Mapping[str, Any], path: Path) -> None:
+    """Writes ``audit.json``, whole or not at all.
+
+    Raises:
+        ResultsError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be written", why=error.strerror or str(error), cure="choose another --outdirname") from error
+
+
+def read_audit(path: Path) -> tuple[Finding, ...]:
+    """The findings of an ``audit.json``.
+
+    Raises:
+        ResultsError: it is missing, damaged, too large, or not an audit.
+    """
+    import jsonschema
+
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
+        document = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.validate(document, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError, jsonschema.ValidationError) as error:
+        raise ResultsError(f"{path} is no audit", why=str(error).splitlines()[0][:300], cure="make it anew: check,mlperf,tiny") from error
+    return tuple(Finding(f["rule"], f["severity"], f["round"], f["path"], f["message"], tuple(f["related"])) for f in document["findings"])

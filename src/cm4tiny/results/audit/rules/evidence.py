@@ -1,0 +1,188 @@
+"""Rules on the evidence: that it is there, whole, of this system, measured, and used once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cm4tiny.benchmarks import BENCHMARKS
+from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.views import Corpus, ResultView, SessionView
+
+_STUDY = "past-rounds 2"
+_SMALLEST_LOG = 200
+_SIMULATED = re.compile(r"^SIMULATED:", re.MULTILINE)
+
+
+@rule(
+    "evidence.simulated",
+    "Results are measured on hardware",
+    severity="error",
+    scope="session",
+    source="MLPerfTiny_Rules.adoc, Overview: measure the performance of an ML system; docs/session-format.md",
+    why="A virtual board's or a simulated monitor's figures are predictions.",
+)
+def simulated(view: SessionView) -> Iterator[Hit]:
+    session = view.session
+    if session.simulated or (session.printed is not None and session.printed.simulated) or _SIMULATED.search(view.results_text):
+        yield Hit(view.path, "the session says that it is simulated")
+
+
+@rule(
+    "evidence.truncated",
+    "A log holds its whole session",
+    severity="error",
+    scope="session",
+    source=f"{_STUDY}c, item 4: a console's tail, 23 of 1000 files",
+    why="What is missing cannot be checked.",
+)
+def truncated(view: SessionView) -> Iterator[Hit]:
+    session = view.session
+    if view.files.log is None:
+        return
+    if session.truncated:
+        yield Hit(view.path, "reading the log stopped at a limit")
+    elif session.log_bytes < _SMALLEST_LOG:
+        yield Hit(view.path, f"a log of {session.log_bytes} bytes")
+    elif not session.begun:
+        yield Hit(view.path, "the log lacks its beginning")
+    elif session.runner == "eembc" and not session.ended:
+        yield Hit(view.path, "the log lacks its end")
+
+
+@rule(
+    "evidence.no-measurement",
+    "A log holds the session's inferences",
+    severity="error",
+    scope="session",
+    source=f"{_STUDY}",
+    why="A log without inferences is none.",
+)
+def no_measurement(view: SessionView) -> Iterator[Hit]:
+    session = view.session
+    if view.files.log is None or view.benchmark == "sww":
+        return
+    empty = not session.windows if view.mode != "accuracy" else (session.scores is None or not session.scores.files)
+    if empty and not session.infers:
+        yield Hit(view.path, "no inference in the log")
+
+
+@rule(
+    "evidence.trace-missing",
+    "Energy comes with its trace",
+    severity="error",
+    scope="session",
+    source=f"{_STUDY}d: energy without trace files, never submitted",
+    why="Energy is a sum over samples: without them it is a number on paper. Rounds v0.7 and v1.0 accepted it.",
+    mild_before=(1, 3),
+)
+def trace_missing(view: SessionView) -> Iterator[Hit]:
+    if view.mode != "energy":
+        return
+    files, session = view.files, view.session
+    if session.runner == "mlc":
+        if files.json is not None and not session.energy and session.streaming is None:
+            yield Hit(view.path, "results.json holds no samples")
+        return
+    absent = [
+        name
+        for name, path, role in (("samples", files.trace, "trace"), ("time stamps", files.timestamps, ""))
+        if path is None and not (role and files.lacks(role))
+    ]
+    if absent:
+        yield Hit(view.path, f"no file with {' and '.join(absent)}")
+
+
+@rule(
+    "evidence.not-in-copy",
+    "This copy holds all evidence of the round",
+    severity="note",
+    scope="session",
+    source="past-rounds 0: files over 4 MiB",
+    why="The public repository has the file; a full clone lets the claim be computed.",
+)
+def not_in_copy(view: SessionView) -> Iterator[Hit]:
+    for name in view.files.missing:
+        yield Hit(view.path, f"{name} is not in this copy")
+
+
+def _same_logs(corpus: Corpus) -> Iterator[tuple[SessionView, list[SessionView]]]:
+    """Each session whose log has the same bytes as others, with those others."""
+    seen: dict[str, list[SessionView]] = {}
+    for tree in corpus.trees:
+        for result in tree.results:
+            for session in result.sessions:
+                digest = session.session.sha256.get("log", "")
+                if digest and session.session.log_bytes >= _SMALLEST_LOG:
+                    seen.setdefault(digest, []).append(session)
+    for views in seen.values():
+        for view in views:
+            if len(views) > 1:
+                yield view, [other for other in views if other is not view]
+
+
+def _round(view: SessionView) -> str:
+    return view.of.result.round.id
+
+
+def _places(views: list[SessionView]) -> tuple[str, ...]:
+    return tuple(f"{_round(view)}:{view.path}" for view in views)
+
+
+@rule(
+    "evidence.duplicate",
+    "A log is the evidence of one result",
+    severity="error",
+    scope="corpus",
+    source=f"{_STUDY}d: greenwaves-technologies vww in v1.0, two clock frequencies with the same file",
+    why="Two systems cannot give the same microseconds: one of them was not measured.",
+)
+def duplicate(corpus: Corpus) -> Iterator[Hit]:
+    for view, others in _same_logs(corpus):
+        same = [other for other in others if _round(other) == _round(view)]
+        if same:
+            yield Hit(view.path, f"the log is byte for byte that of {same[0].path}", _places(same), _round(view))
+
+
+@rule(
+    "evidence.resubmitted",
+    "A log is of its own round",
+    severity="warning",
+    scope="corpus",
+    source=f"{_STUDY}e, Resubmitted evidence: 18 logs of syntiant in v1.0 to v1.3",
+    why="The result is as old as its log. Seen only if the rounds are looked at together.",
+)
+def resubmitted(corpus: Corpus) -> Iterator[Hit]:
+    for view, others in _same_logs(corpus):
+        rounds = sorted({_round(other) for other in others} - {_round(view)})
+        if rounds:
+            elsewhere = [other for other in others if _round(other) != _round(view)]
+            yield Hit(view.path, f"the log is byte for byte one of {' and '.join(rounds)}", _places(elsewhere), _round(view))
+
+
+@rule(
+    "evidence.model",
+    "The device names the benchmark's model",
+    severity="error",
+    scope="session",
+    source="DUT protocol: m-model-[...]; past-rounds 7, item 11",
+    why="The log of another benchmark.",
+)
+def model(view: SessionView) -> Iterator[Hit]:
+    row, named = BENCHMARKS.get(view.benchmark), view.session.model
+    if row is not None and named and named != row.model_id:
+        yield Hit(view.path, f"the log is of {named}")
+
+
+@rule(
+    "evidence.one-device",
+    "Performance and accuracy name the same device",
+    severity="warning",
+    scope="result",
+    source="MLPerfTiny_Rules.adoc, Benchmark Runner: the same code for accuracy and performance",
+    why="Another name is another firmware, or another board.",
+)
+def one_device(view: ResultView) -> Iterator[Hit]:
+    names = {session.mode: session.session.device for session in view.sessions if session.session.device}
+    if len(set(names.values())) > 1:
+        yield Hit(view.result.path, "; ".join(f"{mode}: {name}" for mode, name in names.items()))

@@ -1,0 +1,155 @@
+"""Rules on the files of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.views import ResultView, SessionView, some
+
+_ADOC = "directory_structure.adoc, mandatory files"
+_CHECKER = "submission_checker.py"
+_MISMATCH = f"{_CHECKER}: file list mismatch (an error line, but no refusal)"
+_PLAIN = {"log.txt", "results.txt", "results.json", "script.async"}
+_TRACES = {"trace1-energy.bin", "trace1-timestamps.json", "profile.bin"}
+
+
+def _prefixed(name: str, plain: str) -> bool:
+    return name.endswith(plain)
+
+
+@rule(
+    "files.results",
+    "Each session has its results.txt",
+    severity="error",
+    scope="session",
+    source=f"{_ADOC}; {_CHECKER}: has no results.txt",
+    why="Without it there is no claim. v0.5 was accepted without; the figures of its tables come from the logs.",
+    mild_before=(0, 7),
+)
+def results(view: SessionView) -> Iterator[Hit]:
+    if view.files.results is None and not any(_prefixed(name, "results.txt") for name in view.files.missing):
+        yield Hit(view.path, "no results.txt")
+
+
+@rule(
+    "files.log",
+    "Each session has its log.txt",
+    severity="error",
+    scope="session",
+    source=f"{_ADOC}; {_MISMATCH}",
+    why="The log is the evidence. The official checker accepts a session without one.",
+)
+def log(view: SessionView) -> Iterator[Hit]:
+    if view.files.log is None and not view.files.lacks("log"):
+        yield Hit(view.path, "no log.txt")
+
+
+@rule(
+    "files.json",
+    "Sessions of the MLCommons runner have their results.json",
+    severity="error",
+    scope="session",
+    source=f"{_ADOC}; {_CHECKER} treats it as optional",
+    why="It holds the exact values; the log rounds times to milliseconds.",
+    since=(1, 3),
+    mild_before=(1, 4),
+)
+def json(view: SessionView) -> Iterator[Hit]:
+    if view.session.runner == "mlc" and view.files.json is None and not view.files.lacks("json"):
+        yield Hit(view.path, "no results.json")
+
+
+@rule(
+    "files.script",
+    "Sessions of the EEMBC runner have their script.async",
+    severity="error",
+    scope="session",
+    source=f"{_ADOC}; {_MISMATCH}",
+    why="It says which inputs the runner was told to send.",
+    mild_before=(1, 3),
+)
+def script(view: SessionView) -> Iterator[Hit]:
+    absent = view.files.script is None and not any("script" in name for name in view.files.missing)
+    if view.session.runner == "eembc" and absent:
+        yield Hit(view.path, "no script.async")
+
+
+@rule(
+    "files.unexpected",
+    "A session's folder holds nothing else",
+    severity="warning",
+    scope="session",
+    source=_MISMATCH,
+    why="Other files are forgotten ones, or those of another session.",
+    since=(1, 3),
+)
+def unexpected(view: SessionView) -> Iterator[Hit]:
+    allowed = _PLAIN | _TRACES | {"EEMBC_RUNNER", ".gitkeep"}
+    odd = [name for name in view.names if name not in allowed and not (name.startswith("energy_inf_") and name.endswith(".png"))]
+    if view.session.runner == "mlc" and "script.async" in view.names:
+        odd.append("script.async")
+    if odd:
+        yield Hit(view.path, f"unexpected: {some(odd)}")
+
+
+@rule(
+    "files.energy-picture",
+    "Energy sessions of the MLCommons runner have their pictures",
+    severity="warning",
+    scope="session",
+    source=f"{_CHECKER}: energy_inf_000.png (asked for streaming wakeword only)",
+    why="The runner draws one for each trial; this project's runner does not (docs/session-format.md).",
+    since=(1, 3),
+    whole=True,
+)
+def energy_picture(view: SessionView) -> Iterator[Hit]:
+    needed = view.mode == "energy" and view.benchmark == "sww" and view.session.runner != "eembc"
+    if needed and "energy_inf_000.png" not in view.names:
+        yield Hit(view.path, "no energy_inf_000.png")
+
+
+@rule(
+    "files.eembc-marker",
+    "The file EEMBC_RUNNER marks a benchmark that the EEMBC runner measured, and no other",
+    severity="error",
+    scope="result",
+    source=f"{_ADOC}; {_CHECKER}: EEMBC_RUNNER in the benchmark's folder",
+    why="The official checker decides by it which files it wants.",
+    since=(1, 3),
+)
+def eembc_marker(view: ResultView) -> Iterator[Hit]:
+    runners = {session.session.runner for session in view.sessions} - {""}
+    if runners == {"eembc"} and not view.result.marker:
+        yield Hit(view.result.benchmark_path, "sessions of the EEMBC runner without the marker")
+    if "mlc" in runners and view.result.marker:
+        yield Hit(view.result.benchmark_path, "the marker, but sessions of the MLCommons runner")
+
+
+@rule(
+    "files.one-runner",
+    "One runner measures all of a result",
+    severity="warning",
+    scope="result",
+    source="MLPerfTiny_Rules.adoc, Benchmark Runner: the same code for accuracy and performance",
+    why="Sessions of two runners come from two set-ups.",
+)
+def one_runner(view: ResultView) -> Iterator[Hit]:
+    runners = sorted({session.session.runner for session in view.sessions} - {""})
+    if len(runners) > 1:
+        yield Hit(view.result.path, f"sessions of {' and '.join(runners)}")
+
+
+@rule(
+    "files.runner-allowed",
+    "The runner is one that the round allows",
+    severity="error",
+    scope="session",
+    source="MLPerfTiny_Rules.adoc, Benchmark Runner: EEMBC's for the last time in summer 2025, never for streaming wakeword",
+    why="The official checker still accepts it when the marker is there.",
+)
+def runner_allowed(view: SessionView) -> Iterator[Hit]:
+    runner, round = view.session.runner, view.of.result.round
+    names = {"eembc": "EEMBC's runner", "mlc": "the MLCommons runner"}
+    if runner and (runner not in round.runners or (runner == "eembc" and view.benchmark == "sww")):
+        yield Hit(view.path, f"{names[runner]} in {round.id} {view.benchmark}")

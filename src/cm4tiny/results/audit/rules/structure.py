@@ -1,0 +1,206 @@
+"""Rules on how a submission's folders and files are called and laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.views import DIVISIONS, ResultView, Submitter, Tree, some
+from cm4tiny.results.rounds import layouts
+
+_CHECKER = "submission_checker.py, check_results_dir"
+_LAYOUT = "directory_structure.adoc of the results repositories"
+MAX_FILE_BYTES = 500 * 1024 * 1024
+_KNOWN_TOP = {".git", ".github", "assets", ".vscode"}
+_OTHER_RULES = {"apple-double", "symlink", "odd-characters", "system-json-name", "system-json-missing", "prefixed-files"}
+"""Quirks of the layout that are reported otherwise."""
+
+
+@rule(
+    "structure.division",
+    "Top-level folders are closed and open",
+    severity="warning",
+    scope="tree",
+    source=f"{_CHECKER}: invalid division; {_LAYOUT}",
+    why="The official checker passes over anything else, results in it included.",
+    whole=True,
+)
+def division(tree: Tree) -> Iterator[Hit]:
+    for path in sorted(tree.root.iterdir()):
+        if path.is_dir() and path.name not in DIVISIONS and path.name not in _KNOWN_TOP:
+            yield Hit(path.name, f"'{path.name}' is no division")
+
+
+@rule(
+    "structure.no-results",
+    "A submission has results",
+    severity="error",
+    scope="tree",
+    source=f"{_LAYOUT}",
+    why="There is nothing to judge; the official checker crashes on it.",
+    since=(1, 3),
+    whole=True,
+)
+def no_results(tree: Tree) -> Iterator[Hit]:
+    if not tree.results:
+        yield Hit(".", "no result was found below closed or open")
+
+
+@rule(
+    "structure.symbolic-link",
+    "No symbolic links",
+    severity="error",
+    scope="submitter",
+    source=f"{_CHECKER}: contains symbolic links",
+    why="A link points to another place, or to nothing, on every machine but the submitter's.",
+    mild_before=(1, 3),
+)
+def symbolic_link(submitter: Submitter) -> Iterator[Hit]:
+    for path in submitter.entries.links:
+        yield Hit(path, "a symbolic link")
+
+
+@rule(
+    "structure.large-file",
+    "No file over 500 MiB",
+    severity="error",
+    scope="submitter",
+    source=f"{_CHECKER}: FILE_SIZE_LIMIT_MB = 500 (its message says 50 MB)",
+    why="Repositories refuse such files.",
+    mild_before=(1, 3),
+)
+def large_file(submitter: Submitter) -> Iterator[Hit]:
+    for path, size in submitter.entries.files.items():
+        if size > MAX_FILE_BYTES:
+            yield Hit(path, f"{size / 1024 / 1024:.0f} MiB, more than 500 MiB")
+
+
+@rule(
+    "structure.pycache",
+    "No __pycache__ folders",
+    severity="error",
+    scope="submitter",
+    source=f"{_CHECKER}: has the following __pycache__ directories",
+    why="Byte code of one machine's Python is no source, and may hold paths of that machine.",
+    mild_before=(1, 3),
+)
+def pycache(submitter: Submitter) -> Iterator[Hit]:
+    for path in submitter.entries.folders:
+        if path.endswith("__pycache__"):
+            yield Hit(path, "a folder of Python byte code")
+
+
+@rule(
+    "structure.empty-folder",
+    "No empty folders",
+    severity="error",
+    scope="submitter",
+    source=f"{_CHECKER}: has the following empty directories",
+    why="Git does not keep them: what was meant to be in them is missing.",
+    since=(1, 3),
+    whole=True,
+)
+def empty_folder(submitter: Submitter) -> Iterator[Hit]:
+    for path in submitter.entries.empty:
+        yield Hit(path, "an empty folder")
+
+
+@rule(
+    "structure.name",
+    "Names begin without a dot and hold no blanks",
+    severity="warning",
+    scope="submitter",
+    source=f"{_CHECKER}: git unfriendly name, spaces in their names (warnings there too)",
+    why="Hidden files are forgotten by tools, blanks split into two arguments. macOS leaves '._' files that look like logs and are binary.",
+)
+def name(submitter: Submitter) -> Iterator[Hit]:
+    entries = submitter.entries
+    for path in (*entries.folders, *entries.files, *entries.links):
+        leaf = PurePosixPath(path).name
+        if leaf.startswith(".") and leaf != ".gitkeep":
+            yield Hit(path, "its name begins with a dot")
+        if any(character.isspace() for character in leaf):
+            yield Hit(path, "its name holds a blank")
+
+
+@rule(
+    "structure.benchmark",
+    "Folders below a system are benchmarks of the round",
+    severity="error",
+    scope="submitter",
+    source=f"{_CHECKER}: has an invalid model for closed division; {_LAYOUT}",
+    why="What is in a folder of another name is no result of the round.",
+    mild_before=(1, 3),
+)
+def benchmark(submitter: Submitter) -> Iterator[Hit]:
+    tree = submitter.tree
+    paths = [view.result.path for view in submitter.results]
+    for path in submitter.entries.folders:
+        parts = PurePosixPath(path).parts
+        if len(parts) == 5 and parts[2] == "results" and not any(p == path or p.startswith(path + "/") for p in paths):
+            yield Hit(path, f"'{parts[4]}' is no benchmark of {tree.round.id}, or holds no session")
+    for view in submitter.results:
+        if view.result.benchmark not in tree.round.benchmarks:
+            yield Hit(view.result.path, f"{view.result.benchmark} is no benchmark of {tree.round.id}")
+
+
+@rule(
+    "structure.ic2-without-ic",
+    "Who submits the larger image classification submits the smaller one too",
+    severity="error",
+    scope="submitter",
+    source=f"MLPerfTiny_Rules.adoc, Progressively Larger Submissions Required; {_CHECKER}: need ic run",
+    why="The rule keeps results comparable with those of smaller systems.",
+    since=(1, 4),
+)
+def ic2_without_ic(submitter: Submitter) -> Iterator[Hit]:
+    systems: dict[str, set[str]] = {}
+    for view in submitter.results:
+        systems.setdefault(view.result.system, set()).add(view.result.benchmark)
+    for system, benchmarks in systems.items():
+        if benchmarks & {"ic2", "ic02"} and "ic" not in benchmarks:
+            yield Hit(f"{submitter.path}/results/{system}", "ic2 without ic")
+
+
+@rule(
+    "structure.layout",
+    "Folders and files have the names that the documents give",
+    severity="error",
+    scope="result",
+    source=f"{_LAYOUT}; past-rounds 1a",
+    why="The official checker looks for exact names: it passes over energy in 'power' or 'enegy', and refuses prefixed files.",
+    mild_before=(1, 3),
+)
+def layout(view: ResultView) -> Iterator[Hit]:
+    words = layouts()["quirks"]
+    for quirk in view.result.quirks:
+        if quirk.kind not in _OTHER_RULES:
+            yield Hit(quirk.path, f"{words[quirk.kind]}{': ' + quirk.note if quirk.note else ''}")
+    for files in view.result.modes:
+        prefix = f"{files.mode}_"
+        odd = [path.name for path in (files.log, files.results, files.script) if path is not None and path.name.startswith(prefix)]
+        if odd:
+            yield Hit(files.folder, f"{words['prefixed-files']}: {some(odd)}")
+
+
+@rule(
+    "structure.modes",
+    "Accuracy and performance belong to each result",
+    severity="error",
+    scope="result",
+    source="submission_checker.py: required_tests; directory_structure.adoc: mandatory files",
+    why=(
+        "A speed without its accuracy is no result. The official checker passes silently over a benchmark without performance "
+        "unless it is the last one that it visits."
+    ),
+)
+def modes(view: ResultView) -> Iterator[Hit]:
+    present = {files.mode for files in view.result.modes}
+    if view.result.benchmark == "sww":
+        if not present & {"performance", "energy"}:
+            yield Hit(view.result.path, "neither performance nor energy")
+        return
+    absent = [mode for mode in ("accuracy", "performance") if mode not in present]
+    if absent:
+        yield Hit(view.result.path, f"no {some(absent)} session")

@@ -1,0 +1,211 @@
+"""Rules on the descriptions of systems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.views import SystemView, some
+
+_CHECKER = "submission_checker.py, check_results_dir"
+_TEMPLATE = "the template of system descriptions, as rounds v0.5 to v1.3 use it"
+STATUSES = ("available", "preview", "rdi")
+REQUIRED = ("Submitter", "Division", "Status", "Board Name", "Processor(s) Name", "Processor(s) Frequencies", "Inference Framework")
+"""Fields that must say something: who, what, how fast, with what."""
+
+ADVISED = ("SoC Name", "Software Libraries", "General Compiler(s)", "Quantization Method")
+
+
+def _raw(view: SystemView) -> str:
+    if view.json is None or view.json.stat().st_size > 1_000_000:
+        return ""
+    return view.json.read_text(encoding="utf-8", errors="replace")
+
+
+def _strict(view: SystemView) -> Any:
+    """The description as an ordinary parser reads it; an error if that cannot read it."""
+    return json.loads(_raw(view))
+
+
+@rule(
+    "system.description",
+    "Each system has a description",
+    severity="error",
+    scope="system",
+    source=f"{_CHECKER}: no system_desc; MLPerfTiny_Rules.adoc, Reproducibility and Availability",
+    why="A result without a system cannot be compared with anything.",
+    mild_before=(1, 3),
+)
+def description(view: SystemView) -> Iterator[Hit]:
+    if view.json is None:
+        yield Hit(view.path, "no description below systems/")
+
+
+@rule(
+    "system.file-name",
+    "A description is systems/NAME.json, NAME being the folder of the results",
+    severity="error",
+    scope="system",
+    source=f"{_CHECKER}: no system_desc; directory_structure.adoc",
+    why="The official checker looks for nothing else, and refuses all results of the system.",
+    mild_before=(1, 3),
+)
+def file_name(view: SystemView) -> Iterator[Hit]:
+    if view.json is not None and view.results:
+        expected = f"{view.submitter.path}/systems/{view.name}.json"
+        if view.path != expected:
+            yield Hit(view.path, f"the results' folder asks for {expected.rsplit('/systems/', 1)[1]}")
+
+
+@rule(
+    "system.without-results",
+    "Each description belongs to results",
+    severity="warning",
+    scope="system",
+    source="directory_structure.adoc: one file for each system benchmarked",
+    why="Results were forgotten, or a name is misspelt.",
+    since=(1, 3),
+    whole=True,
+)
+def without_results(view: SystemView) -> Iterator[Hit]:
+    if view.json is not None and not view.results:
+        yield Hit(view.path, "no results belong to it")
+
+
+@rule(
+    "system.json",
+    "A description is valid JSON",
+    severity="error",
+    scope="system",
+    source="past-rounds 3c; submission_checker.py crashes",
+    why="The official checker ends with a traceback and says nothing of any other submission.",
+)
+def valid_json(view: SystemView) -> Iterator[Hit]:
+    if view.json is None:
+        return
+    try:
+        document = _strict(view)
+    except (ValueError, RecursionError) as error:
+        yield Hit(view.path, f"no valid JSON: {str(error)[:160]}")
+        return
+    if not isinstance(document, dict):
+        yield Hit(view.path, "not an object")
+
+
+@rule(
+    "system.duplicate-key",
+    "No key occurs twice",
+    severity="warning",
+    scope="system",
+    source="past-rounds 3c: the template has five keys twice",
+    why=(
+        "JSON parsers keep the last value: where that is empty, what the submitter filled in is lost, and the published tables "
+        "show nothing. This project keeps the first value that is not empty."
+    ),
+)
+def duplicate_key(view: SystemView) -> Iterator[Hit]:
+    if view.json is None:
+        return
+    doubled: dict[str, list[Any]] = {}
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: dict[str, list[Any]] = {}
+        for key, value in items:
+            seen.setdefault(key, []).append(value)
+        doubled.update({key: values for key, values in seen.items() if len(values) > 1})
+        return dict(items)
+
+    try:
+        json.loads(_raw(view), object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        return
+    lost = [key for key, values in doubled.items() if not _text(values[-1]) and any(_text(value) for value in values)]
+    if lost:
+        yield Hit(view.path, f"filled in and lost to an empty second value: {some(lost)}")
+    elif doubled:
+        yield Hit(view.path, f"twice: {some(doubled)}")
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ("" if value in (None, {}, []) else str(value))
+
+
+@rule(
+    "system.status",
+    "Status is available, preview or rdi",
+    severity="error",
+    scope="system",
+    source=f"{_CHECKER}: has invalid status; MLPerfTiny_Rules.adoc, Reproducibility and Availability",
+    why="The official checker refuses the system, and crashes if the field is missing.",
+)
+def status(view: SystemView) -> Iterator[Hit]:
+    if view.json is None or not view.values:
+        return
+    value = view.values.get("Status")
+    if not isinstance(value, str) or value.strip().lower() not in STATUSES:
+        yield Hit(view.path, f"Status is {value!r}" if "Status" in view.values else "no Status")
+
+
+@rule(
+    "system.type",
+    "No key system_type",
+    severity="error",
+    scope="system",
+    source="submission_checker.py, Config.set_type: invalid system type",
+    why="A key of MLPerf Inference's descriptions; the official checker crashes on it.",
+    since=(1, 3),
+)
+def system_type(view: SystemView) -> Iterator[Hit]:
+    if view.values.get("system_type") is not None:
+        yield Hit(view.path, "it has a key system_type")
+
+
+@rule(
+    "system.incomplete",
+    "A description says who, on what, how fast and with which software",
+    severity="error",
+    scope="system",
+    source=f"{_TEMPLATE}; MLPerfTiny_Rules.adoc, Reproducibility and Availability",
+    why="The official checker asks for the status only; tables then show blanks.",
+    mild_before=(1, 4),
+)
+def incomplete(view: SystemView) -> Iterator[Hit]:
+    if view.json is None or not view.values:
+        return
+    values = {key.strip(): _text(value) for key, value in view.values.items()}
+    empty = [key for key in REQUIRED if not values.get(key)]
+    if empty:
+        yield Hit(view.path, f"empty: {some(empty, 8)}")
+
+
+@rule(
+    "system.sparse",
+    "A description names chip, libraries, compiler and quantisation",
+    severity="note",
+    scope="system",
+    source=_TEMPLATE,
+    why="Without them nobody can build the same.",
+)
+def sparse(view: SystemView) -> Iterator[Hit]:
+    if view.json is None or not view.values:
+        return
+    values = {key.strip(): _text(value) for key, value in view.values.items()}
+    empty = [key for key in ADVISED if not values.get(key)]
+    if empty:
+        yield Hit(view.path, f"empty: {some(empty, 8)}")
+
+
+@rule(
+    "system.place",
+    "A description names the division that its folder is in",
+    severity="warning",
+    scope="system",
+    source=_TEMPLATE,
+    why="A description copied from another submission.",
+)
+def place(view: SystemView) -> Iterator[Hit]:
+    value = _text(view.values.get("Division")).lower()
+    if value in ("open", "closed") and value != view.submitter.division:
+        yield Hit(view.path, f"Division is {view.values['Division']!r}, the folder is {view.submitter.division}")

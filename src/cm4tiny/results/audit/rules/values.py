@@ -1,0 +1,183 @@
+"""Rules on the values themselves: what cannot be, and what a reader should know."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from cm4tiny.benchmarks import BENCHMARKS
+from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.views import SessionView, number
+
+_STUDY = "past-rounds 7"
+MAX_INFERENCES_PER_S = 1e6
+MAX_UJ, MIN_UJ = 1e9, 1e-3
+MAX_POWER_W, MIN_POWER_W = 100.0, 1e-7
+_LOOSE_SUM = 0.05
+
+
+@rule(
+    "values.impossible",
+    "Claims are possible",
+    severity="error",
+    scope="session",
+    source="this project: top-1 up to 100, AUC up to 1, positive speed and energy, power between 0.1 uW and 100 W",
+    why="A typing error, a wrong unit, or a falsified file.",
+)
+def impossible(view: SessionView) -> Iterator[Hit]:
+    printed = view.session.printed
+    if printed is None:
+        return
+    limits = {
+        "top-1": (printed.top_1, 0.0, 100.0),
+        "AUC": (printed.auc, 0.0, 1.0),
+        "throughput": (printed.throughput, 1e-6, MAX_INFERENCES_PER_S),
+        "energy": (printed.energy, MIN_UJ, MAX_UJ),
+        "power": (printed.power_mw, MIN_POWER_W * 1e3, MAX_POWER_W * 1e3),
+        "duty cycle": (printed.duty_cycle, 0.0, 1.0),
+    }
+    for name, (text, low, high) in limits.items():
+        value = number(text) if text else None
+        if text and (value is None or not math.isfinite(value) or not low <= value <= high):
+            yield Hit(view.path, f"{name} {text}")
+
+
+@rule(
+    "values.power",
+    "Energy, time and power of a window belong together",
+    severity="error",
+    scope="session",
+    source="this project: mean power of a window between 0.1 uW and 100 W",
+    why="Samples in another unit, or a trace of another board.",
+)
+def power(view: SessionView) -> Iterator[Hit]:
+    for window in view.session.energy:
+        if window.runtime_s <= 0:
+            yield Hit(view.path, f"a window from {window.start_s:.3f} s to {window.stop_s:.3f} s")
+            return
+        watts = window.energy_uj * 1e-6 / window.runtime_s
+        if not MIN_POWER_W <= watts <= MAX_POWER_W:
+            yield Hit(view.path, f"{watts:.3g} W in a window of {window.runtime_s:.3f} s")
+            return
+
+
+@rule(
+    "values.clock",
+    "The device's clock goes forward",
+    severity="error",
+    scope="session",
+    source="DUT protocol: m-lap-us; past-rounds 7 (no wrap of the clock was seen)",
+    why="Windows that end before they begin, or begin before the last one ended, were put together by hand.",
+)
+def clock(view: SessionView) -> Iterator[Hit]:
+    laps = [stamp for window in view.session.windows if window.lap_us is not None for stamp in window.lap_us]
+    for before, after in itertools.pairwise(laps):
+        if after < before and not before - after > 2**31:
+            yield Hit(view.path, f"time stamp {after} us comes after {before} us")
+            return
+
+
+@rule(
+    "values.identical-windows",
+    "Windows are not copies of each other",
+    severity="note",
+    scope="session",
+    source="this project; 8 results of v0.7 to v1.2",
+    why="Code without branches on data can take the same microseconds five times; a copied window looks the same.",
+)
+def identical_windows(view: SessionView) -> Iterator[Hit]:
+    elapsed = [round(window.runtime_s * 1e6) for window in view.session.windows if window.runtime_s]
+    if len(elapsed) > 2 and len(set(elapsed)) == 1 and elapsed[0] % 1000:
+        yield Hit(view.path, f"{len(elapsed)} windows of exactly {elapsed[0]} us")
+
+
+@rule(
+    "values.vector-width",
+    "A result vector has as many entries as the benchmark has results",
+    severity="error",
+    scope="session",
+    source="past-rounds 2e, Vector width; DUT protocol: m-results",
+    why="Entries beyond the classes take part in the argmax.",
+    mild_before=(1, 3),
+)
+def vector_width(view: SessionView) -> Iterator[Hit]:
+    row = BENCHMARKS.get(view.benchmark)
+    scores = view.session.scores
+    if row is None or scores is None or not scores.files or view.benchmark == "ad":
+        return
+    if scores.width != row.results:
+        yield Hit(view.path, f"vectors of {scores.width} entries, the benchmark has {row.results}")
+
+
+@rule(
+    "values.not-a-number",
+    "Result vectors are finite numbers",
+    severity="error",
+    scope="session",
+    source="DUT protocol: m-results",
+    why="NaN is larger than nothing and smaller than nothing: the argmax is arbitrary.",
+)
+def not_a_number(view: SessionView) -> Iterator[Hit]:
+    scores = view.session.scores
+    if scores is not None and scores.values.size and not np.isfinite(scores.values).all():
+        rows = int((~np.isfinite(scores.values)).any(axis=1).sum())
+        yield Hit(view.path, f"{rows} of {len(scores.files)} vectors hold NaN or infinity")
+
+
+@rule(
+    "values.constant",
+    "Not every input gives the same answer",
+    severity="error",
+    scope="session",
+    source="this project",
+    why="A firmware that never runs the model answers always the same.",
+)
+def constant(view: SessionView) -> Iterator[Hit]:
+    scores = view.session.scores
+    if scores is not None and len(scores.files) > 9 and bool((scores.values == scores.values[0]).all()):
+        yield Hit(view.path, f"{len(scores.files)} equal vectors")
+
+
+@rule(
+    "values.style",
+    "Result vectors are probabilities",
+    severity="note",
+    scope="session",
+    source=f"{_STUDY}, m-results vectors",
+    why="Top-1 is right all the same; an AUC over thresholds from 0 to 1 is not what it seems.",
+)
+def style(view: SessionView) -> Iterator[Hit]:
+    scores = view.session.scores
+    if scores is None or len(scores.files) < 10 or view.benchmark in ("ad", "sww") or not np.isfinite(scores.values).all():
+        return
+    values = scores.values
+    low, high, sums = float(values.min()), float(values.max()), values.sum(axis=1)
+    if high > 1.5 and bool((values == np.round(values)).all()) and low >= 0:
+        yield Hit(view.path, f"whole numbers from {low:g} to {high:g}")
+    elif set(np.unique(values)) <= {0.0, 1.0}:
+        yield Hit(view.path, "one-hot vectors: the AUC says no more than the accuracy")
+    elif low < -0.01 or high > 1.01:
+        yield Hit(view.path, f"values from {low:g} to {high:g}")
+    elif float(np.abs(sums - 1).max()) > _LOOSE_SUM:
+        yield Hit(view.path, f"sums from {float(sums.min()):.3f} to {float(sums.max()):.3f}")
+
+
+@rule(
+    "values.on-the-target",
+    "An accuracy lies exactly on the target",
+    severity="note",
+    scope="session",
+    source="past-rounds 2e, Below the quality target",
+    why="Allowed. One more wrong answer would have been too many, so a reader may want to look at the list that was used.",
+)
+def on_the_target(view: SessionView) -> Iterator[Hit]:
+    row, printed = BENCHMARKS.get(view.benchmark), view.session.printed
+    if row is None or printed is None or view.mode != "accuracy":
+        return
+    text = printed.auc if view.benchmark == "ad" else printed.top_1
+    if re.fullmatch(r"[\d.]+", text) and number(text) == row.quality_target:
+        yield Hit(view.path, f"{text} is the target")

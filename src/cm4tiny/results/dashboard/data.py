@@ -1,0 +1,124 @@
+"""What the site shows, as one JSON-able object: columns, figures column by column, links, notes and findings row by row.
+
+Texts repeat, so a text column is a list of its different texts and an index for each row. The site's ``data.js`` reads this.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cm4tiny.results.dashboard.columns import UserTable
+from cm4tiny.results.dashboard.findings import Audit, Finding, findings_by_record
+from cm4tiny.results.derived import BUILT_IN, Metric, Value, apply, parse_metrics
+from cm4tiny.results.experiments.records import COLUMNS, Column, Record, harmonise
+
+
+@dataclass(frozen=True)
+class Table:
+    """All results, complete with derived figures and a user's columns.
+
+    Attributes:
+        columns: in the order in which the site offers them.
+        rows: by column; what is not known is absent.
+        records: the record of each row.
+        findings: by record id.
+        own: ids of the columns that the user added.
+        audited: rounds whose audit was given.
+        unmatched: lines of the user's table that are for no result.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Mapping[str, Value], ...]
+    records: tuple[Record, ...]
+    findings: Mapping[str, tuple[Finding, ...]]
+    own: frozenset[str] = frozenset()
+    audited: tuple[str, ...] = ()
+    unmatched: tuple[int, ...] = ()
+
+
+def make_table(
+    records: Iterable[Record],
+    *,
+    user: UserTable | None = None,
+    metrics: Sequence[str] = (),
+    audits: Sequence[Audit] = (),
+) -> Table:
+    """Joins everything.
+
+    Args:
+        metrics: a user's definitions (see :mod:`cm4tiny.results.derived.metrics`); they may use the user's columns.
+        audits: what was found, by whichever audits there were.
+
+    Raises:
+        UsageError: a definition is wrong.
+    """
+    listed = harmonise(_once(records))
+    own = user.columns if user else ()
+    joined, unmatched = user.join(listed) if user else ({}, ())
+    known = [*COLUMNS, *(_metric_column(metric) for metric in BUILT_IN), *own]
+    defined = parse_metrics(metrics, [column.id for column in known])
+    columns = (*known, *(_metric_column(metric) for metric in defined))
+    rows = []
+    for record in listed:
+        values = {**record.values, **joined.get(record.id, {})}
+        derived = apply((*BUILT_IN, *defined), values)
+        rows.append({**values, **{name: value for name, value in derived.items() if value is not None}})
+    return Table(
+        columns=columns,
+        rows=tuple(rows),
+        records=listed,
+        findings=findings_by_record(listed, [finding for audit in audits for finding in audit.findings]),
+        own=frozenset(column.id for column in own) | {metric.heading.id for metric in defined},
+        audited=tuple(dict.fromkeys(name for audit in audits for name in audit.rounds)),
+        unmatched=unmatched,
+    )
+
+
+def _once(records: Iterable[Record]) -> tuple[Record, ...]:
+    """Of records of one result the last one: a round on disk says more than the published table."""
+    return tuple({record.id: record for record in records}.values())
+
+
+def _metric_column(metric: Metric) -> Column:
+    return Column(metric.heading.id, metric.title, "number", metric.heading.unit, metric.heading.better)
+
+
+def site_data(table: Table) -> dict[str, Any]:
+    """The object that is embedded in the page."""
+    filled = [column for column in table.columns if any(_known(row.get(column.id)) for row in table.rows)]
+    return {
+        "columns": [{**dataclasses.asdict(column), "own": column.id in table.own, **_cells(column, table.rows)} for column in filled],
+        "ids": [record.id for record in table.records],
+        "links": [list(map(list, record.links.items())) for record in table.records],
+        "audited": list(table.audited),
+        "notes": _shared([list(record.notes) for record in table.records]),
+        "findings": [[[f.severity, f.rule, f.path, f.message] for f in table.findings.get(r.id, ())] for r in table.records],
+    }
+
+
+def _known(value: Value) -> bool:
+    return value is not None and value != ""
+
+
+def _cells(column: Column, rows: Sequence[Mapping[str, Value]]) -> dict[str, Any]:
+    if column.kind == "number":
+        return {"values": [row.get(column.id) for row in rows]}
+    texts = [str(row.get(column.id) or "") for row in rows]
+    return _shared(texts)
+
+
+def _shared(values: Sequence[Any]) -> dict[str, Any]:
+    """Each different value once, and for each row which one it has."""
+    different: dict[str, int] = {}
+    kept: list[Any] = []
+    index = []
+    for value in values:
+        key = repr(value)
+        if key not in different:
+            different[key] = len(kept)
+            kept.append(value)
+        index.append(different[key])
+    return {"dictionary": kept, "index": index}

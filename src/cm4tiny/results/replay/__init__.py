@@ -1,0 +1,21 @@
+"""Replay: recomputes every claim of a round from the evidence beside it and says which ones hold."""
+
+from cm4tiny.results.replay.checks import check_session
+from cm4tiny.results.replay.command import Outcome, Request, differences, known_mismatches, run_replay
+from cm4tiny.results.replay.output import COLUMNS, write_replay
+from cm4tiny.results.replay.replay import Replay, Replayed, replay, replay_result
+
+__all__ = [
+    "COLUMNS",
+    "Outcome",
+    "Replay",
+    "Replayed",
+    "Request",
+    "check_session",
+    "differences",
+    "known_mismatches",
+    "replay",
+    "replay_result",
+    "run_replay",
+    "write_replay",
+]

@@ -1,0 +1,214 @@
+"""The replay as a command: where rounds and label lists come from, what is written, and when it counts as failed.
+
+A replay fails if a claim does not follow from its evidence (:class:`cm4tiny.errors.MismatchError`), if nothing was found to replay, or if
+the outcome differs from the table that was expected. What cannot be checked does not fail it, unless asked for; the files name it.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cm4tiny.benchmarks.tables import load_table
+from cm4tiny.errors import MismatchError, ResultsError, UsageError
+from cm4tiny.events import SILENT, EventStream
+from cm4tiny.fetch import Fetcher, Mirror
+from cm4tiny.results.audit import audit
+from cm4tiny.results.replay.output import COLUMNS, write_replay
+from cm4tiny.results.replay.replay import Replay, replay
+from cm4tiny.results.rounds.labels import LabelLists
+from cm4tiny.results.rounds.model import Check
+
+_HERE = Path(__file__).resolve().parent
+STATUSES = ("match", "mismatch", "no-claim", "unverifiable")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to replay.
+
+    Attributes:
+        paths: checkouts of results repositories, or folders that hold several.
+        outdir: receives ``replay.csv``, ``audit.json`` and ``junit.xml``.
+        round_id: only this round, empty for all.
+        labels: folder with label lists; None: the official ones, from ``mirror``, the cache or their publishers.
+        mirror: folder of a local mirror, or empty.
+        offline: never use the network; without lists, what needs them is unverifiable.
+        jobs: processes, None for one a processor.
+        expect: a ``replay.csv`` that the outcome must equal.
+        accept_known: mismatches that are known in published rounds do not count.
+        strict: what cannot be checked counts as a failure, too.
+    """
+
+    paths: tuple[Path, ...]
+    outdir: Path
+    round_id: str = ""
+    labels: Path | None = None
+    mirror: str = ""
+    offline: bool = False
+    jobs: int | None = None
+    expect: Path | None = None
+    accept_known: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of it: the files, a table for people, and what is wrong (empty: nothing)."""
+
+    replay: Replay
+    files: tuple[Path, Path, Path]
+    summary: str
+    failures: tuple[str, ...]
+
+    def raise_if_failed(self) -> None:
+        """Raises MismatchError if anything is wrong."""
+        if self.failures:
+            raise MismatchError(
+                "; ".join(self.failures[:3]) + (f"; and {len(self.failures) - 3} more" if len(self.failures) > 3 else ""),
+                why="the evidence does not give these figures",
+                cure=f"see {self.files[0]}; docs/replay.md explains the causes, --accept_known passes over those of published rounds",
+            )
+
+
+def label_lists(request: Request, events: EventStream = SILENT) -> LabelLists:
+    """The label lists that a request asks for.
+
+    Raises:
+        AssetError: lists were named that are not to be had.
+    """
+    if request.labels is not None:
+        return LabelLists.open(request.labels)
+    mirror = Mirror.named(request.mirror)
+    if request.offline and mirror is None:
+        return LabelLists.open(None)
+    return LabelLists.fetch(Fetcher(mirror=mirror, events=events, offline=request.offline))
+
+
+def run_replay(request: Request, events: EventStream = SILENT) -> Outcome:
+    """Replays, audits, writes the files and judges.
+
+    Raises:
+        UsageError: no round is at the paths, or nothing was given.
+        ResultsError: a folder cannot be read or written, or the rounds hold no result.
+    """
+    if not request.paths:
+        raise UsageError("nothing to replay", why="neither a folder nor a round was given", cure="give --path=CHECKOUT or a round (_v1.3)")
+    lists = label_lists(request, events)
+    found = replay(request.paths, lists, round_id=request.round_id, jobs=request.jobs or os.cpu_count() or 1, events=events)
+    if not found.results:
+        where = ", ".join(str(path) for path in request.paths)
+        raise ResultsError(f"no result was found in {where}", why="DIVISION/SUBMITTER/results holds none", cure="give a complete checkout")
+    findings = audit(found.results, labels=lists, trees=found.rounds)
+    accepted = known_mismatches(found.checks) if request.accept_known else frozenset()
+    files = write_replay(found, request.outdir, findings, accepted)
+    failures = _failures(found, request, accepted)
+    return Outcome(found, files, summary(found, len(findings), accepted), tuple(failures))
+
+
+def known_mismatches(checks: Sequence[Check]) -> frozenset[Check]:
+    """The mismatches among ``checks`` that ``known.yaml`` lists with the same figures."""
+    rows = load_table(_HERE / "known.yaml", _HERE / "known.schema.json")["mismatches"]
+    known = {(row["round"], row["path"], row["metric"], row["claimed"], row["recomputed"]) for row in rows}
+    return frozenset(
+        check
+        for check in checks
+        if check.status == "mismatch" and (check.round, check.path, check.metric, check.claimed, check.recomputed) in known
+    )
+
+
+def _failures(found: Replay, request: Request, accepted: frozenset[Check]) -> list[str]:
+    failures = [
+        f"{check.round} {check.path}: {check.metric} {check.claimed} claimed, {check.recomputed} recomputed"
+        for check in found.checks
+        if check.status == "mismatch" and check not in accepted
+    ]
+    if request.strict:
+        failures += [f"{c.round} {c.path}: {c.metric} cannot be checked ({c.cause})" for c in found.checks if c.status == "unverifiable"]
+    if request.expect is not None:
+        different = differences(found.checks, request.expect)
+        if not different:  # the expected table says which claims do not hold
+            return []
+        failures = different
+    return failures
+
+
+def differences(checks: Sequence[Check], expected: Path) -> list[str]:
+    """How the checks differ from a ``replay.csv``; rounds that were not replayed do not count.
+
+    Raises:
+        ResultsError: the file cannot be read or has other columns.
+    """
+    try:
+        with expected.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise ResultsError(f"{expected} is no replay.csv", why=f"its columns are {reader.fieldnames}", cure=f"needed: {COLUMNS}")
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ResultsError(f"{expected} cannot be read", why=str(error), cure="give a replay.csv of an earlier replay") from error
+    rounds = {check.round for check in checks}
+    wanted = {(row["round"], row["path"], row["metric"]): row for row in rows if row["round"] in rounds}
+    got = {(check.round, check.path, check.metric): {column: getattr(check, column) for column in COLUMNS} for check in checks}
+    found = [f"{' '.join(key)}: expected, but not found" for key in wanted if key not in got]
+    found += [f"{' '.join(key)}: not expected" for key in got if key not in wanted]
+    for key in wanted:
+        if key in got and got[key] != wanted[key]:
+            columns = [column for column in COLUMNS if got[key][column] != wanted[key][column]]
+            found.append(f"{' '.join(key)}: {', '.join(f'{c} {got[key][c]!r} instead of {wanted[key][c]!r}' for c in columns)}")
+    return found
+
+
+def summary(found: Replay, findings: int, accepted: frozenset[Check] = frozenset()) -> str:
+    """A table of the statuses by round and metric, every mismatch in words, and how often the audit has something to say."""
+    checks = found.checks
+    counts: Counter[tuple[str, str, str]] = Counter((check.round, check.metric, check.status) for check in checks)
+    keys = list(dict.fromkeys((check.round, check.metric) for check in checks))
+    rows = [[round_id, metric, *(str(counts[round_id, metric, status] or "-") for status in STATUSES)] for round_id, metric in keys]
+    rows.append(["all", "", *(str(found.count(status)) for status in STATUSES)])
+    header = ["round", "metric", *STATUSES]
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [header, *rows]]
+    lines.insert(1, "-" * len(lines[0]))
+    for check in checks:
+        if check.status == "mismatch":
+            known = " (known)" if check in accepted else ""
+            figures = f"{check.metric} {check.claimed}, recomputed {check.recomputed}"
+            lines.append(f"MISMATCH{known}: {check.round} {check.path}: {figures}: {check.cause}")
+    lines.append(f"The audit has {findings} findings. Label lists: {found.labels}.")
+    return "\n".join(lines)
+
+
+def from_env(env: Mapping[str, object], paths: Sequence[str], outdir: str, labels: str = "", expect: str = "", mirror: str = "") -> Request:
+    """A request from a CM script's environment, where a flag without a value is True; paths are absolute already.
+
+    Raises:
+        UsageError: a number is none.
+    """
+    jobs, round_id = _text(env, "CM_TINY_JOBS"), _text(env, "CM_TINY_ROUND")
+    if jobs and not (jobs.isdecimal() and 0 < int(jobs) <= 1024):
+        raise UsageError(f"--jobs={jobs} is no number of processes", cure="give a whole number, 1 or more")
+    return Request(
+        paths=tuple(Path(path) for path in paths if path),
+        outdir=Path(outdir),
+        round_id="" if round_id == "all" else round_id,
+        labels=Path(labels) if labels else None,
+        mirror=mirror,
+        offline=_on(env, "CM_TINY_OFFLINE"),
+        jobs=int(jobs) if jobs else None,
+        expect=Path(expect) if expect else None,
+        accept_known=_on(env, "CM_TINY_REPLAY_ACCEPT_KNOWN"),
+        strict=_on(env, "CM_TINY_REPLAY_STRICT"),
+    )
+
+
+def _text(env: Mapping[str, object], key: str) -> str:
+    return str(env.get(key, "")).strip()
+
+
+def _on(env: Mapping[str, object], key: str) -> bool:
+    return _text(env, key).lower() in ("yes", "true", "1", "on")

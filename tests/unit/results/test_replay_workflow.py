@@ -1,0 +1,38 @@
+"""The CI workflow runs the documented command on every public round, and passes hostile input to no shell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cm4tiny.results.rounds import ROUNDS
+
+ROOT = Path(__file__).parents[3]
+WORKFLOW = ROOT / ".github/workflows/replay.yml"
+PUBLIC = [round_.id for round_ in ROUNDS.values() if round_.repository]
+
+pytestmark = pytest.mark.skipif(not WORKFLOW.is_file(), reason="needs a checkout")
+
+
+def test_the_workflow_replays_every_public_round() -> None:
+    text = WORKFLOW.read_text()
+    (listed,) = re.findall(r"list=(\[\"v0\.5\".*\])' >>", text)
+    assert yaml.safe_load(listed) == PUBLIC
+
+
+def test_nothing_that_a_user_types_reaches_a_shell_as_code() -> None:
+    workflow = yaml.safe_load(WORKFLOW.read_text())
+    commands = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert commands
+    assert not any("inputs." in command or "github.event" in command for command in commands)
+
+
+@pytest.mark.parametrize("script", ["replay-mlperf-tiny", "get-mlperf-tiny-results"])
+def test_the_scripts_offer_every_public_round(script: str) -> None:
+    meta = yaml.safe_load((ROOT / "cm-repo/script" / script / "_cm.yaml").read_text())
+    assert set(PUBLIC) <= set(meta["variations"])
+    if script == "replay-mlperf-tiny":
+        assert [dep["tags"].rsplit("_", 1)[1] for dep in meta["deps"]] == PUBLIC

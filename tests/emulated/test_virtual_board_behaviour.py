@@ -84,12 +84,13 @@ def test_a_board_that_works_in_silence_uses_up_the_deadline(tmp_path: Path) -> N
         assert board.statistics().skipped_cycles == 0
 
 
-def test_sleeping_firmware_wakes_when_a_byte_comes(tmp_path: Path) -> None:
+def test_firmware_that_sleeps_without_a_wake_up_call_sleeps_for_ever(tmp_path: Path) -> None:
     sleeper = write_elf(tmp_path, *ECHO[:6], programs.WFI, *ECHO[6:8], 0xD5FB, *ECHO[9:11], 0xE7F8)
     with VirtualBoard(sleeper) as board:
-        assert board.link.read(in_a_second(board)) == b""
         board.link.write(b"up%")
-        assert board.link.read(in_a_second(board)).startswith(b"u")
+        assert board.link.read(in_a_second(board)) == b""
+        assert board.time_s == pytest.approx(1.0)
+        assert any("endless loop" in note for note in board.statistics().notes)
 
 
 def test_bytes_take_ten_bit_times_when_a_baud_rate_is_given(echo: Path) -> None:
@@ -229,9 +230,12 @@ def test_an_unmodelled_register_is_reported_once_by_its_address(firmware: Path) 
     assert [event.text for event in heard if isinstance(event, Message)] == list(notes)
 
 
-def test_an_enabled_interrupt_is_reported(tmp_path: Path) -> None:
-    elf = write_elf(tmp_path, *move_wide(0, 0xE000E100), movs(1, 1), store(1, 0), PARK)
-    assert any("takes no interrupts" in note for note in programs.run_parked(elf).notes)
+def test_the_python_backend_refuses_firmware_that_needs_interrupts(tmp_path: Path) -> None:
+    elf = write_elf(tmp_path, *move_wide(0, 0xE000E100), movs(1, 1), store(1, 0), NOP, PARK)
+    with pytest.raises(BoardError, match="needs interrupts") as caught:
+        programs.run_parked(elf, backend="python")
+    assert "install a C compiler" in caught.value.cure
+    programs.run_parked(elf)
 
 
 # --- pins and power -----------------------------------------------------------------------------------------------------------------

@@ -154,6 +154,7 @@ static void start(void)
     while (!(R(0x40021000) & 1u << 25));
     R(0x40021008) = 3;
     while ((R(0x40021008) >> 2 & 3) != 3);
+    R(0x4002104c) |= 1u << 5;                                     /* GPIOF */
     R(UART) = 0xd;
     R(0xE000EDFC) |= 1u << 24; R(0xE0001000) |= 1;                /* DWT */
     R(0x40000028) = 119; R(0x40000014) = 1; R(0x40000000) = 1;    /* TIM2: microseconds */

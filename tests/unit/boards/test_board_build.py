@@ -35,7 +35,7 @@ def test_the_librarys_name_depends_on_the_sources(tmp_path: Path, monkeypatch: p
 
 def test_all_sources_are_packaged_beside_the_module() -> None:
     names = {path.name for path in build.source_files()}
-    assert {"core.h", "machine.c", "timing.c", "caches.c", "bus.c", "clocks.c", "peripherals.c", "system.c"} <= names
+    assert {"core.h", "machine.c", "timing.c", "caches.c", "bus.c", "clocks.c", "uart.c", "system.c"} <= names
 
 
 def test_the_compiler_asked_for_is_taken_or_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 
 from cm4tiny.boards.power import PowerMonitor, SimulatedPowerMonitor
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
-from cm4tiny.boards.virtual.faults import fault_error, note_text
+from cm4tiny.boards.virtual.faults import fault_error, note_text, place
+from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.boards.virtual.link import VirtualLink
-from cm4tiny.boards.virtual.loader import load_elf
 from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
-from cm4tiny.errors import BoardError, CompileError, ToolchainError, UsageError, nearest
+from cm4tiny.errors import BoardError, CompileError, LinkError, ToolchainError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 
 STEP = "virtual board"
 BACKENDS = ("auto", "native", "python")
+BAUD_TOLERANCE = 0.045
+"""A receiver that samples ten bits per byte reads garbage beyond about 4.5 %: RM0432 section "USART receiver tolerance"."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,19 @@ class _Guard:
 
 
 class VirtualBoard:
-    """A NUCLEO-L4R5ZI that runs an ELF.
+    """A NUCLEO-L4R5ZI that runs firmware.
 
     Args:
-        elf: firmware linked for the STM32L4R5.
-        baud: let bytes on the serial line take their real time; None lets them pass at once.
+        elf: firmware for the STM32L4R5: an ELF, an Intel hex file, or the bytes of flash.
+        baud: the host's baud rate; bytes on the serial line then take the time that the firmware's own settings give them. None lets them
+            pass at once.
         backend: ``"native"`` (C, needs a C compiler once), ``"python"`` (slow), ``"auto"`` takes the first that works.
         name: what messages call this board.
         exact: simulate the flash's data cache on every access, instead of charging measured means after a profiling phase.
         events: hears about the slow backend and about accesses to peripherals that are not modelled.
 
     Raises:
-        FirmwareError, WrongTargetError, ImageTooLargeError: the ELF is not for this board.
+        FirmwareError, WrongTargetError, ImageTooLargeError: the image is damaged, or not for this board.
         ToolchainError, CompileError: ``backend="native"`` and the C code cannot be built.
     """
 
@@ -84,8 +87,9 @@ class VirtualBoard:
         self.closed = False
         self._events = events
         self._exact = exact
+        self._baud = baud
         self._notes: list[str] = []
-        self._elf = load_elf(Path(elf))
+        self._elf = load_image(Path(elf))
         self.guard = _Guard(_make_machine(backend, model or CycleModel(), exact, baud, events))
         with self.guard as machine:
             for address, data in self._elf.segments:
@@ -121,6 +125,16 @@ class VirtualBoard:
                 notes=tuple(self._notes),
             )
 
+    def check_line(self) -> None:
+        """Raises LinkError if the host's baud rate is not the firmware's: a real line would carry garbage. The caller holds the guard."""
+        actual = self.guard.machine.line_baud() if self._baud else 0
+        if self._baud and actual and abs(actual / self._baud - 1) > BAUD_TOLERANCE:
+            raise LinkError(
+                f"{self.name} sends at {actual} baud, and the host listens at {self._baud}",
+                why="the firmware set its UART so",
+                cure="open the board with the firmware's baud rate, or with none",
+            )
+
     def reset(self) -> None:
         """The reset button: the firmware starts anew; RAM, virtual time and totals go on."""
         with self.guard as machine:
@@ -145,6 +159,25 @@ class VirtualBoard:
         with self.guard as machine:
             return machine.read_memory(address, size)
 
+    def play(self, samples: NDArray[np.int16], rate_hz: int = 16000) -> None:
+        """Plays audio into SAI1 from now on, as the I2S master of the benchmark's interface board does.
+
+        Args:
+            samples: shape (frames,) for mono, which goes to both channels, or (frames, 2).
+        """
+        frames = np.asarray(samples, dtype="<i2")
+        if frames.ndim == 1:
+            frames = np.stack([frames, frames], axis=1)
+        if frames.ndim != 2 or frames.shape[1] != 2:
+            raise UsageError(f"audio of shape {frames.shape} cannot be played", cure="give (frames,) or (frames, 2)")
+        with self.guard as machine:
+            machine.play(np.ascontiguousarray(frames).tobytes(), rate_hz)
+
+    def position(self) -> str:
+        """Where the firmware is now, for people: ``"PC 0x08001234 (main+0x12)"``."""
+        with self.guard as machine:
+            return f"PC {place(self._elf, machine.program_counter())}"
+
     def function_at(self, address: int) -> str | None:
         """The function around an address by the ELF's symbols."""
         return self._elf.function_at(address)
@@ -158,11 +191,16 @@ class VirtualBoard:
             self._notes.append(text)
             self._events.message(STEP, text, "warning")
         if reason is StopReason.FAULT:
-            fault = machine.fault()
-            if fault is None:
-                raise BoardError("the virtual board stopped for no known reason", cure="report this with the firmware")
-            raise fault_error(fault, self._elf, self.name)
+            self.raise_fault()
+            raise BoardError("the virtual board stopped for no known reason", cure="report this with the firmware")
         return reason
+
+    def raise_fault(self) -> None:
+        """Raises DeviceFaultError if the firmware is in a fault handler, or worse; the caller holds the guard."""
+        machine = self.guard.machine
+        fault = machine.fault()
+        if fault is not None:
+            raise fault_error(fault, self._elf, self.name)
 
     # --- what the simulated power monitor asks -------------------------------------------------------------------------------------
 
@@ -174,6 +212,19 @@ class VirtualBoard:
         known_s = [change.time_ps / PS_PER_S for change in changes] + [now_ps / PS_PER_S]
         known_cycles = [change.ticks / TICKS_PER_CYCLE for change in changes] + [now_ticks / TICKS_PER_CYCLE]
         return np.interp(times_s, known_s, known_cycles)
+
+    def pin_changes(self, port: str, pin: int) -> tuple[tuple[float, int], ...]:
+        """Virtual time and new level of each change of an output pin so far, e.g. of ``"F", 13``; the first million over all pins are kept.
+
+        Raises:
+            UsageError: there is no such pin.
+        """
+        ports = "ABCDEFGHI"
+        if len(port) != 1 or port not in ports or not 0 <= pin < 16:
+            raise UsageError(f"there is no pin P{port}{pin}", cure="give a port from A to I and a pin from 0 to 15")
+        with self.guard as machine:
+            wanted = ports.index(port) * 16 + pin
+            return tuple((change.time_ps / PS_PER_S, change.level) for change in machine.pin_changes() if change.pin == wanted)
 
     def timestamp_edges_s(self) -> tuple[float, ...]:
         """Virtual times of all falling edges of the time-stamp pin (PF13, D7) so far."""

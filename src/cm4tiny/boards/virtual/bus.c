@@ -9,6 +9,9 @@
 
 #define PERIPHERAL_WINDOW 0x40000000u
 #define PERIPHERAL_WINDOW_SIZE 0x20000000u
+#define BIT_BAND 0x02000000u         /* each bit of the first megabyte has a word of its own here: DDI0439 section 3.7 */
+#define SRAM_BIT_BAND 0x22000000u
+#define SRAM_BIT_BAND_SIZE (SRAM_SIZE * 32u)
 #define SYSTEM_WINDOW 0xE0000000u   /* private peripheral bus, DDI0403 section B3.1 */
 #define SYSTEM_WINDOW_SIZE 0x00100000u
 
@@ -60,7 +63,7 @@ static struct peripheral *bus_find(struct machine *m, uint32_t address)
     return NULL;
 }
 
-static uint64_t bus_read(struct machine *m, uint32_t address, unsigned size)
+uint32_t bus_read(struct machine *m, uint32_t address, uint32_t size)
 {
     struct peripheral *p = bus_find(m, address);
     uint32_t shift = (address & 3u) * 8u, word;
@@ -72,7 +75,7 @@ static uint64_t bus_read(struct machine *m, uint32_t address, unsigned size)
     return size >= 4 ? word : word & ((1u << (8 * size)) - 1u);
 }
 
-static void bus_write(struct machine *m, uint32_t address, unsigned size, uint32_t value)
+void bus_write(struct machine *m, uint32_t address, uint32_t size, uint32_t value)
 {
     struct peripheral *p = bus_find(m, address);
     uint32_t shift = (address & 3u) * 8u, mask = size >= 4 ? UINT32_MAX : ((1u << (8 * size)) - 1u) << shift;
@@ -81,18 +84,41 @@ static void bus_write(struct machine *m, uint32_t address, unsigned size, uint32
         return;
     }
     p->write(m, p, (address - p->base) & ~3u, (value << shift) & mask, mask);
+    replan(m);                      /* a store may start or end anything */
 }
 
 static uint64_t on_peripheral_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
 {
     (void)uc;
+    if (offset - BIT_BAND < BIT_BAND)
+        return bus_read(user, PERIPHERAL_WINDOW + (uint32_t)(offset - BIT_BAND) / 128u * 4u, 4) >> ((offset >> 2) & 31u) & 1u;
     return bus_read(user, PERIPHERAL_WINDOW + (uint32_t)offset, size);
 }
 
 static void on_peripheral_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user)
 {
     (void)uc;
+    if (offset - BIT_BAND < BIT_BAND) {
+        uint32_t address = PERIPHERAL_WINDOW + (uint32_t)(offset - BIT_BAND) / 128u * 4u, bit = 1u << ((offset >> 2) & 31u);
+        bus_write(user, address, 4, value & 1u ? bus_read(user, address, 4) | bit : bus_read(user, address, 4) & ~bit);
+        return;
+    }
     bus_write(user, PERIPHERAL_WINDOW + (uint32_t)offset, size, (uint32_t)value);
+}
+
+static uint64_t on_sram_bit_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
+{
+    struct machine *m = user;
+    (void)uc, (void)size;
+    return m->sram[offset >> 5] >> ((offset >> 2) & 7u) & 1u;
+}
+
+static void on_sram_bit_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user)
+{
+    struct machine *m = user;
+    uint8_t bit = (uint8_t)(1u << ((offset >> 2) & 7u));
+    (void)uc, (void)size;
+    m->sram[offset >> 5] = (uint8_t)(value & 1u ? m->sram[offset >> 5] | bit : m->sram[offset >> 5] & ~bit);
 }
 
 static uint64_t on_system_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
@@ -109,7 +135,8 @@ static void on_system_write(uc_engine *uc, uint64_t offset, unsigned size, uint6
 
 bool bus_attach(struct machine *m)
 {
-    return uc_mmio_map(m->uc, PERIPHERAL_WINDOW, PERIPHERAL_WINDOW_SIZE, on_peripheral_read, m, on_peripheral_write, m) == UC_ERR_OK &&
+    return uc_mmio_map(m->uc, SRAM_BIT_BAND, SRAM_BIT_BAND_SIZE, on_sram_bit_read, m, on_sram_bit_write, m) == UC_ERR_OK &&
+           uc_mmio_map(m->uc, PERIPHERAL_WINDOW, PERIPHERAL_WINDOW_SIZE, on_peripheral_read, m, on_peripheral_write, m) == UC_ERR_OK &&
            uc_mmio_map(m->uc, SYSTEM_WINDOW, SYSTEM_WINDOW_SIZE, on_system_read, m, on_system_write, m) == UC_ERR_OK;
 }
 

@@ -81,6 +81,9 @@ void icache_mark_complete(struct machine *m, struct block *b, uint64_t stamp)
     if (b->generation == c->generation || !m->icache_on || b->lines > m->constants.icache_lines)
         return;
     b->generation = c->generation;
+    if (b->fresh_in == c->generation)
+        return;                     /* on the list already, see timing_forget_fpu_blocks */
+    b->fresh_in = c->generation;
     c->fresh = grow(c->fresh, c->fresh_count, &c->fresh_room, sizeof *c->fresh);
     c->fresh[c->fresh_count++] = b;
 }
@@ -118,8 +121,10 @@ void dcache_read_word(struct machine *m, uint32_t word)
     if (m->dcache_on && (c->words[slot] & bit))
         return;
     c->words[slot] |= bit;
-    /* the other half of a 128-bit pair that was read last costs nothing: published binaries, published-images study */
-    stall = (word ^ 1u) == m->last_flash_word ? 0 : m->flash_miss_ticks;
+    /* the other half of a 128-bit pair that was read last costs next to nothing: see cycle_model.py */
+    stall = m->flash_miss_ticks;
+    if ((word ^ 1u) == m->last_flash_word)
+        stall = stall / 1000u * m->constants.pair_per_mille;
     m->last_flash_word = word;
     m->dcache_misses++;
     m->dcache_stall_ticks += stall;

@@ -7,10 +7,11 @@
 
 #include <string.h>
 
-enum { RCC_CR = 0x00, RCC_CFGR = 0x08, RCC_PLLCFGR = 0x0C, RCC_BDCR = 0x90, RCC_CSR = 0x94, RCC_CRRCR = 0x98 };
+enum { RCC_CR = 0x00, RCC_CFGR = 0x08, RCC_PLLCFGR = 0x0C, RCC_BDCR = 0x90, RCC_CSR = 0x94, RCC_CRRCR = 0x98, RCC_CCIPR = 0x88 };
 enum { PWR_CR1 = 0x00, PWR_SR2 = 0x14, PWR_CR5 = 0x80 };
 enum { FLASH_ACR = 0x00, FLASH_SR = 0x10, FLASH_CR = 0x14, FLASH_OPTR = 0x20 };
 #define HSI_HZ 16000000u
+#define LSE_HZ 32768u
 #define HSE_HZ 8000000u             /* the ST-LINK's clock output on the NUCLEO board, UM2179 */
 #define PS_PER_TICK_AT_1HZ 1000000000u  /* 10^12 ps / TICKS_PER_CYCLE */
 
@@ -46,16 +47,20 @@ static uint32_t pll_hz(const struct machine *m)
     return (uint32_t)(source[cfg & 3u] * multiplier / (divider * r));
 }
 
+static uint32_t sysclk_hz(const struct machine *m)
+{
+    switch (m->rcc->reg[RCC_CFGR / 4] & 3u) {
+    case 0: return msi_hz(m);
+    case 1: return HSI_HZ;
+    case 2: return HSE_HZ;
+    default: return pll_hz(m);
+    }
+}
+
 static uint32_t current_hclk_hz(const struct machine *m)
 {
     static const uint32_t HPRE[8] = {2, 4, 8, 16, 64, 128, 256, 512};
-    uint32_t cfgr = m->rcc->reg[RCC_CFGR / 4], hpre = (cfgr >> 4) & 15u, sysclk;
-    switch (cfgr & 3u) {
-    case 0: sysclk = msi_hz(m); break;
-    case 1: sysclk = HSI_HZ; break;
-    case 2: sysclk = HSE_HZ; break;
-    default: sysclk = pll_hz(m); break;
-    }
+    uint32_t hpre = (m->rcc->reg[RCC_CFGR / 4] >> 4) & 15u, sysclk = sysclk_hz(m);
     sysclk /= hpre < 8 ? 1 : HPRE[hpre - 8];
     return sysclk ? sysclk : 1;     /* a PLL without input: time creeps, as firmware on such a clock would */
 }
@@ -71,7 +76,7 @@ static void clock_update(struct machine *m)
     m->hclk_hz = hclk;
     m->clock_changes = grow(m->clock_changes, m->clock_change_count, &m->clock_change_room, sizeof *m->clock_changes);
     m->clock_changes[m->clock_change_count++] = (struct clock_change){m->clock_base_ps, m->ticks, hclk};
-    plan_next_event(m);
+    replan(m);
 }
 
 /* Timers run at twice the APB clock when the APB prescaler is not 1 (RM0432 section 6.2.15). In HCLK cycles per timer clock. */
@@ -79,6 +84,21 @@ uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base)
 {
     uint32_t cfgr = m->rcc->reg[RCC_CFGR / 4], ppre = timer_base < 0x40010000u ? (cfgr >> 8) & 7u : (cfgr >> 11) & 7u;
     return ppre < 4 ? 1u : 1u << (ppre - 4u);
+}
+
+/* What clocks a UART: RM0432 section 6.4.28 (CCIPR). Two bits each in the order USART1..3, UART4, UART5, LPUART1. */
+uint32_t uart_kernel_hz(const struct machine *m, uint32_t uart)
+{
+    static const uint32_t SHIFT[UARTS] = {10, 0, 2, 4, 6, 8};      /* in the order of uart.c */
+    uint32_t source = m->rcc->reg[RCC_CCIPR / 4] >> SHIFT[uart] & 3u, cfgr = m->rcc->reg[RCC_CFGR / 4], ppre;
+    if (source == 1)
+        return sysclk_hz(m);
+    if (source == 2)
+        return HSI_HZ;
+    if (source == 3)
+        return LSE_HZ;
+    ppre = uart == 1 ? cfgr >> 11 & 7u : cfgr >> 8 & 7u;   /* USART1 is on APB2 */
+    return (uint32_t)(m->hclk_hz >> (ppre < 4 ? 0 : ppre - 3u));
 }
 
 /* --- RCC ------------------------------------------------------------------------------------------------------------------------*/

@@ -4,8 +4,10 @@
  *   RM0432  STM32L4+ reference manual: memory map, RCC, PWR, FLASH, GPIO, TIM2..7, USART/LPUART
  *   DDI0439 Cortex-M4 technical reference manual: instruction timing, DWT
  *   DDI0403 ARMv7-M architecture reference manual: SCB, SysTick, NVIC registers
- * The files: machine.c (life cycle and the host's calls), timing.c (cycle model), caches.c (flash caches), bus.c (peripheral table),
- * clocks.c (RCC, PWR, FLASH and virtual time), peripherals.c (UART, TIM, GPIO), system.c (SCB, SysTick, NVIC registers, DWT).
+ * The files: machine.c (life cycle and the host's calls), run.c (running, events, sleep), faults.c (what goes wrong, and traps),
+ * exceptions.c (priorities, entry, return), timing.c (cycle model), caches.c (flash caches), bus.c (peripheral table), clocks.c (RCC, PWR,
+ * FLASH and virtual time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC),
+ * counters.c (SysTick, DWT).
  *
  * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
  *
@@ -29,6 +31,8 @@
 #define SRAM2_ALIAS 0x10000000u
 #define SRAM2_OFFSET 0x00030000u
 #define SRAM2_SIZE 0x00010000u
+#define SYSTEM_MEMORY_BASE 0x1FFF0000u  /* boot loader, OTP, and the factory's values: unique id, flash size */
+#define SYSTEM_MEMORY_SIZE 0x00010000u
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -50,6 +54,7 @@ struct timing_constants {
     uint64_t unprofiled_window_cycles, unprofiled_limit_cycles;
     uint32_t exact;                 /* never leave the profiling phase */
     uint32_t baud;                  /* 0: bytes take no time on the line */
+    uint32_t pair_per_mille;        /* of a miss: what the second half of a 128-bit pair costs */
 };
 
 /* What the host's disassembler says about a basic block. */
@@ -60,26 +65,36 @@ struct block_facts {
 #define FPU_NONE 0xFFFFFFFFu
 typedef void (*classify_function)(uint32_t address, uint32_t size, struct block_facts *facts);
 
-enum stop_reason { STOP_LIMIT = 1, STOP_IDLE, STOP_LINE, STOP_PARKED, STOP_FAULT };
+enum stop_reason { STOP_LIMIT = 1, STOP_IDLE, STOP_LINE, STOP_PARKED, STOP_FAULT, STOP_QUIET };
 
 enum fault_kind {
     FAULT_NONE, FAULT_READ, FAULT_WRITE, FAULT_FETCH, FAULT_INSTRUCTION, FAULT_FLASH_WRITE, FAULT_BREAKPOINT, FAULT_SUPERVISOR_CALL,
-    FAULT_FPU_DISABLED, FAULT_EXCEPTION_RETURN, FAULT_OTHER
+    FAULT_FPU_DISABLED, FAULT_EXCEPTION_RETURN, FAULT_OTHER, FAULT_STACKING, FAULT_VECTOR, FAULT_DIVISION, FAULT_UNALIGNED, FAULT_STATE
 };
 
+/* The first fault of a chain: what, where, the core's registers then, and what the core made of it. */
 struct fault {
     uint32_t kind, address, detail; /* detail: unicorn's error or exception number */
     uint32_t pc, lr, sp, xpsr, r[13];
+    uint32_t exception;             /* the exception that was taken for it, 0 if the core locked up */
+    uint32_t interrupted;           /* the exception that ran, 0 in thread mode */
+    uint32_t cfsr, hfsr, locked_up;
 };
 
-enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_INTERRUPT, NOTE_PARKED };
+struct invalid_access { uint32_t kind, address, detail; };
+
+enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_FEATURE, NOTE_PARKED, NOTE_FAULT, NOTE_CLOCK_OFF };
 struct note { uint32_t kind, address, pc; };
 
 struct clock_change { uint64_t time_ps, ticks; uint64_t hclk_hz; };
 
+/* An output pin that changed: the port's number times 16 plus the pin's, and its new level. */
+struct pin_change { uint64_t time_ps; uint32_t pin, level; };
+#define MAX_PIN_CHANGES (1u << 20)  /* firmware that toggles for ever must not fill the host's memory */
+
 struct statistics {
     uint64_t cycles, instructions, blocks_run, taken_transfers, icache_misses, dcache_misses, icache_stall_cycles, dcache_stall_cycles;
-    uint64_t skipped_cycles, profiled_cycles, profile_phases, resets, blocks_known, bytes_received, bytes_sent;
+    uint64_t skipped_cycles, profiled_cycles, profile_phases, resets, blocks_known, bytes_received, bytes_sent, exceptions;
 };
 
 /* --- timing.c, caches.c -------------------------------------------------------------------------------------------------------- */
@@ -94,15 +109,16 @@ struct statistics {
 /* A basic block as unicorn cut it, found by its address. */
 struct block {
     uint64_t generation;            /* of the instruction cache in which all its lines are known to be present */
+    uint64_t fresh_in;              /* the generation in which it was put on the list of fresh blocks */
     uint64_t stamp;                 /* LRU time of its first line when it last ran, if its generation is the current one */
     uint64_t runs;
     uint32_t size, cost_ticks;      /* cost_ticks: static_ticks plus, after profiling, the mean data stall */
     uint32_t static_ticks, instructions;
     uint32_t first_line, lines;     /* of flash; no lines in RAM */
-    uint32_t fpu_offset, flags;
+    uint32_t fpu_offset, flags, divisions_watched;
     uint64_t runs_at_phase_start, profiled_runs, data_stall_ticks, data_misses;
 };
-enum { BLOCK_ENDLESS = 1, BLOCK_PROFILED = 2 };
+enum { BLOCK_ENDLESS = 1, BLOCK_PROFILED = 2, BLOCK_WATCHED = 4, BLOCK_SENDS_EVENT = 8 };
 
 struct icache {
     uint32_t line[ICACHE_MAX_LINES];
@@ -137,6 +153,7 @@ void icache_mark_complete(struct machine *m, struct block *b, uint64_t stamp);
 void dcache_read_word(struct machine *m, uint32_t word);
 void timing_caches_reset(struct machine *m, bool instruction, bool data);
 void timing_forget_verified(struct machine *m);
+void timing_forget_fpu_blocks(struct machine *m);
 
 /* --- bus.c --------------------------------------------------------------------------------------------------------------------- */
 
@@ -156,6 +173,8 @@ struct peripheral *bus_add(struct machine *m, struct peripheral p);
 bool bus_attach(struct machine *m);
 void bus_reset(struct machine *m);
 void bus_free(struct machine *m);
+uint32_t bus_read(struct machine *m, uint32_t address, uint32_t size);
+void bus_write(struct machine *m, uint32_t address, uint32_t size, uint32_t value);
 uint32_t bus_plain_read(struct machine *m, struct peripheral *p, uint32_t offset);
 void bus_plain_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask);
 void note_once(struct machine *m, enum note_kind kind, uint32_t address);
@@ -167,30 +186,16 @@ uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks);
 uint64_t ticks_of_time_ps(const struct machine *m, uint64_t time_ps);
 uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base);
 
-/* --- peripherals.c ------------------------------------------------------------------------------------------------------------- */
-
-struct uart { struct peripheral *p; uint64_t line_free_at, bytes_received, bytes_sent; };
-struct timer { struct peripheral *p; uint64_t since_ticks; uint32_t count, prescaler; bool wide; };
-#define UARTS 6
-#define TIMERS 6
-#define GPIO_PORTS 9
-#define TIMESTAMP_PORT 5u           /* PF13, pin D7 of the Zio connector: the energy mode's time stamp */
-#define TIMESTAMP_PIN 13u
-
-void peripherals_add(struct machine *m);
-void timers_rebase(struct machine *m);
-
-/* --- system.c ------------------------------------------------------------------------------------------------------------------ */
-
-struct systick { uint64_t since_ticks; uint32_t start; bool counted; };
-struct dwt { uint64_t since_ticks; uint32_t count; };
-
-void system_add(struct machine *m);
-bool fpu_enabled(const struct machine *m);
+#include "devices.h"
+#include "exceptions.h"
 
 /* --- machine.c ----------------------------------------------------------------------------------------------------------------- */
 
-enum request { REQUEST_RESET = 1, REQUEST_IDLE = 2, REQUEST_LINE = 4, REQUEST_PARKED = 8, REQUEST_PROFILE = 16 };
+enum request {
+    REQUEST_RESET = 1, REQUEST_IDLE = 2, REQUEST_LINE = 4, REQUEST_PARKED = 8, REQUEST_PROFILE = 16, REQUEST_WATCH = 32, REQUEST_QUIET = 64
+};
+
+#define CORE_REGISTERS 17           /* R0..R12, SP, LR, PC, xPSR */
 
 struct bytes { uint8_t *data; uint64_t head, tail, room; };
 
@@ -205,7 +210,7 @@ struct machine {
     uc_engine *uc;
     struct timing_constants constants;
     classify_function classify;
-    uint8_t *flash, *sram;
+    uint8_t *flash, *sram, *system_memory;
     struct block nowhere;
     struct block **known;
     uint32_t known_count, known_room;
@@ -220,40 +225,80 @@ struct machine {
     uint64_t phase_start_ticks, profiled_ticks, unprofiled_window_end, unprofiled_ticks, profile_phases;
     uint64_t icache_misses, icache_stall_ticks, dcache_misses, dcache_stall_ticks;
     uint64_t retired_instructions, retired_runs;
-    uint32_t pending_fpu_pc;
+    uint32_t watch_pc;              /* where to put a watch before going on, see faults.c */
+    struct block **fpu_blocks;
+    uint32_t fpu_block_count, fpu_block_room;
 
     struct peripheral peripherals[MAX_PERIPHERALS];
     uint32_t peripheral_count;
     struct peripheral *last_peripheral;
-    struct peripheral *rcc, *flash_interface, *scb, *dwt_registers, *systick_registers;
+    struct peripheral *rcc, *flash_interface, *scb, *dwt_registers, *systick_registers, *dmamux;
     struct uart uarts[UARTS];
     struct timer timers[TIMERS];
+    struct dma_channel dma[DMA_CHANNELS];
+    struct peripheral *dma_units[2];
+    struct sai sai;
+    struct random_source random;
+    struct crc_unit crc;
     struct systick systick;
     struct dwt dwt;
+    struct exceptions exceptions;
     struct uart *host_uart;         /* the UART that the host's cable is on: the one that spoke last */
     struct bytes received, sent;
-    uint64_t receive_ready_at, last_poll_at;
+    uint64_t receive_ready_at, last_poll_at, last_uart_access, recent_output;
     uint32_t idle_polls;
-    bool idle;
+    bool idle;                      /* told the host that it waits for bytes */
+    bool asleep;                    /* WFI, WFE, or an endless loop of one instruction */
+    bool answered;                  /* the last line was "m-ready": between two commands */
+    bool waiting;                   /* the host has nothing to say: let time pass without asking it again */
 
     uint64_t hclk_hz, clock_base_ticks, clock_base_ps;
     struct clock_change *clock_changes;
     uint32_t clock_change_count, clock_change_room;
     uint64_t *edges;                /* falling edges of the time-stamp pin, in ps of virtual time */
     uint32_t edge_count, edge_room;
+    struct pin_change *pin_changes;
+    uint32_t pin_change_count, pin_change_room;
 
     uint32_t requests;
     uint32_t page_size;
-    uint64_t limit_ps, skipped_ticks, resets;
+    uint64_t limit_ps, skipped_ticks, resets, exceptions_taken;
+    uint64_t planned_event, must_stop_at;
+    bool replanned;                 /* a peripheral was written to since the last plan */
+    bool paused;                    /* the block hook stopped the run */
+    bool parked, waits_for_event;   /* kinds of sleep: an endless loop, WFE */
+    uint32_t trap;                  /* exception number of unicorn's that ended a run */
+    struct invalid_access access;
+    uint32_t registers_before[CORE_REGISTERS];  /* of an access that must not happen */
+    bool watches_accesses;
     struct fault fault;
+    bool crashed;
     struct note notes[256];
     uint32_t note_count, notes_taken;
 };
 
-void request_stop(struct machine *m, enum request request);
-void plan_next_event(struct machine *m);
+uint8_t *memory_at(struct machine *m, uint32_t address, uint32_t size);
+void reset_machine(struct machine *m);
 uint32_t read_register(struct machine *m, int unicorn_register);
+void write_register(struct machine *m, int unicorn_register, uint32_t value);
 void *grow(void *array, uint32_t count, uint32_t *room, size_t item);
 bool bytes_put(struct bytes *b, uint8_t value);
+
+/* --- run.c --------------------------------------------------------------------------------------------------------------------- */
+
+void request_stop(struct machine *m, enum request request);
+void replan(struct machine *m);
+bool event_pause(struct machine *m);
+int run_machine(struct machine *m);
+
+/* --- faults.c -------------------------------------------------------------------------------------------------------------------- */
+
+void faults_attach(struct machine *m);
+void fault_record(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail);
+void fault_take(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail);
+void fault_chain(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail);
+int handle_trap(struct machine *m, uc_err error);
+void place_watch(struct machine *m);
+void watch_divisions(struct machine *m, struct block *b, uint32_t address);
 
 #endif

@@ -47,8 +47,9 @@ class CycleModel:
     """Lines of 32 bytes, LRU, filled by 64-bit words. RM0432 section 3.3.5."""
     dcache_lines: int = 8
     """Lines of 32 bytes, LRU, filled by 64-bit words. RM0432 section 3.3.5."""
-    # a missed word costs FLASH_ACR.LATENCY cycles (5 at 120 MHz); the second half of a 128-bit pair, read as data right after the
-    # first, costs nothing: published results of ST's v1.2 and v1.3 images. Both stand in timing.c.
+    pair_per_mille: int = 0
+    """A missed word costs FLASH_ACR.LATENCY cycles (5 at 120 MHz); the second half of a 128-bit pair, read as data right after the first,
+    so many thousandths of that. Published results of ST's v1.2 and v1.3 images (ad): nothing."""
     receive_pace: int = 200
     """Between two received bytes when no baud rate is modelled; enough for every firmware that was tried."""
     idle_polls: int = 64

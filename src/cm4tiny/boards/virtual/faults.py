@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cm4tiny.boards.virtual.loader import LoadedElf
 from cm4tiny.boards.virtual.machine import Fault, FaultKind, Note, NoteKind
+from cm4tiny.boards.virtual.peripheral_map import register_name
 from cm4tiny.errors import DeviceFaultError
 
 _WHAT = {
@@ -13,10 +14,15 @@ _WHAT = {
     FaultKind.INSTRUCTION: "invalid instruction",
     FaultKind.FLASH_WRITE: "write to flash at 0x{address:08x}",
     FaultKind.BREAKPOINT: "BKPT instruction, and no debugger is there",
-    FaultKind.SUPERVISOR_CALL: "SVC instruction; the virtual board takes no exceptions",
+    FaultKind.SUPERVISOR_CALL: "SVC instruction where no SVC can be taken",
     FaultKind.FPU_DISABLED: "floating-point instruction while the FPU is off",
     FaultKind.EXCEPTION_RETURN: "return from an exception outside of one",
     FaultKind.OTHER: "the core stopped (code {detail})",
+    FaultKind.STACKING: "no stack for an exception: the stack pointer is 0x{address:08x}",
+    FaultKind.VECTOR: "no vector table at 0x{address:08x} (exception {detail})",
+    FaultKind.DIVISION: "division by zero, which the firmware asked to fault",
+    FaultKind.UNALIGNED: "unaligned access to 0x{address:08x}, which the firmware asked to fault",
+    FaultKind.STATE: "jump to Arm code at 0x{address:08x}; this core knows only Thumb",
 }
 _CURE = {
     FaultKind.FPU_DISABLED: "enable it at start-up: SCB->CPACR |= 0xF << 20, then DSB and ISB",
@@ -24,13 +30,41 @@ _CURE = {
     FaultKind.WRITE: "look for a wild pointer, or for a stack that ran over",
     FaultKind.FETCH: "look for a wrong function pointer, a return address overwritten on the stack, or code built for another core",
     FaultKind.INSTRUCTION: "build with -mcpu=cortex-m4; UDF is also what compilers put where code must not be reached",
+    FaultKind.SUPERVISOR_CALL: "an SVC with interrupts masked, or in a handler of the same priority, becomes a HardFault; "
+    "the slow Python backend takes no exceptions at all",
+    FaultKind.STACKING: "the stack ran over, or the stack pointer was lost",
+    FaultKind.STATE: "function pointers to Thumb code have bit 0 set",
     FaultKind.FLASH_WRITE: "constant data was written; flash programming is not modelled",
 }
 
 
-def _place(elf: LoadedElf, address: int) -> str:
+_EXCEPTIONS = {
+    **{2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault"},
+    **{11: "SVCall", 12: "DebugMonitor", 14: "PendSV", 15: "SysTick"},
+}
+_FIRST_INTERRUPT = 16
+
+
+def place(elf: LoadedElf, address: int) -> str:
+    """An address with its function, if that is known."""
     function = elf.function_at(address & ~1)
     return f"0x{address:08x} ({function})" if function else f"0x{address:08x}"
+
+
+def exception_name(number: int) -> str:
+    """``"SysTick"``, ``"interrupt 70"``."""
+    return _EXCEPTIONS.get(number, f"interrupt {number - _FIRST_INTERRUPT}" if number >= _FIRST_INTERRUPT else f"exception {number}")
+
+
+def _taken_as(fault: Fault) -> str:
+    """How the core took it: ``"; taken as HardFault (CFSR=0x00008200 HFSR=0x40000000)"``."""
+    status = f"CFSR=0x{fault.cfsr:08x} HFSR=0x{fault.hfsr:08x}"
+    inside = f" in the handler of {exception_name(fault.interrupted)}" if fault.interrupted else ""
+    if fault.exception:
+        return (
+            f"{inside}; taken as {exception_name(fault.exception)} ({status}){', and the core locked up there' if fault.locked_up else ''}"
+        )
+    return f"{inside}; the core locked up ({status})" if fault.locked_up else inside
 
 
 def fault_error(fault: Fault, elf: LoadedElf, board: str) -> DeviceFaultError:
@@ -39,7 +73,7 @@ def fault_error(fault: Fault, elf: LoadedElf, board: str) -> DeviceFaultError:
     registers = " ".join(f"r{i}=0x{value:08x}" for i, value in enumerate(fault.registers))
     error = DeviceFaultError(
         f"the firmware on {board} crashed: {what}",
-        why=f"at PC {_place(elf, fault.pc)}, called from LR {_place(elf, fault.lr)}; "
+        why=f"at PC {place(elf, fault.pc)}, called from LR {place(elf, fault.lr)}{_taken_as(fault)}; "
         f"SP=0x{fault.sp:08x} xPSR=0x{fault.xpsr:08x} {registers}",
         cure=_CURE.get(fault.kind, "debug the firmware at this place"),
     )
@@ -47,13 +81,24 @@ def fault_error(fault: Fault, elf: LoadedElf, board: str) -> DeviceFaultError:
     return error
 
 
+_FEATURES = {
+    0xE000_ED10: "deep sleep: Stop and Standby are taken as plain sleep",
+    0xE000_ED94: "the MPU: it protects nothing",
+}
+
+
 def note_text(note: Note, elf: LoadedElf) -> str:
     """One line for people about something that happened once."""
-    place = f"near PC {_place(elf, note.pc)}"
+    near = f"near PC {place(elf, note.pc)}"
+    register = f"{register_name(note.address)} (0x{note.address:08x})"
     if note.kind is NoteKind.READ:
-        return f"read of the unmodelled peripheral register 0x{note.address:08x} gave 0, {place}"
+        return f"read of {register}, which is not modelled, gave 0, {near}"
     if note.kind is NoteKind.WRITE:
-        return f"write to the unmodelled peripheral register 0x{note.address:08x} was ignored, {place}"
-    if note.kind is NoteKind.INTERRUPT:
-        return f"an interrupt was enabled by register 0x{note.address:08x}, but the virtual board takes no interrupts, {place}"
-    return f"the firmware ended in an endless loop at {_place(elf, note.address)}"
+        return f"write to {register}, which is not modelled, was ignored, {near}"
+    if note.kind is NoteKind.FEATURE:
+        return f"not modelled: {_FEATURES.get(note.address, f'a mode that {register} was set to')}, {near}"
+    if note.kind is NoteKind.CLOCK_OFF:
+        return f"write to {register} was lost: the port's clock is off (RCC_AHB2ENR), {near}"
+    if note.kind is NoteKind.FAULT:
+        return f"the firmware had a fault at PC {place(elf, note.address)} and its handler went on"
+    return f"the firmware ended in an endless loop at {place(elf, note.address)}"

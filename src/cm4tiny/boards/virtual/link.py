@@ -57,17 +57,20 @@ class VirtualLink:
             while True:
                 output = machine.take_output()
                 if output:
+                    self._board.check_line()
                     return output
                 if machine.time_ps >= end_ps:
+                    self._board.raise_fault()  # in a handler that says nothing and does not end
                     return b""
                 reason = self._board.run_guarded(end_ps)
-                if reason is StopReason.IDLE and self._feed_or_flush():
+                if reason in (StopReason.IDLE, StopReason.QUIET) and self._feed_or_flush():
                     continue
                 if reason in (StopReason.IDLE, StopReason.PARKED):
                     output = machine.take_output()
-                    if not output:
-                        machine.skip_until(end_ps)
-                    return output
+                    if output:
+                        self._board.check_line()
+                        return output
+                    machine.skip_until(end_ps)
 
     def run_until_quiet(self, limit_s: float) -> tuple[bytes, bool]:
         """Runs to the next line or to idleness, for servers: what the board said, and whether it waits for input.
@@ -77,7 +80,7 @@ class VirtualLink:
         self._check_open()
         with self._board.guard as machine:
             reason = self._board.run_guarded(machine.time_ps + round(limit_s * PS_PER_S))
-            fed = reason is StopReason.IDLE and self._feed()
+            fed = reason in (StopReason.IDLE, StopReason.QUIET) and self._feed()
             return machine.take_output(), reason in (StopReason.IDLE, StopReason.PARKED) and not fed
 
     @property

@@ -65,7 +65,7 @@ def load_elf(path: Path) -> LoadedElf:
         raise FirmwareError(f"cannot read the firmware {path}", why=error.strerror or str(error), cure="build it first") from error
     except ELFError as error:
         raise FirmwareError(f"{path} is not an ELF file", why=str(error), cure=f"give {_TARGET}") from error
-    _check_vectors(path, segments)
+    check_vectors(path, segments)
     return LoadedElf(segments, functions)
 
 
@@ -86,14 +86,15 @@ def _segments(path: Path, elf: ELFFile) -> tuple[tuple[int, bytes], ...]:
         if segment["p_type"] != "PT_LOAD" or segment["p_filesz"] == 0:
             continue
         address, data = int(segment["p_paddr"]), bytes(segment.data())
-        _check_place(path, address, len(data))
+        check_place(path, address, len(data))
         segments.append((address, data))
     if not segments:
         raise FirmwareError(f"{path} has nothing to load", why="it has no loadable segment", cure="link it; an object file will not do")
     return tuple(segments)
 
 
-def _check_place(path: Path, address: int, size: int) -> None:
+def check_place(path: Path, address: int, size: int) -> None:
+    """Raises if so many bytes do not belong into this chip's memory at this address."""
     for name, base, room in (("flash", FLASH_BASE, FLASH_SIZE), ("RAM", SRAM_BASE, SRAM_SIZE)):
         if base <= address < base + room:
             if address + size > base + room:
@@ -110,7 +111,8 @@ def _check_place(path: Path, address: int, size: int) -> None:
     )
 
 
-def _check_vectors(path: Path, segments: tuple[tuple[int, bytes], ...]) -> None:
+def check_vectors(path: Path, segments: tuple[tuple[int, bytes], ...]) -> None:
+    """Raises if flash does not begin with a stack pointer in RAM and a reset vector in flash."""
     for address, data in segments:
         if address == FLASH_BASE and len(data) >= 8:
             stack, start = int.from_bytes(data[:4], "little"), int.from_bytes(data[4:8], "little")

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_FOR_EVER 0xFFFFFFFEu    /* an address that no firmware reaches */
 #define EXPORT __attribute__((visibility("default")))
 
 /* --- small helpers ----------------------------------------------------------------------------------------------------------------*/
@@ -41,29 +40,12 @@ uint32_t read_register(struct machine *m, int unicorn_register)
     return value;
 }
 
-static void write_register(struct machine *m, int unicorn_register, uint32_t value)
+void write_register(struct machine *m, int unicorn_register, uint32_t value)
 {
     uc_reg_write(m->uc, unicorn_register, &value);
 }
 
-/* Stops before the next block: to stop inside a store would make unicorn execute the store again. */
-void request_stop(struct machine *m, enum request request)
-{
-    m->requests |= request;
-    m->next_event = 0;
-}
-
-void plan_next_event(struct machine *m)
-{
-    m->next_event = m->requests || m->pending_fpu_pc ? 0 : ticks_of_time_ps(m, m->limit_ps);
-    if (m->phase == PHASE_PROFILE && !m->constants.exact) {
-        uint64_t cap = m->phase_start_ticks + m->constants.profile_max_cycles * TICKS_PER_CYCLE;
-        if (cap < m->next_event)
-            m->next_event = cap;
-    }
-}
-
-static uint8_t *memory_at(struct machine *m, uint32_t address, uint32_t size)
+uint8_t *memory_at(struct machine *m, uint32_t address, uint32_t size)
 {
     if (address - FLASH_BASE < FLASH_SIZE && size <= FLASH_SIZE - (address - FLASH_BASE))
         return m->flash + (address - FLASH_BASE);
@@ -73,75 +55,42 @@ static uint8_t *memory_at(struct machine *m, uint32_t address, uint32_t size)
         return m->flash + address;
     if (address - SRAM2_ALIAS < SRAM2_SIZE && size <= SRAM2_SIZE - (address - SRAM2_ALIAS))
         return m->sram + SRAM2_OFFSET + (address - SRAM2_ALIAS);
+    if (address - SYSTEM_MEMORY_BASE < SYSTEM_MEMORY_SIZE && size <= SYSTEM_MEMORY_SIZE - (address - SYSTEM_MEMORY_BASE))
+        return m->system_memory + (address - SYSTEM_MEMORY_BASE);
     return NULL;
 }
 
-/* --- faults -----------------------------------------------------------------------------------------------------------------------*/
-
-static void fault_record(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail)
-{
-    static const int REGISTERS[13] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5,
-                                      UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
-                                      UC_ARM_REG_R12};
-    struct fault *f = &m->fault;
-    if (f->kind != FAULT_NONE)
-        return;
-    f->kind = kind, f->address = address, f->detail = detail;
-    f->pc = read_register(m, UC_ARM_REG_PC), f->lr = read_register(m, UC_ARM_REG_LR);
-    f->sp = read_register(m, UC_ARM_REG_SP), f->xpsr = read_register(m, UC_ARM_REG_XPSR);
-    for (int i = 0; i < 13; i++)
-        f->r[i] = read_register(m, REGISTERS[i]);
-}
-
-static bool on_invalid_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
-{
-    struct machine *m = user;
-    enum fault_kind kind = FAULT_OTHER;
-    (void)uc, (void)size, (void)value;
-    if (type == UC_MEM_READ_UNMAPPED || type == UC_MEM_READ_PROT)
-        kind = FAULT_READ;
-    else if (type == UC_MEM_WRITE_UNMAPPED)
-        kind = FAULT_WRITE;
-    else if (type == UC_MEM_WRITE_PROT)
-        kind = FAULT_FLASH_WRITE;
-    else if (type == UC_MEM_FETCH_UNMAPPED || type == UC_MEM_FETCH_PROT)
-        kind = FAULT_FETCH;
-    fault_record(m, kind, (uint32_t)address, (uint32_t)type);
-    return false;
-}
-
-/* Exception numbers of unicorn's (qemu's) Arm target. */
-enum { EXCP_UDEF = 1, EXCP_SWI = 2, EXCP_BKPT = 7, EXCP_EXCEPTION_EXIT = 8 };
-
-static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
-{
-    enum fault_kind kind = FAULT_OTHER;
-    switch (number) {
-    case EXCP_UDEF: kind = FAULT_INSTRUCTION; break;
-    case EXCP_SWI: kind = FAULT_SUPERVISOR_CALL; break;
-    case EXCP_BKPT: kind = FAULT_BREAKPOINT; break;
-    case EXCP_EXCEPTION_EXIT: kind = FAULT_EXCEPTION_RETURN; break;
-    default: break;
-    }
-    fault_record(user, kind, 0, number);
-    uc_emu_stop(uc);
-}
-
 /* --- life cycle -------------------------------------------------------------------------------------------------------------------*/
+
+/* RM0432 chapter "Device electronic signature": unique id, flash size in KB, package, and a calibration value of the voltage reference. */
+static void fill_system_memory(uint8_t *at)
+{
+    static const uint32_t UNIQUE_ID[3] = {0x00350042u, 0x31375118u, 0x20363332u};
+    static const uint16_t FLASH_KB = FLASH_SIZE / 1024u, VREFINT = 1655u;
+    static const uint32_t PACKAGE_LQFP144 = 2u;
+    memset(at, 0xFF, SYSTEM_MEMORY_SIZE);
+    memcpy(at + 0x7590, UNIQUE_ID, sizeof UNIQUE_ID);
+    memcpy(at + 0x75E0, &FLASH_KB, sizeof FLASH_KB);
+    memcpy(at + 0x7500, &PACKAGE_LQFP144, sizeof PACKAGE_LQFP144);
+    memcpy(at + 0x75AA, &VREFINT, sizeof VREFINT);
+}
 
 static bool map_memory(struct machine *m)
 {
     const uint32_t read_execute = UC_PROT_READ | UC_PROT_EXEC;
     m->flash = aligned_alloc(0x10000, FLASH_SIZE);
     m->sram = aligned_alloc(0x10000, SRAM_SIZE);
-    if (!m->flash || !m->sram)
+    m->system_memory = aligned_alloc(0x10000, SYSTEM_MEMORY_SIZE);
+    if (!m->flash || !m->sram || !m->system_memory)
         return false;
     memset(m->flash, 0xFF, FLASH_SIZE);
     memset(m->sram, 0, SRAM_SIZE);
+    fill_system_memory(m->system_memory);
     return uc_mem_map_ptr(m->uc, FLASH_BASE, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK &&
            uc_mem_map_ptr(m->uc, 0, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK &&
            uc_mem_map_ptr(m->uc, SRAM_BASE, SRAM_SIZE, UC_PROT_ALL, m->sram) == UC_ERR_OK &&
-           uc_mem_map_ptr(m->uc, SRAM2_ALIAS, SRAM2_SIZE, UC_PROT_ALL, m->sram + SRAM2_OFFSET) == UC_ERR_OK && bus_attach(m);
+           uc_mem_map_ptr(m->uc, SRAM2_ALIAS, SRAM2_SIZE, UC_PROT_ALL, m->sram + SRAM2_OFFSET) == UC_ERR_OK &&
+           uc_mem_map_ptr(m->uc, SYSTEM_MEMORY_BASE, SYSTEM_MEMORY_SIZE, read_execute, m->system_memory) == UC_ERR_OK && bus_attach(m);
 }
 
 /* unicorn sends every store to a page that may hold code down a slow path, and its own Cortex-M4 lets code be anywhere. So this machine
@@ -155,17 +104,6 @@ static bool on_translation_miss(uc_engine *uc, uint64_t address, uc_mem_type typ
     entry->paddr = address;
     entry->perms = data_page ? UC_PROT_READ | UC_PROT_WRITE : UC_PROT_ALL;
     return true;
-}
-
-/* Everywhere but in RAM, where no access is invalid: a hook over RAM, even of this kind, keeps its stores on the slow path. */
-static void watch_invalid_accesses(struct machine *m)
-{
-    static const uint32_t RANGES[][2] = {{0, SRAM2_ALIAS - 1},
-                                         {SRAM2_ALIAS + SRAM2_SIZE, SRAM_BASE - 1},
-                                         {SRAM_BASE + SRAM_SIZE, UINT32_MAX}};
-    uc_hook hook;
-    for (size_t i = 0; i < sizeof RANGES / sizeof RANGES[0]; i++)
-        uc_hook_add(m->uc, &hook, UC_HOOK_MEM_INVALID, (void *)on_invalid_access, m, RANGES[i][0], RANGES[i][1]);
 }
 
 static bool open_engine(struct machine *m)
@@ -182,7 +120,8 @@ EXPORT void cm4_free(struct machine *m)
         uc_close(m->uc);
     timing_free(m);
     bus_free(m);
-    free(m->flash), free(m->sram), free(m->received.data), free(m->sent.data), free(m->clock_changes), free(m->edges);
+    free(m->flash), free(m->sram), free(m->system_memory), free(m->sai.samples), free(m->fpu_blocks), free(m->pin_changes);
+    free(m->received.data), free(m->sent.data), free(m->clock_changes), free(m->edges);
     free(m);
 }
 
@@ -198,7 +137,13 @@ EXPORT struct machine *cm4_new(const struct timing_constants *constants, classif
     m->phase = PHASE_FAST;
     timing_init(m);
     clocks_add(m);
-    peripherals_add(m);
+    uarts_add(m);
+    timers_add(m);
+    gpio_add(m);
+    dma_add(m);
+    sai_add(m);
+    units_add(m);
+    counters_add(m);
     system_add(m);
     if (!open_engine(m) || !map_memory(m)) {
         cm4_free(m);
@@ -206,8 +151,7 @@ EXPORT struct machine *cm4_new(const struct timing_constants *constants, classif
     }
     uc_ctl_tlb_mode(m->uc, UC_TLB_VIRTUAL);
     uc_hook_add(m->uc, &hook, UC_HOOK_TLB_FILL, (void *)on_translation_miss, m, 1, 0);
-    uc_hook_add(m->uc, &hook, UC_HOOK_INTR, (void *)on_interrupt, m, 1, 0);
-    watch_invalid_accesses(m);
+    faults_attach(m);
     timing_attach(m);
     return m;
 }
@@ -232,24 +176,30 @@ EXPORT int cm4_read_memory(struct machine *m, uint32_t address, uint8_t *data, u
 }
 
 /* NRST or SYSRESETREQ: registers start anew, SRAM and virtual time go on. */
-EXPORT void cm4_reset(struct machine *m)
+void reset_machine(struct machine *m)
 {
     static const int CLEARED[] = {UC_ARM_REG_CONTROL, UC_ARM_REG_PRIMASK, UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK, UC_ARM_REG_R0,
                                   UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5, UC_ARM_REG_R6,
                                   UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11, UC_ARM_REG_R12};
     uint32_t vectors[2];
+    exceptions_reset(m);
     bus_reset(m);
     timing_reset(m);
     m->received.tail = m->received.head;
     m->receive_ready_at = 0;
     m->host_uart = NULL;
-    m->idle = false;
+    m->last_uart_access = m->ticks;
+    m->idle = m->answered = m->asleep = m->parked = m->waits_for_event = m->crashed = false;
     m->idle_polls = 0;
-    m->requests = 0;
+    m->requests = m->trap = m->watch_pc = 0;
+    m->access = (struct invalid_access){0};
     m->fault = (struct fault){0};
+    write_register(m, UC_ARM_REG_XPSR, 0x0100000Fu);   /* Handler mode is privileged: the registers can be written */
     for (size_t i = 0; i < sizeof CLEARED / sizeof CLEARED[0]; i++)
         write_register(m, CLEARED[i], 0);
     memcpy(vectors, m->flash, sizeof vectors);
+    write_register(m, UC_ARM_REG_PSP, 0);
+    write_register(m, UC_ARM_REG_FPSCR, 0);
     write_register(m, UC_ARM_REG_XPSR, 0x01000000u);
     write_register(m, UC_ARM_REG_LR, 0xFFFFFFFFu);
     write_register(m, UC_ARM_REG_SP, vectors[0] & ~3u);
@@ -257,99 +207,62 @@ EXPORT void cm4_reset(struct machine *m)
     m->resets++;
 }
 
+EXPORT void cm4_reset(struct machine *m) { reset_machine(m); }
+
 /* --- running ----------------------------------------------------------------------------------------------------------------------*/
 
-static bool check_pending_fpu(struct machine *m)
-{
-    uint32_t pc = m->pending_fpu_pc;
-    m->pending_fpu_pc = 0;
-    if (!pc || fpu_enabled(m))
-        return false;
-    fault_record(m, FAULT_FPU_DISABLED, pc, 0);
-    m->fault.pc = pc;
-    return true;
-}
-
-/* One run of unicorn, up to the next event; 0 or the reason to return to the host. */
-static int run_once(struct machine *m)
-{
-    uint32_t pc = read_register(m, UC_ARM_REG_PC);
-    uc_err error = uc_emu_start(m->uc, pc | 1u, RUN_FOR_EVER, 0, 0);
-    bool event = m->ticks >= m->next_event;
-    if (m->fault.kind == FAULT_NONE && error == UC_ERR_INSN_INVALID)
-        fault_record(m, FAULT_INSTRUCTION, 0, (uint32_t)error);
-    if (m->fault.kind == FAULT_NONE && error != UC_ERR_OK)
-        fault_record(m, FAULT_OTHER, 0, (uint32_t)error);
-    if (m->fault.kind != FAULT_NONE || check_pending_fpu(m))
-        return STOP_FAULT;
-    if (!event)                     /* WFI or WFE: sleeps until a byte comes */
-        m->requests |= m->received.head == m->received.tail ? REQUEST_IDLE : 0;
-    if (m->requests & REQUEST_RESET) {
-        cm4_reset(m);
-        return 0;
-    }
-    timing_at_stop(m, m->requests & REQUEST_IDLE);
-    if (m->requests & REQUEST_PARKED) {
-        note_once(m, NOTE_PARKED, pc);
-        return STOP_PARKED;
-    }
-    if (m->requests & REQUEST_LINE) {
-        m->requests &= ~(uint32_t)REQUEST_LINE;
-        return STOP_LINE;
-    }
-    if (m->requests & REQUEST_IDLE) {
-        m->requests &= ~(uint32_t)REQUEST_IDLE;
-        m->idle_polls = 0;
-        m->idle = true;
-        return STOP_IDLE;
-    }
-    return m->ticks >= ticks_of_time_ps(m, m->limit_ps) ? STOP_LIMIT : 0;
-}
-
-/* Runs until the board is idle, has sent a line, is parked in an endless loop, has crashed, or virtual time reaches until_ps. */
 EXPORT int cm4_run(struct machine *m, uint64_t until_ps)
 {
     m->limit_ps = until_ps;
-    if (m->fault.kind != FAULT_NONE)
+    if (m->crashed)
         return STOP_FAULT;
-    if (m->requests & REQUEST_PARKED)
-        return STOP_PARKED;
     if (m->idle && m->received.head == m->received.tail)
         return STOP_IDLE;
     m->idle = false;
-    for (;;) {
-        int reason;
-        plan_next_event(m);
-        reason = run_once(m);
-        if (reason)
-            return reason;
-    }
+    return run_machine(m);
 }
 
-/* Lets an idle or parked board wait: virtual time passes, nothing runs. */
+/* True if peripherals act by themselves while the firmware waits, other than by counting milliseconds. */
+static bool something_happens(const struct machine *m)
+{
+    return sai_next_event(m) != NEVER || timers_next_event(m) != NEVER;
+}
+
+/* The host has nothing to say to a board that waits or is parked: virtual time passes. A sleeping core takes its interrupts meanwhile. */
 EXPORT void cm4_skip_until(struct machine *m, uint64_t time_ps)
 {
     uint64_t ticks = ticks_of_time_ps(m, time_ps);
+    m->idle = false;
+    if ((m->asleep || something_happens(m)) && !m->crashed) {
+        m->limit_ps = time_ps;
+        m->waiting = true;
+        if (run_machine(m) != STOP_PARKED) {
+            m->waiting = false;
+            return;
+        }
+        m->waiting = false;
+    }
     if (ticks > m->ticks) {
         m->skipped_ticks += ticks - m->ticks;
         m->phase_start_ticks += ticks - m->ticks;   /* waiting is neither profiled nor fast work */
         m->ticks = ticks;
     }
-    m->idle = false;
 }
 
 /* --- what the host may ask ------------------------------------------------------------------------------------------------------- */
 
 EXPORT void cm4_receive(struct machine *m, const uint8_t *data, uint32_t size)
 {
-    uint64_t pace = m->constants.receive_pace_cycles;
+    uint64_t pace = m->constants.receive_pace_cycles * (uint64_t)TICKS_PER_CYCLE;
     if (m->constants.baud)
-        pace = 10u * m->hclk_hz / m->constants.baud;
-    if (m->received.head == m->received.tail && m->receive_ready_at < m->ticks + pace * TICKS_PER_CYCLE)
-        m->receive_ready_at = m->ticks + pace * TICKS_PER_CYCLE;
+        pace = 10u * m->hclk_hz * TICKS_PER_CYCLE / m->constants.baud;
+    if (m->received.head == m->received.tail && m->receive_ready_at < m->ticks + pace)
+        m->receive_ready_at = m->ticks + pace;
     for (uint32_t i = 0; i < size; i++)
         bytes_put(&m->received, data[i]);
     m->idle_polls = 0;
+    m->last_uart_access = m->ticks;
+    m->answered = false;
 }
 
 EXPORT uint32_t cm4_take_output(struct machine *m, uint8_t *data, uint32_t room)
@@ -365,6 +278,8 @@ EXPORT uint64_t cm4_ticks(const struct machine *m) { return m->ticks; }
 EXPORT uint64_t cm4_hclk_hz(const struct machine *m) { return m->hclk_hz; }
 EXPORT int cm4_profiling(const struct machine *m) { return m->phase == PHASE_PROFILE; }
 EXPORT uint32_t cm4_register(struct machine *m, int unicorn_register) { return read_register(m, unicorn_register); }
+EXPORT uint32_t cm4_line_baud(const struct machine *m) { return m->host_uart ? uart_baud(m, m->host_uart) : 0; }
+EXPORT uint32_t cm4_program_counter(struct machine *m) { return read_register(m, UC_ARM_REG_PC) & ~1u; }
 EXPORT void cm4_fault(const struct machine *m, struct fault *out) { *out = m->fault; }
 
 EXPORT uint32_t cm4_edges(const struct machine *m, uint32_t from, uint64_t *out, uint32_t room)
@@ -372,6 +287,14 @@ EXPORT uint32_t cm4_edges(const struct machine *m, uint32_t from, uint64_t *out,
     uint32_t count = 0;
     for (uint32_t i = from; i < m->edge_count && count < room; i++)
         out[count++] = m->edges[i];
+    return count;
+}
+
+EXPORT uint32_t cm4_pin_changes(const struct machine *m, uint32_t from, struct pin_change *out, uint32_t room)
+{
+    uint32_t count = 0;
+    for (uint32_t i = from; i < m->pin_change_count && count < room; i++)
+        out[count++] = m->pin_changes[i];
     return count;
 }
 
@@ -394,7 +317,8 @@ EXPORT uint32_t cm4_take_notes(struct machine *m, struct note *out, uint32_t roo
 EXPORT void cm4_statistics(struct machine *m, struct statistics *out)
 {
     *out = (struct statistics){.cycles = m->ticks / TICKS_PER_CYCLE, .skipped_cycles = m->skipped_ticks / TICKS_PER_CYCLE,
-                               .resets = m->resets};
+                               .resets = m->resets,
+                               .exceptions = m->exceptions_taken};
     timing_statistics(m, out);
     for (int i = 0; i < UARTS; i++) {
         out->bytes_received += m->uarts[i].bytes_received;

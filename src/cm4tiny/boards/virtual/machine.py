@@ -29,6 +29,8 @@ class StopReason(IntEnum):
     """The firmware is in an endless loop of one instruction."""
     FAULT = 5
     """The firmware crashed."""
+    QUIET = 6
+    """Firmware that receives by interrupt has been silent for a virtual second: bytes may be let in; if there are none, it just goes on."""
 
 
 class FaultKind(IntEnum):
@@ -45,11 +47,23 @@ class FaultKind(IntEnum):
     FPU_DISABLED = 8
     EXCEPTION_RETURN = 9
     OTHER = 10
+    STACKING = 11
+    VECTOR = 12
+    DIVISION = 13
+    UNALIGNED = 14
+    STATE = 15
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A crash: what, where, and the core's registers then. ``detail`` is unicorn's error or exception number."""
+    """A crash: what, where, and the core's registers then. ``detail`` is unicorn's error or exception number.
+
+    Attributes:
+        exception: the exception that was taken for it (3 is HardFault), 0 if none was.
+        interrupted: the exception that was being handled then, 0 for none.
+        cfsr, hfsr: the fault status registers (DDI0403 sections B3.2.15 and B3.2.16).
+        locked_up: the core could not take the fault and stopped.
+    """
 
     kind: FaultKind
     address: int
@@ -59,6 +73,11 @@ class Fault:
     sp: int
     xpsr: int
     registers: tuple[int, ...]
+    exception: int = 0
+    interrupted: int = 0
+    cfsr: int = 0
+    hfsr: int = 0
+    locked_up: bool = False
 
 
 class NoteKind(IntEnum):
@@ -66,8 +85,10 @@ class NoteKind(IntEnum):
 
     READ = 1
     WRITE = 2
-    INTERRUPT = 3
+    FEATURE = 3
     PARKED = 4
+    FAULT = 5
+    CLOCK_OFF = 6
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,15 @@ class ClockChange:
 
 
 @dataclass(frozen=True)
+class PinChange:
+    """An output pin got a new level. ``pin`` is the port's number times 16 plus the pin's: PF13 is 5 * 16 + 13."""
+
+    time_ps: int
+    pin: int
+    level: int
+
+
+@dataclass(frozen=True)
 class Counters:
     """Totals since the board was made. Data-cache figures are exact while profiling and means afterwards."""
 
@@ -107,6 +137,7 @@ class Counters:
     blocks_known: int = 0
     bytes_received: int = 0
     bytes_sent: int = 0
+    exceptions: int = 0
 
 
 class Machine(Protocol):
@@ -140,15 +171,26 @@ class Machine(Protocol):
 
     def receive(self, data: bytes) -> None: ...
 
+    def play(self, frames: bytes, rate_hz: int) -> None:
+        """Plays stereo audio, 16-bit little-endian samples, into the chip's SAI from now on."""
+
+    def line_baud(self) -> int:
+        """Bits per second by the settings of the UART that speaks; 0 if none spoke, or it is not known."""
+
+    def program_counter(self) -> int: ...
+
     def take_output(self) -> bytes: ...
 
     def edges_ps(self) -> tuple[int, ...]: ...
+
+    def pin_changes(self) -> tuple[PinChange, ...]: ...
 
     def clock_changes(self) -> tuple[ClockChange, ...]: ...
 
     def take_notes(self) -> tuple[Note, ...]: ...
 
-    def fault(self) -> Fault | None: ...
+    def fault(self) -> Fault | None:
+        """The fault that the firmware is in, until its handler returns."""
 
     def counters(self) -> Counters: ...
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
-from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, StopReason
+from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, StopReason
 from cm4tiny.errors import BoardError
 
 PAGE_BYTES = 4096
@@ -24,7 +24,7 @@ class _Constants(ctypes.Structure):
     _fields_ = [
         *((name, _u32) for name in ("taken_transfer_ticks", "icache_lines", "dcache_lines", "receive_pace", "idle_polls", "idle_gap")),
         *((name, _u64) for name in ("profile_min", "profile_max", "unprofiled_window", "unprofiled_limit")),
-        *((name, _u32) for name in ("exact", "baud")),
+        *((name, _u32) for name in ("exact", "baud", "pair_per_mille")),
     ]
 
 
@@ -33,7 +33,11 @@ class _BlockFacts(ctypes.Structure):
 
 
 class _Fault(ctypes.Structure):
-    _fields_ = [*((name, _u32) for name in ("kind", "address", "detail", "pc", "lr", "sp", "xpsr")), ("r", _u32 * 13)]
+    _fields_ = [
+        *((name, _u32) for name in ("kind", "address", "detail", "pc", "lr", "sp", "xpsr")),
+        ("r", _u32 * 13),
+        *((name, _u32) for name in ("exception", "interrupted", "cfsr", "hfsr", "locked_up")),
+    ]
 
 
 class _Note(ctypes.Structure):
@@ -42,6 +46,10 @@ class _Note(ctypes.Structure):
 
 class _ClockChange(ctypes.Structure):
     _fields_ = [(name, _u64) for name in ("time_ps", "ticks", "hclk_hz")]
+
+
+class _PinChange(ctypes.Structure):
+    _fields_ = [("time_ps", _u64), ("pin", _u32), ("level", _u32)]
 
 
 _COUNTERS = tuple(field.name for field in dataclasses.fields(Counters))  # in the order of the C structure
@@ -67,12 +75,16 @@ def _load(path: Path) -> ctypes.CDLL:
         "cm4_run": (ctypes.c_int, [machine, _u64]),
         "cm4_skip_until": (None, [machine, _u64]),
         "cm4_receive": (None, [machine, ctypes.c_char_p, _u32]),
+        "cm4_play": (None, [machine, ctypes.c_char_p, _u32, _u32]),
+        "cm4_line_baud": (_u32, [machine]),
+        "cm4_program_counter": (_u32, [machine]),
         "cm4_take_output": (_u32, [machine, ctypes.c_char_p, _u32]),
         "cm4_time_ps": (_u64, [machine]),
         "cm4_ticks": (_u64, [machine]),
         "cm4_hclk_hz": (_u64, [machine]),
         "cm4_fault": (None, [machine, ctypes.POINTER(_Fault)]),
         "cm4_edges": (_u32, [machine, _u32, ctypes.POINTER(_u64), _u32]),
+        "cm4_pin_changes": (_u32, [machine, _u32, ctypes.POINTER(_PinChange), _u32]),
         "cm4_clock_changes": (_u32, [machine, _u32, ctypes.POINTER(_ClockChange), _u32]),
         "cm4_take_notes": (_u32, [machine, ctypes.POINTER(_Note), _u32]),
         "cm4_statistics": (None, [machine, ctypes.POINTER(_Statistics)]),
@@ -107,6 +119,7 @@ class NativeMachine:
             unprofiled_limit=model.unprofiled_limit,
             exact=int(exact),
             baud=baud or 0,
+            pair_per_mille=model.pair_per_mille,
         )
         self._machine = self._library.cm4_new(ctypes.byref(constants), self._classify, PAGE_BYTES)
         if not self._machine:
@@ -114,6 +127,7 @@ class NativeMachine:
         self._buffer = ctypes.create_string_buffer(1 << 16)
         self._edges: list[int] = []
         self._clock_changes: list[ClockChange] = []
+        self._pin_changes: list[PinChange] = []
 
     def _on_classify(self, address: int, size: int, facts: Any) -> None:
         try:
@@ -125,76 +139,111 @@ class NativeMachine:
         facts[0].fpu_offset = _FPU_NONE if known.fpu_offset is None else known.fpu_offset
 
     @property
+    def _handle(self) -> int:
+        if not self._machine:
+            raise BoardError("the virtual board is closed", cure="make a new one")
+        return self._machine
+
+    @property
     def time_ps(self) -> int:
-        return int(self._library.cm4_time_ps(self._machine))
+        return int(self._library.cm4_time_ps(self._handle))
 
     @property
     def ticks(self) -> int:
-        return int(self._library.cm4_ticks(self._machine))
+        return int(self._library.cm4_ticks(self._handle))
 
     @property
     def hclk_hz(self) -> int:
-        return int(self._library.cm4_hclk_hz(self._machine))
+        return int(self._library.cm4_hclk_hz(self._handle))
 
     def write_memory(self, address: int, data: bytes) -> None:
-        if self._library.cm4_write_memory(self._machine, address, data, len(data)) != 0:
+        if self._library.cm4_write_memory(self._handle, address, data, len(data)) != 0:
             raise BoardError(f"0x{address:08x} is no memory of this chip", why=f"{len(data)} bytes were to be written there")
 
     def read_memory(self, address: int, size: int) -> bytes:
         data = ctypes.create_string_buffer(size)
-        if self._library.cm4_read_memory(self._machine, address, data, size) != 0:
+        if self._library.cm4_read_memory(self._handle, address, data, size) != 0:
             raise BoardError(f"0x{address:08x} is no memory of this chip", why=f"{size} bytes were to be read there")
         return data.raw
 
     def reset(self) -> None:
-        self._library.cm4_reset(self._machine)
+        self._library.cm4_reset(self._handle)
 
     def run(self, until_ps: int) -> StopReason:
-        reason = StopReason(self._library.cm4_run(self._machine, until_ps))
+        reason = StopReason(self._library.cm4_run(self._handle, until_ps))
         if self._callback_error is not None:
             error, self._callback_error = self._callback_error, None
             raise error
         return reason
 
     def skip_until(self, time_ps: int) -> None:
-        self._library.cm4_skip_until(self._machine, time_ps)
+        self._library.cm4_skip_until(self._handle, time_ps)
 
     def receive(self, data: bytes) -> None:
-        self._library.cm4_receive(self._machine, data, len(data))
+        self._library.cm4_receive(self._handle, data, len(data))
+
+    def play(self, frames: bytes, rate_hz: int) -> None:
+        self._library.cm4_play(self._handle, frames, len(frames) // 4, rate_hz)
+
+    def line_baud(self) -> int:
+        return int(self._library.cm4_line_baud(self._handle))
+
+    def program_counter(self) -> int:
+        return int(self._library.cm4_program_counter(self._handle))
 
     def take_output(self) -> bytes:
         output = b""
-        while count := self._library.cm4_take_output(self._machine, self._buffer, len(self._buffer)):
+        while count := self._library.cm4_take_output(self._handle, self._buffer, len(self._buffer)):
             output += self._buffer.raw[:count]
         return output
 
     def edges_ps(self) -> tuple[int, ...]:
         chunk = (_u64 * 256)()
-        while count := self._library.cm4_edges(self._machine, len(self._edges), chunk, 256):
+        while count := self._library.cm4_edges(self._handle, len(self._edges), chunk, 256):
             self._edges.extend(chunk[:count])
         return tuple(self._edges)
 
+    def pin_changes(self) -> tuple[PinChange, ...]:
+        chunk = (_PinChange * 256)()
+        while count := self._library.cm4_pin_changes(self._handle, len(self._pin_changes), chunk, 256):
+            self._pin_changes.extend(PinChange(c.time_ps, c.pin, c.level) for c in chunk[:count])
+        return tuple(self._pin_changes)
+
     def clock_changes(self) -> tuple[ClockChange, ...]:
         chunk = (_ClockChange * 64)()
-        while count := self._library.cm4_clock_changes(self._machine, len(self._clock_changes), chunk, 64):
+        while count := self._library.cm4_clock_changes(self._handle, len(self._clock_changes), chunk, 64):
             self._clock_changes.extend(ClockChange(c.time_ps, c.ticks, c.hclk_hz) for c in chunk[:count])
         return tuple(self._clock_changes)
 
     def take_notes(self) -> tuple[Note, ...]:
         chunk = (_Note * 256)()
-        count = self._library.cm4_take_notes(self._machine, chunk, 256)
+        count = self._library.cm4_take_notes(self._handle, chunk, 256)
         return tuple(Note(NoteKind(n.kind), n.address, n.pc) for n in chunk[:count])
 
     def fault(self) -> Fault | None:
         raw = _Fault()
-        self._library.cm4_fault(self._machine, ctypes.byref(raw))
+        self._library.cm4_fault(self._handle, ctypes.byref(raw))
         if raw.kind == FaultKind.NONE:
             return None
-        return Fault(FaultKind(raw.kind), raw.address, raw.detail, raw.pc, raw.lr, raw.sp, raw.xpsr, tuple(raw.r))
+        return Fault(
+            FaultKind(raw.kind),
+            raw.address,
+            raw.detail,
+            raw.pc,
+            raw.lr,
+            raw.sp,
+            raw.xpsr,
+            tuple(raw.r),
+            exception=raw.exception,
+            interrupted=raw.interrupted,
+            cfsr=raw.cfsr,
+            hfsr=raw.hfsr,
+            locked_up=bool(raw.locked_up),
+        )
 
     def counters(self) -> Counters:
         raw = _Statistics()
-        self._library.cm4_statistics(self._machine, ctypes.byref(raw))
+        self._library.cm4_statistics(self._handle, ctypes.byref(raw))
         return Counters(**{name: getattr(raw, name) for name in _COUNTERS})
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ from cm4tiny.boards.virtual.machine import (
     FaultKind,
     Note,
     NoteKind,
+    PinChange,
     StopReason,
 )
 from cm4tiny.boards.virtual.native import PAGE_BYTES
@@ -60,14 +61,15 @@ class PythonMachine:
 
     def __init__(self, model: CycleModel, *, baud: int | None) -> None:
         self._model = model
-        self._baud = baud or 0
+        self.baud = baud or 0
         self._coster = BlockCoster(model)
-        self.timing = FlashTiming(LineCache(model.icache_lines), LineCache(model.dcache_lines))
+        self.timing = FlashTiming(LineCache(model.icache_lines), LineCache(model.dcache_lines), pair_per_mille=model.pair_per_mille)
         self._facts: dict[tuple[int, int], BlockFacts] = {}
         self.ticks = self._skipped_ticks = self._expected_pc = self._block_pc = self._limit_ticks = 0
         self._instructions = self._blocks_run = self._taken = self._resets = 0
         self._stops: set[str] = set()
         self._pending_fpu_pc = 0
+        self._refused = ""
         self._fault: Fault | None = None
         self._notes: dict[tuple[NoteKind, int], Note] = {}
         self._notes_taken = 0
@@ -189,9 +191,6 @@ class PythonMachine:
 
     # --- what peripherals ask -------------------------------------------------------------------------------------------------------
 
-    def byte_ticks(self) -> int:
-        return 10 * self.hclk_hz * TICKS_PER_CYCLE // self._baud if self._baud else 0
-
     def count_idle_poll(self, line_free_at: int) -> None:
         gap, self._last_poll_at = self.ticks - self._last_poll_at, self.ticks
         if self.received or self.ticks < line_free_at or gap > self._model.idle_gap * TICKS_PER_CYCLE:
@@ -201,10 +200,10 @@ class PythonMachine:
         if self._idle_polls >= self._model.idle_polls:
             self._stops.add("idle")
 
-    def next_byte(self) -> int:
+    def next_byte(self, byte_ticks: int) -> int:
         self._idle_polls = 0
         pace = self._model.receive_pace * TICKS_PER_CYCLE
-        self.receive_ready_at = self.receive_ready_at + self.byte_ticks() if self._baud else self.ticks + pace
+        self.receive_ready_at = self.receive_ready_at + byte_ticks if self.baud else self.ticks + pace
         return self.received.popleft()
 
     def send_byte(self, value: int) -> None:
@@ -226,6 +225,11 @@ class PythonMachine:
 
     def timestamp_edge(self) -> None:
         self._edges.append(self.time_ps)
+
+    def refuse(self, what: str) -> None:
+        """The firmware wants what only the native backend has: the run ends with an error at the next block."""
+        self._refused = self._refused or what
+        self._stops.add("refused")
 
     def request_reset(self) -> None:
         self._stops.add("reset")
@@ -263,6 +267,12 @@ class PythonMachine:
         return self._stop_reason(pc)
 
     def _stop_reason(self, pc: int) -> StopReason | None:
+        if self._refused:
+            raise BoardError(
+                f"this firmware needs {self._refused}, which the slow Python backend does not have",
+                why="it models neither exceptions nor DMA",
+                cure="install a C compiler (Debian: apt-get install gcc libc6-dev), or set CC, and the board runs natively",
+            )
         if "reset" in self._stops:
             self.reset()
             return None
@@ -300,6 +310,7 @@ class PythonMachine:
         self._pending_fpu_pc = self.receive_ready_at = self._idle_polls = 0
         self.received.clear()
         self.host_uart, self._idle, self._fault = None, False, None
+        self._refused = ""
         self._stops.clear()
         for register in _CLEARED:
             self._engine.reg_write(register, 0)
@@ -351,11 +362,22 @@ class PythonMachine:
         self._idle = False
 
     def receive(self, data: bytes) -> None:
-        pace = 10 * self.hclk_hz // self._baud if self._baud else self._model.receive_pace
+        pace = 10 * self.hclk_hz * TICKS_PER_CYCLE // self.baud if self.baud else self._model.receive_pace * TICKS_PER_CYCLE
         if not self.received:
-            self.receive_ready_at = max(self.receive_ready_at, self.ticks + pace * TICKS_PER_CYCLE)
+            self.receive_ready_at = max(self.receive_ready_at, self.ticks + pace)
         self.received.extend(data)
         self._idle_polls = 0
+
+    def play(self, frames: bytes, rate_hz: int) -> None:
+        raise BoardError(
+            "the slow Python backend has no audio input", cure="install a C compiler (Debian: apt-get install gcc libc6-dev), or set CC"
+        )
+
+    def line_baud(self) -> int:
+        return self.host_uart.baud() if self.host_uart is not None else 0
+
+    def program_counter(self) -> int:
+        return self._register(arm.UC_ARM_REG_PC) & ~1
 
     def take_output(self) -> bytes:
         output = bytes(self._sent)
@@ -364,6 +386,9 @@ class PythonMachine:
 
     def edges_ps(self) -> tuple[int, ...]:
         return tuple(self._edges)
+
+    def pin_changes(self) -> tuple[PinChange, ...]:
+        return ()  # falling edges of the time-stamp pin are all that this backend records
 
     def clock_changes(self) -> tuple[ClockChange, ...]:
         return tuple(self._clock_changes)

@@ -89,6 +89,16 @@ class Rcc(Peripheral):
         prescaler = (config >> 8) & 7 if base < 0x4001_0000 else (config >> 11) & 7
         return 1 if prescaler < 4 else 1 << (prescaler - 4)
 
+    def uart_kernel_hz(self, base: int) -> int:
+        """As in clocks.c: RM0432 section 6.4.28 (CCIPR)."""
+        shift = {0x4000_8000: 10, 0x4001_3800: 0}.get(base, (base - 0x4000_4400) // 0x400 * 2 + 2)
+        source, config = self.reg[0x88 // 4] >> shift & 3, self.reg[0x08 // 4]
+        if source:
+            system = (self._msi_hz, lambda: self.HSI_HZ, lambda: self.HSE_HZ, self._pll_hz)[config & 3]
+            return (0, system(), self.HSI_HZ, 32_768)[source]
+        prescaler = config >> (11 if base >= 0x4001_0000 else 8) & 7
+        return self.machine.hclk_hz >> (0 if prescaler < 4 else prescaler - 3)
+
 
 class Pwr(Peripheral):
     def read(self, offset: int) -> int:
@@ -126,6 +136,8 @@ class FlashInterface(Peripheral):
 class Uart(Peripheral):
     """USART or LPUART, polled."""
 
+    PRESCALER = (1, 2, 4, 6, 8, 10, 12, 16, 32, 64, 128, 256)
+
     line_free_at = 0
     bytes_received = 0
     bytes_sent = 0
@@ -133,6 +145,23 @@ class Uart(Peripheral):
     def reset(self) -> None:
         super().reset()
         self.line_free_at = 0
+
+    def baud(self) -> int:
+        """Bits per second by the registers, 0 if they do not say. As in uart.c."""
+        prescaler, divider = self.reg[0x2C // 4] & 15, self.reg[0x0C // 4]
+        clock = self.machine.rcc.uart_kernel_hz(self.base) // (self.PRESCALER[prescaler] if prescaler < len(self.PRESCALER) else 256)
+        if not divider:
+            return 0
+        if self.base == 0x4000_8000:
+            return 256 * clock // divider
+        return 2 * clock // ((divider & 0xFFF0) | (divider & 7) << 1) if self.reg[0] >> 15 & 1 else clock // divider
+
+    def byte_ticks(self) -> int:
+        host_baud = self.machine.baud
+        if not host_baud:
+            return 0
+        bits = 10 + (self.reg[0] >> 12 & 1) - (self.reg[0] >> 28 & 1) + (self.reg[1] >> 13 & 1)
+        return bits * self.machine.hclk_hz * TICKS_PER_CYCLE // (self.baud() or host_baud)
 
     def has_data(self) -> bool:
         machine = self.machine
@@ -143,7 +172,7 @@ class Uart(Peripheral):
         control, ticks = self.reg[0], self.machine.ticks
         if not control & 1:
             return 0xC0
-        room = (8 if control >> 29 & 1 else 1) * self.machine.byte_ticks()
+        room = (8 if control >> 29 & 1 else 1) * self.byte_ticks()
         status = (control & 8) << 18 | (control & 4) << 20
         status |= 0x80 if ticks + room >= self.line_free_at else 0
         status |= 0x40 if ticks >= self.line_free_at else 0
@@ -156,7 +185,7 @@ class Uart(Peripheral):
             return status
         if offset == 0x24 and self.has_data():
             self.bytes_received += 1
-            self.reg[9] = self.machine.next_byte()
+            self.reg[9] = self.machine.next_byte(self.byte_ticks())
         return self.reg[offset >> 2]
 
     def write(self, offset: int, value: int, mask: int) -> None:
@@ -164,15 +193,15 @@ class Uart(Peripheral):
             self._send(value & 0xFF)
         elif offset not in (0x1C, 0x20, 0x24):
             super().write(offset, value, mask)
-        if offset == 0 and self.reg[0] & 0xF0:
-            self.machine.note(NoteKind.INTERRUPT, self.base)
+        if offset == 8 and self.reg[2] & 0xC0:
+            self.machine.refuse("DMA for a UART")
 
     def _send(self, value: int) -> None:
         machine = self.machine
         if self.reg[0] & 9 != 9:
             return
         machine.host_uart = self
-        self.line_free_at = max(self.line_free_at, machine.ticks) + machine.byte_ticks()
+        self.line_free_at = max(self.line_free_at, machine.ticks) + self.byte_ticks()
         self.bytes_sent += 1
         machine.send_byte(value)
 
@@ -188,19 +217,24 @@ class Timer(Peripheral):
     def reset(self) -> None:
         super().reset()
         self._count = self._prescaler = 0
-        self._since = self.machine.ticks
+        self._since = self.machine.ticks // TICKS_PER_CYCLE
         self.reg[0x2C // 4] = self._width
 
+    def _cycles_per_count(self) -> int:
+        return self.machine.rcc.timer_divider(self.base) * (self._prescaler + 1)
+
+    def _counts(self) -> int:
+        cycles = self.machine.ticks // TICKS_PER_CYCLE - self._since
+        return cycles // self._cycles_per_count() if self.reg[0] & 1 else 0
+
     def count(self) -> int:
-        if not self.reg[0] & 1:
-            return self._count
-        cycles = self.machine.ticks // TICKS_PER_CYCLE - self._since // TICKS_PER_CYCLE
-        cycles //= self.machine.rcc.timer_divider(self.base) * (self._prescaler + 1)
-        return (self._count + cycles) % (self.reg[0x2C // 4] + 1)
+        return (self._count + self._counts()) % (self.reg[0x2C // 4] + 1)
 
     def rebase(self) -> None:
+        """Brings the count up to now; what the prescaler counted of the next one stays."""
+        counts = self._counts()
         self._count = self.count()
-        self._since = self.machine.ticks
+        self._since += counts * self._cycles_per_count()
 
     def read(self, offset: int) -> int:
         return self.count() if offset == 0x24 else self.reg[offset >> 2]
@@ -213,10 +247,13 @@ class Timer(Peripheral):
         if offset == 0x14:
             if value & 1:
                 self._count, self._prescaler = 0, self.reg[0x28 // 4] & 0xFFFF
+                self._since = self.machine.ticks // TICKS_PER_CYCLE
                 self.reg[4] |= 1
             return
         if offset == 0x24:
             self._count = value & self._width
+        if offset == 0 and value & 1 and not self.reg[0] & 1:
+            self._since = self.machine.ticks // TICKS_PER_CYCLE
         super().write(offset, value & self._width if offset == 0x2C else value, mask)
 
 
@@ -236,12 +273,22 @@ class Gpio(Peripheral):
         for pin in range(16):
             level = output >> pin & 1 if mode >> 2 * pin & 3 == 1 else int(pull >> 2 * pin & 3 == 1)
             value |= level << pin
+        if self.base == self.TIMESTAMP_BASE and mode >> 2 * self.TIMESTAMP_PIN & 3 != 1:
+            value |= 1 << self.TIMESTAMP_PIN  # pulled up by the monitor, as in gpio.c
         return value
 
+    def _clocked(self) -> bool:
+        return bool(self.machine.rcc.reg[0x4C // 4] >> (self.base - 0x4800_0000) // 0x400 & 1)
+
     def read(self, offset: int) -> int:
+        if not self._clocked():
+            return 0
         return self._input() if offset == 0x10 else self.reg[offset >> 2]
 
     def write(self, offset: int, value: int, mask: int) -> None:
+        if not self._clocked():
+            self.machine.note(NoteKind.CLOCK_OFF, self.base + offset)
+            return
         before = self._input()
         if offset == 0x18:
             self.reg[5] = (self.reg[5] & ~(value >> 16)) | (value & 0xFFFF)
@@ -265,6 +312,8 @@ class Scb(Peripheral):
         return bool(self.reg[0xFC // 4] >> 24 & 1)
 
     def write(self, offset: int, value: int, mask: int) -> None:
+        if offset == 0x04 and value & 0x9400_0000:
+            self.machine.refuse("PendSV, NMI or a SysTick interrupt")
         if offset in (0x00, 0x04):
             return
         if offset == 0x0C:
@@ -317,7 +366,7 @@ class SysTick(Peripheral):
             return
         super().write(offset, value, mask)
         if offset == 0 and value & 3 == 3:
-            self.machine.note(NoteKind.INTERRUPT, self.base)
+            self.machine.refuse("the SysTick interrupt")
 
 
 class Nvic(Peripheral):
@@ -325,7 +374,7 @@ class Nvic(Peripheral):
         if offset < 0x20:
             self.reg[offset >> 2] |= value
             if value:
-                self.machine.note(NoteKind.INTERRUPT, self.base + offset)
+                self.machine.refuse(f"interrupts (NVIC register 0x{self.base + offset:08x})")
         elif 0x80 <= offset < 0xA0:
             self.reg[(offset - 0x80) >> 2] &= ~value & WORD
         else:

@@ -51,6 +51,7 @@ class FlashTiming:
     instruction: LineCache
     data: LineCache
     miss_ticks: int = 0
+    pair_per_mille: int = 0
     last_word: int = 0xFFFF_FFFF
     instruction_stall_ticks: int = 0
     data_stall_ticks: int = 0
@@ -66,11 +67,12 @@ class FlashTiming:
         return stall
 
     def read(self, offset: int, size: int) -> int:
-        """Ticks that a data read costs. The other half of the 128-bit pair that was read last is free."""
+        """Ticks that a data read costs. The other half of the 128-bit pair that was read last costs less, or nothing."""
         stall = 0
         for word in range(offset >> WORD_SHIFT, ((offset + size - 1) >> WORD_SHIFT) + 1):
             if self.data.access(word):
-                stall += 0 if word ^ 1 == self.last_word else self.miss_ticks
+                pair = word ^ 1 == self.last_word
+                stall += self.miss_ticks // 1000 * self.pair_per_mille if pair else self.miss_ticks
                 self.last_word = word
         self.data_stall_ticks += stall
         return stall

@@ -64,6 +64,16 @@ static void block_retire(struct machine *m, struct block *b)
     m->retired_instructions += b->runs * b->instructions;
 }
 
+/* SEV does nothing in unicorn; a block with one sets the event register when it begins. */
+static bool holds_send_event(struct machine *m, uint32_t address, uint32_t size)
+{
+    const uint8_t *code = memory_at(m, address, size);
+    for (uint32_t at = 0; code && at + 2u <= size; at += code[at + 1u] >= 0xE8u ? 4u : 2u)
+        if (code[at] == 0x40 && code[at + 1u] == 0xBF)
+            return true;
+    return false;
+}
+
 static void block_learn(struct machine *m, struct block *b, uint32_t address, uint32_t size)
 {
     struct block_facts facts = {.cost_ticks = size / 2 * TICKS_PER_CYCLE, .instructions = size / 2, .fpu_offset = FPU_NONE};
@@ -82,14 +92,27 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
     b->static_ticks = b->cost_ticks = facts.cost_ticks;
     b->instructions = facts.instructions;
     b->fpu_offset = facts.fpu_offset;
+    if (b->fpu_offset != FPU_NONE) {
+        m->fpu_blocks = grow(m->fpu_blocks, m->fpu_block_count, &m->fpu_block_room, sizeof *m->fpu_blocks);
+        m->fpu_blocks[m->fpu_block_count++] = b;
+    }
     uc_mem_read(m->uc, address, first, 2);
     if (size == 2 && first[0] == 0xFE && first[1] == 0xE7)
         b->flags |= BLOCK_ENDLESS;
+    if (holds_send_event(m, address, size))
+        b->flags |= BLOCK_SENDS_EVENT;
     if (in_flash(address)) {
         uint32_t offset = address & (FLASH_SIZE - 1);
         b->first_line = offset >> FLASH_LINE_SHIFT;
         b->lines = ((offset + size - 1) >> FLASH_LINE_SHIFT) - b->first_line + 1;
     }
+}
+
+/* Makes blocks with floating-point instructions take the slow path once more: registers must be saved before the next of them. */
+void timing_forget_fpu_blocks(struct machine *m)
+{
+    for (uint32_t i = 0; i < m->fpu_block_count; i++)
+        m->fpu_blocks[i]->generation = NEVER;
 }
 
 static void count_unprofiled(struct machine *m, struct block *b)
@@ -103,8 +126,8 @@ static void count_unprofiled(struct machine *m, struct block *b)
         request_stop(m, REQUEST_PROFILE);
 }
 
-/* A block that is new, or not yet seen in this generation of the instruction cache. */
-static void __attribute__((noinline)) block_enter_slowly(struct machine *m, struct block *b, uint32_t address, uint32_t size)
+/* A block that is new, or not yet seen in this generation of the instruction cache. False if it must not run yet. */
+static bool __attribute__((noinline)) block_enter_slowly(struct machine *m, struct block *b, uint32_t address, uint32_t size)
 {
     bool special = false;
     if (UNLIKELY(b->size != size))
@@ -113,12 +136,24 @@ static void __attribute__((noinline)) block_enter_slowly(struct machine *m, stru
         special = true;
         request_stop(m, REQUEST_PARKED);
     }
-    if (b->fpu_offset != FPU_NONE && !fpu_enabled(m)) {
-        /* the block may enable the FPU before it uses it: judged when the next block begins */
+    if (UNLIKELY(b->flags & BLOCK_SENDS_EVENT)) {
         special = true;
-        m->pending_fpu_pc = address + b->fpu_offset;
-        m->next_event = 0;
+        m->exceptions.event = true;
     }
+    if (b->fpu_offset != FPU_NONE) {
+        if (m->exceptions.lazy_fp)
+            save_lazy_fp(m);
+        if (!fpu_enabled(m) && !(b->flags & BLOCK_WATCHED)) {
+            /* the block may enable the FPU before it uses it: the instruction itself is watched */
+            b->flags |= BLOCK_WATCHED;
+            m->watch_pc = address + b->fpu_offset;
+            request_stop(m, REQUEST_WATCH);
+        }
+    }
+    if (b->divisions_watched < b->size)
+        watch_divisions(m, b, address);
+    if (m->requests & REQUEST_WATCH)
+        return false;
     if (m->phase == PHASE_FAST && !(b->flags & BLOCK_PROFILED)) {
         special = true;
         count_unprofiled(m, b);
@@ -131,6 +166,7 @@ static void __attribute__((noinline)) block_enter_slowly(struct machine *m, stru
     } else if (!special) {
         b->generation = m->icache.generation;
     }
+    return true;
 }
 
 static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *user)
@@ -138,8 +174,9 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     struct machine *m = user;
     uint32_t address = (uint32_t)address64;
     struct block *b;
-    if (UNLIKELY(m->ticks >= m->next_event)) {
+    if (UNLIKELY(m->ticks >= m->next_event) && event_pause(m)) {
         /* stop before the block is charged: it is entered again after the restart */
+        m->paused = true;
         uc_emu_stop(uc);
         return;
     }
@@ -147,8 +184,10 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     if (LIKELY(b->generation == m->icache.generation && b->size == size)) {
         b->stamp = m->icache.clock;
         m->icache.clock += b->lines;
-    } else {
-        block_enter_slowly(m, b, address, size);
+    } else if (!block_enter_slowly(m, b, address, size)) {
+        m->paused = true;
+        uc_emu_stop(uc);
+        return;
     }
     if (address != m->expected_pc) {
         m->ticks += m->taken_transfer_ticks;
@@ -288,7 +327,6 @@ void timing_reset(struct machine *m)
 {
     timing_caches_reset(m, true, true);
     m->last_flash_word = UINT32_MAX;
-    m->pending_fpu_pc = 0;
     m->expected_pc = UINT32_MAX;
 }
 
@@ -300,7 +338,7 @@ void timing_flash_changed(struct machine *m)
         block_retire(m, m->known[i]);
         memset(m->known[i], 0, sizeof *m->known[i]);
     }
-    m->known_count = 0;
+    m->known_count = m->fpu_block_count = 0;
     uc_ctl_flush_tb(m->uc);
 }
 

@@ -1,0 +1,84 @@
+/* The chip's peripherals with a life of their own, as the rest of the machine sees them. */
+#ifndef CM4TINY_DEVICES_H
+#define CM4TINY_DEVICES_H
+
+/* clocks.c */
+void clocks_add(struct machine *m);
+uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks);
+uint64_t ticks_of_time_ps(const struct machine *m, uint64_t time_ps);
+uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base);
+uint32_t uart_kernel_hz(const struct machine *m, uint32_t uart);
+
+/* uart.c: USART1..3, UART4/5, LPUART1 */
+struct uart {
+    struct peripheral *p;
+    uint64_t line_free_at, last_received_at, bytes_received, bytes_sent;
+    bool complete_cleared, idle_flag, burst;
+};
+#define UARTS 6
+void uarts_add(struct machine *m);
+void uarts_advance(struct machine *m);
+uint64_t uarts_next_event(const struct machine *m);
+uint32_t uart_baud(const struct machine *m, const struct uart *u);
+bool uart_line_busy(const struct machine *m);
+bool uart_waits_for_interrupt(const struct machine *m);
+
+/* timers.c: TIM1..8, TIM15..17 */
+struct timer {
+    struct peripheral *p;
+    uint64_t since_cycles;          /* when the prescaler last began a count */
+    uint32_t count, prescaler, reload, irq;
+    bool wide;
+};
+#define TIMERS 11
+void timers_add(struct machine *m);
+void timers_rebase(struct machine *m);
+void timers_advance(struct machine *m);
+uint64_t timers_next_event(const struct machine *m);
+
+/* gpio.c */
+#define GPIO_PORTS 9
+#define TIMESTAMP_PORT 5u           /* PF13, pin D7 of the Zio connector: the energy mode's time stamp */
+#define TIMESTAMP_PIN 13u
+void gpio_add(struct machine *m);
+
+/* dma.c: DMA1, DMA2 and DMAMUX1 */
+struct dma_channel { uint32_t peripheral_address, memory_address, reload; };
+#define DMA_CHANNELS 14
+enum dma_request { DMA_USART1_RX = 24, DMA_LPUART1_RX = 34, DMA_SAI1_A = 36, DMA_SAI1_B = 37 };
+void dma_add(struct machine *m);
+bool dma_request(struct machine *m, uint32_t request);
+bool dma_listens(const struct machine *m, uint32_t request);
+
+/* sai.c: SAI1 as a receiver; the host plays audio into it */
+struct sai {
+    struct peripheral *p;
+    int16_t *samples;
+    uint64_t count, played, next_sample_at;
+    uint32_t room, rate_hz;
+    uint32_t fifo[2][8], level[2];
+};
+void sai_add(struct machine *m);
+void sai_advance(struct machine *m);
+uint64_t sai_next_event(const struct machine *m);
+
+/* units.c: CRC, RNG, and registers that only store */
+struct crc_unit { uint32_t value; };
+struct random_source { uint64_t state; };
+void units_add(struct machine *m);
+
+/* counters.c: SysTick and DWT */
+struct systick { uint64_t since_ticks, next_zero; uint32_t start; bool counted; };
+struct dwt { uint64_t since_ticks; uint32_t count; };
+void counters_add(struct machine *m);
+void systick_advance(struct machine *m);
+uint64_t systick_next_event(const struct machine *m);
+void dwt_rebase(struct machine *m);
+
+/* system.c: SCB, NVIC, FPU control */
+void system_add(struct machine *m);
+bool fpu_enabled(const struct machine *m);
+uint32_t scb_get(const struct machine *m, uint32_t offset);
+void scb_set_bits(struct machine *m, uint32_t offset, uint32_t bits);
+
+#endif

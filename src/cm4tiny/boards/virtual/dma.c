@@ -1,0 +1,176 @@
+/* DMA1, DMA2 and their request multiplexer DMAMUX1.
+ *
+ * Sources: RM0432 sections 11 (DMA), 13 (DMAMUX). A request moves one item at once and costs no cycles: neither the bus that is shared with the
+ * core nor the time of a transfer is modelled. Synchronisation and request generators of the multiplexer are not modelled.
+ */
+#include "core.h"
+
+#include <string.h>
+
+enum { DMA_ISR = 0x00, DMA_IFCR = 0x04, DMA_CCR1 = 0x08, CHANNEL_STRIDE = 0x14, CCR = 0x00, CNDTR = 0x04, CPAR = 0x08, CMAR = 0x0C };
+enum {
+    CCR_EN = 1u, CCR_TCIE = 1u << 1, CCR_HTIE = 1u << 2, CCR_TEIE = 1u << 3, CCR_DIR = 1u << 4, CCR_CIRC = 1u << 5, CCR_PINC = 1u << 6,
+    CCR_MINC = 1u << 7, CCR_MEM2MEM = 1u << 14
+};
+enum { FLAG_GLOBAL = 1u, FLAG_COMPLETE = 2u, FLAG_HALF = 4u, FLAG_ERROR = 8u };
+#define CHANNELS_PER_UNIT 7u
+#define NO_REGISTER UINT32_MAX
+
+static struct peripheral *unit_of(const struct machine *m, uint32_t channel) { return m->dma_units[channel / CHANNELS_PER_UNIT]; }
+
+static uint32_t *reg(const struct machine *m, uint32_t channel, uint32_t offset)
+{
+    return &unit_of(m, channel)->reg[(DMA_CCR1 + CHANNEL_STRIDE * (channel % CHANNELS_PER_UNIT) + offset) / 4];
+}
+
+static void apply_level(struct machine *m, uint32_t channel)
+{
+    static const uint8_t INTERRUPT[DMA_CHANNELS] = {11, 12, 13, 14, 15, 16, 17, 56, 57, 58, 59, 60, 68, 69};
+    uint32_t flags = unit_of(m, channel)->reg[DMA_ISR] >> (4u * (channel % CHANNELS_PER_UNIT)) & 15u;
+    interrupt_level(m, INTERRUPT[channel], (flags & *reg(m, channel, CCR) & (CCR_TCIE | CCR_HTIE | CCR_TEIE)) != 0);
+}
+
+static void raise_flags(struct machine *m, uint32_t channel, uint32_t flags)
+{
+    unit_of(m, channel)->reg[DMA_ISR] |= (flags | FLAG_GLOBAL) << (4u * (channel % CHANNELS_PER_UNIT));
+    apply_level(m, channel);
+}
+
+/* --- moving items -------------------------------------------------------------------------------------------------------------------*/
+
+static uint32_t item_read(struct machine *m, uint32_t address, uint32_t size)
+{
+    const uint8_t *at = memory_at(m, address, size);
+    uint32_t value = 0;
+    if (!at)
+        return address - 0x40000000u < 0x20000000u ? bus_read(m, address, size) : 0;
+    memcpy(&value, at, size);
+    return value;
+}
+
+static bool item_write(struct machine *m, uint32_t address, uint32_t value, uint32_t size)
+{
+    bool ram = address - SRAM_BASE < SRAM_SIZE || address - SRAM2_ALIAS < SRAM2_SIZE;
+    uint8_t *at = ram ? memory_at(m, address, size) : NULL;
+    if (at)
+        memcpy(at, &value, size);
+    else if (address - 0x40000000u < 0x20000000u)
+        bus_write(m, address, size, value);
+    else
+        return false;
+    return true;
+}
+
+static void move_item(struct machine *m, uint32_t channel)
+{
+    struct dma_channel *c = &m->dma[channel];
+    uint32_t ccr = *reg(m, channel, CCR), *left = reg(m, channel, CNDTR);
+    uint32_t peripheral_size = 1u << (ccr >> 8 & 3u), memory_size = 1u << (ccr >> 10 & 3u);
+    bool to_peripheral = ccr & CCR_DIR, done;
+    if (to_peripheral)
+        done = item_write(m, c->peripheral_address, item_read(m, c->memory_address, memory_size), peripheral_size);
+    else
+        done = item_write(m, c->memory_address, item_read(m, c->peripheral_address, peripheral_size), memory_size);
+    if (!done) {
+        *reg(m, channel, CCR) &= ~(uint32_t)CCR_EN;
+        raise_flags(m, channel, FLAG_ERROR);
+        return;
+    }
+    c->peripheral_address += ccr & CCR_PINC ? peripheral_size : 0;
+    c->memory_address += ccr & CCR_MINC ? memory_size : 0;
+    if (--*left == c->reload / 2u)
+        raise_flags(m, channel, FLAG_HALF);
+    if (*left)
+        return;
+    if (ccr & CCR_CIRC) {
+        *left = c->reload;
+        c->peripheral_address = *reg(m, channel, CPAR);
+        c->memory_address = *reg(m, channel, CMAR);
+    }
+    raise_flags(m, channel, FLAG_COMPLETE);
+}
+
+/* --- requests -----------------------------------------------------------------------------------------------------------------------*/
+
+static bool serves(const struct machine *m, uint32_t channel, uint32_t request)
+{
+    uint32_t ccr = *reg(m, channel, CCR);
+    return (ccr & CCR_EN) && !(ccr & CCR_MEM2MEM) && *reg(m, channel, CNDTR) && (m->dmamux->reg[channel] & 0x7Fu) == request;
+}
+
+bool dma_listens(const struct machine *m, uint32_t request)
+{
+    for (uint32_t channel = 0; channel < DMA_CHANNELS; channel++)
+        if (serves(m, channel, request))
+            return true;
+    return false;
+}
+
+/* A peripheral asks for one item; false if no channel serves it. */
+bool dma_request(struct machine *m, uint32_t request)
+{
+    for (uint32_t channel = 0; channel < DMA_CHANNELS; channel++)
+        if (serves(m, channel, request)) {
+            move_item(m, channel);
+            return true;
+        }
+    return false;
+}
+
+/* --- registers ----------------------------------------------------------------------------------------------------------------------*/
+
+static void channel_start(struct machine *m, uint32_t channel)
+{
+    struct dma_channel *c = &m->dma[channel];
+    c->peripheral_address = *reg(m, channel, CPAR);
+    c->memory_address = *reg(m, channel, CMAR);
+    c->reload = *reg(m, channel, CNDTR);
+    while ((*reg(m, channel, CCR) & CCR_EN) && (*reg(m, channel, CCR) & CCR_MEM2MEM) && *reg(m, channel, CNDTR)) {
+        move_item(m, channel);
+        if (*reg(m, channel, CCR) & CCR_CIRC)
+            break;                  /* for ever is not at once: one item, and the rest never */
+    }
+}
+
+static void dma_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
+{
+    uint32_t in_channel = offset >= DMA_CCR1 ? (offset - DMA_CCR1) % CHANNEL_STRIDE : NO_REGISTER;
+    uint32_t number = offset >= DMA_CCR1 ? (offset - DMA_CCR1) / CHANNEL_STRIDE : 0;
+    uint32_t channel = p->instance * CHANNELS_PER_UNIT + number;
+    bool was_enabled;
+    if (offset == DMA_ISR)
+        return;
+    if (offset == DMA_IFCR) {
+        for (uint32_t i = 0; i < CHANNELS_PER_UNIT; i++)
+            if (value >> (4u * i) & FLAG_GLOBAL)
+                value |= 15u << (4u * i);
+        p->reg[DMA_ISR] &= ~value;
+        for (uint32_t i = 0; i < CHANNELS_PER_UNIT; i++) {
+            if (!(p->reg[DMA_ISR] >> (4u * i) & 14u))
+                p->reg[DMA_ISR] &= ~(1u << (4u * i));
+            apply_level(m, p->instance * CHANNELS_PER_UNIT + i);
+        }
+        return;
+    }
+    if (number >= CHANNELS_PER_UNIT) {
+        bus_plain_write(m, p, offset, value, mask);
+        return;
+    }
+    was_enabled = *reg(m, channel, CCR) & CCR_EN;
+    if (in_channel != CCR && was_enabled)
+        return;                     /* these registers are read-only while the channel is on */
+    bus_plain_write(m, p, offset, in_channel == CNDTR ? value & 0xFFFFu : value, mask);
+    if (in_channel == CCR) {
+        if (!was_enabled && (*reg(m, channel, CCR) & CCR_EN))
+            channel_start(m, channel);
+        apply_level(m, channel);
+    }
+}
+
+void dma_add(struct machine *m)
+{
+    for (uint32_t i = 0; i < 2; i++)
+        m->dma_units[i] = bus_add(m, (struct peripheral){.name = i ? "DMA2" : "DMA1", .base = 0x40020000u + 0x400u * i, .size = 0x400,
+                                                        .instance = i, .write = dma_write});
+    m->dmamux = bus_add(m, (struct peripheral){.name = "DMAMUX1", .base = 0x40020800, .size = 0x400});
+}

@@ -1,0 +1,296 @@
+/* What goes wrong, and traps: how a run of unicorn that ended early becomes a fault, a supervisor call, a return or sleep.
+ *
+ * Sources: DDI0403 sections B1.5.14 (fault behaviour), B1.5.15 (lockup), B3.2.15 (CFSR), B3.2.16 (HFSR). The first fault of a chain is kept for
+ * the host's report until its handler returns.
+ */
+#include "core.h"
+
+enum { SCB_CCR = 0x14, SCB_SHCSR = 0x24, SCB_CFSR = 0x28, SCB_HFSR = 0x2C, SCB_MMFAR = 0x34, SCB_BFAR = 0x38 };
+#define HFSR_VECTTBL 2u
+#define HFSR_FORCED (1u << 30)
+#define HFSR_DEBUGEVT (1u << 31)
+#define XPSR_T 0x01000000u
+#define CCR_UNALIGN_TRP 8u
+#define CCR_DIV_0_TRP 0x10u
+
+/* Exception numbers of unicorn's (qemu's) Arm target. */
+enum { TRAP_UNDEFINED = 1, TRAP_SVC = 2, TRAP_BKPT = 7, TRAP_EXCEPTION_EXIT = 8, TRAP_NO_COPROCESSOR = 17, TRAP_INVALID_STATE = 18 };
+
+static void put_registers_back(struct machine *m);
+
+struct fault_class { uint32_t exception, cfsr, hfsr; };
+
+static struct fault_class classify_fault(uint32_t kind, uint32_t address)
+{
+    bool execute_never = address - 0x40000000u < 0x20000000u || address >= 0xA0000000u;
+    switch (kind) {
+    case FAULT_READ: case FAULT_WRITE: case FAULT_FLASH_WRITE: return (struct fault_class){EXC_BUS_FAULT, 0x8200, 0};   /* PRECISERR, BFARVALID */
+    case FAULT_FETCH: return execute_never ? (struct fault_class){EXC_MEM_MANAGE, 1, 0}         /* IACCVIOL */
+                                           : (struct fault_class){EXC_BUS_FAULT, 0x100, 0};     /* IBUSERR */
+    case FAULT_STACKING: return (struct fault_class){EXC_BUS_FAULT, 0x1000, 0};                 /* STKERR */
+    case FAULT_INSTRUCTION: return (struct fault_class){EXC_USAGE_FAULT, 1u << 16, 0};
+    case FAULT_STATE: return (struct fault_class){EXC_USAGE_FAULT, 1u << 17, 0};
+    case FAULT_EXCEPTION_RETURN: return (struct fault_class){EXC_USAGE_FAULT, 1u << 18, 0};
+    case FAULT_FPU_DISABLED: return (struct fault_class){EXC_USAGE_FAULT, 1u << 19, 0};
+    case FAULT_UNALIGNED: return (struct fault_class){EXC_USAGE_FAULT, 1u << 24, 0};
+    case FAULT_DIVISION: return (struct fault_class){EXC_USAGE_FAULT, 1u << 25, 0};
+    case FAULT_BREAKPOINT: return (struct fault_class){EXC_HARD_FAULT, 0, HFSR_DEBUGEVT};
+    case FAULT_VECTOR: return (struct fault_class){EXC_HARD_FAULT, 0, HFSR_VECTTBL};
+    default: return (struct fault_class){EXC_HARD_FAULT, 0, HFSR_FORCED};
+    }
+}
+
+void fault_record(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail)
+{
+    static const int REGISTERS[13] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5,
+                                      UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
+                                      UC_ARM_REG_R12};
+    struct fault *f = &m->fault;
+    if (f->kind != FAULT_NONE)
+        return;
+    *f = (struct fault){.kind = kind, .address = address, .detail = detail};
+    f->pc = read_register(m, UC_ARM_REG_PC), f->lr = read_register(m, UC_ARM_REG_LR);
+    f->sp = read_register(m, UC_ARM_REG_SP), f->xpsr = read_register(m, UC_ARM_REG_XPSR);
+    f->interrupted = f->xpsr & 0x1FFu;
+    for (int i = 0; i < 13; i++)
+        f->r[i] = read_register(m, REGISTERS[i]);
+}
+
+/* Notes a fault and says what the core takes for it: its own exception if that is enabled and may interrupt, else HardFault; none if the core
+ * locks up. */
+static uint32_t fault_exception(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail)
+{
+    struct fault_class c = classify_fault(kind, address);
+    int priority = execution_priority(m);
+    bool first = m->fault.kind == FAULT_NONE;
+    if (m->crashed)
+        return NO_EXCEPTION;
+    fault_record(m, kind, address, detail);
+    scb_set_bits(m, SCB_CFSR, c.cfsr);
+    scb_set_bits(m, SCB_HFSR, c.hfsr);
+    if (c.cfsr & 0x8000u)
+        m->scb->reg[SCB_BFAR / 4] = address;
+    if (c.exception != EXC_HARD_FAULT) {
+        bool enabled = scb_get(m, SCB_SHCSR) >> (16u + c.exception - EXC_MEM_MANAGE) & 1u;
+        if (!enabled || group_priority(m, exception_priority(m, c.exception)) >= priority) {
+            c.exception = EXC_HARD_FAULT;
+            scb_set_bits(m, SCB_HFSR, HFSR_FORCED);
+        }
+    }
+    m->fault.cfsr = scb_get(m, SCB_CFSR), m->fault.hfsr = scb_get(m, SCB_HFSR);
+    if (kind == FAULT_OTHER || (c.exception == EXC_HARD_FAULT && priority <= -1)) {
+        m->fault.locked_up = kind != FAULT_OTHER;
+        m->crashed = true;
+        return NO_EXCEPTION;
+    }
+    if (first)
+        m->fault.exception = c.exception;
+    return c.exception;
+}
+
+void fault_take(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail)
+{
+    uint32_t exception = fault_exception(m, kind, address, detail);
+    if (exception != NO_EXCEPTION)
+        exception_enter(m, exception);
+}
+
+/* A fault in the return of a handler: its frame is there already. */
+void fault_chain(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail)
+{
+    uint32_t exception = fault_exception(m, kind, address, detail);
+    if (exception != NO_EXCEPTION)
+        exception_chain(m, exception, address);
+}
+
+/* --- what unicorn calls ---------------------------------------------------------------------------------------------------------------*/
+
+static bool on_invalid_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
+{
+    struct machine *m = user;
+    enum fault_kind kind = FAULT_OTHER;
+    (void)uc, (void)size, (void)value;
+    if (type == UC_MEM_READ_UNMAPPED || type == UC_MEM_READ_PROT)
+        kind = FAULT_READ;
+    else if (type == UC_MEM_WRITE_UNMAPPED)
+        kind = FAULT_WRITE;
+    else if (type == UC_MEM_WRITE_PROT)
+        kind = FAULT_FLASH_WRITE;
+    else if (type == UC_MEM_FETCH_UNMAPPED || type == UC_MEM_FETCH_PROT)
+        kind = FAULT_FETCH;
+    m->access = (struct invalid_access){kind, (uint32_t)address, (uint32_t)type};
+    return false;                   /* ends the run, with the PC at the instruction */
+}
+
+static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
+{
+    struct machine *m = user;
+    m->trap = number;
+    uc_emu_stop(uc);
+}
+
+/* Everywhere but in RAM, where no access is invalid: a hook over RAM, even of this kind, keeps its stores on the slow path. */
+void faults_attach(struct machine *m)
+{
+    static const uint32_t RANGES[][2] = {{0, SRAM2_ALIAS - 1},
+                                         {SRAM2_ALIAS + SRAM2_SIZE, SRAM_BASE - 1},
+                                         {SRAM_BASE + SRAM_SIZE, UINT32_MAX}};
+    uc_hook hook;
+    uc_hook_add(m->uc, &hook, UC_HOOK_INTR, (void *)on_interrupt, m, 1, 0);
+    for (size_t i = 0; i < sizeof RANGES / sizeof RANGES[0]; i++)
+        uc_hook_add(m->uc, &hook, UC_HOOK_MEM_INVALID, (void *)on_invalid_access, m, RANGES[i][0], RANGES[i][1]);
+}
+
+/* --- traps --------------------------------------------------------------------------------------------------------------------------*/
+
+static void supervisor_call(struct machine *m)
+{
+    int priority = group_priority(m, exception_priority(m, EXC_SVCALL));
+    if (priority < execution_priority(m))
+        exception_enter(m, EXC_SVCALL);
+    else
+        fault_take(m, FAULT_SUPERVISOR_CALL, 0, TRAP_SVC);
+}
+
+/* WFE is an unknown exception to unicorn, which calls it an invalid instruction; unlike that, it ends its block. */
+static bool was_wait_for_event(struct machine *m, uint32_t pc)
+{
+    const uint8_t *code = memory_at(m, pc - 2u, 2);
+    return code && pc == m->expected_pc && ((code[0] == 0x20 && code[1] == 0xBF) || (code[0] == 0x02 && code[1] == 0x80));
+}
+
+static void wait_for_event(struct machine *m)
+{
+    if (!m->exceptions.event)
+        m->asleep = m->waits_for_event = true;
+    m->exceptions.event = false;
+}
+
+static void take_trap(struct machine *m, uint32_t number)
+{
+    switch (number) {
+    case TRAP_EXCEPTION_EXIT: exception_return(m); break;
+    case TRAP_SVC: supervisor_call(m); break;
+    case TRAP_BKPT: fault_take(m, FAULT_BREAKPOINT, 0, number); break;
+    case TRAP_UNDEFINED: fault_take(m, FAULT_INSTRUCTION, 0, number); break;
+    case TRAP_NO_COPROCESSOR: fault_take(m, FAULT_FPU_DISABLED, 0, number); break;
+    case TRAP_INVALID_STATE: fault_take(m, FAULT_STATE, read_register(m, UC_ARM_REG_PC), number); break;
+    default: fault_take(m, FAULT_OTHER, 0, number); break;
+    }
+}
+
+/* Why a run ended, if not by an event: handled here, and the core's registers say where to go on. 0, or STOP_FAULT. */
+int handle_trap(struct machine *m, uc_err error)
+{
+    uint32_t pc = read_register(m, UC_ARM_REG_PC), trap = m->trap;
+    struct invalid_access access = m->access;
+    m->trap = 0;
+    m->access = (struct invalid_access){0};
+    if (access.kind == FAULT_UNALIGNED)
+        put_registers_back(m);
+    if (access.kind)
+        fault_take(m, access.kind, access.address, access.detail);
+    else if (trap)
+        take_trap(m, trap);
+    else if (error == UC_ERR_INSN_INVALID && was_wait_for_event(m, pc))
+        wait_for_event(m);
+    else if (error == UC_ERR_INSN_INVALID && !(read_register(m, UC_ARM_REG_XPSR) & XPSR_T))
+        fault_take(m, FAULT_STATE, pc, (uint32_t)error);
+    else if (error == UC_ERR_INSN_INVALID)
+        fault_take(m, FAULT_INSTRUCTION, 0, (uint32_t)error);
+    else if (error != UC_ERR_OK)
+        fault_take(m, FAULT_OTHER, 0, (uint32_t)error);
+    else if (!m->paused && !code_can_be_at(pc))
+        fault_take(m, FAULT_FETCH, pc, 0);  /* the very address that ends a run */
+    else if (!m->paused)
+        m->asleep = true;           /* WFI */
+    return m->crashed ? STOP_FAULT : 0;
+}
+
+/* --- instructions that fault only sometimes --------------------------------------------------------------------------------------------
+ *
+ * A floating-point instruction while the FPU is off, a division while CCR.DIV_0_TRP is on: a hook on just that instruction looks. */
+
+static bool divides_by_zero(struct machine *m, uint32_t address)
+{
+    static const int REGISTERS[16] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5,
+                                      UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
+                                      UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC};
+    const uint8_t *code = memory_at(m, address, 4);
+    bool division = code && code[1] == 0xFB && (code[0] & 0xD0u) == 0x90u && (code[2] & 0xF0u) == 0xF0u;
+    return division && (scb_get(m, SCB_CCR) & CCR_DIV_0_TRP) && read_register(m, REGISTERS[code[2] & 15u]) == 0;
+}
+
+static void on_watched_instruction(uc_engine *uc, uint64_t address64, uint32_t size, void *user)
+{
+    struct machine *m = user;
+    uint32_t address = (uint32_t)address64;
+    const uint8_t *code = memory_at(m, address, 4);
+    bool coprocessor = code && (code[1] & 0xECu) == 0xECu;
+    (void)size;
+    if (coprocessor && !fpu_enabled(m))
+        m->access = (struct invalid_access){FAULT_FPU_DISABLED, address, 0};
+    else if (divides_by_zero(m, address))
+        m->access = (struct invalid_access){FAULT_DIVISION, address, 0};
+    else
+        return;
+    uc_emu_stop(uc);
+}
+
+static const int ALL_REGISTERS[CORE_REGISTERS] = {
+    UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5, UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8,
+    UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11, UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_XPSR};
+
+/* With CCR.UNALIGN_TRP, every access is looked at, which is slow. The access itself cannot be held back: the registers are put back. */
+static void on_any_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
+{
+    struct machine *m = user;
+    (void)type, (void)value;
+    clear_stale_it_bits(uc);
+    if (!(scb_get(m, SCB_CCR) & CCR_UNALIGN_TRP) || !(address & (uint64_t)(size - 1)) || m->access.kind)
+        return;
+    m->access = (struct invalid_access){FAULT_UNALIGNED, (uint32_t)address, 0};
+    for (int i = 0; i < CORE_REGISTERS; i++)
+        m->registers_before[i] = read_register(m, ALL_REGISTERS[i]);
+    uc_emu_stop(uc);
+}
+
+static void put_registers_back(struct machine *m)
+{
+    for (int i = 0; i < CORE_REGISTERS; i++)
+        write_register(m, ALL_REGISTERS[i], m->registers_before[i] | (ALL_REGISTERS[i] == UC_ARM_REG_PC));
+}
+
+/* Between two runs: a hook becomes part of the code when that is translated again. */
+void place_watch(struct machine *m)
+{
+    uc_hook hook;
+    if (m->watch_pc)
+        uc_hook_add(m->uc, &hook, UC_HOOK_CODE, (void *)on_watched_instruction, m, m->watch_pc, m->watch_pc);
+    if ((scb_get(m, SCB_CCR) & CCR_UNALIGN_TRP) && !m->watches_accesses) {
+        uc_hook_add(m->uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_any_access, m, 1, 0);
+        m->watches_accesses = true;
+    }
+    uc_ctl_flush_tb(m->uc);
+    m->watch_pc = 0;
+}
+
+/* Asks for a watch on the block's next division that has none, if divisions by zero shall fault. */
+void watch_divisions(struct machine *m, struct block *b, uint32_t address)
+{
+    if (!(scb_get(m, SCB_CCR) & CCR_DIV_0_TRP))
+        return;
+    for (uint32_t at = b->divisions_watched; at + 4u <= b->size;) {
+        const uint8_t *code = memory_at(m, address + at, 4);
+        bool wide = code && code[1] >= 0xE8u;
+        if (!code)
+            return;
+        b->divisions_watched = at + (wide ? 4u : 2u);
+        if (code[1] == 0xFB && (code[0] & 0xD0u) == 0x90u && (code[2] & 0xF0u) == 0xF0u) {
+            m->watch_pc = address + at;
+            request_stop(m, REQUEST_WATCH);
+            return;
+        }
+        at = b->divisions_watched;
+    }
+}

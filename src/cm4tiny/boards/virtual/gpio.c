@@ -1,0 +1,88 @@
+/* GPIO A..I. Source: RM0432 section 8; UM2179 (the board): PG11 and PG12 switch the external SMPS of the -P variant, PF13 is pin D7. */
+#include "core.h"
+
+enum { GPIO_MODER = 0x00, GPIO_PUPDR = 0x0C, GPIO_IDR = 0x10, GPIO_ODR = 0x14, GPIO_BSRR = 0x18, GPIO_BRR = 0x28 };
+#define RCC_AHB2ENR 0x4Cu
+#define SMPS_PORT 6u
+#define SMPS_ENABLE_PIN 11u
+#define SMPS_POWER_GOOD_PIN 12u
+
+static uint32_t gpio_input(const struct peripheral *p)
+{
+    uint32_t moder = p->reg[GPIO_MODER / 4], pupdr = p->reg[GPIO_PUPDR / 4], odr = p->reg[GPIO_ODR / 4], idr = 0;
+    for (uint32_t pin = 0; pin < 16; pin++) {
+        bool output = (moder >> (2 * pin) & 3u) == 1u, pulled_up = (pupdr >> (2 * pin) & 3u) == 1u;
+        idr |= (uint32_t)(output ? odr >> pin & 1u : pulled_up) << pin;
+    }
+    if (p->instance == TIMESTAMP_PORT && (moder >> (2 * TIMESTAMP_PIN) & 3u) != 1u)
+        idr |= 1u << TIMESTAMP_PIN; /* firmware releases the line after a time stamp; the monitor pulls it up */
+    if (p->instance == SMPS_PORT && (moder >> (2 * SMPS_POWER_GOOD_PIN) & 3u) != 1u)
+        idr = (idr & ~(1u << SMPS_POWER_GOOD_PIN)) | (idr >> SMPS_ENABLE_PIN & 1u) << SMPS_POWER_GOOD_PIN;
+    return idr;
+}
+
+/* Without its clock a port keeps its levels and hears nothing: ST's energy images switch it off between two time stamps. */
+static bool clocked(const struct machine *m, const struct peripheral *p) { return m->rcc->reg[RCC_AHB2ENR / 4] >> p->instance & 1u; }
+
+static uint32_t gpio_read(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    if (!clocked(m, p))
+        return 0;
+    return offset == GPIO_IDR ? gpio_input(p) : p->reg[offset >> 2];
+}
+
+static void timestamp_edge(struct machine *m)
+{
+    m->edges = grow(m->edges, m->edge_count, &m->edge_room, sizeof *m->edges);
+    m->edges[m->edge_count++] = time_of_ticks_ps(m, m->ticks);
+}
+
+static uint32_t output_pins(const struct peripheral *p)
+{
+    uint32_t outputs = 0;
+    for (uint32_t pin = 0; pin < 16; pin++)
+        outputs |= (uint32_t)((p->reg[GPIO_MODER / 4] >> (2 * pin) & 3u) == 1u) << pin;
+    return outputs;
+}
+
+static void record_changes(struct machine *m, const struct peripheral *p, uint32_t changed, uint32_t levels)
+{
+    for (; changed && m->pin_change_count < MAX_PIN_CHANGES; changed &= changed - 1) {
+        uint32_t pin = (uint32_t)__builtin_ctz(changed);
+        m->pin_changes = grow(m->pin_changes, m->pin_change_count, &m->pin_change_room, sizeof *m->pin_changes);
+        m->pin_changes[m->pin_change_count++] = (struct pin_change){time_of_ticks_ps(m, m->ticks), p->instance * 16u + pin, levels >> pin & 1u};
+    }
+}
+
+static void gpio_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
+{
+    uint32_t before = gpio_input(p), *odr = &p->reg[GPIO_ODR / 4];
+    if (!clocked(m, p)) {
+        note_once(m, NOTE_CLOCK_OFF, p->base + offset);
+        return;
+    }
+    if (offset == GPIO_BSRR)
+        *odr = (*odr & ~(value >> 16)) | (value & 0xFFFFu);    /* set wins over reset */
+    else if (offset == GPIO_BRR)
+        *odr &= ~(value & 0xFFFFu);
+    else if (offset != GPIO_IDR)
+        bus_plain_write(m, p, offset, value, mask);
+    record_changes(m, p, (before ^ gpio_input(p)) & output_pins(p), gpio_input(p));
+    if (p->instance == TIMESTAMP_PORT && (before & ~gpio_input(p)) >> TIMESTAMP_PIN & 1u)
+        timestamp_edge(m);
+}
+
+static void gpio_reset(struct machine *m, struct peripheral *p)
+{
+    (void)m;
+    p->reg[GPIO_MODER / 4] = p->instance == 0 ? 0xABFFFFFFu : p->instance == 1 ? 0xFFFFFEBFu : 0xFFFFFFFFu;
+    if (p->instance <= 1)
+        p->reg[GPIO_PUPDR / 4] = p->instance == 0 ? 0x64000000u : 0x00000100u;
+}
+
+void gpio_add(struct machine *m)
+{
+    for (uint32_t i = 0; i < GPIO_PORTS; i++)
+        bus_add(m, (struct peripheral){.name = "GPIO", .base = 0x48000000u + 0x400u * i, .size = 0x400, .instance = i,
+                                       .read = gpio_read, .write = gpio_write, .reset = gpio_reset});
+}

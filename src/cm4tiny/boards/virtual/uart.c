@@ -1,0 +1,271 @@
+/* USART1..3, UART4/5 and LPUART1: polled, by interrupt, by DMA.
+ *
+ * Source: RM0432 sections 54 (USART) and 55 (LPUART). With a baud rate given by the host, bytes take the time that the firmware's own
+ * settings give them: kernel clock, BRR, OVER8, PRESC, word length and stop bits. Without one they take none. An overrun does not happen: the
+ * line waits for a slow firmware. The interrupt is a level, computed anew at every access and event.
+ */
+#include "core.h"
+
+enum {
+    USART_CR1 = 0x00, USART_CR2 = 0x04, USART_CR3 = 0x08, USART_BRR = 0x0C, USART_RQR = 0x18, USART_ISR = 0x1C, USART_ICR = 0x20,
+    USART_RDR = 0x24, USART_TDR = 0x28, USART_PRESC = 0x2C
+};
+enum {
+    CR1_UE = 1u, CR1_RE = 1u << 2, CR1_TE = 1u << 3, CR1_IDLEIE = 1u << 4, CR1_RXNEIE = 1u << 5, CR1_TCIE = 1u << 6, CR1_TXEIE = 1u << 7,
+    CR1_M0 = 1u << 12, CR1_OVER8 = 1u << 15, CR1_M1 = 1u << 28, CR1_FIFOEN = 1u << 29, CR1_TXFEIE = 1u << 30
+};
+enum { CR3_DMAR = 1u << 6, CR3_DMAT = 1u << 7, CR3_TXFTIE = 1u << 23, CR3_RXFTIE = 1u << 28 };
+enum {
+    ISR_IDLE = 1u << 4, ISR_RXNE = 1u << 5, ISR_TC = 1u << 6, ISR_TXE = 1u << 7, ISR_TEACK = 1u << 21, ISR_REACK = 1u << 22,
+    ISR_TXFE = 1u << 23, ISR_RXFT = 1u << 26, ISR_TXFT = 1u << 27
+};
+enum { RQR_RXFRQ = 1u << 3 };
+#define FIFO_BYTES 8u
+#define LPUART 0u
+#define READY_LINE 0x2D72656164790D0Aull    /* "-ready\r\n", the end of the benchmark protocol's "m-ready" */
+
+static uint32_t get(const struct uart *u, uint32_t offset) { return u->p->reg[offset / 4]; }
+
+/* --- time on the line ---------------------------------------------------------------------------------------------------------------*/
+
+uint32_t uart_baud(const struct machine *m, const struct uart *u)
+{
+    static const uint32_t PRESCALER[16] = {1, 2, 4, 6, 8, 10, 12, 16, 32, 64, 128, 256, 256, 256, 256, 256};
+    uint64_t clock = uart_kernel_hz(m, u->p->instance) / PRESCALER[get(u, USART_PRESC) & 15u], brr = get(u, USART_BRR);
+    if (!brr)
+        return 0;
+    if (u->p->instance == LPUART)
+        return (uint32_t)(256u * clock / brr);
+    if (get(u, USART_CR1) & CR1_OVER8)
+        return (uint32_t)(2u * clock / ((brr & 0xFFF0u) | (brr & 7u) << 1));
+    return (uint32_t)(clock / brr);
+}
+
+static uint64_t byte_ticks(const struct machine *m, const struct uart *u)
+{
+    uint32_t baud = m->constants.baud ? uart_baud(m, u) : 0, cr1 = get(u, USART_CR1), bits = 10;
+    if (!m->constants.baud)
+        return 0;
+    bits += (cr1 & CR1_M0 ? 1u : 0u) - (cr1 & CR1_M1 ? 1u : 0u) + (get(u, USART_CR2) >> 13 & 1u);  /* word length, stop bits */
+    return bits * m->hclk_hz * TICKS_PER_CYCLE / (baud ? baud : m->constants.baud);
+}
+
+bool uart_line_busy(const struct machine *m)
+{
+    for (int i = 0; i < UARTS; i++)
+        if (m->uarts[i].line_free_at > m->ticks)
+            return true;
+    return false;
+}
+
+static bool has_data(const struct machine *m, const struct uart *u)
+{
+    bool connected = !m->host_uart || m->host_uart == u;
+    return connected && m->received.head != m->received.tail && m->ticks >= m->receive_ready_at &&
+           (get(u, USART_CR1) & (CR1_UE | CR1_RE)) == (CR1_UE | CR1_RE);
+}
+
+/* Room in the transmitter: besides the byte in the shifter one more, or with FIFOs eight. */
+static uint64_t room_at(const struct machine *m, const struct uart *u)
+{
+    uint64_t ahead = (get(u, USART_CR1) & CR1_FIFOEN ? FIFO_BYTES : 1u) * byte_ticks(m, u);
+    return u->line_free_at > ahead ? u->line_free_at - ahead : 0;
+}
+
+static uint32_t status(const struct machine *m, const struct uart *u)
+{
+    uint32_t cr1 = get(u, USART_CR1), value = 0;
+    if (!(cr1 & CR1_UE))
+        return ISR_TXE | ISR_TC;
+    value |= (cr1 & CR1_TE ? (uint32_t)ISR_TEACK : 0u) | (cr1 & CR1_RE ? (uint32_t)ISR_REACK : 0u);
+    if (m->ticks >= room_at(m, u))
+        value |= ISR_TXE | ISR_TXFT;
+    if (m->ticks >= u->line_free_at)
+        value |= ISR_TXFE | (u->complete_cleared ? 0u : (uint32_t)ISR_TC);
+    if (has_data(m, u))
+        value |= ISR_RXNE | ISR_RXFT;
+    return value | (u->idle_flag ? (uint32_t)ISR_IDLE : 0u);
+}
+
+/* --- bytes --------------------------------------------------------------------------------------------------------------------------*/
+
+static uint8_t take_byte(struct machine *m, struct uart *u)
+{
+    m->idle_polls = 0;
+    m->answered = false;
+    m->last_uart_access = u->last_received_at = m->ticks;
+    u->burst = true;
+    /* on a real line bytes come at their own pace; the line waits for a slow firmware */
+    m->receive_ready_at = m->constants.baud ? m->receive_ready_at + byte_ticks(m, u)
+                                            : m->ticks + (uint64_t)m->constants.receive_pace_cycles * TICKS_PER_CYCLE;
+    u->bytes_received++;
+    replan(m);
+    return m->received.data[m->received.tail++];
+}
+
+static void send_byte(struct machine *m, struct uart *u, uint8_t value)
+{
+    uint32_t enabled = CR1_UE | CR1_TE;
+    if ((get(u, USART_CR1) & enabled) != enabled)
+        return;
+    m->idle_polls = 0;
+    m->last_uart_access = m->ticks;
+    m->host_uart = u;
+    u->complete_cleared = false;
+    if (u->line_free_at < m->ticks)
+        u->line_free_at = m->ticks;
+    u->line_free_at += byte_ticks(m, u);
+    u->bytes_sent++;
+    bytes_put(&m->sent, value);
+    m->recent_output = m->recent_output << 8 | value;
+    if (value == '\n') {
+        m->answered = m->recent_output == READY_LINE;
+        request_stop(m, REQUEST_LINE);
+    }
+}
+
+/* "Idle" is: the receiver is polled again and again, nothing is there, nothing is being sent, no work lies between two polls. */
+static void count_idle_poll(struct machine *m, const struct uart *u)
+{
+    bool after_work = m->ticks - m->last_poll_at > (uint64_t)m->constants.idle_gap_cycles * TICKS_PER_CYCLE;
+    m->last_poll_at = m->ticks;
+    if (m->received.head != m->received.tail || m->ticks < u->line_free_at || after_work || m->exceptions.active_count)
+        m->idle_polls = 0;
+    else if (++m->idle_polls >= m->constants.idle_polls)
+        request_stop(m, REQUEST_IDLE);
+}
+
+/* --- interrupts, DMA and events -----------------------------------------------------------------------------------------------------*/
+
+static bool interrupt_asked(const struct machine *m, const struct uart *u)
+{
+    uint32_t cr1 = get(u, USART_CR1), cr3 = get(u, USART_CR3), isr = status(m, u);
+    if (!(cr1 & CR1_UE))
+        return false;
+    return ((cr1 & CR1_RXNEIE) && (isr & ISR_RXNE)) || ((cr1 & CR1_TXEIE) && (isr & ISR_TXE)) || ((cr1 & CR1_TCIE) && (isr & ISR_TC)) ||
+           ((cr1 & CR1_IDLEIE) && (isr & ISR_IDLE)) || ((cr1 & CR1_TXFEIE) && (isr & ISR_TXFE)) || ((cr3 & CR3_TXFTIE) && (isr & ISR_TXFT)) ||
+           ((cr3 & CR3_RXFTIE) && (isr & ISR_RXFT));
+}
+
+static uint32_t irq_of(const struct uart *u)
+{
+    static const uint8_t INTERRUPT[UARTS] = {70, 37, 38, 39, 52, 53};
+    return INTERRUPT[u->p->instance];
+}
+
+/* RM0432 table "DMAMUX: assignment of multiplexer inputs to resources"; the transmitter's request follows the receiver's. */
+static uint32_t receive_request(const struct uart *u)
+{
+    return u->p->instance == LPUART ? DMA_LPUART1_RX : DMA_USART1_RX + 2u * (u->p->instance - 1u);
+}
+
+/* The line is idle one byte's time after the last byte of a burst. */
+static uint64_t idle_at(const struct machine *m, const struct uart *u)
+{
+    uint64_t pace = m->constants.baud ? byte_ticks(m, u) : (uint64_t)m->constants.receive_pace_cycles * TICKS_PER_CYCLE;
+    return u->burst && m->received.head == m->received.tail ? u->last_received_at + pace : NEVER;
+}
+
+static void uart_advance(struct machine *m, struct uart *u)
+{
+    uint32_t cr3 = get(u, USART_CR3);
+    if (!(get(u, USART_CR1) & CR1_UE)) {
+        interrupt_level(m, irq_of(u), false);
+        return;
+    }
+    while ((cr3 & CR3_DMAR) && has_data(m, u) && dma_request(m, receive_request(u)))
+        continue;
+    while ((cr3 & CR3_DMAT) && m->ticks >= room_at(m, u) && dma_request(m, receive_request(u) + 1u))
+        continue;
+    if (m->ticks >= idle_at(m, u)) {
+        u->burst = false;
+        u->idle_flag = true;
+    }
+    interrupt_level(m, irq_of(u), interrupt_asked(m, u));
+}
+
+void uarts_advance(struct machine *m)
+{
+    for (int i = 0; i < UARTS; i++)
+        uart_advance(m, &m->uarts[i]);
+}
+
+uint64_t uarts_next_event(const struct machine *m)
+{
+    uint64_t next = NEVER;
+    for (int i = 0; i < UARTS; i++) {
+        const struct uart *u = &m->uarts[i];
+        uint64_t times[4] = {NEVER, room_at(m, u), u->line_free_at, idle_at(m, u)};
+        if (!(get(u, USART_CR1) & CR1_UE))
+            continue;
+        if (m->received.head != m->received.tail && (get(u, USART_CR1) & CR1_RE) && (!m->host_uart || m->host_uart == u))
+            times[0] = m->receive_ready_at;
+        for (int k = 0; k < 4; k++)
+            if (times[k] > m->ticks && times[k] < next)
+                next = times[k];
+    }
+    return next;
+}
+
+bool uart_waits_for_interrupt(const struct machine *m)
+{
+    for (int i = 0; i < UARTS; i++) {
+        const struct uart *u = &m->uarts[i];
+        bool on = (get(u, USART_CR1) & (CR1_UE | CR1_RE)) == (CR1_UE | CR1_RE) && (!m->host_uart || m->host_uart == u);
+        bool by_interrupt = (get(u, USART_CR1) & CR1_RXNEIE) || (get(u, USART_CR3) & CR3_RXFTIE);
+        bool listens = by_interrupt && exception_bit(m->exceptions.enabled, FIRST_INTERRUPT + irq_of(u));
+        if (on && (listens || ((get(u, USART_CR3) & CR3_DMAR) && dma_listens(m, receive_request(u)))))
+            return true;
+    }
+    return false;
+}
+
+/* --- registers ----------------------------------------------------------------------------------------------------------------------*/
+
+static uint32_t uart_read(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    struct uart *u = &m->uarts[p->instance];
+    if (offset == USART_ISR) {
+        uint32_t value = status(m, u);
+        count_idle_poll(m, u);
+        return value;
+    }
+    if (offset == USART_RDR && has_data(m, u))
+        p->reg[USART_RDR / 4] = take_byte(m, u);
+    return p->reg[offset >> 2];
+}
+
+static void uart_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
+{
+    struct uart *u = &m->uarts[p->instance];
+    switch (offset) {
+    case USART_TDR: send_byte(m, u, (uint8_t)value); break;
+    case USART_RQR:
+        if ((value & RQR_RXFRQ) && has_data(m, u))
+            (void)take_byte(m, u);
+        break;
+    case USART_ICR:
+        u->complete_cleared |= (value & ISR_TC) != 0;
+        u->idle_flag &= !(value & ISR_IDLE);
+        break;
+    case USART_ISR: case USART_RDR: break;
+    default: bus_plain_write(m, p, offset, value, mask); break;
+    }
+    m->last_uart_access = m->ticks;
+}
+
+static void uart_reset(struct machine *m, struct peripheral *p)
+{
+    m->uarts[p->instance] = (struct uart){.p = p, .bytes_received = m->uarts[p->instance].bytes_received,
+                                          .bytes_sent = m->uarts[p->instance].bytes_sent};
+}
+
+void uarts_add(struct machine *m)
+{
+    static const struct { const char *name; uint32_t base; } UART[UARTS] = {
+        {"LPUART1", 0x40008000}, {"USART1", 0x40013800}, {"USART2", 0x40004400},
+        {"USART3", 0x40004800}, {"UART4", 0x40004C00}, {"UART5", 0x40005000}};
+    for (uint32_t i = 0; i < UARTS; i++)
+        m->uarts[i].p = bus_add(m, (struct peripheral){.name = UART[i].name, .base = UART[i].base, .size = 0x400, .instance = i,
+                                                      .read = uart_read, .write = uart_write, .reset = uart_reset});
+}

@@ -1,0 +1,104 @@
+/* CRC, RNG, and peripherals whose registers only store.
+ *
+ * Sources: RM0432 sections 16 (CRC), 32 (RNG). Random numbers are the same in every run: xorshift64, seeded at reset.
+ */
+#include "core.h"
+
+enum { CRC_DR = 0x00, CRC_IDR = 0x04, CRC_CR = 0x08, CRC_INIT = 0x10, CRC_POL = 0x14 };
+enum { RNG_CR = 0x00, RNG_SR = 0x04, RNG_DR = 0x08 };
+#define RNG_SEED 0x9E3779B97F4A7C15ull
+
+/* --- CRC ----------------------------------------------------------------------------------------------------------------------------*/
+
+static uint32_t reversed(uint32_t value, uint32_t bits)
+{
+    uint32_t result = 0;
+    for (uint32_t i = 0; i < bits; i++)
+        result |= (value >> i & 1u) << (bits - 1u - i);
+    return result;
+}
+
+static uint32_t polynomial_bits(const struct peripheral *p)
+{
+    static const uint8_t BITS[4] = {32, 16, 8, 7};
+    return BITS[p->reg[CRC_CR / 4] >> 3 & 3u];
+}
+
+/* REV_IN: bits turned around within units of 8, 16 or 32 bits. */
+static uint32_t turned_input(const struct peripheral *p, uint32_t value, uint32_t bits)
+{
+    uint32_t mode = p->reg[CRC_CR / 4] >> 5 & 3u, unit = mode == 1 ? 8 : mode == 2 ? 16 : 32, result = 0;
+    if (!mode)
+        return value;
+    unit = unit > bits ? bits : unit;
+    for (uint32_t at = 0; at < bits; at += unit)
+        result |= reversed(unit == 32 ? value : value >> at & ((1u << unit) - 1u), unit) << at;
+    return result;
+}
+
+static void crc_feed(struct machine *m, const struct peripheral *p, uint32_t value, uint32_t bits)
+{
+    uint32_t size = polynomial_bits(p), mask = size == 32 ? UINT32_MAX : (1u << size) - 1u;
+    value = turned_input(p, value, bits);
+    for (uint32_t i = bits; i-- > 0;) {
+        uint32_t bit = (m->crc.value >> (size - 1u) ^ value >> i) & 1u;
+        m->crc.value = ((m->crc.value << 1) ^ (bit ? p->reg[CRC_POL / 4] : 0u)) & mask;
+    }
+}
+
+static uint32_t crc_read(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    if (offset != CRC_DR)
+        return p->reg[offset >> 2];
+    return p->reg[CRC_CR / 4] & 0x80u ? reversed(m->crc.value, polynomial_bits(p)) : m->crc.value;
+}
+
+static void crc_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
+{
+    if (offset == CRC_DR) {
+        uint32_t bits = mask == UINT32_MAX ? 32u : mask == 0xFFFFu ? 16u : 8u;
+        crc_feed(m, p, value, bits);
+        return;
+    }
+    bus_plain_write(m, p, offset, value, mask);
+    if (offset == CRC_INIT || (offset == CRC_CR && (value & 1u)))
+        m->crc.value = p->reg[CRC_INIT / 4];
+    p->reg[CRC_CR / 4] &= ~1u;
+}
+
+static void crc_reset(struct machine *m, struct peripheral *p)
+{
+    m->crc.value = p->reg[CRC_INIT / 4] = UINT32_MAX;
+    p->reg[CRC_POL / 4] = 0x04C11DB7;
+}
+
+/* --- RNG ----------------------------------------------------------------------------------------------------------------------------*/
+
+static uint32_t rng_read(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    bool on = p->reg[RNG_CR / 4] & 4u;
+    if (offset == RNG_SR)
+        return on;                  /* DRDY */
+    if (offset != RNG_DR || !on)
+        return offset == RNG_DR ? 0 : p->reg[offset >> 2];
+    m->random.state ^= m->random.state << 13;
+    m->random.state ^= m->random.state >> 7;
+    m->random.state ^= m->random.state << 17;
+    return (uint32_t)(m->random.state >> 32);
+}
+
+static void rng_reset(struct machine *m, struct peripheral *p)
+{
+    (void)p;
+    m->random.state = RNG_SEED;
+}
+
+void units_add(struct machine *m)
+{
+    static const struct { const char *name; uint32_t base, size; } STORES[] = {
+        {"SYSCFG", 0x40010000, 0x400}, {"EXTI", 0x40010400, 0x400}, {"IWDG", 0x40003000, 0x400}, {"WWDG", 0x40002C00, 0x400}};
+    bus_add(m, (struct peripheral){.name = "CRC", .base = 0x40023000, .size = 0x400, .read = crc_read, .write = crc_write, .reset = crc_reset});
+    bus_add(m, (struct peripheral){.name = "RNG", .base = 0x50060800, .size = 0x400, .read = rng_read, .reset = rng_reset});
+    for (uint32_t i = 0; i < sizeof STORES / sizeof STORES[0]; i++)
+        bus_add(m, (struct peripheral){.name = STORES[i].name, .base = STORES[i].base, .size = STORES[i].size});
+}

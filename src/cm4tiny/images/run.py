@@ -1,0 +1,246 @@
+"""Runs firmware images on the virtual board: published ones by set, or a file that the user gives.
+
+Each image is booted and asked its name and profile. A performance image of a benchmark with fixed inputs is then measured by this project's
+runner over the same protocol as a real board, at the image's own baud rate; where a data set is given its accuracy is measured too and the
+outputs are compared with the published run. Everything measured is simulated and says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cm4tiny.benchmarks import BENCHMARKS, DataSet, embedded_data_set, get_benchmark
+from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.catalogue import simulated_label
+from cm4tiny.errors import Cm4TinyError, DeadlineError, ProtocolError, UsageError, nearest
+from cm4tiny.events import SILENT, EventStream
+from cm4tiny.images.logs import as_printed, published_outputs
+from cm4tiny.images.table import PublishedImage, images_of
+from cm4tiny.results.published import PublishedResult
+from cm4tiny.runner.accuracy import AccuracyResult
+from cm4tiny.runner.dut import Dut
+from cm4tiny.runner.farm import Job, JobResult, run_farm
+from cm4tiny.runner.performance import PerformanceResult
+from cm4tiny.runner.rules import Rules
+
+OUTCOME = "images.json"
+MODES = ("boot", "performance", "accuracy", "standard")
+BOOT_S = 30.0
+"""Virtual seconds; ST's v1.3 images wait three before they say anything."""
+
+
+@dataclass(frozen=True)
+class ImageRun:
+    """What to run.
+
+    Attributes:
+        images: (id, file, published image or None for a file of the user's).
+        mode: ``"boot"`` (name and profile only), ``"performance"``, ``"accuracy"``, ``"standard"`` (performance; accuracy with data sets).
+        out: folder of the sessions and ``images.json``.
+        data_sets: benchmark -> folder of samples; the performance windows use the embedded samples without one.
+        checkouts: round -> checkout of its repository.
+        jobs: boards side by side.
+        baud: of a file of the user's; None: bytes take no time.
+        rules: of the performance windows; None: the official ones.
+    """
+
+    images: tuple[tuple[str, Path, PublishedImage | None], ...]
+    mode: str
+    out: Path
+    data_sets: Mapping[str, Path] = field(default_factory=dict)
+    checkouts: Mapping[str, Path] = field(default_factory=dict)
+    jobs: int = 1
+    baud: int | None = None
+    rules: Rules | None = None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], path: Callable[[str], str]) -> ImageRun:
+        """Reads the env of the step ``run,mlperf,tiny,image``; ``path`` makes the user's paths absolute.
+
+        Raises:
+            UsageError: no image, or an unknown value. AssetError, HashMismatchError: the published image is not there, or another file.
+        """
+        mode = env.get("CM_TINY_IMAGE_MODE") or "standard"
+        if mode not in MODES:
+            raise UsageError(f"there is no mode '{mode}' for images", cure=nearest(mode, MODES) or f"use one of {', '.join(MODES)}")
+        checkouts = {key: Path(value) for key, value in _checkouts(env)}
+        sets = {b: Path(env[key]) for b in BENCHMARKS if env.get(key := f"CM_MLPERF_TINY_DATASETS_{b.upper()}")}
+        benchmark = env.get("CM_TINY_BENCHMARK") or "all"
+        if given := path("CM_TINY_IMAGE_DATASET"):
+            if benchmark not in BENCHMARKS:
+                raise UsageError("a data set belongs to one benchmark", cure="name it too, e.g. run,mlperf,tiny,image,_bosch-v1.2,_kws")
+            sets[benchmark] = Path(given)
+        file, wanted = path("CM_TINY_IMAGE_FILE"), env.get("CM_TINY_IMAGE_SET", "")
+        if bool(file) == bool(wanted):
+            raise UsageError(
+                "it is not clear which image is meant", cure="give a set, e.g. run,mlperf,tiny,image,_bosch-v1.2, or --image=FILE, not both"
+            )
+        out = Path(path("CM_TINY_OUTDIR") or "mlperf-tiny-images").absolute()
+        baud = env.get("CM_TINY_IMAGE_BAUD", "")
+        if baud and not (baud.isdigit() and int(baud)):
+            raise UsageError(f"--baud={baud} is no baud rate", cure="give a number such as 115200")
+        found: tuple[tuple[str, Path, PublishedImage | None], ...] = ((Path(file).stem, Path(file), None),)
+        if wanted:
+            build = "energy" if env.get("CM_TINY_IMAGE_BUILD") == "energy" else "performance"
+            rows = images_of(wanted, benchmark=benchmark, mode=build)
+            found = tuple((image.id, image.locate(_checkout(checkouts, image)), image) for image in rows)
+        return cls(found, mode, out, sets, checkouts, _jobs(env.get("CM_TINY_JOBS", "")), int(baud) if baud else None)
+
+
+def _checkouts(env: Mapping[str, str]) -> list[tuple[str, str]]:
+    prefix = "CM_MLPERF_TINY_RESULTS_"
+    found = [(key[len(prefix) :].lower().replace("_", "."), value) for key, value in env.items() if key.startswith(prefix) and value]
+    if env.get("CM_TINYMLPERF_REPO_PATH") and env.get("CM_TINYMLPERF_REPO_VERSION"):
+        found.append((f"v{env['CM_TINYMLPERF_REPO_VERSION']}", env["CM_TINYMLPERF_REPO_PATH"]))
+    return found
+
+
+def _checkout(checkouts: Mapping[str, Path], image: PublishedImage) -> Path:
+    if image.round not in checkouts:
+        raise UsageError(
+            f"the repository of round {image.round} is not there", cure=f"run the step get,mlperf,tiny,results,_{image.round} first"
+        )
+    return checkouts[image.round]
+
+
+def _jobs(text: str) -> int:
+    if not text.strip():
+        return 1
+    if not text.strip().isdigit() or int(text) < 1:
+        raise UsageError(f"--jobs={text} is not a number of boards", cure="give a whole number of at least 1")
+    return int(text)
+
+
+def run_images(run: ImageRun, events: EventStream = SILENT) -> Path:
+    """Runs all; returns the path of ``images.json``.
+
+    Raises:
+        Cm4TinyError: that of the first image that failed; what was measured before is kept.
+    """
+    run.out.mkdir(parents=True, exist_ok=True)
+    entries = [_run_one(run, name, file, image, events) for name, file, image in run.images]
+    path = run.out / OUTCOME
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(
+        json.dumps({"board": simulated_label("virtual"), "simulated": True, "images": entries}, indent=1) + "\n", encoding="utf-8"
+    )
+    temporary.replace(path)
+    return path
+
+
+def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: str = "") -> dict[str, Any]:
+    """What an image says of itself, and what it used that the board does not model.
+
+    Raises:
+        FirmwareError: it cannot be loaded. DeviceFaultError: it crashes. DeadlineError: it stays silent; says where it is then.
+    """
+    step = f"boot {name or file.name}"
+    with events.step(step) as outcome, VirtualBoard(file, baud=baud, events=events, name=name or file.name) as board:
+        try:
+            identity = Dut(board.link, events=events).connect(boot_s=BOOT_S)
+        except (DeadlineError, ProtocolError) as error:
+            raise type(error)(error.what, why=f"{error.why}; the firmware is at {board.position()}", cure=error.cure) from error
+        statistics = board.statistics()
+        outcome.note = f"answers as {identity.model}"
+        return {
+            "name": identity.name,
+            "profile": identity.profile,
+            "model": identity.model,
+            "hclk_hz": statistics.hclk_hz,
+            "exceptions": statistics.exceptions,
+            "notes": list(statistics.notes),
+        }
+
+
+def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None, events: EventStream) -> dict[str, Any]:
+    baud = image.baud if image else run.baud
+    said = boot(file, baud, events, name=name)
+    if image and said["model"] != image.model_id:
+        raise ProtocolError(f"{name} answers as {said['model']}", why=f"the table says {image.model_id}", cure="check images.yaml")
+    entry: dict[str, Any] = {"id": name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "simulated": True, **said}
+    benchmark = next((b for b in BENCHMARKS.values() if b.model_id == said["model"]), None)
+    if benchmark is None or (image and image.mode == "energy"):
+        return entry
+    modes = _modes(run, benchmark.id)
+    if not modes:
+        return entry
+    data = run.data_sets.get(benchmark.id)
+    data_set = DataSet.open(data, benchmark) if data else embedded_data_set(benchmark.id)
+    jobs = [
+        Job(
+            board=_opener(file, baud if mode == "performance" else None, name),  # outputs do not depend on the line's speed
+            benchmark=benchmark,
+            data_set=data_set,
+            mode=mode,
+            simulated=simulated_label("virtual"),
+            image=entry["sha256"],
+            name=f"{name}-{mode}",
+            rules=run.rules,
+        )
+        for mode in modes
+    ]
+    published = image.result() if image else None
+    for result in run_farm(jobs, run.out, workers=run.jobs, events=events):
+        entry |= _figures(run, image, result, published)
+    return entry
+
+
+def _opener(file: Path, baud: int | None, name: str) -> Callable[[], VirtualBoard]:
+    return lambda: VirtualBoard(file, baud=baud, name=name)
+
+
+def _modes(run: ImageRun, benchmark: str) -> tuple[str, ...]:
+    has_data = benchmark in run.data_sets
+    if run.mode == "accuracy" and not has_data:
+        raise UsageError(
+            f"an accuracy run of {benchmark} needs a data set",
+            cure=f"run the step get,mlperf,tiny,dataset,_{benchmark} first, or set CM_MLPERF_TINY_DATASETS_{benchmark.upper()}",
+        )
+    return {
+        "boot": (),
+        "performance": ("performance",),
+        "accuracy": ("accuracy",),
+        "standard": ("performance", "accuracy") if has_data else ("performance",),
+    }[run.mode]
+
+
+def _figures(run: ImageRun, image: PublishedImage | None, done: JobResult, published: PublishedResult | None) -> dict[str, Any]:
+    result = done.result
+    session = done.session.relative_to(run.out).as_posix()
+    if isinstance(result, PerformanceResult):
+        figures: dict[str, Any] = {"throughput_inf_per_s": result.throughput, "performance_session": session}
+        if published:
+            figures |= {
+                "published_inf_per_s": published.throughput_inf_per_s,
+                "predicted_to_published": result.throughput / published.throughput_inf_per_s,
+            }
+        return figures
+    assert isinstance(result, AccuracyResult)
+    figures = {"metric": result.metric, "value": result.value, "samples": result.samples, "accuracy_session": session}
+    if image and image.accuracy_log:
+        equal, compared = compare_outputs(done.session, run.checkouts[image.round] / image.accuracy_log)
+        figures |= {"outputs_equal": equal, "outputs_compared": compared}
+    return figures
+
+
+def compare_outputs(session: Path, log: Path) -> tuple[int, int]:
+    """How many printed results of a session equal the published ones, and how many there are to compare.
+
+    Raises:
+        ResultsError: a file is damaged. Cm4TinyError: the session's results are not those of as many inputs.
+    """
+    entries = json.loads((session / "results.json").read_text(encoding="utf-8"))
+    ours = [as_printed(tuple(entry["infer"]["results"])) for entry in entries]
+    theirs = published_outputs(log)
+    if len(ours) != len(theirs):
+        raise Cm4TinyError(
+            f"{len(ours)} inputs were run, the published run has {len(theirs)}",
+            why="the outputs are compared input by input",
+            cure=f"use the whole data set {get_benchmark('kws').data_set}",
+        )
+    return sum(a == b for a, b in zip(ours, theirs, strict=True)), len(ours)

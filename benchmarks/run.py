@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = ("instructions", "emulator_speed", "job")
+PARTS = ("instructions", "emulator_speed", "job", "planning", "engine")
 
 
 def main(names: list[str]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,15 @@ from cm4tiny.events import EventStream
 
 @dataclass(frozen=True)
 class Step:
-    """What a customize function sees: the env (to read and write), an event stream, the folder the script runs in."""
+    """What a customize function sees: the env (to read and write), an event stream, the folder the script runs in.
+
+    ``sources`` is for what it fetches: ``{"url": ..., "sha256": ...}`` (or ``commit``); a lock file names them.
+    """
 
     env: dict[str, str]
     events: EventStream
     folder: Path
+    sources: list[dict[str, str]] = field(default_factory=list)
 
     def need(self, key: str, cure: str) -> str:
         """The value of an env key that must be set.
@@ -51,12 +55,13 @@ def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[st
     def cm_function(i: dict[str, Any]) -> dict[str, Any]:
         try:
             with watch() as events:
-                function(Step(i["env"], events, Path.cwd()))
+                seen = Step(i["env"], events, Path.cwd())
+                function(seen)
         except Cm4TinyError as error:
             return error.as_cm()
         except OSError as error:
             return _operating_system(error).as_cm()
-        return {"return": 0}
+        return {"return": 0, "sources": seen.sources} if seen.sources else {"return": 0}
 
     return cm_function
 

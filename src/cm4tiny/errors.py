@@ -6,7 +6,6 @@ are raised; only the CM edge turns one into ``{'return': code, 'error': text}`` 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,6 +79,10 @@ class DependencyError(ScriptError):
 
 class ScriptFailedError(ScriptError):
     """A script's own code failed: ``customize.py`` raised or a native script returned an error."""
+
+
+class LockError(ScriptError):
+    """A run is not the one that a lock file describes, or there is no such lock file."""
 
 
 class CacheError(ScriptError):
@@ -187,5 +190,7 @@ class UsageError(Cm4TinyError):
 
 def nearest(name: str, candidates: Iterable[str], *, count: int = 3) -> str:
     """A suggestion for a mistyped name: ``"did you mean 'a' or 'b'?"``, or an empty string."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(candidates), n=count, cutoff=0.5)
     return f"did you mean {' or '.join(repr(c) for c in close)}?" if close else ""

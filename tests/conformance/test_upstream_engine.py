@@ -33,8 +33,15 @@ def trace(i, hook):
 
 def preprocess(i):
     trace(i, "preprocess")
-    if i["env"].get("T_SKIP_ME") == "yes":
+    env = i["env"]
+    if env.get("T_SKIP_ME") == "yes":
         return {"return": 0, "skip": True}
+    if i["meta"]["alias"] == "instead":
+        return {"return": 0, "skip": True, "script": {"tags": "leaf,a"}}
+    if env.get("T_SCRIPT_NAME"):
+        i["run_script_input"]["script_name"] = env["T_SCRIPT_NAME"]
+    if env.get("T_FOUND"):
+        return {"return": 0, "version": env["T_FOUND"], "add_extra_cache_tags": ["found-" + env["T_FOUND"]]}
     return {"return": 0}
 
 def postprocess(i):
@@ -181,6 +188,40 @@ SCRIPTS: dict[str, tuple[dict[str, Any], bool]] = {
         {"tags": ["keyed"], "cache": True, "default_env": {"T_KEYED": "1"}, "input_mapping": {"t": "T_KEYED"}, "new_env_keys": ["T_KEYED"]},
         False,
     ),
+    "whole": (
+        {
+            "tags": ["whole"], "new_env_keys": ["T_*"], "env": {"T_NAME": "whole"},
+            "deps": [{"tags": "leaf,a"}, {"tags": "leaf,c", "skip_if_fake_run": True}], "prehook_deps": [{"tags": "leaf,b"}],
+            "posthook_deps": [{"tags": "leaf,d"}], "post_deps": [{"tags": "leaf,e"}],
+        },
+        True,
+    ),
+    "user-of-whole": ({"tags": ["user-of-whole"], "deps": [{"tags": "whole"}], "new_env_keys": ["T_*"]}, False),
+    "instead": ({"tags": ["instead"], "new_env_keys": ["T_B"], "deps": [{"tags": "leaf,b"}]}, False),
+    "natives": (
+        {"tags": ["natives"], "env": {"T_NAME": "natives"}, "new_env_keys": ["T_*"], "default_env": {"T_SCRIPT_NAME": ""},
+         "input_mapping": {"native": "T_SCRIPT_NAME", "flavor": "CM_HOST_OS_FLAVOR", "release": "CM_HOST_OS_VERSION",
+                           "platform": "CM_HOST_PLATFORM_FLAVOR"}},
+        True,
+    ),
+    "found": (
+        {"tags": ["found"], "cache": True, "input_mapping": {"found": "T_FOUND"}, "new_env_keys": ["T_FOUND"]},
+        True,
+    ),
+    "forced": ({"tags": ["forced"], "can_force_cache": True, "new_env_keys": ["T_*"]}, False),
+    "on-a-hit": (
+        {
+            "tags": ["on-a-hit"], "cache": True, "new_env_keys": ["T_*"],
+            "deps": [{"tags": "leaf,a", "dynamic": True}, {"tags": "leaf,c"}], "prehook_deps": [{"tags": "leaf,b", "dynamic": True}],
+            "posthook_deps": [{"tags": "leaf,d", "dynamic": True}], "post_deps": [{"tags": "leaf,e", "dynamic": True}],
+        },
+        True,
+    ),
+    "mapped": (
+        {"tags": ["mapped"], "env": {"T_OLD_X": "1", "T_OLD_Y": "2"}, "env_key_mappings": {"T_OLD_": "T_NEW_"}, "new_env_keys": ["T_*"],
+         "posthook_deps": [{"tags": "leaf,a", "enable_if_env": {"T_NEW_X": ["1"]}}]},
+        True,
+    ),
     "skipping": ({"tags": ["skipping"], "deps": [{"tags": "leaf,a", "env": {"T_SKIP_ME": "yes"}}, {"tags": "leaf,b"}]}, False),
 }  # fmt: skip
 
@@ -198,6 +239,10 @@ def make_repository(root: Path) -> Path:
         (folder / "customize.py").write_text(HOOKS)
         if native:
             (folder / "run.sh").write_text(RUN_SH)
+        if alias == "natives":
+            for ending in ("", "-ubuntu", "-ubuntu-22", "-x86", "-ubuntu-x86", "-ubuntu-22-x86"):
+                (folder / f"run{ending}.sh").write_text(f"echo 'T_RAN=run{ending}' > tmp-run-env.out\n")
+                (folder / f"other{ending}.sh").write_text(f"echo 'T_RAN=other{ending}' > tmp-run-env.out\n")
     return root
 
 
@@ -304,6 +349,27 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "a dynamic base that is chosen": ("inherits,_xx,_w.7", 1, {}),
     "a cache entry": ("cached", 2, {}),
     "a cache entry used twice in one run": ("user-of-cached", 2, {}),
+    "a whole run": ("whole", 1, {}),
+    "fake_run": ("whole", 1, {"fake_run": True}),
+    "prepare": ("whole", 1, {"prepare": True}),
+    "fake_run of a script with a cached dependency": ("user-of-cached", 2, {"fake_run": True}),
+    "fake_run of a cached script": ("cached", 2, {"fake_run": True}),
+    "fake_deps": ("whole", 1, {"fake_deps": True}),
+    "fake_deps of a script whose dependency has dependencies": ("user-of-whole", 1, {"fake_deps": True}),
+    "fake_run and fake_deps": ("user-of-whole", 1, {"fake_run": True, "fake_deps": True}),
+    "another script instead": ("instead", 1, {}),
+    "a version and tags from preprocess": ("found", 2, {"found": "1.5"}),
+    "native scripts by flavor": ("natives", 1, {"flavor": "ubuntu"}),
+    "native scripts by release": ("natives", 1, {"flavor": "ubuntu", "release": "22"}),
+    "native scripts by platform": ("natives", 1, {"flavor": "fedora", "platform": "x86"}),
+    "native scripts by all": ("natives", 1, {"flavor": "ubuntu", "release": "22", "platform": "x86"}),
+    "native scripts by flavor and platform": ("natives", 1, {"flavor": "ubuntu", "release": "7", "platform": "x86"}),
+    "a native script that a hook names": ("natives", 1, {"native": "other", "flavor": "ubuntu"}),
+    "a forced cache": ("forced", 2, {"force_cache": True}),
+    "a skipped cache": ("cached", 2, {"skip_cache": True}),
+    "a new run": ("cached", 2, {"new": True}),
+    "dynamic dependencies of all lists on a hit": ("on-a-hit", 2, {}),
+    "renamed keys": ("mapped", 1, {}),
 }
 
 
@@ -342,3 +408,12 @@ def test_only_our_engine_tells_cached_results_with_different_environments_apart(
     theirs, ours = run_upstream("keyed", t="2"), run_ours("keyed", t="2")
     assert theirs[0].trace == []
     assert ours[0].trace[0] == ["keyed", "preprocess", {"T_KEYED": "2"}]
+
+
+def test_only_our_engine_renews_from_the_callers_environment(run_upstream: Runner, run_ours: Runner) -> None:
+    """Upstream takes the old result over first, dynamic dependencies included, and runs everything again on top of it."""
+    theirs, ours = run_upstream("cached", 2, renew=True), run_ours("cached", 2, renew=True)
+    assert theirs[0].trace == ours[0].trace == ours[1].trace
+    assert theirs[1].trace[0][2] == {"T_NAME": "cached"}
+    assert "T_MADE_CACHED" in theirs[1].trace[2][2]
+    assert [outcome.new_env for outcome in theirs] == [outcome.new_env for outcome in ours]

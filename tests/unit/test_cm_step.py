@@ -52,3 +52,12 @@ def test_a_full_disk_becomes_a_clear_error() -> None:
 def test_a_relative_path_counts_from_where_cm_was_called() -> None:
     view = Step({"F": "m.tflite", "A": "/x/m.tflite", "CM_TMP_CURRENT_PATH": "/user"}, None, None)  # type: ignore[arg-type]
     assert (view.path("F"), view.path("A"), view.path("MISSING")) == ("/user/m.tflite", "/x/m.tflite", "")
+
+
+def test_sources_that_a_step_names_reach_the_engine() -> None:
+    source = {"url": "https://example.org/x", "sha256": "0" * 64}
+
+    def work(step: Step) -> None:
+        step.sources.append(source)
+
+    assert run(work, {}) == {"return": 0, "sources": [source]}

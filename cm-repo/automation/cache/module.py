@@ -55,3 +55,39 @@ class CAutomation(Automation):
         from cm4tiny.engine.cache_edge import show_cache
 
         return show_cache(self, i)
+
+    def delete(self, i):
+        """
+        Removes cache entries.
+
+        Args:
+          (CM input dict):
+
+          (tags) (str): tags of the entry, with variations (_x) among them
+          (artifact) (str): alias or uid of the entry
+          (f) (bool): do not ask; needed where there is no terminal
+
+        Returns:
+           (CM return dict):
+
+           * return (int): 0, 16 if no entry fits, or another one > 0 with error (str)
+           * deleted_list (list): cmind artifacts
+        """
+        from cm4tiny.engine.cache_edge import remove_cache
+
+        return remove_cache(self, i)
+
+    def check(self, i):
+        """
+        Compares the digest of every stored file of the entries with these tags.
+
+        Returns:
+            (CM return dict):
+
+            * return (int): 0, or > 0 with error (str) that names each damaged entry
+            * checked (int): entries that were looked at
+            * damaged (list): what is wrong with which entry
+        """
+        from cm4tiny.engine.cache_check import check_cache
+
+        return check_cache(self, i)

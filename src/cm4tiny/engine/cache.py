@@ -4,6 +4,9 @@ An entry is a folder ``<alias>_<first 16 digits of the key>`` in ``repos/local/c
 because results hold their own paths (environment values, virtual environments, debug information). What makes a folder an entry is
 ``_cm.json``, written last and by one rename: a run that fails, is interrupted or is killed leaves a folder that neither this engine nor
 CM takes for a result, and that the next run removes. One run at a time makes an entry; others wait for it and use it.
+
+What an entry says is compared with what is there (:mod:`~cm4tiny.engine.stored_files`), so damage costs a new run and never gives a wrong
+result. A cache that was moved is used where it is now, apart from entries whose files hold the old path.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any
 
 from cm4tiny.engine.meta import Script
 from cm4tiny.engine.repository import write_atomically
+from cm4tiny.engine.stored_files import Inventory, moved
 from cm4tiny.errors import CacheError
 
 CACHE_AUTOMATION = ("cache", "541d6f712a6b464e")
@@ -32,7 +35,10 @@ ENGINE_TAG = "cm4tiny-engine"
 #: environment, does not take one of them for a result of its own.
 PROJECT_TAG = "cm4tiny"
 
+STATE_FORMAT = 2
+
 _NOTICE_AFTER_S = 0.5
+_CURE = "free disk space, check the permissions, choose another CM home with CM_REPOS, or run it with --skip_cache"
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ class Entry:
 class Stored:
     """What an entry holds.
 
-    ``made`` names the run that made it; ``entries`` are the entries of its dependencies and their ``made``.
+    ``made`` names the run that made it; ``entries`` are the entries of its dependencies and their ``made``; ``provenance`` are the records
+    of what ran for it (:mod:`~cm4tiny.engine.provenance`).
     """
 
     new_env: dict[str, Any]
@@ -63,6 +70,7 @@ class Stored:
     dependent_path: str = ""
     entries: dict[str, str] = field(default_factory=dict)
     made: str = field(default_factory=lambda: os.urandom(16).hex())
+    provenance: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -72,10 +80,14 @@ class Cache:
     Args:
         root: ``repos/local/cache`` of the CM home.
         locks: a folder for lock files.
+        thorough: compare the digest of every file on a hit.
+        complaint: why the last entry that was looked at and not used is of no use; empty if there was none.
     """
 
     root: Path
     locks: Path
+    thorough: bool = False
+    complaint: str = ""
 
     def entry(self, script: Script, key: str) -> Entry:
         """The place for a result."""
@@ -85,24 +97,70 @@ class Cache:
     def load(self, entry: Entry) -> Stored | None:
         """What an entry holds, or None if there is no usable one.
 
-        An entry is usable if its key is the full key asked for, the paths it names exist, and the entries it was made from are still
-        the same.
+        An entry is usable if its key is the full key asked for, the paths it names exist, its files are those that were stored, and the
+        entries it was made from are still the same. :attr:`complaint` says what is wrong with one that is there.
         """
+        self.complaint = ""
         raw = self._read(entry.path)
-        if raw is None or raw.get("key") != entry.key:
+        if raw is None or raw.get("key") != entry.key or raw.get("format") != STATE_FORMAT:
             return None
+        inventory = Inventory.read(entry.path)
+        if inventory is None:
+            self._complain(entry, "its list of files cannot be read")
+            return None
+        old = str(raw.get("root") or self.root)
+        if old != str(self.root):
+            if inventory.holds_paths:
+                self._complain(entry, f"the cache was moved here from {old} and the entry's files hold the old path")
+                return None
+            raw = self._here(entry, raw, old)
         stored = Stored(
             raw["new_env"], raw["new_state"], raw.get("version") or "", raw.get("tags") or [],
-            raw.get("dependent_path") or "", raw.get("entries") or {}, raw.get("made") or "",
+            raw.get("dependent_path") or "", raw.get("entries") or {}, raw.get("made") or "", raw.get("provenance") or [],
         )  # fmt: skip
-        needed = [*([stored.dependent_path] if stored.dependent_path else []), *self._paths_in(stored.new_env)]
-        if not all(Path(path).exists() for path in needed):
-            return None
+        problem = self._problem(entry, stored, inventory)
+        if problem:
+            self._complain(entry, problem)
+        return None if problem else stored
+
+    def _complain(self, entry: Entry, problem: str) -> None:
+        self.complaint = f"the cache entry {entry.path.name} cannot be used: {problem}"
+
+    def _problem(self, entry: Entry, stored: Stored, inventory: Inventory) -> str:
+        if stored.dependent_path and not Path(stored.dependent_path).exists():
+            return f"{stored.dependent_path} is gone"
+        named = list(self._paths_in(stored.new_env))
+        gone = next((path for path in named if not Path(path).exists()), "")
+        if gone:
+            return f"{gone} is gone"
         for path, made in stored.entries.items():
             below = self._read(Path(path))
             if below is None or below.get("made") != made:
-                return None
-        return stored
+                return f"{Path(path).name}, which it was made from, is gone or was made anew"
+        if self.thorough or entry.script.own:
+            return inventory.problem(entry.path, thorough=self.thorough)
+        for path in named:
+            folder = self.root / Path(path).relative_to(self.root).parts[0]
+            other = inventory if folder == entry.path else Inventory.read(folder)
+            name = Path(os.path.relpath(path, folder)).as_posix()
+            problem = other.problem(folder, [name]) if other is not None else ""
+            if problem:
+                return problem
+        return ""
+
+    def _here(self, entry: Entry, raw: dict[str, Any], old: str) -> dict[str, Any]:
+        """The results of an entry of a cache that lay at ``old``, with paths for where it is now."""
+        here: dict[str, Any] = {**moved(raw, old, str(self.root)), "root": str(self.root)}
+        with contextlib.suppress(OSError):
+            write_atomically(entry.path / STATE, json.dumps(here, indent=2))
+        return here
+
+    def check(self, folder: Path) -> str:
+        """What is wrong with the files of an entry, every digest compared; an empty string if nothing is."""
+        inventory = Inventory.read(folder)
+        if inventory is None:
+            return "its list of files cannot be read"
+        return inventory.problem(folder, thorough=True)
 
     def _read(self, folder: Path) -> dict[str, Any] | None:
         try:
@@ -141,7 +199,7 @@ class Cache:
                     waiting()
                 lock.acquire()
         except OSError as error:
-            raise CacheError(f"cannot lock the cache entry {entry.path.name}", why=str(error), cure=f"check {self.locks}") from error
+            raise CacheError(f"cannot lock the cache entry {entry.path.name}", why=str(error), cure=_CURE) from error
         try:
             yield
         finally:
@@ -151,37 +209,48 @@ class Cache:
     def making(self, entry: Entry, *, keep_files: bool = False) -> Iterator[Path]:
         """An empty folder to work in; the caller holds the lock and calls :meth:`commit` inside.
 
-        An older entry stays aside until the new one is complete and comes back if that fails. With ``keep_files`` (``--renew``) the run
-        works on the old entry's files instead; if it fails, the entry is gone.
+        An older entry stays aside until the new one is complete and comes back if that fails, also if the run is killed
+        (:meth:`recover`). With ``keep_files`` (``--renew``) the run works on the old entry's files instead; if it fails, the entry is gone.
         """
-        aside = self.root / ".aside" / entry.path.name
+        aside = self._aside(entry)
         try:
             aside.parent.mkdir(parents=True, exist_ok=True)
             if entry.path.exists() and keep_files:
                 (entry.path / META).unlink(missing_ok=True)
             elif (entry.path / META).exists():
-                remove_tree(aside)
+                discard(aside)
                 entry.path.rename(aside)
-            elif entry.path.exists():
-                remove_tree(entry.path)
+            else:
+                discard(entry.path)
             entry.path.mkdir(exist_ok=True)
         except OSError as error:
-            raise CacheError(f"cannot make the cache entry {entry.path}", why=str(error), cure="check space and permissions") from error
+            raise CacheError(f"cannot make the cache entry {entry.path}", why=str(error), cure=_CURE) from error
         try:
             yield entry.path
         finally:
             if not (entry.path / META).exists():
-                remove_tree(entry.path)
-                if aside.exists() and (aside / META).exists():
-                    aside.rename(entry.path)
-            remove_tree(aside)
+                discard(entry.path)
+                self.recover(entry)
+            discard(aside)
 
-    def commit(self, entry: Entry, stored: Stored) -> None:
+    def _aside(self, entry: Entry) -> Path:
+        return self.root / ".aside" / entry.path.name
+
+    def recover(self, entry: Entry) -> None:
+        """Brings back an entry that a run had put aside that ended before its own was complete; the caller holds the lock."""
+        aside = self._aside(entry)
+        if (aside / META).exists() and not (entry.path / META).exists():
+            with contextlib.suppress(OSError):
+                discard(entry.path)
+                aside.rename(entry.path)
+
+    def commit(self, entry: Entry, stored: Stored, inventory: Inventory) -> None:
         """Turns the folder into an entry; the rename of ``_cm.json`` is the last step."""
         script = entry.script
         state = {
-            "new_env": stored.new_env, "new_state": stored.new_state, "version": stored.version, "deps": [], "key": entry.key,
-            "tags": stored.tags, "made": stored.made, "entries": stored.entries, "dependent_path": stored.dependent_path,
+            "format": STATE_FORMAT, "new_env": stored.new_env, "new_state": stored.new_state, "version": stored.version, "deps": [],
+            "key": entry.key, "tags": stored.tags, "made": stored.made, "entries": stored.entries,
+            "dependent_path": stored.dependent_path, "root": str(self.root), "provenance": stored.provenance,
         }  # fmt: skip
         tags = [tag for tag in stored.tags if tag != PROJECT_TAG]
         meta = {
@@ -197,10 +266,18 @@ class Cache:
         if stored.dependent_path:
             meta["dependent_cached_path"] = stored.dependent_path
         try:
+            inventory.write(entry.path)
             write_atomically(entry.path / STATE, json.dumps(state, indent=2, default=str))
             write_atomically(entry.path / META, json.dumps(meta, indent=2))
         except OSError as error:
-            raise CacheError(f"cannot write the cache entry {entry.path}", why=str(error), cure="check space and permissions") from error
+            raise CacheError(f"cannot write the cache entry {entry.path}", why=str(error), cure=_CURE) from error
+
+
+def discard(folder: Path) -> None:
+    """Removes an entry's folder; its mark goes first, so that it is no entry from the beginning."""
+    with contextlib.suppress(OSError):
+        (folder / META).unlink(missing_ok=True)
+    remove_tree(folder)
 
 
 def remove_tree(folder: Path) -> None:
@@ -213,5 +290,7 @@ def remove_tree(folder: Path) -> None:
             Path(path).parent.chmod(0o700)
             Path(path).chmod(0o700)
             function(path)
+
+    import shutil
 
     shutil.rmtree(folder, onerror=make_writable)

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cm4tiny.engine.cache import CACHE_AUTOMATION, ENGINE_TAG, LOCAL_REPO, META, PROJECT_TAG, STATE
+from cm4tiny.engine.cache import CACHE_AUTOMATION, ENGINE_TAG, LOCAL_REPO, META, PROJECT_TAG, STATE, remove_tree
+from cm4tiny.engine.cm_index import forget_entries
 from cm4tiny.engine.selection import Query
-from cm4tiny.errors import Cm4TinyError
+from cm4tiny.errors import CacheError, Cm4TinyError, UsageError
 
 
 def entries(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -35,7 +36,8 @@ def entries(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def _wanted(i: Mapping[str, Any]) -> tuple[set[str], set[str], str]:
     """Tags an entry must have, tags it must not have, and its alias or uid."""
     artifact = str(i.get("artifact") or "")
-    words = str(i.get("tags") or "")
+    given = i.get("tags") or ""
+    words = given if isinstance(given, str) else ",".join(str(tag) for tag in given)
     if " " in artifact or "," in artifact:
         words, artifact = ",".join(filter(None, (words, artifact.replace(" ", ",")))), ""
     query = Query.parse(words)
@@ -84,6 +86,39 @@ def show_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
             lines += _env_lines(Path(artifact.path) / STATE)
         sys.stdout.write("\n".join(lines) + "\n")
     return answer
+
+
+def remove_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
+    """Removes the entries with these tags; ``{'return': 0, 'deleted_list': [...]}``.
+
+    Asks for each one on a terminal unless ``-f``; without a terminal ``-f`` is needed. An entry stops being one before its files go.
+    """
+    answer = search_cache(automation, {**i, "out": None})
+    if answer["return"] > 0:
+        return answer
+    if not answer["list"]:
+        return {"return": 16, "error": "no cache entry fits"}
+    force = any(str(i.get(key, "")).lower() in ("true", "yes", "on", "1") for key in ("f", "force"))
+    console = i.get("out") == "con"
+    if not force and not (console and sys.stdin is not None and sys.stdin.isatty()):
+        what = f"{len(answer['list'])} cache entries would be removed"
+        return UsageError(what, why="nobody can be asked: there is no terminal", cure="say it with -f").as_cm()
+    removed = []
+    for artifact in answer["list"]:
+        folder = Path(artifact.path)
+        if console:
+            sys.stdout.write(f"remove {folder}\n")
+        if not force and input("  remove this entry? (y/N) ").strip().lower() != "y":
+            continue
+        try:
+            (folder / META).unlink(missing_ok=True)
+            remove_tree(folder)
+        except OSError as error:
+            return CacheError(f"cannot remove {folder}", why=str(error), cure="check its permissions").as_cm()
+        removed.append(artifact)
+    cmind = automation.cmind
+    forget_entries(cmind, [(Path(artifact.path), artifact.meta) for artifact in removed], Path(cmind.repos_path) / "cm4tiny" / "locks")
+    return {"return": 0, "deleted_list": removed}
 
 
 def _env_lines(file: Path) -> list[str]:

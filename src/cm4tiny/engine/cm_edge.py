@@ -12,70 +12,33 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cm4tiny.engine import hooks, options
-from cm4tiny.engine.cache import LOCAL_REPO
+from cm4tiny.engine import hooks, options, plan_edge
+from cm4tiny.engine.cm_index import index_new_entries
+from cm4tiny.engine.cm_input import request_of, with_default_config, with_extra_command, with_tags
 from cm4tiny.engine.console import Console
 from cm4tiny.engine.environment import merge
+from cm4tiny.engine.help_text import write_help
+from cm4tiny.engine.host import os_info
+from cm4tiny.engine.jobs import jobs_of
 from cm4tiny.engine.meta import Script
-from cm4tiny.engine.plan import new_request
-from cm4tiny.engine.repository import SCRIPT_AUTOMATION, own_repositories, repositories_of, write_atomically
+from cm4tiny.engine.proxies import AutomationProxy
+from cm4tiny.engine.repository import SCRIPT_AUTOMATION, own_repositories, repositories_of
 from cm4tiny.engine.resolve import Request, pick
 from cm4tiny.engine.runner import Result, run
-from cm4tiny.engine.selection import Query, candidates, has_variation
 from cm4tiny.engine.session import Session, new_session
-from cm4tiny.errors import Cm4TinyError, NotAvailableError, nearest
+from cm4tiny.engine.signals import Terminated, terminable
+from cm4tiny.errors import Cm4TinyError, UsageError, nearest
 from cm4tiny.events import EventStream
+
+if TYPE_CHECKING:
+    from cm4tiny.engine.lock_edge import Locking
 
 #: Exit status of a command that Ctrl-C ended.
 INTERRUPTED = 130
-
-
-class CmindProxy:
-    """cmind as a script sees it: runs of scripts come back to this engine, everything else goes to cmind."""
-
-    def __init__(self, cmind: Any, session: Session) -> None:
-        self._cmind = cmind
-        self._session = session
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cmind, name)
-
-    def access(self, i: Any, out: Any = None) -> Any:
-        """cmind's ``access``."""
-        if isinstance(i, Mapping) and i.get("action") == "run" and _is_script_automation(str(i.get("automation", ""))):
-            return guarded(lambda: _nested(self._session, i), self._session)
-        return self._cmind.access(i, out)
-
-
-class AutomationProxy:
-    """What a script gets as ``i['automation']``."""
-
-    def __init__(self, automation: Any, session: Session) -> None:
-        self._automation = automation
-        self.cmind = CmindProxy(automation.cmind, session)
-        self.meta = dict(automation.meta, uid=SCRIPT_AUTOMATION[1])
-        self.path = automation.path
-        self.events = session.events
-
-    def run(self, i: dict[str, Any]) -> Any:
-        """A script run in this process."""
-        return self.cmind.access({**i, "action": "run", "automation": "script"})
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise NotAvailableError(
-            f"the script automation has no method '{name}'",
-            why="upstream's has it, this engine does not have it yet",
-            cure="run the script with upstream's automation: cm run script,5b4e0237da074764",
-        )
-
-
-def _is_script_automation(name: str) -> bool:
-    alias, _, uid = name.rpartition(":")[2].partition(",")
-    return SCRIPT_AUTOMATION[1] in (alias, uid) or alias in ("script", "tinyscript")
+#: Exit status of a command that SIGTERM ended.
+TERMINATED = 143
 
 
 def run_automation(automation: Any, i: dict[str, Any], events: EventStream | None = None) -> dict[str, Any]:
@@ -92,19 +55,22 @@ def run_automation(automation: Any, i: dict[str, Any], events: EventStream | Non
     console = i.get("out") == "con"
     session = None
     try:
-        flags = _with_extra_command(_with_tags(i))
+        flags = with_extra_command(with_default_config(with_tags(i), automation.cmind))
         as_json = options.is_on(flags.get("j", "")) or options.is_on(flags.get("json", ""))
         session = open_session(automation, flags, events, console)
-        with _output_to_stderr() if as_json else contextlib.nullcontext():
+        if session.verbose:
+            _tell_engine(session)
+        with terminable(), _output_to_stderr() if as_json else contextlib.nullcontext():
             answer = guarded(lambda: _first(session, flags), session)
-        _index_new_entries(automation.cmind, session)
+        index_new_entries(automation.cmind, session.made, session.cache.locks)
     except Cm4TinyError as error:
         return _as_cm(error, session)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ended:
         if not console:
             raise
-        sys.stderr.write("\ninterrupted\n")
-        raise SystemExit(INTERRUPTED) from None
+        by_signal = isinstance(ended, Terminated)
+        sys.stderr.write("\nended by SIGTERM\n" if by_signal else "\ninterrupted\n")
+        raise SystemExit(TERMINATED if by_signal else INTERRUPTED) from None
     if as_json:
         sys.stdout.write(json.dumps(answer, indent=2, default=str) + "\n")
     return answer
@@ -122,34 +88,6 @@ def _output_to_stderr() -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(saved, 1)
         os.close(saved)
-
-
-def search_automation(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
-    """``cm find script``: the scripts that have the tags and variations, as cmind's artifacts."""
-    from cmind.artifact import Artifact
-
-    try:
-        flags = _with_tags(i)
-        session = open_session(automation, {}, None, False)
-        query = Query.parse(str(flags.get("tags") or ""))
-        wanted = (*query.variations, *query.excluded_variations)
-        found = candidates(session.store, query, str(flags.get("script_name") or ""))
-    except Cm4TinyError as error:
-        return error.as_cm()
-    artifacts = []
-    for script in found:
-        if not all(has_variation(script, name) for name in wanted):
-            continue
-        artifact = Artifact(cmind=automation.cmind, path=str(script.path))
-        artifact.repo_path = str(script.repo_path)
-        artifact.repo_meta = {"alias": script.repo_alias, "uid": ""}
-        answer = artifact.load()
-        if answer["return"] > 0:
-            return dict(answer)
-        artifacts.append(artifact)
-        if i.get("out") == "con":
-            sys.stdout.write(f"{script.path}\n")
-    return {"return": 0, "list": artifacts}
 
 
 def open_session(automation: Any, flags: Mapping[str, Any], events: EventStream | None, console: bool) -> Session:
@@ -172,8 +110,25 @@ def open_session(automation: Any, flags: Mapping[str, Any], events: EventStream 
         verbose=verbose,
         interactive=not quiet and _is_terminal(),
     )
-    session.automation = AutomationProxy(automation, session)
+    give_automation(session, automation)
     return session
+
+
+def give_automation(session: Session, automation: Any) -> None:
+    """Makes what scripts get as ``i['automation']`` from cmind's automation object."""
+    session.automation = AutomationProxy(automation, session, lambda given: guarded(lambda: _nested(session, given), session))
+
+
+def _tell_engine(session: Session) -> None:
+    """Says which engine runs, where another repository has one as well."""
+    others = [
+        place.alias or str(place.path)
+        for place in session.store.repositories
+        if not place.own and (place.scripts_root / "automation" / "script" / "module.py").is_file()
+    ]
+    if others:
+        named = ", ".join(others)
+        session.events.message("engine", f"cm4tiny's engine runs; cm run script,{SCRIPT_AUTOMATION[1]} means the one of {named}")
 
 
 def _is_terminal() -> bool:
@@ -183,67 +138,101 @@ def _is_terminal() -> bool:
         return False
 
 
-def _with_tags(i: Mapping[str, Any]) -> dict[str, Any]:
-    """The input with ``cm run script "get compiler"`` and a second artifact turned into tags, and an alias into ``script_name``."""
-    flags = dict(i)
-    artifact = str(flags.get("artifact") or "")
-    words = [str(flags.get("tags") or "")]
-    if " " in artifact or ("," in artifact and not flags.get("parsed_artifact")):
-        words = [artifact.replace(" ", ",")]
-    elif artifact:
-        parsed = flags.get("parsed_artifact") or [(artifact, "")]
-        alias, uid = parsed[0][0], parsed[0][1]
-        flags["script_name"] = f"{alias},{uid}" if alias and uid else alias or uid
-    for other in flags.get("artifacts") or ():
-        words.append(str(other).replace(" ", ","))
-    flags["tags"] = ",".join(word for word in words if word)
-    return flags
-
-
-def _with_extra_command(flags: dict[str, Any]) -> dict[str, Any]:
-    """Adds the flags of the variable ``CM_SCRIPT_EXTRA_CMD``."""
-    extra = os.environ.get("CM_SCRIPT_EXTRA_CMD", "").strip()
-    if extra:
-        from cmind.cli import parse
-
-        answer = parse(extra)
-        if answer["return"] == 0:
-            given = {key: value for key, value in answer["cm_input"].items() if key not in ("cmd", "action", "automation")}
-            merge(flags, given)
-    return flags
-
-
-def _request_of(flags: Mapping[str, Any]) -> Request:
-    request = new_request({key: value for key, value in flags.items() if key not in options.FROM_CMIND and key != "script_name"})
-    request.name = str(flags.get("script_name") or "")
-    return request
-
-
 def _first(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
-    request = _request_of(flags)
+    if flags.get("locked"):
+        from cm4tiny.engine.lock_edge import flags_of_lock
+
+        flags = flags_of_lock(flags, session)
+    request = request_of(flags)
     session.planner.user_env.update({**request.env, **request.const})
     script, _ = pick(session.store, request, quiet=session.quiet)
     given = [key for key in flags if key != "script_name"]
     options.check_flags(given, _mapped_flags(script), script.alias)
     if options.is_on(flags.get("help", "")) or options.is_on(flags.get("h", "")):
-        _write_help(script)
+        write_help(script)
         return {"return": 0, "skip_delayed_help": True}
-    result = run(session, request)
+    if options.is_on(flags.get("plan", "")):
+        return plan_edge.show(session, request, flags)
+    planned = plan_edge.commands(plan_edge.plan_of(session, request)) if options.is_on(flags.get("print_deps", "")) else []
+    session.jobs, session.scheduler = jobs_of(flags, _mapped_flags(script)), str(flags.get("scheduler") or "")
+    if options.is_on(flags.get("shell", "")) and not _is_terminal():
+        raise UsageError("--shell needs a terminal", cure="use --save_env and source tmp-env.sh")
+    session.cache.thorough = options.is_on(flags.get("check_cache", ""))
+    locking = _locking(session, flags, script, request)
+    _set_debugging(session, flags, script, request)
+    free = _free_bytes(session) if options.is_on(flags.get("space", "")) else 0
+    if options.is_on(flags.get("repro", "")):
+        from cm4tiny.engine.run_files import Repro
+
+        repro = Repro(Path.cwd(), flags)
+        answer = guarded(lambda: _answer(run(session, request)), session)
+        repro.finish(answer, session.version_info, script)
+        if answer["return"] > 0:
+            return answer
+    else:
+        answer = _answer(run(session, request))
     _warn_about_names(session, request)
-    answer = _answer(result)
     if options.is_on(flags.get("print_deps", "")):
-        lines = [f"cm run script --tags={tags}" for tags in result.deps]
-        answer["new_state"] = {**result.new_state, "print_deps": lines}
+        answer["new_state"] = {**answer["new_state"], "print_deps": [command for _, command in planned]}
+        if flags.get("out") == "con":
+            sys.stdout.write("".join(f"{'  ' * depth}{command}\n" for depth, command in planned))
+    if not session.silent and flags.get("out") == "con":
+        _write_final_env(session, script, answer["new_env"])
+    if options.is_on(flags.get("space", "")) and flags.get("out") == "con":
+        sys.stdout.write(f"used disk space: {max(0, free - _free_bytes(session)) / 1e6:.0f} MB\n")
+    _leave(session, flags, script, answer)
+    if locking is not None:
+        lines = locking.finish()
+        answer["lock"] = str(locking.target or "")
         if flags.get("out") == "con":
             sys.stdout.write("".join(f"{line}\n" for line in lines))
-    if not session.silent and flags.get("out") == "con":
-        _write_final_env(session, script, result)
     return answer
+
+
+def _locking(session: Session, flags: Mapping[str, Any], script: Script, request: Request) -> Locking | None:
+    if not any(flags.get(name) for name in ("lock", "locked", "ro_crate")):
+        return None
+    from cm4tiny.engine.lock_edge import prepare
+
+    return prepare(session, flags, script, request)
+
+
+def _free_bytes(session: Session) -> int:
+    """Free space where the cache lies."""
+    import shutil
+
+    place = next(folder for folder in (session.cache.root, *session.cache.root.parents) if folder.exists())
+    return shutil.disk_usage(place).free
+
+
+#: Flags that make :mod:`~cm4tiny.engine.run_files` write something after a run.
+_LEAVING = ("print_versions", "print_readme", "dump_version_info", "save_env", "shell")
+
+
+def _set_debugging(session: Session, flags: Mapping[str, Any], script: Script, request: Request) -> None:
+    tags = str(flags.get("debug_script_tags") or "")
+    session.debug_tags = frozenset(tag for tag in tags.split(",") if tag)
+    if options.is_on(flags.get("debug_script", "")):
+        session.debug_tags = script.tags
+    if flags.get("debug_uid"):
+        request.env["CM_TMP_DEBUG_UID"] = str(flags["debug_uid"])
+    request.env.update(os_info()["env"])
+
+
+def _leave(session: Session, flags: Mapping[str, Any], script: Script, answer: Mapping[str, Any]) -> None:
+    if any(options.is_on(flags.get(name, "")) for name in _LEAVING):
+        from cm4tiny.engine.run_files import leave
+
+        lines = leave(flags, Path.cwd(), script, answer, session.version_info)
+        if flags.get("out") == "con":
+            sys.stdout.write("".join(f"{line}\n" for line in lines))
+    if options.is_on(flags.get("pause", "")) and flags.get("out") == "con" and _is_terminal():
+        input("Press Enter to continue ...")
 
 
 def _nested(session: Session, i: Mapping[str, Any]) -> dict[str, Any]:
     """A run that a script asks for through ``automation.cmind.access``; ``env`` and ``state`` are changed in place, as upstream does it."""
-    request = _request_of(_with_tags(i))
+    request = request_of(with_tags(i))
     request.depth = len(session.chain)
     if session.chain:
         request.needed_by = session.chain[-1][0].script.alias
@@ -299,58 +288,20 @@ def _mapped_flags(script: Script) -> set[str]:
 
 
 def _warn_about_names(session: Session, request: Request) -> None:
+    given = [(key, str(name)) for key in ("adr", "add_deps_recursive") for name in request.flags.get(key) or ()]
+    unknown = [(key, name) for key, name in given if name not in session.dep_names]
+    if not unknown:
+        return
+    known = set(session.dep_names)
     if session.any_hit:
-        return
-    for key in ("adr", "add_deps_recursive"):
-        for name in request.flags.get(key) or ():
-            if name not in session.dep_names:
-                hint = nearest(name, sorted(session.dep_names))
-                text = f"--{key}.{name} changed nothing: no dependency has this name; {hint}".rstrip("; ")
-                session.events.message("adr", text, "warning")
+        with contextlib.suppress(Cm4TinyError):
+            known.update(name for _, dep in plan_edge.plan_of(session, request).edges() for name in dep.names)
+    for key, name in unknown:
+        if name not in known:
+            text = f"--{key}.{name} changed nothing: no dependency has this name; {nearest(name, sorted(known))}".rstrip("; ")
+            session.events.message("adr", text, "warning")
 
 
-def _write_final_env(session: Session, script: Script, result: Result) -> None:
+def _write_final_env(session: Session, script: Script, new_env: Mapping[str, Any]) -> None:
     for key, text in sorted((script.meta.get("print_env_at_the_end") or {}).items()):
-        session.events.message(script.alias, f"{text or f'ENV[{key}]'}: {result.new_env.get(key)}")
-
-
-def _write_help(script: Script) -> None:
-    title = f"{script.alias}: {script.meta.get('name', '')}".rstrip(": ")
-    lines = [title, f"  tags: {','.join(script.tag_list)}", f"  path: {script.path}"]
-    if script.variations:
-        lines.append("  variations:")
-        for name, block in script.variations.items():
-            notes = [f"group {block['group']}"] if "group" in block else []
-            notes += ["default"] if "default" in block else []
-            lines.append(f"    _{name}" + (f"  ({', '.join(notes)})" if notes else ""))
-    mapping = script.meta.get("input_mapping") or {}
-    described = script.meta.get("input_description") or {}
-    if mapping:
-        lines.append("  flags:")
-        for flag, key in mapping.items():
-            about = described.get(flag) or {}
-            text = about.get("desc", "") if isinstance(about, Mapping) else str(about)
-            lines.append(f"    --{flag}  {text or f'sets {key}'}")
-    lines.append("  flags of every script:")
-    lines += [f"    --{option.name}  {option.help}" for option in options.OPTIONS.values() if option.available]
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-def _index_new_entries(cmind: Any, session: Session) -> None:
-    """Adds new cache entries to cmind's index, under a lock and by one rename: cmind's own writing of the file is neither."""
-    entries = [path for path in session.made if (path / "_cm.json").is_file()]
-    index = getattr(cmind, "index", None)
-    if not entries or index is None or not cmind.use_index:
-        return
-    from filelock import FileLock
-
-    file = Path(index.full_path_to_index)
-    with FileLock(session.cache.locks / "index.lock"):
-        try:
-            index.meta = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        for path in entries:
-            index.add(json.loads((path / "_cm.json").read_text(encoding="utf-8")), str(path), list(LOCAL_REPO), update=True)
-        write_atomically(file, json.dumps(index.meta, indent=2))
-        index.updated = False
+        session.events.message(script.alias, f"{text or f'ENV[{key}]'}: {new_env.get(key)}")

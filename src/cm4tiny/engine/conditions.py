@@ -7,7 +7,7 @@ value and, in the AND forms, a missing key as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 YES = frozenset({"yes", "on", "true", "1"})
@@ -31,25 +31,31 @@ def _value_matches(value: str, words: list[str], falsy_words: frozenset[str]) ->
     return value in words
 
 
+def _all_form(key: str, raw: Any, env: Mapping[str, Any]) -> bool:
+    words = as_values(raw)
+    if key in env:
+        return _value_matches(str(env[key]).lower().strip(), words, NO)
+    return not FALSY.isdisjoint(words)
+
+
+def _any_form(key: str, raw: Any, env: Mapping[str, Any]) -> bool:
+    return key in env and _value_matches(str(env[key]).lower().strip(), as_values(raw), FALSY)
+
+
 def all_match(condition: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
     """True if every key of the condition matches (AND)."""
-    for key, raw in condition.items():
-        words = as_values(raw)
-        if key in env:
-            if not _value_matches(str(env[key]).lower().strip(), words, NO):
-                return False
-        elif not FALSY.intersection(words):
-            return False
-    return True
+    return all(_all_form(key, raw, env) for key, raw in condition.items())
 
 
 def any_match(condition: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
     """True if at least one key of the condition is set and matches (OR)."""
-    return any(key in env and _value_matches(str(env[key]).lower().strip(), as_values(raw), FALSY) for key, raw in condition.items())
+    return any(_any_form(key, raw, env) for key, raw in condition.items())
 
 
 def is_enabled(entry: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
     """True if a dependency (or a conditional ``adr`` entry) takes part in a run with this environment."""
+    if entry.get("skip_if_fake_run") and env.get("CM_TMP_FAKE_RUN", "") == "yes":
+        return False
     if "enable_if_env" in entry and not all_match(entry["enable_if_env"] or {}, env):
         return False
     if "enable_if_any_env" in entry and not any_match(entry["enable_if_any_env"] or {}, env):
@@ -62,3 +68,41 @@ def is_enabled(entry: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
 def keys_of(entry: Mapping[str, Any]) -> set[str]:
     """The environment keys that an entry's conditions look at."""
     return {key for name in CONDITION_KEYS for key in (entry.get(name) or {})}
+
+
+Unknown = Callable[[str], "Sequence[Mapping[str, Any]] | None"]
+"""For a key: the environments that may come to hold instead (an empty sequence if nothing is known about them), None if the key stays."""
+
+
+def outcomes(entry: Mapping[str, Any], env: Mapping[str, Any], unknown: Unknown) -> set[bool]:
+    """What :func:`is_enabled` may say once the unknown keys are known; one element if that is certain."""
+    if entry.get("skip_if_fake_run") and env.get("CM_TMP_FAKE_RUN", "") == "yes":
+        return {False}
+    can_be = {True}
+    for name, form, joined_by_and, wanted in _FORMS:
+        if name not in entry:
+            continue
+        answers = [_answers(form, key, raw, env, unknown(key)) for key, raw in (entry[name] or {}).items()]
+        if joined_by_and:
+            found = {True} if all(True in answer for answer in answers) else set()
+            found |= {False} if any(False in answer for answer in answers) else set()
+        else:
+            found = {True} if any(True in answer for answer in answers) else set()
+            found |= {False} if all(False in answer for answer in answers) else set()
+        can_be = {before and (answer is wanted) for before in can_be for answer in found}
+    return can_be
+
+
+_FORMS = (
+    ("enable_if_env", _all_form, True, True),
+    ("enable_if_any_env", _any_form, False, True),
+    ("skip_if_env", _all_form, True, False),
+    ("skip_if_any_env", _any_form, False, False),
+)
+
+
+def _answers(form: Any, key: str, raw: Any, env: Mapping[str, Any], others: Sequence[Mapping[str, Any]] | None) -> set[bool]:
+    now = form(key, raw, env)
+    if others is None:
+        return {now}
+    return {now, *(form(key, raw, other) for other in others)} if others else {True, False}

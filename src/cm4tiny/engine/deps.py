@@ -24,10 +24,21 @@ def _split(tags: str) -> list[str]:
     return [tag.strip() for tag in tags.split(",") if tag.strip()]
 
 
+def names_of(dep: Mapping[str, Any]) -> list[str]:
+    """The names of a dependency; a text, as some metas have it, counts as a list of its words."""
+    names = dep.get("names") or ()
+    return names.replace(",", " ").split() if isinstance(names, str) else [str(name) for name in names]
+
+
+def _entry(dep: Mapping[str, Any]) -> Dep:
+    """A copy of an entry that may be changed, with its names as a list."""
+    return {**dep, "names": names_of(dep)} if "names" in dep else dict(dep)
+
+
 def take(lists: Lists, meta: Mapping[str, Any]) -> None:
     """Adds the dependencies of a script's top level, all of them: the same tags may occur twice."""
     for kind in DEP_LISTS:
-        lists[kind] += [dict(dep) for dep in meta.get(kind) or ()]
+        lists[kind] += [_entry(dep) for dep in meta.get(kind) or ()]
 
 
 def append(lists: Lists, block: Mapping[str, Any]) -> None:
@@ -35,7 +46,7 @@ def append(lists: Lists, block: Mapping[str, Any]) -> None:
     one."""
     for kind in DEP_LISTS:
         for dep in block.get(kind) or ():
-            _append_one(lists[kind], dict(dep))
+            _append_one(lists[kind], _entry(dep))
 
 
 def _append_one(deps: list[Dep], new: Dep) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
 from typing import Any
 
 from cm4tiny.errors import MetaError
@@ -88,14 +90,23 @@ def expand(env: Env, extra: Mapping[str, Any] | None = None) -> None:
         MetaError: a ``+KEY`` whose value is not a list.
     """
     for key, value in env.items():
+        if isinstance(value, str):
+            if key[:1] != "+":
+                if "<<<" in value:
+                    env[key] = expand_text(value, env, extra or {})
+                continue
+        elif not isinstance(value, list):
+            if key[:1] != "+":
+                continue
+        elif not _has_placeholder(value):
+            continue
         if key.startswith("+") and not isinstance(value, list):
             raise MetaError(
                 f"the value of env key '{key}' is not a list",
                 why=f"it is {value!r}; a key with '+' names a list that is put in front of the variable",
                 cure=f"write it as a list: '{key}': [{value!r}]",
             )
-        if _has_placeholder(value):
-            env[key] = expand_value(value, env, extra or {})
+        env[key] = expand_value(value, env, extra or {})
 
 
 def unresolved_keys(env: Mapping[str, Any]) -> list[str]:
@@ -108,12 +119,40 @@ def is_pattern(key: str) -> bool:
     return "*" in key or "?" in key
 
 
+@dataclass(frozen=True, eq=False)
+class KeySet:
+    """Names and wildcard patterns of keys, made for many look-ups; get one from :func:`key_set`."""
+
+    names: frozenset[str]
+    patterns: re.Pattern[str] | None
+
+    def by_name(self, key: str) -> bool:
+        """True if the key is one of the names."""
+        return key in self.names
+
+    def by_pattern(self, key: str) -> bool:
+        """True if the key fits one of the patterns."""
+        return self.patterns is not None and self.patterns.match(key) is not None
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.names or self.by_pattern(key)
+
+
+@lru_cache(maxsize=4096)
+def key_set(keys: tuple[str, ...]) -> KeySet:
+    """The :class:`KeySet` of these names and patterns."""
+    patterns = [translate(key) for key in keys if is_pattern(key)]
+    compiled = re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
+    return KeySet(frozenset(key for key in keys if not is_pattern(key)), compiled)
+
+
 def matching_keys(env: Mapping[str, Any], patterns: Iterable[str]) -> list[str]:
     """The keys of ``env`` that one of the names or wildcard patterns names, in the order of the patterns."""
     found: dict[str, None] = {}
     for pattern in patterns:
         if is_pattern(pattern):
-            found.update((key, None) for key in env if fnmatchcase(key, pattern))
+            matches = key_set((pattern,)).by_pattern
+            found.update((key, None) for key in env if matches(key))
         elif pattern in env:
             found[pattern] = None
     return list(found)

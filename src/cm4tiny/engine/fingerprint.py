@@ -19,6 +19,9 @@ from cm4tiny.paths import PACKAGE
 
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _IMPORT = re.compile(rb"cm4tiny\.([a-z_0-9]+)|from cm4tiny import ([a-z_0-9, ]+)")
+_INDIRECT = re.compile(rb"<<<[^>]*#")
+"""A meta that makes names of keys from the suffix of a dynamic variation, so that they occur nowhere as words."""
+
 _NOT_CODE = (".md", ".txt~", ".pyc", ".rst")
 _PATH_LIMIT = 1024
 """Longer values are no paths; the operating system would refuse to look."""
@@ -49,6 +52,7 @@ class Content:
         words: set[str] = set()
         code_words: set[str] = set()
         imported: set[str] = set()
+        indirect = False
         for file in files_below(place) if place.is_dir() else [place]:
             digest.update(f"{file.relative_to(folder).as_posix()}\0".encode())
             if file.stat().st_size > _READ_LIMIT_BYTES:
@@ -59,7 +63,9 @@ class Content:
             if with_words:
                 found = {word.decode() for word in _WORD.findall(data)}
                 words |= found
-                if not file.name.startswith("_cm."):
+                if file.name.startswith("_cm."):
+                    indirect = indirect or _INDIRECT.search(data) is not None
+                else:
                     code_words |= found
             if file.suffix == ".py":
                 listed = b",".join(name for pair in _IMPORT.findall(data) for name in pair).decode()
@@ -68,6 +74,7 @@ class Content:
         self.words = frozenset(words)
         self.code_words = frozenset(code_words)
         self.imported = frozenset(imported)
+        self.indirect = indirect
 
 
 @cache
@@ -121,9 +128,14 @@ def file_identity(value: str) -> str:
     A relative path counts from the current directory, and only if it looks like one (a slash or a suffix).
     """
     looks_like_one = "/" in value or "." in value
-    if not looks_like_one or "\n" in value or "\0" in value or len(value) > _PATH_LIMIT or not Path(value).is_file():
+    if not looks_like_one or "\n" in value or "\0" in value or len(value) > _PATH_LIMIT:
         return ""
     file = Path(value)
+    try:
+        if not file.is_file():
+            return ""
+    except OSError:  # a name that no file can have
+        return ""
     if file.stat().st_size > 4 * _READ_LIMIT_BYTES:
         return _stamp(file)
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -9,8 +9,9 @@ import io
 import json
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from cm4tiny.engine import vocabulary
 from cm4tiny.engine.meta import Script, load_meta
@@ -20,7 +21,9 @@ from cm4tiny.engine.variations import choose
 from cm4tiny.errors import Cm4TinyError, MetaError
 
 CUSTOMIZE_LINES = 40
+#: The language, key by key; and what this project asks of its own scripts beyond it.
 SCHEMA = Path(__file__).with_name("meta.schema.json")
+HOUSE_SCHEMA = Path(__file__).with_name("house.schema.json")
 
 
 def lint_repository(path: Path) -> list[str]:
@@ -44,9 +47,26 @@ def lint_repository(path: Path) -> list[str]:
     return problems
 
 
+def lint_scripts_of(store: ScriptStore, scripts: list[Script], *, house_rules: bool = False) -> list[str]:
+    """Problems of scripts of any repository: keys and shapes, variations, and dependencies that no script meets.
+
+    Args:
+        store: where dependencies are looked for.
+        scripts: what to check.
+        house_rules: hold them to the rules of this project as well.
+    """
+    problems = []
+    for script in scripts:
+        checks = [_of_one(script)] if house_rules or script.own else [vocabulary.problems(script.meta), _variations(script)]
+        problems += [f"{script.alias}: {text}" for check in checks for text in check]
+        problems += [f"{script.alias}: {text}" for text in _missing_dependencies(store, script, several=not script.own)]
+    return problems
+
+
 def _of_one(script: Script) -> Iterator[str]:
     folder = script.path
-    yield from _against_schema(script)
+    yield from against_schema(script.meta)
+    yield from against_schema(script.meta, HOUSE_SCHEMA)
     yield from vocabulary.problems(script.meta)
     if script.alias != folder.name:
         yield f"the alias '{script.alias}' is not the name of the folder"
@@ -59,6 +79,10 @@ def _of_one(script: Script) -> Iterator[str]:
         lines = code_lines(customize.read_text(encoding="utf-8"))
         if lines > CUSTOMIZE_LINES:
             yield f"customize.py has {lines} lines of code, more than {CUSTOMIZE_LINES}: move the work into the package"
+    yield from _variations(script)
+
+
+def _variations(script: Script) -> Iterator[str]:
     for name in ("", *script.variations):
         if "," in name or name.endswith(".#"):
             continue
@@ -78,11 +102,12 @@ def code_lines(source: str) -> int:
     return len(used)
 
 
-def _against_schema(script: Script) -> Iterator[str]:
+def against_schema(meta: Mapping[str, Any], file: Path = SCHEMA) -> Iterator[str]:
+    """What a meta breaks of a JSON Schema, one line each with the place."""
     from jsonschema import Draft202012Validator
 
-    validator = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
-    for error in validator.iter_errors(script.meta):
+    validator = Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
+    for error in validator.iter_errors(meta):
         where = "/".join(str(part) for part in error.absolute_path) or "top level"
         yield f"{where}: {error.message}"
 
@@ -95,7 +120,8 @@ def _duplicates(scripts: list[Script]) -> Iterator[str]:
         seen.setdefault(script.uid, script.path.name)
 
 
-def _missing_dependencies(store: ScriptStore, script: Script) -> Iterator[str]:
+def _missing_dependencies(store: ScriptStore, script: Script, *, several: bool = False) -> Iterator[str]:
+    """Dependencies that name no script, or, unless ``several`` may be meant, more than one."""
     blocks = [script.meta, *script.variations.values(), *(block or {} for block in (script.meta.get("versions") or {}).values())]
     for block in blocks:
         for kind in vocabulary.DEP_LISTS:
@@ -109,6 +135,6 @@ def _missing_dependencies(store: ScriptStore, script: Script) -> Iterator[str]:
                     yield f"{kind}: {error.what}"
                     continue
                 found = [entry for entry in candidates(store, query) if all(has_variation(entry, name) for name in query.variations)]
-                if len(found) != 1:
+                if not found or (len(found) > 1 and not several):
                     listed = ", ".join(entry.alias for entry in found) or "none"
-                    yield f"{kind}: '{tags}' names {len(found)} scripts of this repository ({listed}), not one"
+                    yield f"{kind}: '{tags}' names {len(found)} scripts ({listed}), not one"

@@ -18,7 +18,7 @@ from cm4tiny.errors import MetaError
 META_FILES = ("_cm.yaml", "_cm.json")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Script:
     """A script of a CM repository.
 
@@ -60,42 +60,85 @@ class Script:
 
     @cached_property
     def variations(self) -> Mapping[str, Mapping[str, Any]]:
-        """The variations by name; an empty one is an empty mapping."""
-        return {str(name): block or {} for name, block in (self.meta.get("variations") or {}).items()}
+        """The variations by name; one that is empty or no mapping is an empty mapping (see :meth:`require`)."""
+        blocks = self.meta.get("variations") or {}
+        return {str(name): block if isinstance(block, Mapping) else {} for name, block in blocks.items()}
+
+    @cached_property
+    def blocks(self) -> tuple[Mapping[str, Any], ...]:
+        """The top level, all variations and all versions."""
+        versions = self.meta.get("versions") or {}
+        return (self.meta, *self.variations.values(), *(block for block in versions.values() if isinstance(block, Mapping)))
+
+    @cached_property
+    def dep_names(self) -> frozenset[str]:
+        """The names of all dependencies that the script may have, by which ``adr`` finds them."""
+        lists = (block.get(kind) or () for block in self.blocks for kind in vocabulary.DEP_LISTS)
+        named = (dep.get("names") or () for deps in lists for dep in deps if isinstance(dep, Mapping))
+        return frozenset(str(name) for names in named for name in (names.replace(",", " ").split() if isinstance(names, str) else names))
+
+    @cached_property
+    def _broken(self) -> dict[str, list[str]]:
+        return vocabulary.broken(self.meta)
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """Everything that is wrong with the meta, one sentence each."""
+        return vocabulary.problems(self.meta)
 
     def check(self) -> list[str]:
         """Checks the meta: returns warnings for a script of another repository.
 
         Raises:
-            MetaError: a script of this project has a problem, or any script has one with which it cannot run.
+            MetaError: a script of this project has a problem, or the top level of any script has one with which it cannot run.
         """
-        broken = vocabulary.broken(self.meta)
-        found = vocabulary.problems(self.meta) if self.own or not broken else broken
-        if found and (self.own or broken):
-            raise MetaError(
-                f"the meta of script '{self.alias}' breaks the language",
-                why="; ".join(found),
-                cure=f"correct {self.path}/_cm.yaml",
-            )
-        return found
+        if self.own and self.problems:
+            raise self._error(self.problems)
+        self.require(vocabulary.TOP_LEVEL)
+        return self.problems
+
+    def require(self, block: str) -> None:
+        """Checks the shape of a block that a run is about to apply: ``top level``, ``variation 'x'`` or ``version '1'``.
+
+        Raises:
+            MetaError: a value has the wrong shape.
+        """
+        if block in self._broken:
+            raise self._error(self._broken[block])
+
+    def _error(self, problems: list[str]) -> MetaError:
+        file = next((self.path / name for name in META_FILES if (self.path / name).is_file()), self.path)
+        return MetaError(f"the meta of script '{self.alias}' breaks the language", why="; ".join(problems), cure=f"correct {file}")
 
 
 def load_meta(file: Path) -> dict[str, Any]:
-    """Reads a meta file.
+    """Reads a meta file. Keys are texts, and so are dates: ``versions: {3.8: ...}`` has the key ``"3.8"``.
 
     Raises:
-        MetaError: not readable, or not a mapping.
+        MetaError: not readable, or not a mapping; with file, line and column if it cannot be parsed.
     """
     try:
         text = file.read_text(encoding="utf-8")
         meta = json.loads(text) if file.suffix == ".json" else _load_yaml(text)
+        if isinstance(meta, dict):
+            return dict(json.loads(json.dumps(meta, default=str)))
     except OSError as error:
         raise MetaError(f"cannot read {file}", why=str(error), cure="check the file's permissions") from error
     except Exception as error:
-        raise MetaError(f"cannot parse {file}", why=str(error), cure="correct the file at the place named above") from error
-    if not isinstance(meta, dict):
-        raise MetaError(f"{file} does not hold a mapping", why=f"it holds {type(meta).__name__}", cure="write 'key: value' lines")
-    return meta
+        place, why = _place_of(error)
+        raise MetaError(f"cannot parse {file}{place}", why=why, cure="correct the file there") from error
+    raise MetaError(f"{file} does not hold a mapping", why=f"it holds {type(meta).__name__}", cure="write 'key: value' lines")
+
+
+def _place_of(error: Exception) -> tuple[str, str]:
+    """Line and column of a syntax error, and what it is."""
+    if isinstance(error, json.JSONDecodeError):
+        return f", line {error.lineno}, column {error.colno}", error.msg
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return "", str(error)
+    parts = [getattr(error, "context", None), getattr(error, "problem", None)]
+    return f", line {mark.line + 1}, column {mark.column + 1}", ", ".join(str(part) for part in parts if part)
 
 
 def _load_yaml(text: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cm4tiny.events import Finished, Message, Started
+from cm4tiny.events import Event, Finished, Message, Started
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,10 @@ class ScriptNote(Message):
 
     depth: int = 0
     detail: bool = False
+
+
+@dataclass(frozen=True)
+class EntryTaken(Event):
+    """A result came from the cache. Nobody shows it; a recording of a worker needs to know the entry's key."""
+
+    key: str = ""

@@ -1,27 +1,22 @@
 """Where scripts come from: this project's own repository and every repository that cmind knows.
 
-The folders themselves are listed at every start, so a script that was added, changed or removed since cmind last wrote its index is seen
-as it is. To make that cheap, parsed metas are kept in one JSON catalogue per repository under the CM home and reused while the file's size
-and time of change are the same.
+The files themselves are looked at, so a script that was added, changed or removed since cmind last wrote its index is seen as it is;
+:mod:`~cm4tiny.engine.catalogue` makes that cheap.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cm4tiny.engine.meta import META_FILES, Script, load_meta
+from cm4tiny.engine.catalogue import SCRIPT_AUTOMATION, Catalogue, Row
+from cm4tiny.engine.meta import Script
 from cm4tiny.errors import MetaError
 
-#: Type of artefact that our scripts and upstream's are: alias and uid of upstream's automation.
-SCRIPT_AUTOMATION = ("script", "5b4e0237da074764")
-
-CATALOGUE_FORMAT = 2
+__all__ = ["SCRIPT_AUTOMATION", "Repository", "ScriptStore", "own_repositories", "repositories_of", "write_atomically"]
 
 
 @dataclass(frozen=True)
@@ -53,110 +48,83 @@ class ScriptStore:
     Args:
         repositories: the first one wins where two hold a script with the same uid.
         catalogue_dir: where parsed metas are kept; None keeps none.
+        warnings: metas of other repositories that cannot be read; complete once all scripts were asked for.
     """
 
     repositories: list[Repository]
     catalogue_dir: Path | None = None
     warnings: list[str] = field(default_factory=list)
-    _scripts: list[Script] | None = None
+    _catalogues: list[tuple[Repository, Catalogue]] | None = None
+    _made: dict[Path, tuple[tuple[int, int], Script]] = field(default_factory=dict)
+    _answers: dict[tuple[str, ...], list[Script]] = field(default_factory=dict)
 
     @property
     def scripts(self) -> list[Script]:
         """All scripts, each uid once."""
-        if self._scripts is None:
-            seen: set[str] = set()
-            self._scripts = []
-            for repository in self.repositories:
-                for script in self._load(repository):
-                    if script.uid not in seen:
-                        seen.add(script.uid)
-                        self._scripts.append(script)
-        return self._scripts
+        return self._asked(("all",), lambda catalogue: catalogue.all())
+
+    def with_tags(self, tags: Iterable[str]) -> list[Script]:
+        """Scripts that have all these tags; all scripts for no tags."""
+        tags = tuple(tags)
+        return self._asked(("tags", *tags), lambda catalogue: catalogue.with_tags(tags)) if tags else self.scripts
 
     def find(self, name: str) -> list[Script]:
         """Scripts with this alias or uid (``alias``, ``uid`` or ``alias,uid``)."""
         uid = name.partition(",")[2]
-        if uid:
-            return [script for script in self.scripts if script.uid == uid]
-        return [script for script in self.scripts if name in (script.alias, script.uid)]
+        found = self._asked(("name", uid or name), lambda catalogue: catalogue.named(uid or name))
+        return [script for script in found if script.uid == uid] if uid else found
 
-    def _load(self, repository: Repository) -> Iterator[Script]:
-        catalogue = _Catalogue(self.catalogue_dir, repository.scripts_root)
-        for folder, file, stamp in _meta_files(repository.scripts_root / "script"):
-            try:
-                meta = catalogue.get(file, stamp)
-            except MetaError as error:
+    def refuse_duplicates(self, script: Script) -> None:
+        """Refuses a script whose uid another one of its repository has as well.
+
+        Raises:
+            MetaError: with the folders.
+        """
+        for repository, catalogue in self._opened():
+            if repository.scripts_root == script.scripts_root and script.uid in catalogue.duplicates:
+                folders = catalogue.duplicates[script.uid]
+                raise MetaError(
+                    f"{len(folders)} scripts of one repository have the uid {script.uid or '(none)'}",
+                    why=" and ".join(folders),
+                    cure="give one of them another uid: 16 hexadecimal digits between quotes",
+                )
+
+    def _opened(self) -> list[tuple[Repository, Catalogue]]:
+        if self._catalogues is None:
+            self._catalogues = [(repository, Catalogue(repository.scripts_root, self.catalogue_dir)) for repository in self.repositories]
+            self._hear_errors()
+        return self._catalogues
+
+    def _hear_errors(self) -> None:
+        for repository, catalogue in self._catalogues or ():
+            for error in catalogue.errors:
                 if repository.own:
-                    raise
-                self.warnings.append(f"{error.what}: {error.why}")
-                continue
-            if not _is_script(meta):
-                continue
-            yield Script(folder, meta, repository.alias, repository.path, repository.scripts_root, repository.own)
-        catalogue.save()
+                    raise error
+                text = f"{error.what}: {error.why}"
+                if text not in self.warnings:
+                    self.warnings.append(text)
 
+    def _asked(self, question: tuple[str, ...], ask: Callable[[Catalogue], list[Row]]) -> list[Script]:
+        if question not in self._answers:
+            found: list[Script] = []
+            earlier: list[Catalogue] = []
+            for repository, catalogue in self._opened():
+                for row in ask(catalogue):
+                    script = self._script(repository, row)
+                    if not script.uid or not any(other.has_uid(script.uid) for other in earlier):
+                        found.append(script)
+                earlier.append(catalogue)
+            self._hear_errors()
+            self._answers[question] = found
+        return self._answers[question]
 
-def _is_script(meta: dict[str, Any]) -> bool:
-    uid = meta.get("automation_uid")
-    return uid == SCRIPT_AUTOMATION[1] or (uid is None and meta.get("automation_alias") == SCRIPT_AUTOMATION[0])
-
-
-def _meta_files(folder: Path) -> Iterator[tuple[Path, Path, list[int]]]:
-    """Folders of scripts in order of their names, with the meta file and its time of change and size."""
-    try:
-        names = sorted(entry.name for entry in os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name in names:
-        for meta_name in META_FILES:
-            file = folder / name / meta_name
-            try:
-                status = file.stat()
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            yield folder / name, file, [status.st_mtime_ns, status.st_size]
-            break
-
-
-class _Catalogue:
-    """Parsed metas of one repository, kept in a JSON file."""
-
-    def __init__(self, folder: Path | None, scripts_root: Path) -> None:
-        self._file = None
-        self._old: dict[str, Any] = {}
-        self._new: dict[str, Any] = {}
-        self._changed = False
-        if folder is None:
-            return
-        digest = hashlib.sha256(str(scripts_root).encode()).hexdigest()[:16]
-        self._file = folder / f"catalogue-{digest}.json"
-        try:
-            stored = json.loads(self._file.read_text(encoding="utf-8"))
-            if stored.get("format") == CATALOGUE_FORMAT:
-                self._old = stored["metas"]
-        except (OSError, ValueError, KeyError, AttributeError):
-            self._changed = True
-
-    def get(self, file: Path, stamp: list[int]) -> dict[str, Any]:
-        key = str(file)
-        row = self._old.get(key)
-        if row is None or row[0] != stamp:
-            meta = load_meta(file)
-            row = [stamp, meta]
-            self._changed = True
-        self._new[key] = row
-        meta_of_row: dict[str, Any] = row[1]
-        return meta_of_row
-
-    def save(self) -> None:
-        """Writes the catalogue if it changed; a folder that cannot be written only costs time."""
-        if self._file is None or not (self._changed or len(self._new) != len(self._old)):
-            return
-        try:
-            text = json.dumps({"format": CATALOGUE_FORMAT, "metas": self._new})
-            write_atomically(self._file, text)
-        except (OSError, TypeError, ValueError):
-            return
+    def _script(self, repository: Repository, row: Row) -> Script:
+        folder = row.file.parent
+        stamp, script = self._made.get(folder, (None, None))
+        if script is None or stamp != row.stamp:
+            script = Script(folder, row.meta or {}, repository.alias, repository.path, repository.scripts_root, repository.own)
+            self._made[folder] = row.stamp, script
+        return script
 
 
 def write_atomically(file: Path, text: str) -> None:

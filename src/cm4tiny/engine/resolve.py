@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.engine import deps as dependencies
+from cm4tiny.engine.conditions import is_enabled
 from cm4tiny.engine.environment import FROM_OS, Env, expand, expand_text, matching_keys, merge, take, unresolved_keys
 from cm4tiny.engine.meta import Script
 from cm4tiny.engine.options import env_of_flags, is_on
@@ -22,6 +23,7 @@ from cm4tiny.engine.repository import ScriptStore
 from cm4tiny.engine.selection import Query, select
 from cm4tiny.engine.variations import Chosen, blocks_to_apply, choose
 from cm4tiny.engine.versions import Wanted
+from cm4tiny.engine.vocabulary import TOP_LEVEL
 
 
 @dataclass
@@ -113,6 +115,7 @@ class _Resolver:
         self.new_env_keys: list[str] = []
         self.new_state_keys: list[str] = []
         self.cache = is_on(meta.get("cache", False))
+        self.updates: list[Mapping[str, Any]] = []
         self.default_version = ""
         self.script_name = ""
         self.declared: set[str] = set(request.local.get("env") or {}) | set(request.local.get("const") or {})
@@ -125,6 +128,7 @@ class _Resolver:
         for key, value in default_env.items():
             self.env.setdefault(key, copied(value))
         self.env.update(copied(env))
+        self._updates(block)
         self.const.update(copied(const))
         mapping = block.get("input_mapping") or {}
         mapped = {key: self.flags[flag] for flag, key in mapping.items() if flag in self.flags}
@@ -152,12 +156,27 @@ class _Resolver:
             self.warnings.append(str(block["warning"]))
         expand(self.env)
 
+    def _updates(self, block: Mapping[str, Any]) -> None:
+        """``update_meta_if_env``: what a block, or one before it, wants to set if the environment says so by now."""
+        self.updates = [*(block.get("update_meta_if_env") or ()), *self.updates]
+        for entry in self.updates:
+            if is_enabled(entry, self.env):
+                for key, value in (entry.get("default_env") or {}).items():
+                    self.env.setdefault(key, copied(value))
+                merge(self.env, entry.get("env") or {})
+                merge(self.state, entry.get("state") or {})
+                self.declared.update(entry.get("default_env") or (), entry.get("env") or ())
+                self.more_adr(entry)
+
     def more_adr(self, block: Mapping[str, Any]) -> None:
         self.adr = dependencies.merge_changes(self.adr, dependencies.changes_of(block, "adr", "add_deps_recursive"))
 
 
 def resolve(script: Script, query: Query, request: Request) -> Resolved:
     """Works out what a run of ``script`` does.
+
+    As upstream has it, and metas rely on it, the ``adr`` of a version that nobody asked for (the default one) changes what is below the
+    script's dependencies, not these themselves.
 
     Raises:
         VariationError, DependencyError, MetaError: as the parts say.
@@ -174,25 +193,32 @@ def resolve(script: Script, query: Query, request: Request) -> Resolved:
         CM_TMP_CURRENT_SCRIPT_REPO_PATH=str(script.repo_path),
         CM_TMP_CURRENT_SCRIPT_REPO_PATH_WITH_PREFIX=str(script.scripts_root),
     )
+    script.require(TOP_LEVEL)
     work.block(meta)
     chosen = choose(script, query)
-    for _, block in blocks_to_apply(script, chosen):
+    for name, block in blocks_to_apply(script, chosen):
+        script.require(f"variation '{name}'")
         work.block(block)
         work.more_adr(block)
 
-    wanted = Wanted.of(flags, work.env, meta).with_default(work.default_version)
+    asked = Wanted.of(flags, work.env, meta)
+    wanted = asked.with_default(work.default_version)
     wanted.check(script.alias)
     work.env.update(wanted.as_env())
+    own_adr = work.adr
     versions = meta.get("versions") or {}
     if wanted.version in versions:
         block = versions[wanted.version] or {}
+        script.require(f"version '{wanted.version}'")
         work.block(block)
         work.more_adr(block)
+        if asked.version:
+            own_adr = work.adr
 
     changes = dependencies.changes_of(flags, "ad", "add_deps")
     if changes:
         dependencies.change(work.lists, changes, work.env, strict=script.alias)
-    dependencies.change(work.lists, work.adr, work.env)
+    dependencies.change(work.lists, own_adr, work.env)
     work.env.update(work.const)
     expand(work.env)
     forced = flags.get("force_new_env_keys"), flags.get("force_new_state_keys")

@@ -7,27 +7,28 @@ its environment is dropped.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cm4tiny.engine import hooks, native
+from cm4tiny.engine import hook_input, hooks, native, provenance
 from cm4tiny.engine.cache import Entry, Stored
 from cm4tiny.engine.conditions import is_enabled
 from cm4tiny.engine.environment import LOCAL_KEYS, Env, expand, exported, merge
 from cm4tiny.engine.fingerprint import content_of
-from cm4tiny.engine.host import os_info
+from cm4tiny.engine.frames import Frame
 from cm4tiny.engine.options import is_on
-from cm4tiny.engine.progress import ScriptFinished, ScriptStarted
+from cm4tiny.engine.plan import has_predeps
+from cm4tiny.engine.progress import EntryTaken, ScriptFinished, ScriptStarted
 from cm4tiny.engine.resolve import Request, Resolved, copied, dep_request, pick, resolve, visible_env
 from cm4tiny.engine.session import Session
-from cm4tiny.errors import ScriptError, ScriptFailedError
+from cm4tiny.engine.stored_files import Inventory
+from cm4tiny.engine.work_folder import inside
+from cm4tiny.errors import CacheError, ScriptError, ScriptFailedError
 from cm4tiny.events import Failed
 
 
@@ -64,6 +65,11 @@ def run(session: Session, request: Request) -> Result:
     Raises:
         Cm4TinyError: as the parts say; :class:`~cm4tiny.errors.ScriptFailedError` if a script's own code failed.
     """
+    with session.workers():
+        return _run(session, request)
+
+
+def _run(session: Session, request: Request) -> Result:
     begun = time.monotonic()
     script, query = pick(session.store, request, quiet=session.quiet)
     try:
@@ -76,7 +82,9 @@ def run(session: Session, request: Request) -> Result:
     if session.verbose:
         request.env["CM_VERBOSE"] = "yes"
     resolved = resolve(script, query, request)
-    session.events.emit(ScriptStarted(script.alias, command=resolved.command, depth=len(session.chain)))
+    if _fakes(request, resolved.env):
+        resolved.cache = False
+    session.events.emit(ScriptStarted(script.alias, command=resolved.command, depth=session.depth))
     try:
         with session.running(resolved):
             for text in warnings:
@@ -90,8 +98,19 @@ def run(session: Session, request: Request) -> Result:
     result.env = merge(dict(request.env), result.new_env)
     result.state = merge(copied(request.state), result.new_state)
     seconds = time.monotonic() - begun
-    session.events.emit(ScriptFinished(script.alias, depth=len(session.chain), seconds=seconds, cached=result.cached))
+    session.version_info.append(hook_input.version_row(session, resolved, result.version))
+    session.events.emit(ScriptFinished(script.alias, depth=session.depth, seconds=seconds, cached=result.cached))
     return result
+
+
+def _fakes(request: Request, env: Env) -> bool:
+    """True if a part of the run is only pretended (``--fake_run``, ``--fake_deps``): its result must not be kept."""
+    found = False
+    for flag, key in (("fake_run", "CM_TMP_FAKE_RUN"), ("prepare", "CM_TMP_FAKE_RUN"), ("fake_deps", "CM_TMP_FAKE_DEPS")):
+        if is_on(request.flags.get(flag, "")):
+            env[key] = "yes"
+            found = True
+    return found
 
 
 class _Skipped(Exception):  # noqa: N818 - a way out, not an error
@@ -118,29 +137,55 @@ class _ScriptRun:
         self.extra_tags: list[str] = []
         self.place = hooks.Place(self.script, session.needed_by(), session.logs)
         self.script_input: dict[str, Any] = {}
+        self.record = provenance.begin(resolved, session.places, session.planner.user_env)
+        self.first_record = len(session.records)
+        self.sources: list[Any] = []
 
     # --- the two ways ----------------------------------------------------------------------------------------------------------
     def run(self) -> Result:
+        if self.session.locked is not None:
+            self.session.locked.admit(self.record)
         if not self.resolved.cache:
-            with _inside(Path.cwd()):
-                return self._work()
+            with inside(Path.cwd()):
+                result = self._work()
+            self._recorded(result)
+            return result
         session, flags = self.session, self.request.flags
         self.entry = session.cache.entry(self.script, session.planner.key(self.resolved))
         again = is_on(flags.get("new", "")), is_on(flags.get("renew", ""))
+        made = session.ahead is not None and not any(again) and session.ahead.arrive(self.resolved, self.entry.key)
         stored = None if any(again) else self._stored()
         if stored is not None:
-            return self._from_cache(stored)
+            return self._from_cache(stored, just_made=made)
         with session.making(self.resolved, self.entry.key), session.cache.lock(self.entry, self._tell_waiting):
+            session.cache.recover(self.entry)
             stored = None if any(again) else self._stored()
             if stored is not None:
                 return self._from_cache(stored)
+            if is_on(flags.get("only_execute_from_cache", "")):
+                what, why = f"{self.place} has no valid cache entry", "--only_execute_from_cache forbids to make one"
+                raise CacheError(what, why=why, cure="leave the flag out")
+            if session.ahead is not None:
+                session.ahead.look()
             if again[1]:
                 self.env["CM_RENEW_CACHE_ENTRY"] = "yes"
-            with session.cache.making(self.entry, keep_files=again[1]) as folder, _inside(folder):
+            with session.cache.making(self.entry, keep_files=again[1]) as folder, inside(folder):
                 result = self._work()
+                record = self._recorded(result)
                 if not result.skipped:
-                    self._store(result)
+                    self._store(result, record)
             return result
+
+    def _recorded(self, result: Result) -> provenance.Record:
+        """Adds the record of this run behind those of what ran for it."""
+        session = self.session
+        record = provenance.finish(self.record, self.env, result.new_env, result.version, self.sources, session.places)
+        if result.skipped:
+            record["skipped"] = True
+        session.records.append(record)
+        if session.locked is not None:
+            session.locked.confirm([record])
+        return record
 
     def _tell_waiting(self) -> None:
         self.session.note(self.resolved, "another run is making this cache entry; waiting for it")
@@ -148,6 +193,8 @@ class _ScriptRun:
     def _stored(self) -> Stored | None:
         assert self.entry is not None
         stored = self.session.cache.load(self.entry)
+        if self.session.cache.complaint:
+            self.session.note(self.resolved, f"{self.session.cache.complaint}; it is made again", level="warning")
         if stored is None or not self.resolved.wanted.accepts(stored.version) or not self._validated():
             return None
         return stored
@@ -159,16 +206,22 @@ class _ScriptRun:
             return True
         assert self.entry is not None
         try:
-            with _inside(self.entry.path):
+            with inside(self.entry.path):
                 native.run(check, copied(self.env), copied(self.state), name=self.script.alias, interactive=False)
         except ScriptFailedError:
             return False
         return True
 
-    def _from_cache(self, stored: Stored) -> Result:
+    def _from_cache(self, stored: Stored, *, just_made: bool = False) -> Result:
         assert self.entry is not None
-        self.session.any_hit = True
-        self.session.note(self.resolved, f"load {self.entry.path}")
+        self.session.last_key = self.entry.key
+        if self.session.locked is not None:
+            self.session.locked.confirm(stored.provenance)
+        self.session.records += stored.provenance
+        if not just_made:
+            self.session.any_hit = True
+            self.session.events.emit(EntryTaken(self.script.alias, key=self.entry.key))
+            self.session.note(self.resolved, f"load {self.entry.path}")
         hidden = [*LOCAL_KEYS, *self._keys("local_env_keys")]
         for kind in ("deps", "prehook_deps"):
             self._dependencies(kind, hidden, dynamic_only=True)
@@ -178,7 +231,7 @@ class _ScriptRun:
         for kind in ("posthook_deps", "post_deps"):
             self._dependencies(kind, [*LOCAL_KEYS, *self._keys("clean_env_keys_post_deps")], dynamic_only=True)
         result = self._result(stored.version)
-        result.cached = True
+        result.cached = not just_made
         result.path = self.entry.path
         result.entries = {str(self.entry.path): stored.made}
         return result
@@ -196,8 +249,15 @@ class _ScriptRun:
         hidden = [*LOCAL_KEYS, *self._keys("local_env_keys")]
         session, start = self.session, Path.cwd()
         self._remove(self._keys("clean_output_files"))
+        if has_predeps(self.script) and self.env.get("CM_TMP_FAKE_RUN") != "yes":
+            self.module = hooks.load(self.script, self.place)
+            self._hook("predeps")
+            self._force_const()
         self._dependencies("deps", hidden)
         self._force_const()
+        if self.env.get("CM_TMP_FAKE_RUN") == "yes":
+            self._dependencies("prehook_deps", hidden)
+            return
         self.env["CM_TMP_PIP_VERSION_STRING"] = self.resolved.wanted.pip_string()
         self.module = hooks.load(self.script, self.place)
         self._remove(self._keys("clean_files"))
@@ -223,7 +283,7 @@ class _ScriptRun:
         self._force_const()
         self._take(self._hook("postprocess"))
         self._dependencies("post_deps", self._keys("clean_env_keys_post_deps"))
-        if not self.resolved.cache:
+        if not self.resolved.cache and not is_on(self.request.flags.get("dirty", "")):
             native.clean(Path.cwd(), tuple(self._keys("clean_files")))
         os.chdir(start)
         self._force_const()
@@ -241,51 +301,34 @@ class _ScriptRun:
         self.env["CM_TMP_CURRENT_SCRIPT_WORK_PATH"] = here
         session.note(self.resolved, f"cd {here}", detail=True)
         session.note(self.resolved, f"call {file}")
+        if session.debug_tags and session.debug_tags <= self.script.tags:
+            session.note(self.resolved, f"to run it without CM: {native.keep_wrapper(file, self.env, self.state)}")
         try:
-            native.run(file, self.env, self.state, name=self.script.alias, interactive=session.interactive)
-        except ScriptFailedError:
+            native.run(
+                file, self.env, self.state, name=self.script.alias, interactive=session.interactive, label=str(self.place),
+                logs=session.logs,
+            )  # fmt: skip
+        except ScriptFailedError as error:
             for printed in self._keys("print_files_if_script_error"):
                 if Path(printed).is_file():
                     text = Path(printed).read_text(encoding="utf-8", errors="replace")
                     session.note(self.resolved, f"{printed}:\n{text}", level="warning")
-            raise
+            if not is_on(self.request.flags.get("ignore_script_error", "")):
+                raise
+            session.note(self.resolved, f"{error}\n  goes on because of --ignore_script_error", level="warning")
 
     def _hook(self, function: str) -> dict[str, Any]:
         if self.module is None or not hasattr(self.module, function):
             return {}
         self.session.note(self.resolved, f'call "{function}" from {self.module.__file__}', detail=function == "preprocess")
-        return hooks.call(self.module, function, self._hook_input(), self.place)
-
-    def _hook_input(self) -> dict[str, Any]:
-        resolved, script = self.resolved, self.script
-        spaces = "  " * self.request.depth
         if not self.script_input:
-            self.script_input = {
-                "path": str(script.path), "bat_ext": ".sh", "os_info": os_info(), "const": resolved.const, "state": self.state,
-                "const_state": resolved.const_state, "reuse_cached": False, "recursion": self.request.depth > 0,
-                "recursion_spaces": spaces, "tmp_file_run_state": native.RUN_STATE, "tmp_file_run_env": native.RUN_ENV,
-                "tmp_file_state": native.STATE, "tmp_file_run": "tmp-run", "local_env_keys": list(LOCAL_KEYS),
-                "found_script_tags": list(script.tag_list), "variation_tags_string": resolved.chosen.as_tags(), "found_cached": False,
-                "verbose": self.session.verbose, "meta": dict(self.meta), "env": self.env, "run_state": {},
-            }  # fmt: skip
-        return {
-            "input": {**self.request.flags, "tags": self.request.tags, "env": self.env, "state": self.state},
-            "env": self.env,
-            "state": self.state,
-            "meta": self.script_input["meta"],
-            "os_info": os_info(),
-            "automation": self.session.automation,
-            "run_script_input": self.script_input,
-            "recursion_spaces": spaces,
-            "artifact": hooks.Artifact(str(script.path), self.meta, str(script.repo_path), {"alias": script.repo_alias}),
-            "customize": self.meta.get("customize") or {},
-            "script_tags": list(resolved.query.tags),
-            "variation_tags": list(resolved.chosen.names),
-        }
+            self.script_input = hook_input.script_input(self.session, self.request, self.resolved, self.module)
+        return hooks.call(self.module, function, hook_input.hook_input(self.script_input), self.place)
 
     def _take(self, returned: dict[str, Any]) -> None:
         self.version = str(returned.get("version") or self.version)
         self.extra_tags += [str(tag) for tag in returned.get("add_extra_cache_tags") or ()]
+        self.sources += returned.get("sources") or ()
 
     def _instead(self, other: dict[str, Any]) -> Result:
         if not other:
@@ -303,20 +346,31 @@ class _ScriptRun:
     # --- dependencies ------------------------------------------------------------------------------------------------------------
     def _dependencies(self, kind: str, hidden_keys: list[str], *, dynamic_only: bool = False) -> None:
         deps = [dep for dep in self.resolved.lists[kind] if dep.get("tags") and (is_on(dep.get("dynamic", "")) or not dynamic_only)]
-        for dep in deps:
-            if not is_enabled(dep, self.env):
+        level, names = len(self.session.chain), (self.script.alias, *self.session.needed_by())
+        frame = Frame(self.resolved, deps, self.env, self.state, hidden_keys, self.request.depth + 1, level, names, Path.cwd())
+        with self.session.listing(frame):
+            self._run_listed(frame, hidden_keys)
+        if deps:
+            expand(self.env)
+
+    def _run_listed(self, frame: Frame, hidden_keys: list[str]) -> None:
+        for index, dep in enumerate(frame.deps):
+            frame.index = index
+            if self.session.ahead is not None:
+                self.session.ahead.check()
+            if not is_enabled(dep, self.env) or (dep.get("skip_if_fake_run") and self.env.get("CM_TMP_FAKE_RUN") == "yes"):
                 continue
             request = dep_request(self.resolved, dep, self.env, self.state, hidden_keys, self.request.depth + 1)
             _, hidden = visible_env(self.env, dep, hidden_keys)
             self.ran.append(request.tags)
+            if self.env.get("CM_TMP_FAKE_DEPS") == "yes":
+                continue
             result = run(self.session, request)
             self.entries.update(result.entries)
             merge(self.env, result.new_env)
             merge(self.state, result.new_state)
             self.env.update(hidden)
             self._force_const()
-        if deps:
-            expand(self.env)
 
     def _force_const(self) -> None:
         self.env.update(self.resolved.const)
@@ -328,7 +382,7 @@ class _ScriptRun:
         new_state = exported(self.state, self.resolved.new_state_keys)
         return Result(new_env, new_state, deps=self.ran, version=version, entries=dict(self.entries))
 
-    def _store(self, result: Result) -> None:
+    def _store(self, result: Result, record: provenance.Record) -> None:
         assert self.entry is not None
         dependent = str(self.env.get("CM_GET_DEPENDENT_CACHED_PATH") or "")
         if dependent and (not Path(dependent).exists() or Path(dependent).samefile(self.entry.path)):
@@ -336,8 +390,14 @@ class _ScriptRun:
         stored = Stored(
             self._own_part(result.new_env), result.new_state, result.version, self._cache_tags(result.version), dependent, result.entries
         )
-        self.session.cache.commit(self.entry, stored)
+        inventory = Inventory.take(self.entry.path, self.session.cache.root)
+        record["files"] = provenance.files_of(result.new_env, self.entry.path, inventory)
+        stored.provenance = self.session.records[self.first_record :]
+        self.session.cache.commit(self.entry, stored, inventory)
         self.session.made.append(self.entry.path)
+        self.session.last_key = self.entry.key
+        if self.session.ahead is not None:
+            self.session.ahead.made(self.entry.key)
         result.path = self.entry.path
         result.entries = {str(self.entry.path): stored.made}
 
@@ -370,14 +430,3 @@ class _ScriptRun:
         for name in names:
             if Path(name).is_file():
                 Path(name).unlink()
-
-
-@contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    """Works in a folder and comes back, whatever happens."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)

@@ -7,7 +7,6 @@ candidates, unless the caller takes the first one (``quiet``).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -74,10 +73,9 @@ def has_variation(script: Script, variation: str) -> bool:
 
 def candidates(store: ScriptStore, query: Query, name: str = "") -> list[Script]:
     """Scripts that have the tags (and the name, if one is given), whatever their variations."""
-    pool = store.find(name) if name else store.scripts
-    wanted = set(query.tags)
-    unwanted = set(query.excluded_tags)
-    return [script for script in pool if wanted <= script.tags and not unwanted & script.tags]
+    wanted, unwanted = set(query.tags), set(query.excluded_tags)
+    pool = [script for script in store.find(name) if wanted <= script.tags] if name else store.with_tags(query.tags)
+    return [script for script in pool if unwanted.isdisjoint(script.tags)]
 
 
 def select(store: ScriptStore, query: Query, *, name: str = "", quiet: bool = False, needed_by: str = "") -> Script:
@@ -96,6 +94,7 @@ def select(store: ScriptStore, query: Query, *, name: str = "", quiet: bool = Fa
         ScriptNotFoundError: no script has these tags.
         VariationError: a script has the tags, none has the variations.
         AmbiguousScriptError: several scripts fit.
+        MetaError: the script shares its uid with another one of its repository (of this project's, or if it was asked for by uid).
     """
     if not (query.tags or name):
         raise UsageError("no script is named", why="there are neither tags nor an alias", cure="cm run script --tags=reproduce,mlperf,tiny")
@@ -108,8 +107,11 @@ def select(store: ScriptStore, query: Query, *, name: str = "", quiet: bool = Fa
         raise _no_variation(found, query, needed_by)
     preferred = [script for script in fitting if script.own] or fitting
     preferred.sort(key=lambda script: (script.meta.get("sort", 0), str(script.path)))
-    if len(preferred) > 1 and not quiet:
+    by_uid = bool(name) and name.rpartition(",")[2] == preferred[0].uid
+    if len(preferred) > 1 and not (quiet or by_uid):
         raise _ambiguous(preferred, query, needed_by)
+    if preferred[0].own or by_uid:
+        store.refuse_duplicates(preferred[0])
     return preferred[0]
 
 
@@ -123,16 +125,17 @@ def _not_found(store: ScriptStore, query: Query, name: str, needed_by: str) -> S
         cure = nearest(name, sorted({script.alias for script in store.scripts}))
         return ScriptNotFoundError(what, cure=cure or "list the scripts: cm find script")
     what = f"no script has the tags '{query}'{_place(needed_by)}"
+    unreadable = "".join(f"; {text}" for text in store.warnings[:3])
     all_tags = {tag for script in store.scripts for tag in script.tags}
     unknown = [tag for tag in query.tags if tag not in all_tags]
     if unknown:
         suggestion = "; ".join(filter(None, (nearest(tag, sorted(all_tags)) for tag in unknown)))
         cure = suggestion or "list the scripts: cm find script"
-        return ScriptNotFoundError(what, why=f"no script at all has {_quoted(unknown)}", cure=cure)
+        return ScriptNotFoundError(what, why=f"no script at all has {_quoted(unknown)}{unreadable}", cure=cure)
     ranked = sorted(store.scripts, key=lambda script: (-len(script.tags & set(query.tags)), not script.own, len(script.tags), script.alias))
     near = [script for script in ranked if script.tags & set(query.tags)][:3]
     cure = "nearest: " + "; ".join(f"{script.alias} ({','.join(script.tag_list)})" for script in near)
-    return ScriptNotFoundError(what, why="each tag exists, no script has all of them", cure=cure)
+    return ScriptNotFoundError(what, why=f"each tag exists, no script has all of them{unreadable}", cure=cure)
 
 
 def _no_variation(found: list[Script], query: Query, needed_by: str) -> VariationError:
@@ -153,6 +156,8 @@ def _no_variation(found: list[Script], query: Query, needed_by: str) -> Variatio
 
 
 def _nearest_variation(name: str, known: Iterable[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.5)
     return f"did you mean {' or '.join(repr('_' + match) for match in close)}?" if close else ""
 

@@ -6,18 +6,26 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cm4tiny.engine.cache import Cache
 from cm4tiny.engine.deps import names_in
 from cm4tiny.engine.fingerprint import content_of
 from cm4tiny.engine.plan import Planner, identity
 from cm4tiny.engine.progress import ScriptNote
+from cm4tiny.engine.provenance import Places, Record
 from cm4tiny.engine.repository import Repository, ScriptStore
 from cm4tiny.engine.resolve import Resolved
 from cm4tiny.errors import DependencyError
 from cm4tiny.events import SILENT, EventStream
+
+if TYPE_CHECKING:
+    from cm4tiny.engine.ahead import Ahead
+    from cm4tiny.engine.frames import Frame
+    from cm4tiny.engine.jobs import Executor
+    from cm4tiny.engine.lockfile import Lock
 
 DEPTH_LIMIT = 100
 
@@ -37,6 +45,10 @@ class Session:
         verbose: more detail.
         interactive: native scripts may read standard input.
         automation: what scripts get as ``i['automation']``.
+        jobs: how many scripts may run at once; 0 leaves it to the scheduler.
+        scheduler: address of a Dask scheduler; empty for processes of this machine.
+        debug_tags: scripts with all of these tags leave a file that runs their native script without CM.
+        version_info: upstream's list of what ran, in order of completion: ``{tags: {script_uid, script_alias, version, ...}}``.
     """
 
     store: ScriptStore
@@ -49,11 +61,26 @@ class Session:
     verbose: bool = False
     interactive: bool = False
     automation: Any = None
+    jobs: int = 1
+    scheduler: str = ""
+    debug_tags: frozenset[str] = frozenset()
+    version_info: list[dict[str, Any]] = field(default_factory=list)
     chain: list[tuple[Resolved, Mapping[str, Any]]] = field(default_factory=list)
     dep_names: set[str] = field(default_factory=set)
     any_hit: bool = False
     made: list[Path] = field(default_factory=list)
     under_way: set[str] = field(default_factory=set)
+    frames: list[Frame] = field(default_factory=list)
+    ahead: Ahead | None = None
+    above: tuple[str, ...] = ()
+    last_key: str = ""
+    records: list[Record] = field(default_factory=list)
+    locked: Lock | None = None
+
+    @cached_property
+    def places(self) -> Places:
+        """How records write the folders of this machine."""
+        return Places.of(self.state_dir.parent, self.cache.root, self.store.repositories)
 
     @property
     def logs(self) -> Path:
@@ -62,11 +89,65 @@ class Session:
 
     def note(self, resolved: Resolved, text: str, *, level: str = "info", detail: bool = False) -> None:
         """Tells the stream a line about a script."""
-        self.events.emit(ScriptNote(resolved.script.alias, text, level, depth=max(0, len(self.chain) - 1), detail=detail))
+        self.events.emit(ScriptNote(resolved.script.alias, text, level, depth=max(0, self.depth - 1), detail=detail))
 
     def needed_by(self) -> tuple[str, ...]:
         """The scripts above the running one, the nearest first."""
-        return tuple(resolved.script.alias for resolved, _ in reversed(self.chain[:-1]))
+        return (*(resolved.script.alias for resolved, _ in reversed(self.chain[:-1])), *self.above)
+
+    @property
+    def depth(self) -> int:
+        """How many runs are under way, those of the main process counted in a worker."""
+        return len(self.above) + len(self.chain)
+
+    def begin_job(self, above: tuple[str, ...], under_way: frozenset[str]) -> None:
+        """Makes the session of a worker ready for a job.
+
+        Args:
+            above: the scripts that need it, the nearest first.
+            under_way: keys of cache entries that wait for it.
+        """
+        self.above, self.last_key, self.any_hit = above, "", False
+        self.dep_names, self.under_way = set(), set(under_way)
+        self.made.clear()
+        self.records.clear()
+        self.version_info.clear()
+
+    @contextmanager
+    def workers(self) -> Iterator[None]:
+        """Makes cached scripts ahead while the first run is under way, if the session has more than one job."""
+        if self.ahead is not None or self.chain or (self.jobs == 1 and not self.scheduler):
+            yield
+            return
+        from cm4tiny.engine.ahead import Ahead
+
+        self.ahead = Ahead(self, self._executor, self.jobs)
+        try:
+            yield
+        finally:
+            self.ahead.close()
+            self.ahead = None
+
+    @contextmanager
+    def listing(self, frame: Frame) -> Iterator[None]:
+        """Puts a list of dependencies on the pile of those that are being worked off."""
+        self.frames.append(frame)
+        try:
+            pretended = frame.env.get("CM_TMP_FAKE_DEPS") == "yes"
+            if self.ahead is not None and len(self.chain) == 1 and frame.deps and not pretended:
+                self.ahead.look()
+            yield
+        finally:
+            self.frames.pop()
+
+    def _executor(self) -> Executor:
+        if self.scheduler:
+            from cm4tiny.engine.dask_executor import DaskExecutor
+
+            return DaskExecutor(self.scheduler, self.state_dir, self.store.repositories)
+        from cm4tiny.engine.executor import LocalExecutor
+
+        return LocalExecutor(self.jobs)
 
     @contextmanager
     def running(self, resolved: Resolved) -> Iterator[None]:

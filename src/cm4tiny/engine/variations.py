@@ -114,7 +114,7 @@ class _Chooser:
                     if not (dynamic and any(other.startswith(prefix) for other in self.chosen)):
                         self.add(base, name)
                 self.defaults_of(self.block(name), name, before)
-                for key in _present_combinations(self.blocks, self.chosen):
+                for key in reversed(_present_combinations(self.blocks, self.chosen)):
                     if key not in combined:
                         combined.add(key)
                         self.defaults_of(self.blocks[key], key, before)
@@ -190,7 +190,8 @@ def blocks_to_apply(script: Script, chosen: Chosen) -> Iterator[tuple[str, Block
         if name in blocks:
             yield name, blocks[name]
         else:
-            yield name, _with_suffix(blocks[dynamic_name(name) or name], name[name.index(".") + 1 :])
+            static = dynamic_name(name) or name
+            yield static, _with_suffix(blocks[static], name[name.index(".") + 1 :])
         for key in combinations:
             yield key, blocks[key]
 

@@ -20,7 +20,7 @@ IDENTITY = frozenset({"alias", "uid", "automation_alias", "automation_uid", "tag
 SHARED = frozenset(
     {
         *DEP_LISTS, "env", "default_env", "const", "state", "const_state", "input_mapping", "new_env_keys", "new_state_keys", "adr",
-        "add_deps_recursive", "ad", "add_deps", "cache", "default_version", "script_name", "warning",
+        "add_deps_recursive", "ad", "add_deps", "cache", "default_version", "script_name", "warning", "update_meta_if_env",
     }
 )  # fmt: skip
 
@@ -29,7 +29,7 @@ TOP_ONLY = frozenset(
         "variations", "versions", "default_variation", "valid_variation_combinations", "invalid_variation_combinations", "version",
         "version_min", "version_max", "version_max_usable", "can_force_cache", "extra_cache_tags_from_env", "local_env_keys",
         "clean_env_keys_post_deps", "clean_files", "clean_output_files", "print_env_at_the_end", "print_files_if_script_error", "sort",
-        "env_key_mappings", "warnings", "customize", "min_cm_version",
+        "env_key_mappings", "warnings", "customize", "min_cm_version", "predeps",
     }
 )  # fmt: skip
 
@@ -39,11 +39,15 @@ SILENT = frozenset(
         "desc", "description", "category", "category_sort", "developers", "docs", "gui", "input_description", "tests", "docker",
         "repo_to_report_errors", "deprecated", "private", "tags_help", "prototype", "required_disk_space", "doc", "copyright",
         "default_env_description", "sort_key", "license", "contributors", "input_flags", "maintainers",
+        "docker_input_mapping", "default_gui", "variation_groups_order",
     }
 )  # fmt: skip
 
-#: Upstream acts on them, this engine does not yet.
-NOT_YET = frozenset({"update_meta_if_env", "predeps"})
+#: Keys of an entry of ``update_meta_if_env``.
+UPDATE_KEYS = CONDITIONS | frozenset({"env", "default_env", "state", "adr", "add_deps_recursive", "docker"})
+
+#: Name of the outermost block of a meta.
+TOP_LEVEL = "top level"
 
 VARIATION_ONLY = frozenset({"group", "default", "base", "alias", "default_variations"})
 
@@ -61,7 +65,7 @@ TOP = IDENTITY | SHARED | TOP_ONLY | SILENT
 VARIATION = SHARED | VARIATION_ONLY | SILENT | frozenset({"version", "versions"})
 VERSION = SHARED | SILENT
 
-_LISTS = frozenset({*DEP_LISTS, "tags", "new_env_keys", "new_state_keys", "local_env_keys", "clean_files", "base"})
+_LISTS = frozenset({*DEP_LISTS, "update_meta_if_env", "tags", "new_env_keys", "new_state_keys", "local_env_keys", "clean_files", "base"})
 _MAPPINGS = frozenset(
     {"env", "default_env", "const", "state", "const_state", "input_mapping", "variations", "versions", "default_variations"}
 )
@@ -70,9 +74,6 @@ _MAPPINGS = frozenset(
 def _unknown(keys: Iterator[str], known: frozenset[str], where: str) -> Iterator[str]:
     for key in keys:
         if key in known:
-            continue
-        if key in NOT_YET:
-            yield f"{where}: this engine does not act on '{key}' yet"
             continue
         suggestion = nearest(key, sorted(known), count=1)
         yield f"{where}: unknown key '{key}'" + (f", {suggestion}" if suggestion else "")
@@ -93,7 +94,17 @@ def _dep_keys(block: Mapping[str, Any], where: str) -> Iterator[str]:
         entries = block.get(kind)
         for number, dep in enumerate(entries if isinstance(entries, list) else [], 1):
             if isinstance(dep, Mapping):
-                yield from _unknown(iter(dep), DEP_KEYS, f"{where}, {kind}[{number}]")
+                spot = f"{where}, {kind}[{number}]"
+                yield from _unknown(iter(dep), DEP_KEYS, spot)
+                if isinstance(dep.get("names"), str):
+                    yield f"{spot}: 'names' is the text '{dep['names']}', not a list; its words are taken as names"
+
+
+def _update_keys(block: Mapping[str, Any], where: str) -> Iterator[str]:
+    entries = block.get("update_meta_if_env")
+    for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
+        if isinstance(entry, Mapping):
+            yield from _unknown(iter(entry), UPDATE_KEYS, f"{where}, update_meta_if_env[{number}]")
 
 
 def _dep_shapes(block: Mapping[str, Any], where: str) -> Iterator[str]:
@@ -108,7 +119,7 @@ def _dep_shapes(block: Mapping[str, Any], where: str) -> Iterator[str]:
                 continue
             if not isinstance(dep.get("tags", ""), str):
                 yield f"{spot}: 'tags' is not a string of comma-separated tags"
-            if not isinstance(dep.get("names") or [], list):
+            if not isinstance(dep.get("names") or [], (list, str)):
                 yield f"{spot}: 'names' is not a list"
             for key in sorted(CONDITIONS.intersection(dep)):
                 if not isinstance(dep[key] or {}, Mapping):
@@ -117,7 +128,7 @@ def _dep_shapes(block: Mapping[str, Any], where: str) -> Iterator[str]:
 
 def _blocks(meta: Mapping[str, Any]) -> Iterator[tuple[Any, frozenset[str], str]]:
     """The top level, the variations and the versions, with the keys each may have and its name."""
-    yield meta, TOP, "top level"
+    yield meta, TOP, TOP_LEVEL
     for kind, known in (("variations", VARIATION), ("versions", VERSION)):
         blocks = meta.get(kind)
         for name, block in blocks.items() if isinstance(blocks, Mapping) else ():
@@ -125,25 +136,47 @@ def _blocks(meta: Mapping[str, Any]) -> Iterator[tuple[Any, frozenset[str], str]
                 yield block, known, f"{kind[:-1]} '{name}'"
 
 
-def broken(meta: Mapping[str, Any]) -> list[str]:
-    """Values of the wrong shape, with which a script cannot run at all; one sentence each."""
-    found: list[str] = []
-    for block, _, where in _blocks(meta):
-        if not isinstance(block, Mapping):
-            found.append(f"{where}: is not a mapping")
+def _change_shapes(block: Mapping[str, Any], where: str) -> Iterator[str]:
+    updates = block.get("update_meta_if_env")
+    for number, entry in enumerate(updates if isinstance(updates, list) else [], 1):
+        if isinstance(entry, Mapping):
+            yield from _shapes(entry, f"{where}, update_meta_if_env[{number}]")
+            yield from _change_shapes(entry, f"{where}, update_meta_if_env[{number}]")
+        else:
+            yield f"{where}: update_meta_if_env[{number}] is not a mapping"
+    for key in ("adr", "add_deps_recursive", "ad", "add_deps"):
+        entries = block.get(key) or {}
+        if not isinstance(entries, Mapping):
+            yield f"{where}: '{key}' is {type(entries).__name__}, not a mapping of names"
             continue
-        found += _shapes(block, where)
-        found += _dep_shapes(block, where)
+        for name, entry in entries.items():
+            if not isinstance(entry, Mapping):
+                yield f"{where}: '{key}' of '{name}' is {entry!r}, not a mapping such as {{tags: _x}}"
+            elif not isinstance(entry.get("tags") or "", str):
+                yield f"{where}: the tags of '{key}' of '{name}' are not a string of comma-separated tags"
+
+
+def broken(meta: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Values of the wrong shape, with which a block cannot be used at all: by the name of the block, one sentence each."""
+    found: dict[str, list[str]] = {}
+    for block, _, where in _blocks(meta):
+        if isinstance(block, Mapping):
+            sentences = [*_shapes(block, where), *_dep_shapes(block, where), *_change_shapes(block, where)]
+        else:
+            sentences = [f"{where}: is not a mapping"]
+        if sentences:
+            found[where] = sentences
     return found
 
 
 def problems(meta: Mapping[str, Any]) -> list[str]:
     """Everything that is wrong with a meta, one sentence each; an empty list if nothing is."""
-    found = broken(meta)
+    found = [text for sentences in broken(meta).values() for text in sentences]
     for block, known, where in _blocks(meta):
         if isinstance(block, Mapping):
             found += _unknown(iter(block), known, where)
             found += _dep_keys(block, where)
+            found += _update_keys(block, where)
     found += _references(meta)
     return found
 

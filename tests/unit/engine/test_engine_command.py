@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,29 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.micro_cm import Cm
 
 from cm4tiny.paths import cm_repo
-
-
-class Cm:
-    """The command ``cm`` on a home that knows the micro-scripts and this project's repository."""
-
-    def __init__(self, micro: Any) -> None:
-        self.micro = micro
-        micro.home.mkdir()
-        (micro.home / "repos.json").write_text(json.dumps([str(micro.root), str(cm_repo())]))
-        self.env = {**os.environ, "CM_CORE_SKIP_INTERNAL_REPOS": "yes"}
-
-    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cmind", *arguments],
-            env={**self.env, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def __call__(self, *arguments: str, **env: str) -> tuple[int, str, str]:
-        process = self.start(*arguments, **env)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out, err
 
 
 @pytest.fixture
@@ -246,7 +225,10 @@ def test_a_defect_of_the_engine_is_an_error_with_a_log(cm: Cm, micro: Any) -> No
 
 
 def test_importing_the_engine_imports_nothing_heavy() -> None:
-    heavy = ("numpy", "tvm", "rich", "jsonschema", "filelock", "requests", "asyncio")
+    heavy = (
+        "numpy", "tvm", "rich", "jsonschema", "filelock", "requests", "asyncio", "subprocess", "shutil", "zipfile", "difflib", "platform",
+        "tempfile", "uuid", "logging", "yaml",
+    )  # fmt: skip
     code = f"import sys, cm4tiny.engine.cm_edge; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -229,8 +229,8 @@ def test_an_unknown_flag_is_refused_with_a_suggestion() -> None:
 
 
 def test_a_flag_that_only_upstream_has_is_refused_and_not_ignored() -> None:
-    with pytest.raises(NotAvailableError, match="--fake_run"):
-        check_flags(["fake_run"], [], "s")
+    with pytest.raises(NotAvailableError, match="--docker_run_deps"):
+        check_flags(["docker_run_deps"], [], "s")
 
 
 def test_flags_become_environment_keys() -> None:
@@ -247,7 +247,11 @@ def test_flags_become_environment_keys() -> None:
         ({"variations": {"a": {"default_variations": {"g": "a"}}}}, "names the group 'g'"),
         ({"deps": {"tags": "a"}}, "'deps' is dict, not a list"),
         ({"deps": [{"tags": ["a"]}]}, "'tags' is not a string"),
-        ({"update_meta_if_env": []}, "does not act on 'update_meta_if_env' yet"),
+        ({"update_meta_if_env": [{"envs": {}}]}, "update_meta_if_env[1]: unknown key 'envs'"),
+        ({"variations": {"a": {"update_meta_if_env": ["b"]}}}, "variation 'a': update_meta_if_env[1] is not a mapping"),
+        ({"variations": {"a": {"adr": {"n": "x"}}}}, "'adr' of 'n' is 'x', not a mapping"),
+        ({"ad": {"n": {"tags": ["x"]}}}, "the tags of 'ad' of 'n' are not a string"),
+        ({"deps": [{"tags": "a", "names": "b c"}]}, "'names' is the text 'b c', not a list"),
     ],
 )
 def test_a_mistake_in_a_meta_is_named(meta: dict[str, Any], expected: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cm4tiny.engine import vocabulary
-from cm4tiny.engine.lint import SCHEMA, code_lines, lint_repository
+from cm4tiny.engine.lint import SCHEMA, against_schema, code_lines, lint_repository
 from cm4tiny.paths import cm_repo
 
 GOOD = """alias: good
@@ -79,8 +79,43 @@ def test_blank_lines_and_comments_are_not_counted() -> None:
     assert code_lines('"""Doc\nof two lines."""\n\n# comment\ndef f():\n    """Doc."""\n    return (1,\n\n            2)\n') == 6
 
 
-def test_the_schema_and_the_engine_agree_about_keys() -> None:
+def test_the_schema_and_the_engine_know_the_same_keys() -> None:
     schema: dict[str, Any] = json.loads(SCHEMA.read_text())
-    assert set(schema["properties"]) <= vocabulary.TOP
-    assert set(schema["$defs"]["dependency"]["properties"]) <= vocabulary.DEP_KEYS
-    assert set(schema["$defs"]["variation"]["properties"]) <= vocabulary.VARIATION
+    parts = schema["$defs"]
+    assert set(schema["properties"]) == vocabulary.TOP
+    assert set(parts["dependency"]["properties"]) == set(parts["dependency_change"]["properties"]) == vocabulary.DEP_KEYS
+    assert set(parts["variation"]["properties"]) == vocabulary.VARIATION
+    assert set(parts["version_block"]["properties"]) == vocabulary.VERSION
+    assert set(parts["variation"]["properties"]["update_meta_if_env"]["items"]["properties"]) == vocabulary.UPDATE_KEYS
+
+
+def test_every_key_of_the_schema_is_explained() -> None:
+    schema: dict[str, Any] = json.loads(SCHEMA.read_text())
+    blocks = [schema["properties"], *(schema["$defs"][name]["properties"] for name in ("dependency", "variation"))]
+    plain = {"automation_alias", "automation_uid", "state", "const_state", "names", "variations", "versions"}
+    assert {key for block in blocks for key, rule in block.items() if "description" not in rule} <= plain
+
+
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ({"env": {"A": {"b": 1}}}, "env/A"),
+        ({"env": {"+A": ["x"], "B": 1, "C": None}}, ""),
+        ({"deps": [{"names": ["x"]}]}, "deps/0"),
+        ({"deps": [{"tags": "a,,b"}]}, "deps/0/tags"),
+        ({"deps": [{"tags": "a", "skip_if_env": {"A": []}}]}, "deps/0/skip_if_env/A"),
+        ({"deps": [{"tags": "a", "version": 1.5, "dynamic": "yes", "skip_if_env": {"A": True}}]}, ""),
+        ({"variations": {"v": {"adr": {"x": {}}}}}, "variations/v/adr/x"),
+        ({"variations": {"v": {"default_variations": {"g": 1}}, "w": None}}, "variations/v/default_variations/g"),
+        ({"versions": {"1.0": {"group": "g"}}}, "versions/1.0"),
+        ({"extra_cache_tags_from_env": [{"prefix": "x"}]}, "extra_cache_tags_from_env/0"),
+        ({"update_meta_if_env": [{"enable_if_env": {"A": ["b"]}, "env": {"C": "d"}}]}, ""),
+        ({"tags": ["a b"]}, "tags/0"),
+        ({"tags": []}, "tags"),
+        ({"uid": 1111111111111111}, "uid"),
+    ],
+)
+def test_the_schema_says_where_a_mistake_is(part: dict[str, Any], place: str) -> None:
+    identity = {"alias": "a", "uid": "0123456789abcdef", "automation_alias": "script", "automation_uid": "5b4e0237da074764", "tags": ["a"]}
+    found = list(against_schema({**identity, **part}))
+    assert [text.partition(": ")[0] for text in found] == ([place] if place else [])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -309,11 +312,60 @@ def test_values_reach_a_native_script_with_quotes_and_backticks(micro: Any) -> N
     assert micro.run("a", env={"T_IN": 'say "x" `y`', "+PATH": ["/first"]}).new_env == {"T_OUT": 'say "x" `y`|/first'}
 
 
-def test_a_failing_native_script_tells_its_exit_status(micro: Any) -> None:
-    micro.script("a", None, "exit 7\n")
-    with pytest.raises(ScriptFailedError, match="'a' failed") as caught:
+def test_a_failing_native_script_tells_status_command_last_lines_and_log(micro: Any) -> None:
+    folder = micro.script("a", None, "for n in $(seq 1 40); do echo line $n; done; echo to stderr >&2; exit 7\n")
+    micro.script("top", deps=[{"tags": "a"}])
+    with pytest.raises(ScriptFailedError) as caught:
+        micro.run("top")
+    text = str(caught.value)
+    assert text.startswith("script 'a' (needed by 'top') failed\n  why: run.sh ended with exit status 7\n")
+    assert f"command: . {folder}/run.sh" in text
+    assert f"folder: {micro.work}" in text
+    assert "| line 40\n  | to stderr\n" in text
+    assert "| line 29\n" not in text
+    log = Path(text.partition("see its output in ")[2].partition(";")[0])
+    assert log.read_text().startswith("line 1\nline 2\n")
+
+
+def test_a_native_script_that_a_signal_ended_says_so(micro: Any) -> None:
+    micro.script("a", None, "kill -9 $$\n")
+    with pytest.raises(ScriptFailedError) as caught:
         micro.run("a")
-    assert "exit status 7" in caught.value.why
+    assert "was ended by signal 9" in caught.value.why
+
+
+def test_what_a_native_script_prints_is_seen_while_it_runs(micro: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    seen = micro.base / "seen"
+    micro.script("a", None, f'echo first; for n in $(seq 100); do test -e "{seen}" && break; sleep 0.05; done; test -e "{seen}"\n')
+
+    def look() -> None:
+        while "first" not in capfd.readouterr().out:
+            time.sleep(0.02)
+        seen.touch()
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    micro.run("a")
+    looker.join()
+
+
+def test_a_process_that_a_native_script_leaves_behind_does_not_hold_the_run(micro: Any) -> None:
+    micro.script("a", None, "sleep 30 &\necho $! > sleeper\n")
+    begun = time.monotonic()
+    micro.run("a")
+    os.kill(int((micro.work / "sleeper").read_text()), 9)
+    assert time.monotonic() - begun < 10
+
+
+def test_an_error_reaches_cmind_with_the_same_text(micro: Any) -> None:
+    micro.script("a", None, "echo the reason; exit 3\n")
+    with pytest.raises(ScriptFailedError) as caught:
+        micro.run("a")
+    answer = caught.value.as_cm()
+    assert answer["return"] > 0
+    assert answer["error"] == str(caught.value)
+    assert "exit status 3" in answer["error"]
+    assert "| the reason" in answer["error"]
 
 
 def test_the_most_special_native_script_is_taken(micro: Any) -> None:
@@ -393,7 +445,7 @@ def test_a_script_that_was_added_changed_or_removed_is_seen_at_once(micro: Any) 
 def test_a_damaged_catalogue_is_made_anew(micro: Any) -> None:
     micro.script("a")
     micro.run("a")
-    (catalogue,) = (micro.home / "cm4tiny" / "catalogues").glob("catalogue-*.json")
+    (catalogue,) = (micro.home / "cm4tiny" / "catalogues").glob("scripts-*.sqlite")
     catalogue.write_text("{ half")
     micro.run("a")
     assert micro.ran == ["a", "a"]

@@ -103,7 +103,7 @@ def _checkouts(env: Mapping[str, str]) -> list[tuple[str, str]]:
 def _checkout(checkouts: Mapping[str, Path], image: PublishedImage) -> Path:
     if image.round not in checkouts:
         raise UsageError(
-            f"the repository of round {image.round} is not there", cure=f"run the step get,mlperf,tiny,results,_{image.round} first"
+            f"the repository of round {image.round} is not there", cure=f"run the step get,mlperf,tiny,published-images,_{image.set} first"
         )
     return checkouts[image.round]
 

@@ -98,14 +98,20 @@ def image_sets() -> tuple[str, ...]:
     return tuple(dict.fromkeys(image.set for image in published_images()))
 
 
+def require_set(set_name: str) -> None:
+    """Raises UsageError if there is no set of this name."""
+    if set_name not in image_sets():
+        cure = nearest(set_name, image_sets()) or f"choose one of {', '.join(image_sets())}"
+        raise UsageError(f"there is no set of images called '{set_name}'", cure=cure)
+
+
 def images_of(set_name: str, *, benchmark: str = "all", mode: str = "performance") -> tuple[PublishedImage, ...]:
     """The images of a set, of one benchmark or of all, for a mode.
 
     Raises:
         UsageError: there is none.
     """
-    if set_name not in image_sets():
-        raise UsageError(f"there is no set of images called '{set_name}'", cure=nearest(set_name, image_sets()))
+    require_set(set_name)
     in_set = [image for image in published_images() if image.set == set_name]
     found = tuple(image for image in in_set if benchmark in ("all", image.benchmark) and image.mode == mode)
     if not found:

@@ -6,6 +6,7 @@ The runner writes what it measured; here it is judged: which quality target was 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ class Collected:
     summary: str
 
 
-def collect(outcome_file: str) -> Collected:
-    """Writes ``report.json`` and ``report.md`` beside ``outcome_file``.
+def collect(outcome_file: str, lock_file: str = "") -> Collected:
+    """Writes ``report.json`` and ``report.md`` beside ``outcome_file``; ``lock_file`` is where the run leaves its lock file, if it does.
 
     Raises:
         ResultsError: the outcome is missing, damaged or incomplete, or the folder cannot be written.
@@ -40,6 +41,7 @@ def collect(outcome_file: str) -> Collected:
             why=f"{type(error).__name__}: {error}",
             cure="give the outcome.json that the step run,mlperf,tiny wrote",
         ) from error
-    report = make_report(**parts)
+    lock = os.path.relpath(lock_file, path.parent.absolute()) if lock_file else ""
+    report = make_report(**parts, lock=lock)
     json_file, markdown_file = write_report(report, path.parent)
     return Collected(json_file, markdown_file, summary(report))

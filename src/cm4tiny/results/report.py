@@ -50,6 +50,7 @@ def make_report(
     results: Iterable[Mapping[str, Any]],
     files: Iterable[Mapping[str, Any]],
     tools: Mapping[str, str],
+    lock: str = "",
 ) -> Report:
     """Assembles and checks a report.
 
@@ -58,6 +59,7 @@ def make_report(
         engine: ``"microtvm"``, ...
         assets: ``"embedded"`` or ``"mlcommons"``.
         results, files, tools: as the schema says.
+        lock: path of the run's lock file, relative to the report.
 
     Raises:
         ResultsError: an entry breaks the schema.
@@ -79,6 +81,8 @@ def make_report(
         "tools": dict(sorted(tools.items())),
         "published": [_published(row, engine) for benchmark in benchmarks for row in published_for(benchmark)],
     }
+    if lock:
+        report["lock"] = lock
     check_report(report, "the new report")
     return report
 

@@ -134,6 +134,8 @@ def markdown(report: Mapping[str, Any]) -> str:
     for benchmark in benchmarks(report):
         lines += [f"## {benchmark}", ""]
         lines += [*_windows(report, benchmark), *_comparison(report, benchmark)]
+    if "lock" in report:
+        lines += [f"Everything that this run used, down to hashes: `{report['lock']}` (`cm run script --locked=...` repeats it).", ""]
     lines += ["## Tools", "", *_md_table(["tool", "version"], [[k, v] for k, v in report["tools"].items()]), ""]
     lines += ["## Files", "", *_files(report), ""]
     return "\n".join(lines)

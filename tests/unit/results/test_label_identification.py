@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from cm4tiny.benchmarks.official import official_table
+from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.errors import AssetError, HashMismatchError
 from cm4tiny.fetch import Fetcher
 from cm4tiny.results.rounds import LabelLists
@@ -120,3 +121,19 @@ def test_every_list_has_a_source_among_the_official_files() -> None:
 def test_a_list_that_is_not_to_be_had_is_an_error_only_if_names_do_not_tell(tmp_path: Path) -> None:
     with pytest.raises(AssetError, match=r"y_labels\.csv is not to be had"):
         LabelLists.fetch(Fetcher(root=tmp_path, offline=True))
+
+
+def test_what_is_known_without_lists_covers_every_benchmark() -> None:
+    lists = LabelLists.known()
+    assert (len(lists.lists["vww01"]), sum(lists.lists["vww01"].values()), len(lists.windows["sww01"])) == (1000, 500, 50)
+    assert tuple(lists.names("vww01")[:5]) == LabelLists.first("vww01")
+    whole = lists.identify("vww", list(reversed(lists.names("vww01"))))
+    assert whole.complete and whole.list_id == "vww01" and whole.labels.sum() == 500
+
+
+def test_a_changed_fact_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = load_table(module._HERE / "facts.yaml", module._HERE / "facts.schema.json")
+    facts["vww01"]["person"][0], facts["vww01"]["no_person"][0] = facts["vww01"]["no_person"][0], facts["vww01"]["person"][0]
+    monkeypatch.setattr(module, "load_table", lambda path, schema: facts if path.name == "facts.yaml" else load_table(path, schema))
+    with pytest.raises(HashMismatchError, match=r"facts\.yaml"):
+        LabelLists.known()

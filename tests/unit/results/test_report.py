@@ -131,3 +131,10 @@ def test_a_submissions_code_is_compared_with_itself_on_the_board() -> None:
     rows = {row[-1]: row[1] for row in summary_rows(made)}
     assert rows["OctoML v1.0"] == rows["cTuning v1.1"] == f"same code ({100 * (14.5 / 6.943 - 1):+.1f} %)"
     assert not any(row.get("same_code") for row in report()["published"])
+
+
+def test_a_locked_run_is_linked_from_its_report() -> None:
+    made = report(lock="../run.json")
+    assert made["lock"] == "../run.json"
+    assert "`../run.json`" in markdown(made)
+    assert "lock" not in report() and "--locked" not in markdown(report())

@@ -21,7 +21,8 @@ from cm4tiny.results.submission.steps import answers_of, check_step, generate_st
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder, and small label lists in place of the official ones."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(steps.LabelLists, "open", classmethod(lambda cls, folder: maker.small_lists()))
+    for name in ("open", "known"):
+        monkeypatch.setattr(steps.LabelLists, name, classmethod(lambda cls, folder=None: maker.small_lists()))
     return tmp_path
 
 
@@ -141,19 +142,15 @@ def test_generating_draws_no_result_from_thin_air(here: Path) -> None:
         generate(answers(here / "documents", here / "nothing"), here / "out")
 
 
-def test_lists_that_cannot_be_fetched_are_a_warning(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cm4tiny.errors import AssetError
-    from cm4tiny.events import Event, EventStream, Message
-
-    def offline(fetcher: object) -> Any:
-        raise AssetError("the list cannot be fetched")
-
-    monkeypatch.setattr(steps.LabelLists, "fetch", staticmethod(offline))
-    done = valid_submission(here)
-    (done.folder / "results" / "BOARD_A" / "ic").rename(done.folder / "results" / "BOARD_A" / "vww")
-    heard: list[Event] = []
-    check_step(Step({"CM_TINY_CHECK_PATH": str(done.root)}, EventStream(heard.append), here))
-    assert [event.level for event in heard if isinstance(event, Message)] == ["warning"]
+def test_lists_come_from_a_mirror_only_where_one_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(steps.LabelLists, "fetch", classmethod(lambda cls, fetcher: asked.append(fetcher) or maker.small_lists()))
+    steps._labels(step(here))
+    assert not asked
+    (here / "mirror").mkdir()
+    (here / "mirror" / "index.tsv").write_text("url\tsha256\tbytes\tpath\n")
+    steps._labels(step(here, CM_TINY_MIRROR=str(here / "mirror")))
+    assert len(asked) == 1
 
 
 def test_a_round_that_the_results_step_fetched_is_reported_as_that_round(here: Path) -> None:

@@ -35,9 +35,9 @@ class Request:
         paths: checkouts of results repositories, or folders that hold several.
         outdir: receives ``replay.csv``, ``audit.json`` and ``junit.xml``.
         round_id: only this round, empty for all.
-        labels: folder with label lists; None: the official ones, from ``mirror``, the cache or their publishers.
+        labels: folder with label lists; None: the official ones from ``mirror``, else what is known without them.
         mirror: folder of a local mirror, or empty.
-        offline: never use the network; without lists, what needs them is unverifiable.
+        offline: never use the network.
         jobs: processes, None for one a processor.
         expect: a ``replay.csv`` that the outcome must equal.
         accept_known: mismatches that are known in published rounds do not count.
@@ -84,8 +84,8 @@ def label_lists(request: Request, events: EventStream = SILENT) -> LabelLists:
     if request.labels is not None:
         return LabelLists.open(request.labels)
     mirror = Mirror.named(request.mirror)
-    if request.offline and mirror is None:
-        return LabelLists.open(None)
+    if mirror is None:
+        return LabelLists.known()
     return LabelLists.fetch(Fetcher(mirror=mirror, events=events, offline=request.offline))
 
 

@@ -1,8 +1,8 @@
 """Which list of samples a session used, and the true class of each file.
 
-``label_lists.yaml`` knows the official lists by digest. Where the class shows in the file's name it is taken from there; ``vww01`` and the
-windows of streaming wakeword need the lists themselves, from a folder: a checkout of ``mlcommons/tiny`` or of ``eembc/energyrunner``, or
-what the step ``get,mlperf,tiny,labels`` fetched. Nothing is guessed by position: sessions are mapped by file name.
+``label_lists.yaml`` knows the official lists by digest. Where the class shows in the file's name it is taken from there; for ``vww01`` and
+the windows of streaming wakeword ``facts.yaml`` holds it. The lists themselves can be given, too: a checkout of ``mlcommons/tiny`` or of
+``eembc/energyrunner``, or a mirror. Nothing is guessed by position: sessions are mapped by file name.
 """
 
 from __future__ import annotations
@@ -118,6 +118,21 @@ class LabelLists:
     source: str = ""
 
     @classmethod
+    def known(cls) -> LabelLists:
+        """What is known without any list: classes that file names tell, and the facts of ``facts.yaml``, checked by digest.
+
+        Raises:
+            AssetError, HashMismatchError: ``facts.yaml`` is damaged.
+        """
+        facts = load_table(_HERE / "facts.yaml", _HERE / "facts.schema.json")
+        persons = {f"{number:012d}.bin": 1 for number in facts["vww01"]["person"]}
+        vww01 = {**persons, **{f"{number:012d}.bin": 0 for number in facts["vww01"]["no_person"]}}
+        windows = tuple((float(start), float(stop)) for start, stop in facts["sww01"])
+        _check_list("facts.yaml", "vww", vww01)
+        _check_windows("facts.yaml", "sww01", windows)
+        return cls({"vww01": vww01}, {"sww01": windows}, "file names and the facts of facts.yaml")
+
+    @classmethod
     def open(cls, folder: Path | None) -> LabelLists:
         """The lists in ``folder``; without one, only what file names tell.
 
@@ -215,10 +230,15 @@ def _places(folder: Path) -> Iterable[tuple[Path, str]]:
 def _read_list(path: Path, benchmark: str) -> tuple[str, Mapping[str, int]]:
     samples = read_labels(path, get_benchmark(benchmark))
     labels = {sample.file: sample.label for sample in samples}
+    return _check_list(path, benchmark, labels), labels
+
+
+def _check_list(path: Path | str, benchmark: str, labels: Mapping[str, int]) -> str:
+    """The id of the known list that ``labels`` is."""
     digest = _digest(f"{file},{label}" for file, label in sorted(labels.items()))
     for key, row in table()["lists"].items():
         if row["benchmark"] == benchmark and row["digest"] == digest:
-            return key, labels
+            return str(key)
     raise HashMismatchError(
         f"{path} is none of the known lists of {benchmark}",
         why=f"its {len(labels)} names and labels have the digest {digest[:16]}..., which label_lists.yaml does not know",
@@ -242,6 +262,10 @@ def _windows(path: Path, key: str) -> tuple[tuple[float, float], ...]:
     except (OSError, ValueError, TypeError, KeyError, StopIteration, RecursionError) as error:
         raise AssetError(f"{path} is no list of spoken words", why=f"{type(error).__name__}: {error}"[:200], cure=_CURE) from error
     windows = tuple((pair[0], pair[1]) for pair in pairs if pair is not None and len(pair) == 2)
-    if _digest(f"{start!r},{stop!r}" for start, stop in windows) != row["digest"]:
-        raise HashMismatchError(f"{path} is not the list of {key}", why="its windows differ", cure="take it from its source again")
+    _check_windows(path, key, windows)
     return windows
+
+
+def _check_windows(path: Path | str, key: str, windows: Iterable[tuple[float, float]]) -> None:
+    if _digest(f"{start!r},{stop!r}" for start, stop in windows) != table()["streaming"][key]["digest"]:
+        raise HashMismatchError(f"{path} is not the list of {key}", why="its windows differ", cure="take it from its source again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,8 +88,8 @@ def review(
     if not root.is_dir() or not any((root / division).is_dir() for division in ("closed", "open")):
         raise UsageError(f"{root} is no submission", why="it holds neither closed nor open", cure="give the folder above them")
     round = get_round(round_id or _by_name(root))
-    known = labels or LabelLists.open(None)
-    done = replay([root], known, round_id=round.id, jobs=jobs or (1 if _is_small(root) else None), events=events)
+    known = labels or LabelLists.known()
+    done = replay([root], known, round_id=round.id, jobs=jobs or (1 if _is_small(root) else os.cpu_count()), events=events)
     findings = audit(done.results, labels=known, trees=[(round, root)], complete=complete)
     verdict = run_checker(root, _rules_for(round), tools) if tools is not None else None
     return Review(round.id, done, findings, ((round, root), known, complete), verdict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cm4tiny.errors import AssetError, UsageError
+from cm4tiny.errors import UsageError
 from cm4tiny.fetch import Fetcher, Mirror
 from cm4tiny.results.checker_tools import Tools, get_tools
 from cm4tiny.results.replay import replay
@@ -49,21 +49,13 @@ def _text(step: Step, key: str) -> str:
     return str(step.env.get(key, "")).strip()
 
 
-def _labels(step: Step, *, fetch: bool = False) -> LabelLists:
-    """The lists of the data sets from ``--labels`` or a clone of mlcommons/tiny; else fetched if that is worth it; else what names tell."""
+def _labels(step: Step) -> LabelLists:
+    """The lists of the data sets from ``--labels``, a clone of mlcommons/tiny or a mirror; else what is known without them."""
     place = step.path("CM_TINY_LABELS") or _text(step, "CM_MLPERF_TINY_SRC")
-    if place or not fetch:
-        return LabelLists.open(Path(place) if place else None)
-    try:
-        return LabelLists.fetch(Fetcher(mirror=Mirror.named(step.path("CM_TINY_MIRROR")), events=step.events))
-    except AssetError as error:
-        step.events.message("audit", f"lists of samples: {error.what}; vww and sww cannot be verified without --labels=DIR", "warning")
-        return LabelLists.open(None)
-
-
-def _needs_lists(root: Path) -> bool:
-    """True if there are benchmarks whose labels do not show in file names."""
-    return any(any(root.glob(f"*/*/results/*/{name}")) for name in ("vww", "sww", "visual_wake_words"))
+    if place:
+        return LabelLists.open(Path(place))
+    mirror = Mirror.named(step.path("CM_TINY_MIRROR"))
+    return LabelLists.known() if mirror is None else LabelLists.fetch(Fetcher(mirror=mirror, events=step.events))
 
 
 def _tools(step: Step) -> Tools | None:
@@ -125,7 +117,7 @@ def check_step(step: Step) -> Review:
     found = review(
         Path(place),
         _text(step, "CM_TINY_SUBMISSION_ROUND"),
-        labels=_labels(step, fetch=_needs_lists(Path(place))),
+        labels=_labels(step),
         tools=_tools(step),
         complete=None if partial else True,
         events=step.events,

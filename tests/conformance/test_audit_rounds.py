@@ -143,4 +143,4 @@ def test_styles_of_result_vectors(findings: tuple[Finding, ...]) -> None:
 
 def test_no_rule_on_streaming_or_current_structure_complains_of_accepted_results(findings: tuple[Finding, ...]) -> None:
     errors = {finding.rule for finding in findings if finding.round == "v1.3" and finding.severity == "error"}
-    assert errors == {"windows.too-short", "windows.inputs", "data.old-list"}
+    assert errors == {"windows.too-short", "data.old-list"}

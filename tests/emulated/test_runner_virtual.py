@@ -9,10 +9,9 @@ import signal
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 from subprocess import DEVNULL, Popen
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from cm4tiny.benchmarks import DataSet, get_benchmark
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.errors import DeadlineError, ProtocolError
 from cm4tiny.firmware.build import build_firmware
+from cm4tiny.firmware.inference_code import InferenceCode, TensorInfo
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.runner import (
     AccuracyResult,
@@ -42,7 +42,7 @@ WORK = 20_000
 """Turns of the stub's busy loop: about a millisecond on the board."""
 
 
-def stub_model(inputs: int, outputs: int) -> Any:
+def stub_model(inputs: int, outputs: int) -> InferenceCode:
     """A model that works for a while and then copies the beginning of its input."""
     header = f"""
         #pragma once
@@ -63,8 +63,8 @@ def stub_model(inputs: int, outputs: int) -> Any:
             memcpy(output, input, {outputs});
         }}
     """
-    sides = {"input": SimpleNamespace(size=inputs), "output": SimpleNamespace(size=outputs)}
-    return SimpleNamespace(source=textwrap.dedent(source), header=textwrap.dedent(header), **sides)
+    ends = [TensorInfo((1, size), "int8", 1.0, 0, size) for size in (inputs, outputs)]
+    return InferenceCode({"model.c": textwrap.dedent(source), "model.h": textwrap.dedent(header)}, *ends)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_the_wrong_image_is_told_apart(images: dict[str, Path], data_set: DataSe
 
 def test_a_model_that_never_returns_costs_a_deadline_in_virtual_time(tmp_path: Path) -> None:
     model = stub_model(490, 12)
-    model.source = model.source.replace("memcpy", "for (;;) {} memcpy")
+    model = replace(model, files={**model.files, "model.c": model.files["model.c"].replace("memcpy", "for (;;) {} memcpy")})
     image = build_firmware(KWS, model, mode="performance", toolchain=find_toolchain("auto", install=False), out_dir=tmp_path)
     board = VirtualBoard(image.elf)
     dut = Dut(board.link, first_inference_s=0.5)

@@ -67,7 +67,7 @@ class PublishedImage:
             raise AssetError(
                 f"the image {self.id} is not in {checkout}",
                 why=f"there is no {self.file}",
-                cure=f"give a checkout of mlcommons/tiny_results_{self.round}, or let cm get it: get,mlperf,tiny,published-images,_{self.set}",
+                cure=f"give a checkout of mlcommons/tiny_results_{self.round}, or run get,mlperf,tiny,published-images,_{self.set}",
             )
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != self.sha256:

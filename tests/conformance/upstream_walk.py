@@ -17,6 +17,7 @@ import importlib.util
 import json
 import logging
 import pickle
+import pkgutil
 import sys
 import types
 from pathlib import Path
@@ -24,6 +25,10 @@ from typing import Any
 
 import cmind
 from cmind import core, utils
+
+# cmind takes every installed package that begins with "cm" for a repository; ours is not part of upstream's corpus.
+_iter_modules = pkgutil.iter_modules
+pkgutil.iter_modules = lambda *a, **b: (m for m in _iter_modules(*a, **b) if m.name != "cm4tiny")  # type: ignore[assignment]
 
 SCRIPT = "5b4e0237da074764"
 _metas: dict[str, bytes] = {}

@@ -44,7 +44,7 @@ def test_an_image_is_found_by_path_and_checked_by_hash(tmp_path: Path) -> None:
     image = images_of("bosch-v1.1", benchmark="kws")[0]
     with pytest.raises(AssetError, match="is not in") as caught:
         image.locate(tmp_path)
-    assert "get,mlperf,tiny,results,_v1.1" in caught.value.cure
+    assert "get,mlperf,tiny,published-images,_bosch-v1.1" in caught.value.cure
     path = tmp_path / image.file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"something else")

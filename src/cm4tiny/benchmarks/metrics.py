@@ -7,6 +7,8 @@ AUC of 101 thresholds). They were re-derived from the formulas and compared with
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +20,7 @@ Labels = npt.NDArray[np.int64]
 
 def normalised(results: Sequence[float]) -> tuple[float, ...]:
     """Results divided by their sum, as the MLCommons runner does; a single number, or a sum of zero, stays as it is."""
-    total = sum(results)
+    total = functools.reduce(operator.add, results, 0.0)  # not sum(): from Python 3.12 on it compensates, and ties come out differently
     if len(results) == 1 or total == 0:
         return tuple(results)
     return tuple(value / total for value in results)

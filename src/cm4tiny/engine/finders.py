@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ _ENDINGS = (
 )  # fmt: skip
 
 
-class Finders:
+class Finders(ABC):
     """The methods that look for files; what they need of native scripts comes from the class that inherits them."""
 
     _note: Callable[[str], None]
 
+    @abstractmethod
     def _detected(self, given: Answer, env: Answer) -> tuple[Answer, str]:
-        raise NotImplementedError
+        """Runs the native script and ``detect_version``; the answer, and the version if it is one that ``env`` accepts."""
 
     def find_artifact(self, i: Answer) -> Answer:
         """Finds ``file_name`` in ``CM_TMP_PATH``, in the folder of ``CM_INPUT``, or in the variable ``default_path_env_key``.

@@ -21,9 +21,8 @@ from pathlib import Path
 from cm4tiny.benchmarks import Benchmark, embedded_model, get_benchmark
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.deadline import Deadline
-from cm4tiny.firmware.build import build_firmware
-from cm4tiny.firmware.microtvm import compile_model
-from cm4tiny.firmware.toolchain import find_toolchain
+from cm4tiny.firmware.engines.catalogue import OWN
+from cm4tiny.firmware.recipe import Recipe, build
 
 READY = b"m-ready\r\n"
 PROFILED_CYCLES = 50_000_000
@@ -94,9 +93,7 @@ def main() -> None:
         benchmark = get_benchmark(name)
         model = options.models / f"{name}.tflite" if options.models else embedded_model(name)
         with tempfile.TemporaryDirectory() as folder:
-            image = build_firmware(
-                benchmark, compile_model(model.read_bytes()), mode="performance", toolchain=find_toolchain(), out_dir=Path(folder)
-            )
+            image = build(Recipe(name, OWN, "performance", str(model)), Path(folder))
             one, fast = measure(image.elf, benchmark, exact=False)
             _, exact = measure(image.elf, benchmark, exact=True)
         print(

@@ -1,24 +1,24 @@
-"""Every engine with MLPerf Tiny's own models: builds the images, measures them on the virtual board, writes ``docs/engine-comparison.md``.
+"""Every engine with MLPerf Tiny's own models: builds the images, measures them on the virtual board, writes ``docs/performance.md``.
 
-    python benchmarks/engines.py --upstream FOLDER --mirror FOLDER [--only ENGINE ...] [--kws] [--keep FILE.json] [--fidelity FILE.json]
+    python benchmarks/engines.py --upstream FOLDER --mirror FOLDER [--only VARIANT ...] [--benchmarks ID ...] [--kws] [--fidelity FILE.json]
 
 ``--upstream`` (default: env CM4TINY_UPSTREAM) holds clones of the engines' sources, ``--mirror`` (default: env CM_TINY_MIRROR) the
-official models; without them they are fetched. ``--kws`` also runs the 1000 official kws01 inputs on every engine, on all cores. ``--keep``
-writes the rows as JSON; rows of engines that are not measured again are taken from there. ``--fidelity`` writes the rows of the published
-code for ``benchmarks/fidelity.py --rows``. Takes about ten minutes of two cores; ``--kws`` adds six.
+official models; without them they are fetched. ``--only`` measures some variants (``cm4tiny.images.performance.variants``), without a name
+none: the rows of the others are taken from ``--keep`` (default ``benchmarks/engine_rows.json``), which gets the new ones. ``--kws`` also
+runs the 1000 official kws01 inputs, on all cores. ``--fidelity`` writes the rows of the published code for ``benchmarks/fidelity.py
+--rows``. The page and its chart also take the rows of ``benchmarks/fidelity.py`` (the model's error) and ``benchmarks/compilers.py``.
+Takes about fifteen minutes of one core; ``--kws`` adds a minute and a half a variant.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cm4tiny.benchmarks import DataSet, get_benchmark
@@ -26,59 +26,50 @@ from cm4tiny.benchmarks.assets import AssetSource, data_set, model_file
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.fetch import Mirror
 from cm4tiny.firmware.build import FirmwareImage
-from cm4tiny.firmware.engines.catalogue import ENGINES, build_library, published_folders, takes_model
+from cm4tiny.firmware.engines.catalogue import build_library, published_folders, takes_model
 from cm4tiny.firmware.engines.sources import engine_sources, read_sources
 from cm4tiny.firmware.recipe import Recipe, build
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images import Row, measure
-from cm4tiny.images.fidelity import write_rows
-from cm4tiny.results.published import published_for, published_results
+from cm4tiny.images.fidelity import read_rows as read_fidelity
+from cm4tiny.images.fidelity import write_rows as write_fidelity
+from cm4tiny.images.performance.page import CHART, Evidence, chart, page
+from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, Measured, read_rows, replace_rows, write_rows
+from cm4tiny.images.performance.variants import VARIANTS, Variant, variant
+from cm4tiny.results.published import published_results
 from cm4tiny.runner import Dut
 
-ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = ("ad", "ic", "kws", "vww", "sww")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One image: cycles and instructions of an inference, bytes of flash and static RAM, and for kws the share of right answers."""
-
-    engine: str
-    benchmark: str
-    cycles: float
-    instructions: float
-    inf_per_s: float
-    flash_bytes: int
-    ram_bytes: int
-    build_s: float
-    top_1: float | None = None
-    accuracy_s: float | None = None
+HERE = Path(__file__).resolve().parent
+ROWS = HERE / "engine_rows.json"
+COMPILERS = HERE / "compiler_rows.json"
+FIDELITY = HERE / "fidelity_rows.json"
+PAGE = HERE.parent / "docs" / "performance.md"
 
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def images(engine: str, mirror: str, folder: Path) -> Iterator[tuple[str, FirmwareImage, float]]:
-    """Builds an engine's images: benchmark, image, seconds (those of the engine's library count with the first)."""
+def images(one: Variant, benchmarks: Sequence[str], mirror: str, folder: Path) -> Iterator[tuple[str, FirmwareImage, float]]:
+    """Builds a variant's images: benchmark, image, seconds (those of the engine's library count with the first)."""
     toolchain = find_toolchain("auto")
     start = time.monotonic()
-    env = engine_sources(engine, Mirror.named(mirror))
-    roots, commits = read_sources(engine, env)
-    library = build_library(engine, roots, folder / engine / "library", toolchain=toolchain, commits=commits)
-    for benchmark in BENCHMARKS:
-        if not takes_model(engine) and benchmark == "sww":
-            continue
+    env = engine_sources(one.engine, Mirror.named(mirror))
+    roots, commits = read_sources(one.engine, env)
+    library = build_library(one.engine, roots, folder / one.id / "library", toolchain=toolchain, commits=commits)
+    for benchmark in benchmarks:
+        model = model_file(benchmark, "mlcommons", source=AssetSource(mirror=mirror)) if takes_model(one.engine) else ""
         recipe = Recipe(
             benchmark=benchmark,
-            engine=engine,
+            engine=one.engine,
             mode="performance",
-            model=str(model_file(benchmark, "mlcommons", source=AssetSource(mirror=mirror))) if takes_model(engine) else "",
+            model=str(model),
             toolchain=toolchain.kind,
             sources={name: str(path) for name, path in roots.items()},
             library=str(library.archive) if library else "",
+            **one.options,
         )
-        yield benchmark, build(recipe, folder / engine / benchmark), time.monotonic() - start
+        yield benchmark, build(recipe, folder / one.id / benchmark), time.monotonic() - start
         start = time.monotonic()
 
 
@@ -115,84 +106,67 @@ def published_of(engine: str, benchmark: str) -> float | None:
     return next((row.throughput_inf_per_s for row in published_results() if row.source in sources), None)
 
 
-def measure_engine(engine: str, mirror: str, kws01: Path | None, folder: Path) -> tuple[list[Measured], list[Row]]:
-    rows, fidelity = [], []
-    for benchmark, image, seconds in images(engine, mirror, folder):
-        published = published_of(engine, benchmark)
+def measure_variant(
+    one: Variant, benchmarks: Sequence[str], *, mirror: str, folder: Path, kws01: Path | None = None, constants: bool = False
+) -> Iterator[tuple[Measured, Row]]:
+    """The rows of a variant: for the performance page, and for the fidelity report where its code was published.
+
+    Args:
+        constants: also measure what the fidelity report's fit takes, where the code was published.
+    """
+    for benchmark, image, seconds in images(one, [name for name in benchmarks if name in one.benchmarks], mirror, folder):
+        published = published_of(one.engine, benchmark)
         row = measure(
-            image.elf, benchmark, row_id=f"{engine}-{benchmark}", kind="build", published=published, constants=published is not None
+            image.elf,
+            benchmark,
+            row_id=f"{one.id}-{benchmark}",
+            kind="build",
+            published=published,
+            constants=constants and published is not None,
         )
         top_1, took = accuracy(image.elf, kws01) if kws01 and benchmark == "kws" else (None, None)
-        assert row.predicted and row.cycles and row.instructions
-        rows.append(
-            Measured(
-                engine, benchmark, row.cycles, row.instructions, row.predicted, image.flash_bytes, image.ram_bytes, seconds, top_1, took
-            )
-        )
-        say(str(rows[-1]))
-        if published is not None:
-            fidelity.append(row)
-    return rows, fidelity
+        flash, ram = image.flash_bytes, image.ram_bytes
+        yield Measured(one.id, benchmark, row.cycles, row.instructions, row.predicted, flash, ram, seconds, top_1, took), row
 
 
-def page(rows: list[Measured]) -> str:
-    """The tables as Markdown."""
-    lines = [
-        "# Engines side by side",
-        "",
-        "Generated by `python benchmarks/engines.py`; do not edit. MLPerf Tiny's own models, one firmware image each, **predicted on the",
-        "virtual board** at 120 MHz ([how well it predicts](fidelity.md)). RAM is static data with the protocol's buffers, without the",
-        "stack. The fastest published result is that of the real board; its firmware is closed.",
-        "",
-    ]
-    for benchmark in BENCHMARKS:
-        lines += [
-            f"## {benchmark}",
-            "",
-            "| engine | inf/s | cycles | instructions | flash, bytes | RAM, bytes |",
-            "|---|---|---|---|---|---|",
-        ]
-        for row in sorted((row for row in rows if row.benchmark == benchmark), key=lambda row: -row.inf_per_s):
-            counts = f"{row.cycles:,.0f} | {row.instructions:,.0f} | {row.flash_bytes:,} | {row.ram_bytes:,}"
-            lines.append(f"| {row.engine} | {row.inf_per_s:.3f} | {counts} |")
-        best = next(iter(published_for(benchmark)), None)
-        if best:
-            lines.append(f"| published: {best.submitter} {best.round}, {best.framework} | {best.throughput_inf_per_s:.3f} | | | | |")
-        lines.append("")
-    judged = [row for row in rows if row.top_1 is not None]
-    if judged:
-        lines += ["## All 1000 inputs of kws01", "", "| engine | top-1 | seconds on this machine's cores |", "|---|---|---|"]
-        lines += [f"| {row.engine} | {row.top_1:.1f} % | {row.accuracy_s:.0f} |" for row in judged]
-        lines.append("")
-    return "\n".join(lines)
+def write_page(rows: Sequence[Measured], out: Path) -> None:
+    """The page and its chart from all rows there are."""
+    fidelity = read_fidelity(FIDELITY) if FIDELITY.is_file() else ()
+    evidence = Evidence(rows, read_rows(COMPILERS, Compiled), fidelity)
+    out.write_text(page(evidence), encoding="utf-8")
+    (out.parent / CHART).write_text(chart(evidence), encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--upstream", default=os.environ.get("CM4TINY_UPSTREAM"))
     parser.add_argument("--mirror", default=os.environ.get("CM_TINY_MIRROR", ""))
-    parser.add_argument("--only", nargs="*", default=list(ENGINES))
+    parser.add_argument("--only", nargs="*", default=[one.id for one in VARIANTS])
+    parser.add_argument("--benchmarks", nargs="*", default=list(BENCHMARKS))
     parser.add_argument("--kws", action="store_true")
-    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--keep", type=Path, default=ROWS)
     parser.add_argument("--fidelity", type=Path)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "engine-comparison.md")
+    parser.add_argument("--out", type=Path, default=PAGE)
     options = parser.parse_args()
     if options.upstream:
         os.environ["CM4TINY_UPSTREAM"] = options.upstream
     kws01 = data_set("kws", "mlcommons", source=AssetSource(mirror=options.mirror)).root if options.kws else None
-    known = [Measured(**row) for row in json.loads(options.keep.read_text())] if options.keep and options.keep.is_file() else []
-    rows = [row for row in known if row.engine not in options.only]
-    fidelity = []
-    with tempfile.TemporaryDirectory() as folder:
-        for engine in options.only:
-            fresh, published = measure_engine(engine, options.mirror, kws01, Path(folder))
-            rows += fresh
-            fidelity += published
-    if options.keep:
-        options.keep.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    rows = read_rows(options.keep, Measured)
+    fidelity: list[Row] = []
+    for one in [variant(name) for name in options.only]:
+        with tempfile.TemporaryDirectory() as folder:
+            pairs = measure_variant(
+                one, options.benchmarks, mirror=options.mirror, folder=Path(folder), kws01=kws01, constants=options.fidelity is not None
+            )
+            for row, fidelity_row in pairs:
+                say(str(row))
+                rows = replace_rows(rows, [row])
+                write_rows(options.keep, rows)
+                if fidelity_row.published is not None:
+                    fidelity.append(fidelity_row)
     if options.fidelity:
-        write_rows(options.fidelity, fidelity)
-    options.out.write_text(page(rows), encoding="utf-8")
+        write_fidelity(options.fidelity, fidelity)
+    write_page(rows, options.out)
     print(options.out)
 
 

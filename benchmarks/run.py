@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = ("instructions", "emulator_speed", "job", "official_kws", "dashboard", "replay", "engine", "planning", "jobs")
+PARTS = ("instructions", "emulator_speed", "job", "official_kws", "dashboard", "replay", "engine", "planning", "jobs", "kernels")
 
 
 def main(names: list[str]) -> None:

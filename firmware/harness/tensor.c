@@ -114,8 +114,6 @@ static float result(size_t index)
 }
 #endif
 
-_Static_assert(CM4TINY_INPUT_BYTES <= MAX_DB_INPUT_SIZE, "the input does not fit into the db buffer");
-
 bool th_load_tensor(void)
 {
     if (ee_buffer_level() != CM4TINY_INPUT_BYTES) {

@@ -123,6 +123,10 @@ class ImageTooLargeError(FirmwareError):
     """A firmware image does not fit into flash or RAM."""
 
 
+class RamBudgetError(ImageTooLargeError):
+    """A model cannot be computed within the RAM that the user allows."""
+
+
 class WrongTargetError(FirmwareError):
     """An image was made for another chip."""
 

@@ -345,6 +345,8 @@ MUTATIONS = (
     Mutation("one-hot vectors", "values.style", _one_hot),
     Mutation("exactly on the target", "values.on-the-target", edit(KWS / "accuracy" / "results.txt", r"Top 1% = \S+", "Top 1% = 90.0")),
     Mutation("simulated", "evidence.simulated", session(KWS / "performance", maker.performance, simulated="virtual board")),
+    Mutation("open results", "evidence.open-division", session(KWS / "performance", maker.performance, open_division="9 channels removed")),
+    Mutation("open firmware", "evidence.open-division", write(SUBMITTER / "code" / "kws" / "firmware.json", '{"division": "open"}')),
     Mutation("a log's tail", "evidence.truncated", _cut(KWS / "accuracy" / "log.txt")),
     Mutation("an empty log", "evidence.truncated", write(KWS / "accuracy" / "log.txt", "")),
     Mutation("a log without inferences", "evidence.no-measurement", _no_inferences),

@@ -82,11 +82,18 @@ def _greet(session: SessionWriter, benchmark: str) -> None:
 
 
 def performance(
-    folder: Path, benchmark: str = "kws", *, seconds: float = 10.5, iterations: int = 240, windows: int = 5, simulated: str = ""
+    folder: Path,
+    benchmark: str = "kws",
+    *,
+    seconds: float = 10.5,
+    iterations: int = 240,
+    windows: int = 5,
+    simulated: str = "",
+    open_division: str = "",
 ) -> Path:
     """A performance session of equal windows, each one 100 us longer than the one before."""
     folder.mkdir(parents=True)
-    with SessionWriter(folder, folder=folder, now=_now, simulated=simulated) as session:
+    with SessionWriter(folder, folder=folder, now=_now, simulated=simulated, open_division=open_division) as session:
         _greet(session, benchmark)
         rates, start = [], 1_000_000
         for number in range(1, windows + 1):

@@ -2,6 +2,7 @@
 
 from cm4tiny import cm
 from cm4tiny.firmware.engines.sources import read_sources
+from cm4tiny.firmware.own_engine import parse_ram_budget
 from cm4tiny.firmware.recipe import Recipe, build
 
 
@@ -17,6 +18,10 @@ def preprocess(step):
         toolchain=step.need("CM_TINY_TOOLCHAIN_KIND", "run the step get,tiny,toolchain first"),
         sources={name: str(path) for name, path in sources.items()},
         library=step.env.get("CM_TINY_ENGINE_LIBRARY", ""),
+        ram_budget=parse_ram_budget(step.env.get("CM_TINY_RAM_BUDGET", "")),
+        skip_zero=step.env.get("CM_TINY_ZEROS") != "keep_zeros",
+        drop_dead=step.env.get("CM_TINY_DEAD") == "drop_dead",
+        costs=step.path("CM_TINY_COSTS_FILE"),
     )
     image = build(recipe, step.folder / "firmware", step.events)
     step.env[f"CM_TINY_FIRMWARE_{recipe.benchmark.upper()}_{recipe.mode.upper()}"] = str(image.elf)

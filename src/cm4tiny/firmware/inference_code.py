@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,7 @@ class InferenceCode:
         flags: switches for the engine's units; empty: this project's own for generated C.
         library: the C library of the engine; None: the image is freestanding.
         tools: what made it and what it was made from, for the record of the build.
+        layers: in order of execution, as :mod:`cm4tiny.firmware.layers` describes them; empty where they are not known.
     """
 
     files: Mapping[str, str]
@@ -51,6 +53,7 @@ class InferenceCode:
     flags: tuple[str, ...] = ()
     library: CLibrary | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[Mapping[str, Any], ...] = ()
 
 
 def model_header(model_input: TensorInfo, model_output: TensorInfo, *, init: bool = False, halves_down: bool = False) -> str:

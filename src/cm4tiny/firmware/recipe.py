@@ -18,6 +18,7 @@ from cm4tiny.firmware.c_library import find_c_library
 from cm4tiny.firmware.engines import octoml, tflm
 from cm4tiny.firmware.engines.catalogue import OWN, check_engine, read_library, takes_model
 from cm4tiny.firmware.inference_code import InferenceCode
+from cm4tiny.firmware.own_engine import build_own
 from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
 from cm4tiny.firmware.tvm_package import PACKAGE, installed_tvm
 
@@ -37,6 +38,11 @@ class Recipe:
         toolchain: kind of tool chain, as :func:`~cm4tiny.firmware.toolchain.find_toolchain` takes it.
         sources: repository name -> checkout, for the engines that need some.
         library: path of the engine's library, if it has one (:func:`cm4tiny.firmware.engines.catalogue.build_library`).
+        ram_budget: bytes of RAM for the whole image, stack included; None: all of the chip's. This and the fields below are for the own
+            engine only.
+        skip_zero: dot products whose weights are all zero are not computed (closed division).
+        drop_dead: channels that cannot change the result are removed with their weights (open division).
+        costs: path of a table of kernel costs (:mod:`cm4tiny.tuning`); empty: the one that comes with the package.
     """
 
     benchmark: str
@@ -46,6 +52,10 @@ class Recipe:
     toolchain: str = "auto"
     sources: Mapping[str, str] = field(default_factory=dict)
     library: str = ""
+    ram_budget: int | None = None
+    skip_zero: bool = True
+    drop_dead: bool = False
+    costs: str = ""
 
     def check(self) -> Benchmark:
         """The benchmark; raises UsageError for unknown names."""
@@ -53,6 +63,11 @@ class Recipe:
         if self.mode not in MODES:
             raise UsageError(
                 f"there is no image called '{self.mode}'", cure=nearest(self.mode, MODES) or f"choose one of {', '.join(MODES)}"
+            )
+        if self.engine != OWN and (self.ram_budget is not None or not self.skip_zero or self.drop_dead or self.costs):
+            raise UsageError(
+                f"the engine {self.engine} has no RAM budget, no choice of skipped channels and no tuning",
+                cure=f"leave them out, or use the engine {OWN}",
             )
         return get_benchmark(self.benchmark)
 
@@ -70,8 +85,7 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
     toolchain = find_toolchain(recipe.toolchain, install=False)
     step = f"firmware {recipe.benchmark} {recipe.mode}"
     with events.step(step) as outcome:
-        code = _code(recipe, benchmark, tflite, toolchain, events)
-        image = build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events)
+        image, code, facts = _build(recipe, benchmark, tflite, toolchain, folder, events)
         image = replace(image, elf=image.elf.rename(folder / f"{recipe.benchmark}-{recipe.mode}.elf"))
         outcome.note = f"{image.flash_bytes / 1000:.0f} kB flash, {image.ram_bytes / 1000:.0f} kB RAM"
     record = {
@@ -82,7 +96,9 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
         "elf": {"name": image.elf.name, "sha256": image.sha256, "bytes": image.elf.stat().st_size},
         "flash_bytes": image.flash_bytes,
         "ram_bytes": image.ram_bytes,
+        **facts,
         "tools": {"cm4tiny": cm4tiny.__version__, **_tools(recipe, code), "compiler": f"{toolchain.version} ({toolchain.kind})"},
+        "layers": [dict(layer) for layer in code.layers],
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return image
@@ -95,11 +111,18 @@ def _read_model(name: str) -> bytes:
         raise ModelError(f"the model {name} cannot be read", why=error.strerror or str(error), cure="give an int8 .tflite file") from error
 
 
-def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:
+def _build(
+    recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, folder: Path, events: EventStream
+) -> tuple[FirmwareImage, InferenceCode, dict[str, Any]]:
+    """The image, its inference code, and what the record says about them besides."""
     if recipe.engine == OWN:
-        from cm4tiny.firmware.microtvm import compile_model  # TVM takes seconds to import
+        own = build_own(recipe, benchmark, tflite, toolchain, folder, events)
+        return own.image, own.model.code, own.facts()
+    code = _code(recipe, benchmark, tflite, toolchain, events)
+    return build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events), code, {}
 
-        return compile_model(tflite, name=benchmark.model_id, events=events).code
+
+def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:
     roots = {name: Path(path) for name, path in recipe.sources.items()}
     library = find_c_library(toolchain, events=events)
     built = read_library(Path(recipe.library)) if recipe.library else None

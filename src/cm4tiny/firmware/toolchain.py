@@ -95,6 +95,18 @@ def find_toolchain(kind: str = "auto", *, install: bool = True, events: EventStr
     )
 
 
+def toolchain_at(program: Path) -> Toolchain:
+    """The tool chain of a compiler that is given by its path: an Arm GCC (kind ``"path"``) or zig.
+
+    Raises:
+        ToolchainError: it is no program, or no compiler for the Cortex-M4F.
+    """
+    found = shutil.which(str(program.absolute()))
+    if found is None:
+        raise ToolchainError(f"{program} is no program", cure="give the path of an arm-none-eabi-gcc or of zig")
+    return _zig(Path(found)) if Path(found).stem == "zig" else _gcc("path", found)
+
+
 def _from_path(install: bool, events: EventStream) -> Toolchain:
     found = shutil.which(COMPILER)
     if found is None:
@@ -142,6 +154,10 @@ def _from_zig(install: bool, events: EventStream) -> Toolchain:
         if not install:
             raise ToolchainError("the Python package ziglang is not installed")
         program = install_wheel(ZIG_WHEEL, events)
+    return _zig(program)
+
+
+def _zig(program: Path) -> Toolchain:
     draft = Toolchain("zig", (str(program), "cc"), "", "", environment=cache_environment())
     return _finished(draft, [program])
 

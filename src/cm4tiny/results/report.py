@@ -31,6 +31,17 @@ EMBEDDED_NOTICE = (
 SIMULATED_NOTICE = "Throughput and energy are simulated: predicted on the virtual NUCLEO-L4R5ZI, not measured on a board."
 
 
+def _division_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Says which figures belong to the open division, and why."""
+    reasons = {str(entry["benchmark"]): str(entry.get("division_reason", "")) for entry in entries if entry.get("division") == "open"}
+    return [
+        f"Figures of {benchmark} belong to the open division and are no figures of the closed one"
+        + (f": {reason}." if reason else ".")
+        + " (docs/closed-division.md)"
+        for benchmark, reason in reasons.items()
+    ]
+
+
 def _inputs_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Says where a run with MLPerf Tiny's model had to do without its data."""
     lacking = list(dict.fromkeys(str(entry["benchmark"]) for entry in entries if entry.get("inputs") == "embedded"))
@@ -67,7 +78,7 @@ def make_report(
     entries = [dict(entry) for entry in results]
     simulated = any(entry.get("simulated", False) for entry in entries)
     notices = ([SIMULATED_NOTICE] if simulated else []) + ([EMBEDDED_NOTICE] if assets == "embedded" else [])
-    notices += _inputs_notice(entries)
+    notices += [*_inputs_notice(entries), *_division_notice(entries)]
     benchmarks = list(dict.fromkeys(str(entry.get("benchmark")) for entry in entries))
     report: Report = {
         "schema": SCHEMA_NAME,

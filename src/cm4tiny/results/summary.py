@@ -41,7 +41,7 @@ def _rows_of(report: Mapping[str, Any], benchmark: str) -> Iterator[list[str]]:
     performance, accuracy, energy = (_entry(report, benchmark, mode) for mode in ("performance", "accuracy", "energy"))
     yield [
         benchmark,
-        "this run",
+        "this run" + _division(performance, accuracy, energy),
         throughput_text(performance["throughput_inf_per_s"]) if performance else "-",
         _accuracy(accuracy) if accuracy else "-",
         _energy(energy) if energy else "-",
@@ -58,6 +58,11 @@ def _rows_of(report: Mapping[str, Any], benchmark: str) -> Iterator[list[str]]:
     measured = [row for row in published if row["energy_uj_per_inf"]]
     if measured:
         yield _published("least energy", min(measured, key=lambda row: row["energy_uj_per_inf"]))
+
+
+def _division(*entries: Mapping[str, Any] | None) -> str:
+    """A mark for what does not belong to the closed division."""
+    return " (open)" if any(entry and entry.get("division") == "open" for entry in entries) else ""
 
 
 def _ratio(performance: Mapping[str, Any] | None, row: Mapping[str, Any]) -> str:
@@ -187,7 +192,7 @@ def _comparison(report: Mapping[str, Any], benchmark: str) -> list[str]:
         if row["benchmark"] == benchmark
     ]
     if performance:
-        label = "**this run**" + (" (simulated)" if performance["simulated"] else "")
+        label = "**this run**" + _division(performance, accuracy, energy) + (" (simulated)" if performance["simulated"] else "")
         ours = [
             label,
             f"{report['engine']}, {report['assets']} model",

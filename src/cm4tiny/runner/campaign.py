@@ -25,6 +25,7 @@ from cm4tiny.boards.catalogue import open_board, side_by_side, simulated_label
 from cm4tiny.boards.nucleo import Wishes
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
+from cm4tiny.firmware.division import open_division
 from cm4tiny.firmware.recipe import read_record
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.energy import EnergyResult
@@ -182,6 +183,7 @@ def _job(
         data_set=data_sets[benchmark],
         mode=mode,
         simulated=simulated_label(campaign.board),
+        open_division=open_division(records[key]),
         image=records[key]["elf"]["sha256"],
         chunk_bytes=CHUNK_BYTES,
     )
@@ -201,6 +203,8 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
         "session": done.session.relative_to(campaign.out).as_posix(),
         "firmware_sha256": done.job.image,
     }
+    if done.job.open_division:
+        common |= {"division": "open", "division_reason": done.job.open_division}
     stand_in = campaign.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"
     if stand_in:
         common["inputs"] = "embedded"

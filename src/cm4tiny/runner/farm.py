@@ -58,6 +58,7 @@ class Job:
         benchmark, data_set: what is run.
         mode: ``"performance"``, ``"accuracy"`` or ``"energy"``.
         simulated: label for the session's files, empty for hardware (see :class:`SessionWriter`).
+        open_division: why the image is one of the open division, empty if it is not known to be.
         image: sha256 of the firmware image, for the accuracy run's journal.
         chunk_bytes: data bytes in a ``db`` line.
         iterations: inferences in a window; None: calibrated.
@@ -71,6 +72,7 @@ class Job:
     data_set: DataSet
     mode: str
     simulated: str = ""
+    open_division: str = ""
     image: str = ""
     chunk_bytes: int = DEFAULT_CHUNK_BYTES
     iterations: int | None = None
@@ -191,8 +193,9 @@ def _run(job: Job, out_dir: Path, events: EventStream, stop: threading.Event) ->
     board = job.board()
     try:
         dut = Dut(board.link, chunk_bytes=job.chunk_bytes, stop=stop, events=events)
-        with SessionWriter(out_dir / "sessions" / job.id, simulated=job.simulated, now=job.now) as session:
-            return JobResult(job, _measure(job, out_dir / "journals" / f"{job.id}.jsonl", board, dut, session, events), session.folder)
+        root, journal = out_dir / "sessions" / job.id, out_dir / "journals" / f"{job.id}.jsonl"
+        with SessionWriter(root, simulated=job.simulated, open_division=job.open_division, now=job.now) as session:
+            return JobResult(job, _measure(job, journal, board, dut, session, events), session.folder)
     finally:
         board.close()
 

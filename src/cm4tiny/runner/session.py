@@ -2,7 +2,8 @@
 
 Formats: ``mlcommons/tiny`` ``benchmark/runner/{main,script}.py`` and the sessions of round v1.3; ``docs/session-format.md`` describes them.
 The log streams while the run goes on; the two results files appear at the end, complete or not at all. What a virtual board or a
-simulated power monitor made says so in the first line of each text file and in every entry of ``results.json``.
+simulated power monitor made says so in the first line of each text file and in every entry of ``results.json``; so does what was
+measured with firmware of the open division.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.firmware.division import SESSION_MARK
 
 Clock = Callable[[], datetime]
 
@@ -67,14 +69,18 @@ class SessionWriter:
     Args:
         root: the folder of all sessions; the session's own is ``root/YYYYMMDD_HHMMSS`` (with ``_2``, ``_3``... if that is taken).
         simulated: what made up the numbers (``"virtual NUCLEO-L4R5ZI"``), or empty for a measurement on hardware.
+        open_division: why the firmware is one of the open division, or empty.
         now: the wall clock; a fixed one makes files reproducible.
         folder: the session's own folder, if the caller decides on it.
 
     Leaving the context without :meth:`finish` keeps the log and writes no results: a session without ``results.txt`` did not end well.
     """
 
-    def __init__(self, root: Path, *, simulated: str = "", now: Clock = datetime.now, folder: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, *, simulated: str = "", open_division: str = "", now: Clock = datetime.now, folder: Path | None = None
+    ) -> None:
         self.simulated = simulated
+        self.open_division = open_division
         self._now = now
         self._lines: list[str] = []
         self._entries: list[dict[str, Any]] = []
@@ -84,7 +90,9 @@ class SessionWriter:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._log: IO[bytes] = (self.folder / LOG_TXT).open("wb", buffering=0)
         if simulated:
-            self._label()
+            self._label("SIMULATED", simulated, "these numbers were not measured on hardware and cannot be submitted")
+        if open_division:
+            self._label(SESSION_MARK, open_division, "these numbers cannot be submitted to the closed division")
         self.log(f"Logging initialized. Writing output to {Path('sessions', self.folder.name, LOG_TXT).as_posix()}")
 
     def _new_folder(self, root: Path) -> Path:
@@ -98,8 +106,8 @@ class SessionWriter:
                     return folder
         raise ResultsError(f"no free folder for a session below {root}", cure="remove old sessions")
 
-    def _label(self) -> None:
-        label = f"SIMULATED: {' '.join(self.simulated.split())}; these numbers were not measured on hardware and cannot be submitted"
+    def _label(self, word: str, why: str, meaning: str) -> None:
+        label = f"{word}: {' '.join(why.split())}; {meaning}"
         if _CHECKED.search(label):
             raise ValueError("a label must not look like a result")
         self.log(label)
@@ -146,7 +154,8 @@ class SessionWriter:
 
     def entry(self, entry: dict[str, Any]) -> None:
         """An entry of ``results.json``."""
-        self._entries.append({**entry, "simulated": True} if self.simulated else entry)
+        marks = ({"simulated": True} if self.simulated else {}) | ({"division": "open"} if self.open_division else {})
+        self._entries.append(entry | marks)
 
     def finish(self) -> Path:
         """Writes ``results.json`` and ``results.txt`` and returns the session's folder; nothing of them stays if that fails."""

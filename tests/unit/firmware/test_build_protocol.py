@@ -144,9 +144,9 @@ def test_loading_says_when_it_is_done_and_ignores_the_rest_of_the_line(kws: Host
     ]
 
 
-def test_a_line_of_512_bytes_is_taken_whole(kws: HostHarness) -> None:
+def test_a_line_of_512_bytes_is_taken_whole(ad: HostHarness) -> None:
     data = bytes(i % 251 for i in range(512))
-    answers = kws.answers("db load 512", f"db {data.hex()}", "db print")
+    answers = ad.answers("db load 512", f"db {data.hex()}", "db print")
     assert answers[1] == "m-load-done\r\n"
     assert bytes.fromhex(answers[2].replace("m-buffer-", "").replace("-", "").replace("\r\n", "")) == data
 
@@ -166,8 +166,8 @@ def test_a_line_of_512_bytes_is_taken_whole(kws: HostHarness) -> None:
         ("db load 0", "e-[Command 'db load' must be >0 bytes]"),
         ("db load x", "e-[Command 'db load' must be >0 bytes]"),
         ("db load -4", "e-[Command 'db load' must be >0 bytes]"),
-        ("db load 27649", "e-[Supplied buffer size 27649 exceeds maximum of 27648]"),
-        ("db load 99999999999999", "e-[Supplied buffer size 2147483647 exceeds maximum of 27648]"),
+        ("db load 491", "e-[Supplied buffer size 491 exceeds maximum of 490]"),
+        ("db load 99999999999999", "e-[Supplied buffer size 2147483647 exceeds maximum of 490]"),
         ("db 00", "e-[Command 'db' has no room for more bytes, use 'db load' first]"),
         ("db 123", "e-[Insufficent number of hex digits]"),
         ("db 1g", "e-[Invalid hex digit '1g']"),

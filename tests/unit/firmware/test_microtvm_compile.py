@@ -13,12 +13,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
 import tiny_tflite as tt
 
-from cm4tiny.errors import ModelError
-from cm4tiny.events import EventStream, Finished, Started
+from cm4tiny.errors import ModelError, RamBudgetError
+from cm4tiny.events import EventStream, Finished, Message, Started
 from cm4tiny.firmware.inference_code import float_literal
 from cm4tiny.firmware.kernels.quant import Multiplier, quantize_multiplier
 from cm4tiny.firmware.kernels.requant import plan_requant
-from cm4tiny.firmware.microtvm import compile_model
+from cm4tiny.firmware.microtvm import CompileOptions, compile_model
 
 
 def small_network(activation: str = "RELU") -> bytes:
@@ -60,8 +60,8 @@ def test_a_scale_reads_back_to_the_same_bits(value):
 
 
 def test_layers_are_listed_in_order_with_their_work(network):
-    assert [layer.kind for layer in network.layers] == ["conv", "depthwise", "dense"]
-    assert [layer.macs for layer in network.layers] == [36 * 8 * 36, 16 * 9 * 8, 640]
+    assert [layer.kind for layer in network.layers] == ["widen", "conv", "depthwise", "dense", "narrow"]
+    assert [layer.macs for layer in network.layers] == [0, 36 * 8 * 36, 16 * 9 * 8, 640, 0]
     assert network.const_bytes == sum(layer.const_bytes for layer in network.layers)
 
 
@@ -72,7 +72,9 @@ def test_the_source_needs_no_heap_library_or_floating_point(network):
 
 
 def test_weights_are_constants_and_activations_lie_in_one_arena(network):
-    assert re.findall(r"^static (?!const|inline|__attribute__)(\w+ \w+)", network.source, re.MULTILINE) == ["int32_t cm4tiny_arena"]
+    found = re.findall(r"^static (?!const|inline|__attribute__|void cm4t_)(\w+ \w+)", network.source, re.MULTILINE)
+    assert found == ["int32_t cm4tiny_arena"]
+    assert network.ram_bytes == network.arena_bytes + sum(layer.ram_bytes for layer in network.layers)
     assert f"cm4tiny_arena[{network.arena_bytes // 4}]" in network.source
 
 
@@ -93,7 +95,7 @@ def test_the_compiler_reports_its_step():
     assert isinstance(heard[0], Started)
     assert heard[0].step == "compile small"
     assert isinstance(heard[-1], Finished)
-    assert "bytes of arena" in heard[-1].note
+    assert "bytes of RAM" in heard[-1].note
 
 
 def test_a_name_that_would_break_the_comment_is_refused():
@@ -101,10 +103,33 @@ def test_a_name_that_would_break_the_comment_is_refused():
         compile_model(small_network(), name="*/ int x;")
 
 
-def test_an_activation_becomes_the_clamp_of_its_layer(network):
-    assert re.search(r"cm4t_requant_relu\([^;]*-128, -128, 127\)", network.source)
-    relu6 = compile_model(small_network("RELU6"), name="small")
+def test_an_activation_becomes_the_clamp_of_its_layer():
+    packed = CompileOptions(wide=False)
+    relu = compile_model(small_network(), name="small", options=packed)
+    assert re.search(r"cm4t_requant_relu\([^;]*-128, -128, 127\)", relu.source)
+    relu6 = compile_model(small_network("RELU6"), name="small", options=packed)
     assert re.search(r"cm4t_requant_relu\([^;]*-128, -128, -68\)", relu6.source)
+
+
+def test_a_layer_outside_the_limits_falls_back_and_the_build_says_so():
+    heard = []
+    relu6 = compile_model(small_network("RELU6"), name="small", events=EventStream(heard.append))
+    said = [event.text for event in heard if isinstance(event, Message)]
+    assert [layer.name for layer in relu6.layers if layer.fallback] == ["layer00_conv"]
+    assert len(said) == 1
+    assert "layer00_conv of small has a portable kernel: it clamps its output to -128..-68" in said[0]
+
+
+def test_weights_in_ram_are_copied_at_boot_and_those_in_flash_are_not():
+    fast = compile_model(small_network(), name="small")
+    lean = compile_model(small_network(), name="small", options=CompileOptions(ram_budget=fast.arena_bytes + 64))
+    assert "CM4T_IN_RAM(" in fast.source.partition("#define CM4T_IN_RAM")[2].partition("#endif")[2]
+    assert lean.ram_bytes <= fast.arena_bytes + 64 < fast.ram_bytes
+
+
+def test_a_budget_that_cannot_be_met_is_refused():
+    with pytest.raises(RamBudgetError, match="more than its share"):
+        compile_model(small_network(), name="small", options=CompileOptions(ram_budget=100))
 
 
 def plan(bias: int, multiplier: Multiplier, low: int = -128) -> str:

@@ -19,7 +19,7 @@ from cm4tiny.errors import ToolchainError, UsageError
 from cm4tiny.events import Event, EventStream, Message
 from cm4tiny.firmware import toolchain
 from cm4tiny.firmware.flags import FLAGS, compile_flags, link_flags
-from cm4tiny.firmware.toolchain import find_toolchain
+from cm4tiny.firmware.toolchain import find_toolchain, toolchain_at
 
 FakeCompiler = Callable[..., Path]
 GOOD = tiny_elf(marks=attributes())
@@ -191,6 +191,35 @@ def test_nothing_is_installed_when_installing_is_not_allowed(tmp_path: Path, mon
     with pytest.raises(ToolchainError):
         find_toolchain("debian", install=False)
     assert not (tmp_path / "asked").exists()
+
+
+def test_a_compiler_can_be_given_by_its_path(
+    fake_compiler: FakeCompiler, on_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_compiler(on_path)
+    given = fake_compiler(tmp_path / "opt" / "arm-none-eabi-gcc", version="fake 14.2")
+    found = toolchain_at(given)
+    assert (found.kind, found.cc, found.version) == ("path", (str(given),), "fake 14.2")
+    monkeypatch.chdir(tmp_path)
+    assert toolchain_at(Path("opt/arm-none-eabi-gcc")) == found
+
+
+def test_zig_by_its_path_is_asked_as_a_c_compiler(fake_compiler: FakeCompiler, tmp_path: Path) -> None:
+    given = fake_compiler(tmp_path / "opt" / "zig")
+    found = toolchain_at(given)
+    assert (found.kind, found.cc, found.family) == ("zig", (str(given), "cc"), "clang")
+
+
+def test_a_path_without_a_compiler_is_refused_with_the_cure(tmp_path: Path) -> None:
+    with pytest.raises(ToolchainError, match="is no program") as caught:
+        toolchain_at(tmp_path / "arm-none-eabi-gcc")
+    assert "give the path of" in caught.value.cure
+
+
+def test_a_compiler_by_its_path_must_pass_the_probe_too(fake_compiler: FakeCompiler, tmp_path: Path) -> None:
+    given = fake_compiler(tmp_path / "opt" / "arm-none-eabi-gcc", linked=tiny_elf(machine=EM_386))
+    with pytest.raises(ToolchainError, match="makes no Cortex-M4F programs"):
+        toolchain_at(given)
 
 
 # --- wheels -------------------------------------------------------------------------------------------------------------------

@@ -190,6 +190,15 @@ def test_an_own_run_is_labelled_simulated_and_embedded(tmp_path: Path) -> None:
     assert (ad.figure("accuracy_pct"), ad.figure("auc"), ad.figure("throughput_inf_per_s")) == (90.0, 0.9, None)
 
 
+def test_an_own_run_of_the_open_division_is_labelled_open(tmp_path: Path) -> None:
+    results = [{**PARTS["results"][0], "division": "open", "division_reason": "9 channels removed"}]
+    (record,) = own_records(run_in(tmp_path / "open", results=results))
+    assert record.text("label").endswith("open division")
+    assert record.text("division") == "open"
+    assert any("9 channels removed" in note for note in record.notes)
+    assert own_records(run_in(tmp_path / "other"))[0].text("division") == ""
+
+
 def test_a_session_path_that_leaves_the_run_is_no_link(tmp_path: Path) -> None:
     for place in ("../..", "/etc", "a\0b", "."):
         results = [{**PARTS["results"][0], "session": place}]

@@ -98,6 +98,30 @@ def test_the_table_sets_this_run_beside_the_published_results() -> None:
     assert (thriftiest["energy uJ/inf"], thriftiest["by"]) == ("1431", "STMicroelectronics v1.3")
 
 
+OPEN = {"division": "open", "division_reason": "3 channels were removed"}
+
+
+def open_report() -> dict[str, Any]:
+    return report(results=[entry | OPEN for entry in report()["results"]])
+
+
+def test_figures_of_the_open_division_are_never_shown_without_saying_so() -> None:
+    made = open_report()
+    assert "open division" not in report()["notice"]
+    assert "Figures of kws belong to the open division and are no figures of the closed one: 3 channels were removed." in made["notice"]
+    assert summary_rows(made)[0][:2] == ["kws", "this run (open)"]
+    assert "this run (open)" in summary(made)
+    assert "**this run** (open) (simulated)" in markdown(made)
+    assert "(open)" not in markdown(report())
+    assert max(len(line) for line in summary(made).splitlines()) <= 100
+
+
+def test_no_entry_can_claim_to_be_closed() -> None:
+    """Only a person who submits can claim that; a report says what is known to be against it."""
+    with pytest.raises(ResultsError, match="division"):
+        report(results=[entry | {"division": "closed"} for entry in report()["results"]])
+
+
 def test_the_table_fits_a_terminal() -> None:
     assert max(len(line) for line in summary(report()).splitlines()) <= 100
 

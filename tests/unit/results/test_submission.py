@@ -105,6 +105,16 @@ def test_what_is_simulated_or_embedded_is_recognised(tmp_path: Path) -> None:
     assert [reason.split(":")[0] for reason in recognise(folder).unfit] == ["embedded"]
 
 
+def test_what_is_of_the_open_division_is_recognised(tmp_path: Path) -> None:
+    folder = maker.performance(tmp_path / "s", open_division="9 channels removed")
+    assert recognise(folder).open_division == "9 channels removed"
+    for name in ("log.txt", "results.txt"):
+        lines = (folder / name).read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / name).write_text("".join(line for line in lines if not line.startswith("OPEN")), encoding="utf-8")
+    assert recognise(folder).open_division == "its session says so", "results.json still does"
+    assert recognise(maker.performance(tmp_path / "c")).open_division == ""
+
+
 def outcome(folder: Path, **changes: Any) -> Path:
     maker.performance(folder / "sessions" / "p")
     entry = {"benchmark": "kws", "mode": "performance", "session": "sessions/p", "firmware_sha256": "ab" * 32, "simulated": False}
@@ -123,6 +133,22 @@ def test_an_outcome_names_its_sessions_firmware_and_tools(tmp_path: Path) -> Non
 def test_an_outcome_with_embedded_assets_is_unfit(tmp_path: Path) -> None:
     (found,) = find_sessions([outcome(tmp_path, assets="embedded")])
     assert found.unfit == ("embedded: model and samples are this project's own, not MLPerf Tiny's",)
+
+
+def test_an_outcome_can_say_that_a_session_is_of_the_open_division(tmp_path: Path) -> None:
+    assert find_sessions([outcome(tmp_path / "closed")])[0].open_division == ""
+    path = outcome(tmp_path / "open")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["results"][0] |= {"division": "open", "division_reason": "9 channels removed"}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert find_sessions([path])[0].open_division == "9 channels removed"
+    del document["results"][0]["division_reason"]
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert find_sessions([path])[0].open_division == "the run's outcome says so"
+    silent = outcome(tmp_path / "silent")
+    shutil.rmtree(tmp_path / "silent" / "sessions")
+    maker.performance(tmp_path / "silent" / "sessions" / "p", open_division="9 channels removed")
+    assert find_sessions([silent])[0].open_division == "9 channels removed", "the session's own mark stays"
 
 
 @pytest.mark.parametrize("changes", [{"results": 3}, {"results": [{}]}, {"results": [{"session": "../../etc"}]}, {"tools": 3}])
@@ -299,6 +325,26 @@ def test_simulated_results_are_refused_but_for_a_marked_draft(tmp_path: Path) ->
     description = json.loads((done.folder / "systems" / "BOARD_A.json").read_text(encoding="utf-8"))
     assert description["Hardware Notes"].startswith("DRAFT")
     assert {finding.rule for finding in done.review.errors} == {"documents.draft", "documents.checklist", "evidence.simulated"}
+
+
+@pytest.mark.parametrize("draft", [False, True])
+def test_results_of_the_open_division_are_refused_in_the_closed_one(tmp_path: Path, draft: bool) -> None:
+    maker.performance(tmp_path / "s" / "p", open_division="9 channels removed")
+    maker.accuracy(tmp_path / "s" / "a")
+    with pytest.raises(RuleError, match="cannot be submitted to the closed one") as caught:
+        submit(answers(tmp_path / "documents", tmp_path / "s"), tmp_path / "out", draft=draft)
+    assert "BOARD_A kws performance: 9 channels removed" in str(caught.value)
+    assert "--division=open" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_of_the_open_division_can_be_submitted_there(tmp_path: Path) -> None:
+    maker.performance(tmp_path / "s" / "p", open_division="9 channels removed")
+    maker.accuracy(tmp_path / "s" / "a")
+    done = submit(answers(tmp_path / "documents", tmp_path / "s", division="open"), tmp_path / "out")
+    assert done.folder == tmp_path / "out" / "open" / "Example"
+    assert "open division" in (done.folder / "README.md").read_text(encoding="utf-8").splitlines()[0]
+    assert not any(finding.rule == "evidence.open-division" for finding in done.review.findings)
 
 
 def test_a_draft_is_held_to_all_other_rules(tmp_path: Path) -> None:

@@ -1,10 +1,16 @@
-"""What a campaign reads from CM's env, and what it refuses."""
+"""What a campaign reads from CM's env, what it refuses, and what it says about the firmware's division."""
 
+import hashlib
+import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from fake_dut import FakeDut, make_data_set
 
 from cm4tiny.errors import FirmwareError, UsageError
+from cm4tiny.runner import campaign as module
 from cm4tiny.runner.campaign import Campaign, run_campaign
 
 KWS = {
@@ -80,3 +86,38 @@ def test_firmware_that_is_not_the_recorded_one_is_refused(tmp_path: Path) -> Non
     campaign = Campaign.from_env(KWS | {"CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf)})
     with pytest.raises(FirmwareError, match="not the image"):
         run_campaign(campaign)
+
+
+def run_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **division: str) -> dict[str, Any]:
+    """The outcome of a performance run on a scripted board; its session's ``results.txt`` is in ``"text"``."""
+    elf = tmp_path / "kws.elf"
+    elf.write_bytes(b"\x7fELF")
+    digest = hashlib.sha256(elf.read_bytes()).hexdigest()
+    record = {"engine": "microtvm", "elf": {"name": elf.name, "sha256": digest, "bytes": 4}, "tools": {}}
+    (tmp_path / "firmware.json").write_text(json.dumps(record | {"model": {"name": "m", "sha256": digest, "bytes": 1}} | division))
+    data_set = make_data_set(tmp_path / "kws01", "kws", 6)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 31)
+    monkeypatch.setattr(module, "open_board", lambda *_: SimpleNamespace(link=FakeDut(), close=lambda: None, cycles=0))
+    env = KWS | {"CM_TINY_MODE": "performance", "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")}
+    path = run_campaign(Campaign.from_env(env | {"CM_MLPERF_TINY_DATASETS_KWS": str(data_set.root)}))
+    outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return outcome | {"text": (path.parent / outcome["results"][0]["session"] / "results.txt").read_text(encoding="utf-8")}
+
+
+def test_firmware_of_the_open_division_marks_outcome_and_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = run_fake(tmp_path, monkeypatch, division="open", division_reason="9 channels removed")
+    marks = {(entry["mode"], entry["division"], entry["division_reason"]) for entry in outcome["results"]}
+    assert marks == {("performance", "open", "9 channels removed"), ("energy", "open", "9 channels removed")}
+    assert "OPEN DIVISION: 9 channels removed;" in outcome["text"]
+
+
+@pytest.mark.parametrize("division", [{}, {"division": "closed"}])
+def test_other_firmware_is_not_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, division: dict[str, str]) -> None:
+    outcome = run_fake(tmp_path, monkeypatch, **division)
+    assert not any("division" in entry for entry in outcome["results"])
+    assert "OPEN" not in outcome["text"]
+
+
+def test_a_record_with_an_unknown_division_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FirmwareError, match="names the division 'half'"):
+        run_fake(tmp_path, monkeypatch, division="half")

@@ -72,11 +72,25 @@ def test_the_label_is_not_taken_for_a_result(tmp_path: Path) -> None:
         SessionWriter(tmp_path / "s", simulated="x Top 1% = 99.9")
 
 
+def test_what_is_of_the_open_division_says_so_at_the_top_and_everywhere(tmp_path: Path) -> None:
+    data_set = make_data_set(tmp_path / "data", "kws", 6)
+    with SessionWriter(tmp_path / "s", simulated="virtual board", open_division="9 channels removed", now=lambda: FIXED_NOW) as session:
+        run_performance(Dut(FakeDut()), data_set.benchmark, data_set, session)
+    for name in ("log.txt", "results.txt"):
+        lines = (session.folder / name).read_text().splitlines()
+        assert lines[1] == "OPEN DIVISION: 9 channels removed; these numbers cannot be submitted to the closed division"
+    entries = json.loads((session.folder / "results.json").read_text())
+    assert all((entry["division"], entry["simulated"]) == ("open", True) for entry in entries)
+    with pytest.raises(ValueError, match="must not look like a result"):
+        SessionWriter(tmp_path / "s", open_division="x Top 1% = 99.9")
+
+
 def test_hardware_is_not_labelled(tmp_path: Path) -> None:
     with SessionWriter(tmp_path) as session:
         session.entry({"file": "a"})
         session.finish()
     assert "SIMULATED" not in (session.folder / "log.txt").read_text()
+    assert "OPEN" not in (session.folder / "log.txt").read_text()
     assert json.loads((session.folder / "results.json").read_text()) == [{"file": "a"}]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +17,10 @@ from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.boards.virtual.link import VirtualLink
+from cm4tiny.boards.virtual.loader import Symbol
 from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
+from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, TraceSegment
 from cm4tiny.errors import BoardError, CompileError, LinkError, ToolchainError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 
@@ -172,6 +176,44 @@ class VirtualBoard:
             raise UsageError(f"audio of shape {frames.shape} cannot be played", cure="give (frames,) or (frames, 2)")
         with self.guard as machine:
             machine.play(np.ascontiguousarray(frames).tobytes(), rate_hz)
+
+    @property
+    def functions(self) -> tuple[Symbol, ...]:
+        """The functions of the ELF by address; none if it was stripped, or for an image without symbols."""
+        return self._elf.functions
+
+    @contextlib.contextmanager
+    def trace(self, root: Symbol) -> Iterator[list[TraceSegment]]:
+        """Traces every call of a function for the length of a ``with`` block; the list is filled when it ends.
+
+        Args:
+            root: one of :attr:`functions`; its callees are what is told apart.
+
+        Raises:
+            UsageError: the board does not simulate exactly, or the function's size is not known.
+            BoardError: there is no memory for it, another trace is on, or the function makes more calls than are kept.
+        """
+        with self.guard as machine:
+            if not (self._exact or machine.backend == "python"):
+                raise UsageError("a trace needs exact simulation", cure="open the board with exact=True")
+            if root.size < 2:
+                raise UsageError(
+                    f"the size of the function {root.name} is not known", cure="name a function with a size in the symbol table"
+                )
+            machine.start_trace((root.address, root.size), tuple((s.address, s.size) for s in self._elf.functions))
+        found: list[TraceSegment] = []
+        try:
+            yield found
+        finally:
+            with self.guard as machine:
+                traced = machine.stop_trace()
+        if traced.overflow:
+            raise BoardError(
+                f"{root.name} makes more than {MAX_SEGMENTS} calls",
+                why="it is not a function that calls one layer after the other, or it was traced for too long",
+                cure="choose another function, or fewer inferences",
+            )
+        found.extend(traced.segments)
 
     def position(self) -> str:
         """Where the firmware is now, for people: ``"PC 0x08001234 (main+0x12)"``."""

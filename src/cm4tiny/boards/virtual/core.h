@@ -7,7 +7,7 @@
  * The files: machine.c (life cycle and the host's calls), run.c (running, events, sleep), faults.c (what goes wrong, and traps),
  * exceptions.c (priorities, entry, return), timing.c (cycle model), caches.c (flash caches), bus.c (peripheral table), clocks.c (RCC, PWR,
  * FLASH and virtual time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC),
- * counters.c (SysTick, DWT).
+ * counters.c (SysTick, DWT), trace.c (what the callees of one function cost).
  *
  * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
  *
@@ -146,6 +146,7 @@ void timing_flash_changed(struct machine *m);
 void timing_enter_phase(struct machine *m, enum phase phase);
 void timing_at_stop(struct machine *m, bool command_ended);
 void timing_statistics(struct machine *m, struct statistics *out);
+void timing_trace(struct machine *m, bool on);
 void clear_stale_it_bits(uc_engine *uc);
 
 void icache_run_block(struct machine *m, const struct block *b, uint32_t flash_offset);
@@ -188,6 +189,7 @@ uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base);
 
 #include "devices.h"
 #include "exceptions.h"
+#include "trace.h"
 
 /* --- machine.c ----------------------------------------------------------------------------------------------------------------- */
 
@@ -221,7 +223,8 @@ struct machine {
     bool icache_on, dcache_on;
     enum phase phase;
     bool hooked;
-    uc_hook data_hook, alias_hook;
+    uc_hook block_hook, data_hook, alias_hook;
+    struct trace *trace;            /* NULL until one is asked for */
     uint64_t phase_start_ticks, profiled_ticks, unprofiled_window_end, unprofiled_ticks, profile_phases;
     uint64_t icache_misses, icache_stall_ticks, dcache_misses, dcache_stall_ticks;
     uint64_t retired_instructions, retired_runs;

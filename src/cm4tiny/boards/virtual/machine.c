@@ -119,6 +119,7 @@ EXPORT void cm4_free(struct machine *m)
     if (m->uc)
         uc_close(m->uc);
     timing_free(m);
+    trace_free(m);
     bus_free(m);
     free(m->flash), free(m->sram), free(m->system_memory), free(m->sai.samples), free(m->fpu_blocks), free(m->pin_changes);
     free(m->received.data), free(m->sent.data), free(m->clock_changes), free(m->edges);
@@ -185,6 +186,7 @@ void reset_machine(struct machine *m)
     exceptions_reset(m);
     bus_reset(m);
     timing_reset(m);
+    trace_abandon(m);
     m->received.tail = m->received.head;
     m->receive_ready_at = 0;
     m->host_uart = NULL;

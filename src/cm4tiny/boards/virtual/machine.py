@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from cm4tiny.boards.virtual.trace import Ranges, Traced
+
 FLASH_BASE = 0x0800_0000
 FLASH_SIZE = 0x0020_0000
 SRAM_BASE = 0x2000_0000
@@ -193,5 +195,10 @@ class Machine(Protocol):
         """The fault that the firmware is in, until its handler returns."""
 
     def counters(self) -> Counters: ...
+
+    def start_trace(self, root: tuple[int, int], functions: Ranges) -> None:
+        """Traces the calls of the function at ``root`` (start, size) from now on; needs exact simulation."""
+
+    def stop_trace(self) -> Traced: ...
 
     def close(self) -> None: ...

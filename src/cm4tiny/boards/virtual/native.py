@@ -11,6 +11,7 @@ from typing import Any
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
 from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, StopReason
+from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, TraceCost, Traced, TraceKind, TraceSegment
 from cm4tiny.errors import BoardError
 
 PAGE_BYTES = 4096
@@ -42,6 +43,25 @@ class _Fault(ctypes.Structure):
 
 class _Note(ctypes.Structure):
     _fields_ = [(name, _u32) for name in ("kind", "address", "pc")]
+
+
+class _Cost(ctypes.Structure):
+    _fields_ = [(entry.name, _u64) for entry in dataclasses.fields(TraceCost)]  # in the order of the C structure
+
+    def value(self) -> TraceCost:
+        return TraceCost(*(getattr(self, entry.name) for entry in dataclasses.fields(TraceCost)))
+
+
+class _Segment(ctypes.Structure):
+    _fields_ = [
+        *((name, _u32) for name in ("call", "kind", "address", "complete")),
+        ("cost", _Cost),
+        *((name, _u64) for name in ("code_bytes", "data_bytes", "ram_bytes")),
+    ]
+
+
+class _Cell(ctypes.Structure):
+    _fields_ = [("function", _u32), ("unused", _u32), ("cost", _Cost)]
 
 
 class _ClockChange(ctypes.Structure):
@@ -88,6 +108,11 @@ def _load(path: Path) -> ctypes.CDLL:
         "cm4_clock_changes": (_u32, [machine, _u32, ctypes.POINTER(_ClockChange), _u32]),
         "cm4_take_notes": (_u32, [machine, ctypes.POINTER(_Note), _u32]),
         "cm4_statistics": (None, [machine, ctypes.POINTER(_Statistics)]),
+        "cm4_trace_start": (ctypes.c_int, [machine, _u32, _u32, ctypes.POINTER(_u32), ctypes.POINTER(_u32), _u32]),
+        "cm4_trace_stop": (None, [machine]),
+        "cm4_trace_overflow": (ctypes.c_int, [machine]),
+        "cm4_trace_segments": (_u32, [machine, _u32, ctypes.POINTER(_Segment), _u32]),
+        "cm4_trace_cells": (_u32, [machine, _u32, ctypes.POINTER(_Cell)]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
@@ -128,6 +153,7 @@ class NativeMachine:
         self._edges: list[int] = []
         self._clock_changes: list[ClockChange] = []
         self._pin_changes: list[PinChange] = []
+        self._traced_functions = 0
 
     def _on_classify(self, address: int, size: int, facts: Any) -> None:
         try:
@@ -245,6 +271,26 @@ class NativeMachine:
         raw = _Statistics()
         self._library.cm4_statistics(self._handle, ctypes.byref(raw))
         return Counters(**{name: getattr(raw, name) for name in _COUNTERS})
+
+    def start_trace(self, root: tuple[int, int], functions: Ranges) -> None:
+        count = len(functions)
+        starts, sizes = ((_u32 * max(count, 1))(*(entry[i] for entry in functions)) for i in (0, 1))
+        if self._library.cm4_trace_start(self._handle, *root, starts, sizes, count) != 0:
+            raise BoardError("the trace cannot start", why="it needs exact simulation, memory, and no other trace")
+        self._traced_functions = count
+
+    def stop_trace(self) -> Traced:
+        self._library.cm4_trace_stop(self._handle)
+        raw, cells = (_Segment * MAX_SEGMENTS)(), (_Cell * (self._traced_functions + 1))()
+        count = self._library.cm4_trace_segments(self._handle, 0, raw, MAX_SEGMENTS)
+        segments = []
+        for i, s in enumerate(raw[:count]):
+            known = self._library.cm4_trace_cells(self._handle, i, cells)
+            by_function = {cell.function: cell.cost.value() for cell in cells[:known]}
+            kind, complete = TraceKind(s.kind), bool(s.complete)
+            sizes = (s.code_bytes, s.data_bytes, s.ram_bytes)
+            segments.append(TraceSegment(s.call, kind, s.address, complete, s.cost.value(), *sizes, functions=by_function))
+        return Traced(tuple(segments), bool(self._library.cm4_trace_overflow(self._handle)))
 
     def close(self) -> None:
         if self._machine:

@@ -35,6 +35,8 @@ from cm4tiny.boards.virtual.machine import (
 )
 from cm4tiny.boards.virtual.native import PAGE_BYTES
 from cm4tiny.boards.virtual.python_timing import FlashTiming, LineCache
+from cm4tiny.boards.virtual.python_trace import PythonTrace
+from cm4tiny.boards.virtual.trace import Ranges, TraceCost, Traced
 from cm4tiny.errors import BoardError
 
 _UNICORN: Any = importlib.import_module("unicorn")  # its annotations are partial
@@ -81,6 +83,7 @@ class PythonMachine:
         self.host_uart: peripherals.Uart | None = None
         self.receive_ready_at = self._last_poll_at = self._idle_polls = self._until_ps = 0
         self._idle = False
+        self._trace: PythonTrace | None = None
         self._flash = (ctypes.c_uint8 * FLASH_SIZE)()
         ctypes.memset(self._flash, 0xFF, FLASH_SIZE)
         self._sram = (ctypes.c_uint8 * SRAM_SIZE)()
@@ -134,6 +137,8 @@ class PythonMachine:
     # --- unicorn's callbacks --------------------------------------------------------------------------------------------------------
 
     def _on_block(self, engine: Any, address: int, size: int, _: Any) -> None:
+        if self._trace is not None:
+            self._trace.before_block(address)
         if self._stops or self._pending_fpu_pc or self.ticks >= self._limit_ticks:
             engine.emu_stop()  # before the block is charged: it is entered again after the restart
             return
@@ -153,12 +158,16 @@ class PythonMachine:
         self.ticks += facts.cost_ticks
         self._instructions += facts.instructions
         self._blocks_run += 1
+        if self._trace is not None:
+            self._trace.after_block(address, size)
 
     def _on_flash_read(self, engine: Any, _access: int, address: int, size: int, _value: int, _: Any) -> None:
         xpsr = engine.reg_read(arm.UC_ARM_REG_XPSR)
         if xpsr & _STALE_IT_BITS:  # see clear_stale_it_bits in timing.c
             engine.reg_write(arm.UC_ARM_REG_XPSR, xpsr & ~_STALE_IT_BITS)
         self.ticks += self.timing.read(address & (FLASH_SIZE - 1), size)
+        if self._trace is not None:
+            self._trace.flash_read(address & (FLASH_SIZE - 1), size)
 
     def _on_invalid_access(self, _engine: Any, access: int, address: int, _size: int, _value: int, _: Any) -> bool:
         self._record_fault(_ACCESSES.get(access, FaultKind.OTHER), address, access)
@@ -306,6 +315,8 @@ class PythonMachine:
         for peripheral in self._peripherals:
             peripheral.reset()
         self.timing.clear()
+        if self._trace is not None:
+            self._trace.abandon()
         self._expected_pc = 0xFFFF_FFFF
         self._pending_fpu_pc = self.receive_ready_at = self._idle_polls = 0
         self.received.clear()
@@ -419,6 +430,20 @@ class PythonMachine:
             bytes_received=sum(uart.bytes_received for uart in self._uarts),
             bytes_sent=sum(uart.bytes_sent for uart in self._uarts),
         )
+
+    def start_trace(self, root: tuple[int, int], functions: Ranges) -> None:
+        if self._trace is not None:
+            raise BoardError("the trace cannot start", why="another one is on")
+        self._trace = PythonTrace(root, functions, self._engine, self._trace_counters)
+
+    def stop_trace(self) -> Traced:
+        trace, self._trace = self._trace, None
+        return trace.stop() if trace is not None else Traced((), False)
+
+    def _trace_counters(self) -> TraceCost:
+        t = self.timing
+        misses = (t.instruction.misses, t.data.misses)
+        return TraceCost(self.ticks, self._instructions, *misses, t.instruction_stall_ticks, t.data_stall_ticks)
 
     def close(self) -> None:
         self._engine = None

@@ -54,6 +54,8 @@ static void on_flash_read(uc_engine *uc, uc_mem_type type, uint64_t address, int
     dcache_read_word(m, first >> 3);
     if (UNLIKELY(last >> 3 != first >> 3))
         dcache_read_word(m, last >> 3);
+    if (UNLIKELY(m->trace != NULL))
+        trace_flash_read(m, first, (uint32_t)size);
 }
 
 /* --- blocks ---------------------------------------------------------------------------------------------------------------------*/
@@ -199,6 +201,16 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     b->runs++;
 }
 
+/* Takes the place of on_block while a trace is on. */
+static void on_traced_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    struct machine *m = user;
+    trace_before_block(m, (uint32_t)address);
+    on_block(uc, address, size, user);
+    if (!m->paused)
+        trace_after_block(m, (uint32_t)address, size);
+}
+
 /* --- phases ---------------------------------------------------------------------------------------------------------------------*/
 
 /* Misses and stall ticks of the fast phase that is running, by each block's means. */
@@ -235,6 +247,18 @@ static void profile_begin(struct machine *m)
     m->hooked = true;
 }
 
+/* unicorn takes a deleted hook off its list only when a run ends, and loads stay slow until then: a run of no block does it. */
+static void drop_deleted_hooks(struct machine *m)
+{
+    uint32_t requests = m->requests;
+    bool paused = m->paused;
+    m->next_event = 0;
+    m->requests |= REQUEST_QUIET;   /* stops before the first block */
+    uc_emu_start(m->uc, read_register(m, UC_ARM_REG_PC) | 1u, 0xFFFFFFFEu, 0, 0);
+    m->requests = requests;
+    m->paused = paused;
+}
+
 static void profile_end(struct machine *m)
 {
     for (uint32_t i = 0; i < m->known_count; i++) {
@@ -252,9 +276,7 @@ static void profile_end(struct machine *m)
     uc_hook_del(m->uc, m->data_hook);
     uc_hook_del(m->uc, m->alias_hook);
     m->hooked = false;
-    /* unicorn takes a deleted hook off its list only when a run ends, and loads stay slow until then: a run of no block does it */
-    m->next_event = 0;
-    uc_emu_start(m->uc, read_register(m, UC_ARM_REG_PC) | 1u, 0xFFFFFFFEu, 0, 0);
+    drop_deleted_hooks(m);
 }
 
 /* Only between two runs of unicorn: hooks are part of the translated code, which is thrown away here. */
@@ -317,9 +339,17 @@ void timing_init(struct machine *m)
 
 void timing_attach(struct machine *m)
 {
-    uc_hook hook;
-    uc_hook_add(m->uc, &hook, UC_HOOK_BLOCK, (void *)on_block, m, 1, 0);
+    uc_hook_add(m->uc, &m->block_hook, UC_HOOK_BLOCK, (void *)on_block, m, 1, 0);
     timing_enter_phase(m, PHASE_PROFILE);
+}
+
+/* Only between two runs of unicorn, as timing_enter_phase(). */
+void timing_trace(struct machine *m, bool on)
+{
+    uc_hook_del(m->uc, m->block_hook);
+    uc_hook_add(m->uc, &m->block_hook, UC_HOOK_BLOCK, on ? (void *)on_traced_block : (void *)on_block, m, 1, 0);
+    drop_deleted_hooks(m);
+    uc_ctl_flush_tb(m->uc);
 }
 
 /* A reset empties nothing that real silicon keeps; the flash interface's caches start empty. */

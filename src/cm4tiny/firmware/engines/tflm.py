@@ -19,6 +19,7 @@ from cm4tiny.firmware.c_library import CLibrary, fingerprint
 from cm4tiny.firmware.engines.archive import EngineLibrary, Job, Unit, build_archive, digest
 from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.inference_code import HEADER, MODEL_UNIT, InferenceCode, model_header
+from cm4tiny.firmware.layers import operator_layers
 from cm4tiny.firmware.model_file import model_ends, read_model
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.paths import firmware_sources
@@ -150,6 +151,7 @@ def inference_code(tflite: bytes, built: EngineLibrary, library: CLibrary, *, na
         include=(firmware_sources() / "engines" / "tflm",),
         library=library,
         tools={"engine": built.engine, "engine library": built.key, "C library": library.version},
+        layers=operator_layers(tables),
     )
 
 

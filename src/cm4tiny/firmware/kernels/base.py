@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cm4tiny.firmware.kernels.functions import CFunction
+
 HELPERS = Path(__file__).with_name("helpers.h")
 Array = npt.NDArray[Any]
 
@@ -25,19 +27,47 @@ class Kernel:
     Attributes:
         kind: part of the C function's name.
         func: the ``tirx.PrimFunc``.
-        constants: arrays for the constant parameters, int8 or int32.
+        constants: arrays for the constant parameters, int8, int16 or int32.
         workspaces: sizes in bytes of the scratch parameters.
+        code: micro-kernels that the function calls.
+        in_ram: which constants are copied to RAM at boot.
     """
 
     kind: str
     func: Any
     constants: tuple[Array, ...] = ()
     workspaces: tuple[int, ...] = ()
+    code: tuple[CFunction, ...] = ()
+    in_ram: frozenset[int] = frozenset()
+
+    @property
+    def ram_bytes(self) -> int:
+        """Bytes of constants in RAM."""
+        return sum(self.constants[i].nbytes for i in self.in_ram)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to compute a layer, before it is made.
+
+    Attributes:
+        id: stable name, e.g. ``"conv 1x4 u8 ram"``; plans refer to it.
+        cycles: estimate, by the cost that the kernel's module documents.
+        ram_bytes: constants in RAM.
+        workspace_bytes: scratch memory while it runs.
+        make: builds the kernel.
+    """
+
+    id: str
+    cycles: int
+    ram_bytes: int
+    workspace_bytes: int
+    make: Callable[[], Kernel]
 
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter of a kernel: ``count`` values of ``dtype`` (int8 or int32)."""
+    """A parameter of a kernel: ``count`` values of ``dtype`` (int8, int16 or int32)."""
 
     name: str
     count: int

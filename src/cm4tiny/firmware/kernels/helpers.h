@@ -45,6 +45,15 @@ static inline int32_t cm4t_high(int32_t a, int32_t b) {
 
 static inline int32_t cm4t_int8(int32_t v) { return __ssat(v, 8); }
 
+/* round(a * b / 2**32), ties up, plus c */
+static inline int32_t cm4t_high_add(int32_t a, int32_t b, int32_t c) {
+    int32_t r;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+    return r;
+}
+
+static inline int32_t cm4t_uint8(int32_t v) { return (int32_t)__usat(v, 8); }
+
 #else
 
 static inline int32_t cm4t_pack(int32_t low, int32_t high) { return (int32_t)(((uint32_t)low & 0xffffu) | ((uint32_t)high << 16)); }
@@ -58,10 +67,35 @@ static inline int32_t cm4t_odd(int32_t quad) { return cm4t_pack(cm4t_byte(quad, 
 static inline int32_t cm4t_mla_low(int32_t a, int32_t b, int32_t acc) { return cm4t_add(acc, cm4t_low(a) * cm4t_low(b)); }
 static inline int32_t cm4t_mla_high(int32_t a, int32_t b, int32_t acc) { return cm4t_add(acc, cm4t_top(a) * cm4t_top(b)); }
 static inline int32_t cm4t_mla2(int32_t a, int32_t b, int32_t acc) { return cm4t_mla_high(a, b, cm4t_mla_low(a, b, acc)); }
+static inline int32_t cm4t_double16(int32_t pair) { return cm4t_pack(2 * cm4t_low(pair), 2 * cm4t_top(pair)); }
+
+/* One channel's two weights out of a word that holds, in each half, 256 times the even channel's weight plus the odd one's. */
+static inline int32_t cm4t_merged_weights(int32_t word, int32_t odd) {
+    int32_t low = cm4t_even(word);
+    return odd ? low : cm4t_pack((cm4t_low(word) - cm4t_low(low)) / 256, (cm4t_top(word) - cm4t_top(low)) / 256);
+}
+
 static inline int32_t cm4t_high(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b + 0x80000000LL) >> 32); }
 static inline int32_t cm4t_int8(int32_t v) { return v > 127 ? 127 : v < -128 ? -128 : v; }
+static inline int32_t cm4t_high_add(int32_t a, int32_t b, int32_t c) { return cm4t_add(cm4t_high(a, b), c); }
+static inline int32_t cm4t_uint8(int32_t v) { return v > 255 ? 255 : v < 0 ? 0 : v; }
 
 #endif
+
+/* Requantisation of a doubled accumulator to a stored value of a wide tensor; see kernels/wide/requant.py. */
+static inline int32_t cm4t_wide_relu(int32_t acc, int32_t mantissa, int32_t rounding, int32_t shift) {
+    return cm4t_uint8(cm4t_high_add(acc, mantissa, rounding) >> shift);
+}
+
+/* The same with one shift for all channels; see kernels/wide/uniform.py. Only for twins: the target has it in assembly. */
+static inline int32_t cm4t_wide_uniform(int32_t acc, int32_t mantissa, int32_t rounding, int32_t shift) {
+    return cm4t_uint8(((int32_t)(((int64_t)acc * mantissa) >> 32) + rounding) >> shift);
+}
+
+static inline int32_t cm4t_wide_linear(int32_t acc, int32_t mantissa, int32_t rounding, int32_t shift, int32_t zero_point) {
+    int32_t v = cm4t_high(acc, mantissa);
+    return cm4t_int8((v + (v >> 31) + rounding) >> shift) - zero_point;
+}
 
 /* Two pixels by four channels, one quad of each: x holds the even and odd words of pixel 0, then of pixel 1; w those of four channels. */
 static inline void cm4t_block(int32_t *restrict acc, const int32_t *restrict x, const int32_t *restrict w) {
@@ -194,4 +228,24 @@ static inline int32_t cm4t_reciprocal(int32_t x) {
         r += cm4t_saturating_left(cm4t_high_mul(r, rest), 2);
     }
     return cm4t_saturating_left(r, 1);
+}
+
+/* Constants that the start-up code copies to RAM: the board's linker script collects these sections. */
+#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
+#define CM4T_IN_RAM(name) __attribute__((section(".ramdata." name)))
+#else
+#define CM4T_IN_RAM(name)
+#endif
+
+/* Stores one value per channel in all pixels of a wide image; strides in elements. */
+static inline void cm4t_fill_channels(int16_t *restrict to, const int16_t *restrict values, int32_t height, int32_t width, int32_t channels,
+                                      int32_t row, int32_t pixel, int32_t channel) {
+    for (int32_t c = 0; c < channels; ++c) {
+        for (int32_t y = 0; y < height; ++y) {
+            int16_t *at = to + c * channel + y * row;
+            for (int32_t x = 0; x < width; ++x, at += pixel) {
+                *at = values[c];
+            }
+        }
+    }
 }

@@ -4,7 +4,8 @@ See docs/microtvm-engine.md for the passes and their reasons. TVM is imported in
 """
 
 from cm4tiny.firmware.inference_code import TensorInfo
-from cm4tiny.firmware.microtvm.compiled import CompiledModel, LayerInfo
+from cm4tiny.firmware.microtvm.compiled import CompiledModel, CompileOptions, LayerInfo
 from cm4tiny.firmware.microtvm.compiler import compile_model
+from cm4tiny.firmware.microtvm.costs import Costs, read_costs, shipped_costs
 
-__all__ = ["CompiledModel", "LayerInfo", "TensorInfo", "compile_model"]
+__all__ = ["CompileOptions", "CompiledModel", "Costs", "LayerInfo", "TensorInfo", "compile_model", "read_costs", "shipped_costs"]

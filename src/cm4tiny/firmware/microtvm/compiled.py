@@ -1,23 +1,50 @@
-"""What the compiler returns."""
+"""What the compiler takes and returns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cm4tiny.firmware.inference_code import HEADER, MODEL_UNIT, InferenceCode, TensorInfo
+from cm4tiny.firmware.layers import layer_records
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """How a model is compiled; the results of its inferences are the same bits whatever is chosen.
+
+    Attributes:
+        ram_budget: bytes of RAM for activations, scratch memory and weights; None: as fast as possible, whatever it takes.
+        skip_zero: dot products whose weights are all zero are not computed.
+        drop_dead: channels that cannot change the result are removed with their non-zero weights: open division.
+        wide: False leaves only the packed int8 kernels.
+        forced: layer number -> candidate id, for measuring candidates.
+    """
+
+    ram_budget: int | None = None
+    skip_zero: bool = True
+    drop_dead: bool = False
+    wide: bool = True
+    forced: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One layer of the compiled model, for reports.
+    """One step of the compiled model, for reports.
 
     Attributes:
         name: of its C function.
         kind: of its kernel.
         output_shape: of its result.
-        macs: multiply-accumulates of one inference.
-        const_bytes: weights and tables in flash.
+        macs: multiply-accumulates of one inference that are computed; padding counts.
+        const_bytes: weights and tables in flash, also those that are copied to RAM at boot.
         workspace_bytes: scratch memory while it runs.
+        ram_bytes: weights and tables in RAM.
+        activation_bytes: its output.
+        choice: id of the candidate that computes it.
+        content: digest of what the candidate was chosen for: see :mod:`.costs`.
+        candidates: ids of all candidates.
+        fallback: why it has a packed kernel though its kind has wide ones; "" otherwise.
     """
 
     name: str
@@ -26,6 +53,12 @@ class LayerInfo:
     macs: int
     const_bytes: int
     workspace_bytes: int
+    ram_bytes: int = 0
+    activation_bytes: int = 0
+    choice: str = ""
+    content: str = ""
+    candidates: tuple[str, ...] = ()
+    fallback: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,9 +69,12 @@ class CompiledModel:
         source: text of ``model.c``, which includes ``model.h``.
         header: text of ``model.h``.
         input, output: the int8 tensors of the model.
-        arena_bytes: static RAM of the model: activations and workspaces.
+        arena_bytes: static RAM of activations and workspaces.
         const_bytes: weights and tables in flash.
-        layers: in order of execution.
+        layers: in order of execution, conversions included.
+        ram_bytes: static RAM of the model: the arena, and constants that are copied at boot.
+        division: MLPerf Tiny's division that the code keeps to: "closed" or "open", see docs/closed-division.md.
+        division_reason: what makes it open.
     """
 
     source: str
@@ -48,8 +84,12 @@ class CompiledModel:
     arena_bytes: int
     const_bytes: int
     layers: tuple[LayerInfo, ...]
+    ram_bytes: int = 0
+    division: str = "closed"
+    division_reason: str = ""
 
     @property
     def code(self) -> InferenceCode:
         """What goes into a firmware image."""
-        return InferenceCode({MODEL_UNIT: self.source, HEADER: self.header}, self.input, self.output)
+        files = {MODEL_UNIT: self.source, HEADER: self.header}
+        return InferenceCode(files, self.input, self.output, layers=layer_records(self.layers))

@@ -1,107 +1,227 @@
 """The compiler: bytes of an int8 ``.tflite`` in, freestanding C out.
 
-check -> Relax (TVM's importer) -> integer layers -> TIR kernels -> memory plan -> C (TVM's generator). The same bytes give the same text.
+check -> Relax (TVM's importer) -> integer layers -> graph passes -> layout -> plan (a kernel for each layer) -> TIR kernels -> memory -> C
+(TVM's generator). The same bytes give the same text.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from cm4tiny.errors import ModelError
+from cm4tiny.errors import ModelError, RamBudgetError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.inference_code import model_header
-from cm4tiny.firmware.kernels.base import Array, Kernel
+from cm4tiny.firmware.kernels.base import Kernel
+from cm4tiny.firmware.kernels.wide.convert import clear_border, fills_padding
 from cm4tiny.firmware.microtvm import emit
-from cm4tiny.firmware.microtvm.arena import ArenaPlan, Block, plan_arena
+from cm4tiny.firmware.microtvm.arena import ArenaPlan
 from cm4tiny.firmware.microtvm.codegen import generate_c
-from cm4tiny.firmware.microtvm.compiled import CompiledModel, LayerInfo
-from cm4tiny.firmware.microtvm.graph import Graph
+from cm4tiny.firmware.microtvm.compiled import CompiledModel, CompileOptions, LayerInfo
+from cm4tiny.firmware.microtvm.costs import Costs, content, shipped_costs
+from cm4tiny.firmware.microtvm.dead import drop_dead, open_reason
+from cm4tiny.firmware.microtvm.graph import Conv, Graph
 from cm4tiny.firmware.microtvm.importer import check_model, import_relax
+from cm4tiny.firmware.microtvm.layout import Action, Value, lay_out
 from cm4tiny.firmware.microtvm.lowering import lower_relax
-from cm4tiny.firmware.microtvm.select import select_kernel
+from cm4tiny.firmware.microtvm.planner import Plan, arena_of, choose, scratch_name
+from cm4tiny.firmware.microtvm.select import scratch_bytes
+from cm4tiny.firmware.microtvm.sparsity import skip_zero
+
+DEFAULT_OPTIONS = CompileOptions()
+_CLEARING_CYCLES = 2  # per cell of a border, roughly
 
 
-def compile_model(tflite: bytes, *, name: str = "model", events: EventStream = SILENT) -> CompiledModel:
+def compile_model(
+    tflite: bytes,
+    *,
+    name: str = "model",
+    options: CompileOptions = DEFAULT_OPTIONS,
+    costs: Costs | None = None,
+    events: EventStream = SILENT,
+) -> CompiledModel:
     """Compiles a model.
 
     Args:
         tflite: the file's bytes.
         name: goes into a comment of the generated source only.
+        options: what may be used; see :class:`CompileOptions`.
+        costs: measured cycles of candidates; None: those that come with the package.
         events: hears one step, ``"compile <name>"``.
 
     Raises:
         ModelError: the bytes are no int8 ``.tflite`` model.
         UnsupportedOpError: the model holds an operator or a type that the engine does not implement.
+        RamBudgetError: no plan fits into the budget.
     """
     if not re.fullmatch(r"[\w .+-]{1,80}", name):
         raise ModelError(f"'{name}' cannot name a model", cure="use letters, digits, '_', '.', '+', '-' and spaces")
     step = f"compile {name}"
-    with events.step(step, total=4, unit="stages") as outcome:
+    with events.step(step, total=5, unit="stages") as outcome:
         model_input, model_output = check_model(tflite)
-        events.progress(step, 1, 4, "checked")
-        graph = lower_relax(import_relax(tflite), model_input.scale, model_input.zero_point)
-        if (graph.input.size, graph.output.size) != (model_input.size, model_output.size):
-            raise ModelError("TVM's import has other sizes than the file", why=f"{graph.output.size} outputs", cure="report the model")
-        events.progress(step, 2, 4, "imported")
-        kernels = {f"layer{i:02d}_{k.kind}": k for i, k in enumerate(select_kernel(layer) for layer in graph.layers)}
-        functions = generate_c(kernels)
-        events.progress(step, 3, 4, "generated")
-        constants, steps, plan = _assemble(graph, kernels)
-        const_bytes = sum(array.nbytes for array in constants.values())
-        outcome.note = f"{const_bytes} bytes of constants, {plan.size} bytes of arena"
+        events.progress(step, 1, 5, "checked")
+        imported = lower_relax(import_relax(tflite), model_input.scale, model_input.zero_point)
+        if (imported.input.size, imported.output.size) != (model_input.size, model_output.size):
+            raise ModelError("TVM's import has other sizes than the file", why=f"{imported.output.size} outputs", cure="report the model")
+        events.progress(step, 2, 5, "imported")
+        graph, open_division = _passes(imported, options)
+        actions, plan = _plan(graph, options, costs or shipped_costs())
+        events.progress(step, 3, 5, "planned")
+        steps = _steps(graph, actions, plan)
+        functions = generate_c({s.name: s.kernel for s in steps})
+        events.progress(step, 4, 5, "generated")
+        arena = arena_of(plan.memory, [s.scratch for s in steps if not s.clears])
+        source = emit.source(name, {s.name: s.kernel for s in steps}, _calls(graph, steps, plan, arena), arena.size, functions)
+        layers = tuple(_info(s) for s in steps)
+        const_bytes, ram = sum(layer.const_bytes for layer in layers), arena.size + sum(layer.ram_bytes for layer in layers)
+        packed = [layer for layer in layers if layer.fallback]
+        for layer in packed:
+            events.message(step, f"{layer.name} of {name} has a portable kernel: {layer.fallback}")
+        outcome.note = f"{const_bytes} bytes of constants, {ram} bytes of RAM"
     return CompiledModel(
-        source=emit.source(name, constants, plan.size, functions, steps),
+        source=source,
         header=model_header(model_input, model_output),
         input=model_input,
         output=model_output,
-        arena_bytes=plan.size,
+        arena_bytes=arena.size,
         const_bytes=const_bytes,
-        layers=tuple(
-            LayerInfo(function, k.kind, layer.output.shape, layer.macs, sum(c.nbytes for c in k.constants), sum(k.workspaces))
-            for (function, k), layer in zip(kernels.items(), graph.layers, strict=True)
-        ),
+        layers=layers,
+        ram_bytes=ram,
+        division="open" if open_division else "closed",
+        division_reason=open_division,
     )
 
 
-def _assemble(graph: Graph, kernels: dict[str, Kernel]) -> tuple[dict[str, Array], list[emit.Step], ArenaPlan]:
-    """Names the constants, plans the memory and writes down the calls."""
-    plan = plan_arena(_blocks(graph, kernels))
-    constants: dict[str, Array] = {}
-    steps = []
-    for (name, kernel), layer in zip(kernels.items(), graph.layers, strict=True):
-        arguments = [_place(tensor.key, graph, plan) for tensor in layer.inputs]
-        for i, array in enumerate(kernel.constants):
-            constants[f"{name}_c{i}"] = array
-            arguments.append(f"{name}_c{i}")
-        params = list(kernel.func.params)
-        for i in range(len(kernel.workspaces)):
-            dtype = str(params[len(arguments)].dtype)
-            arguments.append(emit.arena_pointer(plan.offsets[f"{name}_w{i}"], dtype))
-        arguments.append(_place(layer.output.key, graph, plan))
-        steps.append(emit.Step(name, tuple(arguments)))
-    return constants, steps, plan
+def survey(tflite: bytes, options: CompileOptions = DEFAULT_OPTIONS) -> tuple[Action, ...]:
+    """The actions of a model with all candidates and their estimated cycles, before anything is chosen.
+
+    Raises:
+        ModelError, UnsupportedOpError: as :func:`compile_model`.
+    """
+    model_input, _ = check_model(tflite)
+    graph, _ = _passes(lower_relax(import_relax(tflite), model_input.scale, model_input.zero_point), options)
+    return lay_out(graph, wide=options.wide)
 
 
-def _blocks(graph: Graph, kernels: dict[str, Kernel]) -> list[Block]:
-    """Activations live from the layer that writes them to the last that reads them, workspaces for one layer."""
-    sizes: dict[int, int] = {}
-    first: dict[int, int] = {}
-    last: dict[int, int] = {}
-    for i, layer in enumerate(graph.layers):
-        for tensor in (*layer.inputs, layer.output):
-            sizes[tensor.key] = tensor.size
-            first.setdefault(tensor.key, i)
-            last[tensor.key] = i
-    outside = (graph.input.key, graph.output.key)
-    blocks = [Block(f"t{key}", sizes[key], first[key], last[key]) for key in sizes if key not in outside]
-    for i, (name, kernel) in enumerate(kernels.items()):
-        blocks += [Block(f"{name}_w{n}", size, i, i) for n, size in enumerate(kernel.workspaces)]
-    return blocks
+@dataclass(frozen=True)
+class _Step:
+    """A kernel in the model: an action of the plan (``number``), or the clearing of a border before it."""
+
+    name: str
+    kernel: Kernel
+    action: Action
+    number: int
+    choice: str
+    clears: bool = False
+
+    @property
+    def scratch(self) -> int:
+        return 0 if self.clears else scratch_bytes(self.kernel)
 
 
-def _place(key: int, graph: Graph, plan: ArenaPlan) -> str:
-    if key == graph.input.key:
+def _passes(graph: Graph, options: CompileOptions) -> tuple[Graph, str]:
+    """The graph passes, and why the result belongs to the open division; empty if it does not."""
+    reason = ""
+    if options.drop_dead:
+        smaller = drop_dead(graph)
+        reason = "" if smaller is graph else open_reason(graph, smaller)
+        graph = smaller
+    return (skip_zero(graph) if options.skip_zero else graph), reason
+
+
+def _plan(graph: Graph, options: CompileOptions, costs: Costs) -> tuple[tuple[Action, ...], Plan]:
+    """The wide plan; the packed one if only that fits."""
+    try:
+        return _plan_for(graph, options, costs, wide=options.wide)
+    except RamBudgetError as error:
+        if not options.wide:
+            raise
+        try:
+            return _plan_for(graph, options, costs, wide=False)
+        except RamBudgetError:
+            raise error from None
+
+
+def _plan_for(graph: Graph, options: CompileOptions, costs: Costs, *, wide: bool) -> tuple[tuple[Action, ...], Plan]:
+    actions = tuple(costs.apply(action) for action in lay_out(graph, wide=wide))
+    actions = tuple(_forced(action, options.forced.get(i)) for i, action in enumerate(actions))
+    values = {value.name: value for action in actions for value in (*action.reads, action.writes)}
+    clearing = {name: _CLEARING_CYCLES * _border_cells(value) for name, value in values.items() if value.bordered}
+    return actions, choose(actions, _outside(graph, actions), budget=options.ram_budget, clearing=clearing)
+
+
+def _forced(action: Action, choice: str | None) -> Action:
+    wanted = tuple(candidate for candidate in action.candidates if candidate.id == choice)
+    return replace(action, candidates=wanted) if wanted else action
+
+
+def _border_cells(value: Value) -> int:
+    assert value.storage is not None
+    return max(0, value.storage.elements - value.tensor.size)
+
+
+def _outside(graph: Graph, actions: Sequence[Action]) -> frozenset[str]:
+    """Names of the packed input and output: they are in the caller's memory."""
+    keys = (graph.input.key, graph.output.key)
+    values = [value for action in actions for value in (*action.reads, action.writes)]
+    return frozenset(value.name for value in values if value.storage is None and value.tensor.key in keys)
+
+
+def _steps(graph: Graph, actions: Sequence[Action], plan: Plan) -> list[_Step]:
+    steps: list[_Step] = []
+    for number, (action, candidate) in enumerate(zip(actions, plan.chosen, strict=True)):
+        written = action.writes
+        if written.name in plan.memory.cleared:
+            assert written.storage is not None
+            filled = action.kind == "widen" and fills_padding(written.storage)
+            clear = clear_border(written.storage, padding=not filled)
+            steps.append(_Step(f"layer{len(steps):02d}_{clear.kind}", clear, action, number, "", clears=True))
+        kernel = candidate.make()
+        steps.append(_Step(f"layer{len(steps):02d}_{kernel.kind}", kernel, action, number, candidate.id))
+    return steps
+
+
+def _calls(graph: Graph, steps: Sequence[_Step], plan: Plan, arena: ArenaPlan) -> list[emit.Step]:
+    """The calls of all kernels, with the places of their arguments."""
+    calls = []
+    for step in steps:
+        reads = () if step.clears else step.action.reads
+        arguments = [_place(value, graph, plan, arena) for value in reads]
+        arguments += [f"{step.name}_c{i}" for i in range(len(step.kernel.constants))]
+        offset = arena.offsets.get(scratch_name(step.number), 0)
+        for size in step.kernel.workspaces:
+            dtype = str(step.kernel.func.params[len(arguments)].dtype)
+            arguments.append(emit.arena_pointer(offset, dtype))
+            offset += -(-size // 8) * 8
+        arguments.append(_place(step.action.writes, graph, plan, arena))
+        calls.append(emit.Step(step.name, tuple(arguments)))
+    return calls
+
+
+def _place(value: Value, graph: Graph, plan: Plan, arena: ArenaPlan) -> str:
+    if value.storage is None and value.tensor.key == graph.input.key:
         return "input"
-    if key == graph.output.key:
+    if value.storage is None and value.tensor.key == graph.output.key:
         return "output"
-    return emit.arena_pointer(plan.offsets[f"t{key}"], "int8")
+    return emit.arena_pointer(arena.offsets[plan.memory.homes[value.name]], "int8" if value.storage is None else "int16")
+
+
+def _info(step: _Step) -> LayerInfo:
+    action, kernel = step.action, step.kernel
+    layer = None if step.clears else action.layer
+    macs = 0 if layer is None else layer.live_macs if isinstance(layer, Conv) else layer.macs
+    return LayerInfo(
+        name=step.name,
+        kind=kernel.kind,
+        output_shape=action.writes.tensor.shape,
+        macs=macs,
+        const_bytes=sum(c.nbytes for c in kernel.constants),
+        workspace_bytes=step.scratch,
+        ram_bytes=kernel.ram_bytes,
+        activation_bytes=0 if step.clears else action.writes.bytes,
+        choice=step.choice,
+        content="" if step.clears else content(action),
+        candidates=() if step.clears else tuple(c.id for c in action.candidates),
+        fallback="" if step.clears else action.reason,
+    )

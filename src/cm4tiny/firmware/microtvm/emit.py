@@ -1,4 +1,4 @@
-"""Puts a model's C together: header, helpers, constants, arena, kernels, and the function that runs them."""
+"""Puts a model's C together: header, helpers, micro-kernels, constants, arena, kernels, and the function that runs them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cm4tiny.firmware.kernels import HELPERS
-from cm4tiny.firmware.kernels.base import Array
+from cm4tiny.firmware.kernels.base import Array, Kernel
+from cm4tiny.firmware.kernels.functions import CFunction
 
 _PER_LINE = 24
 
@@ -19,14 +20,16 @@ class Step:
     arguments: tuple[str, ...]
 
 
-def source(title: str, constants: Mapping[str, Array], arena_bytes: int, functions: str, steps: Sequence[Step]) -> str:
+def source(title: str, kernels: Mapping[str, Kernel], steps: Sequence[Step], arena_bytes: int, functions: str) -> str:
     """Text of ``model.c``."""
     parts = [
         f"/* Generated from the model {title}: integer inference without heap or operating system. */",
         '#include "model.h"',
         HELPERS.read_text(encoding="utf-8").rstrip(),
-        *(_constant(name, array) for name, array in constants.items()),
+        *_micro_kernels(kernels),
     ]
+    for name, kernel in kernels.items():
+        parts += [_constant(f"{name}_c{i}", array, in_ram=i in kernel.in_ram) for i, array in enumerate(kernel.constants)]
     if arena_bytes:
         parts.append(f"static int32_t cm4tiny_arena[{-(-arena_bytes // 4)}] __attribute__((aligned(8)));")
     parts.append(functions)
@@ -41,8 +44,20 @@ def arena_pointer(offset: int, dtype: str) -> str:
     return word if dtype == "int32" else f"({dtype}_t *)({word})"
 
 
-def _constant(name: str, array: Array) -> str:
+def _micro_kernels(kernels: Mapping[str, Kernel]) -> list[str]:
+    """Assembly for the target, its portable twin elsewhere; each function once."""
+    found: dict[str, CFunction] = {function.name: function for kernel in kernels.values() for function in kernel.code}
+    if not found:
+        return []
+    target = [function.target_text() for function in found.values()]
+    portable = [function.portable_text() for function in found.values()]
+    return ["#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP", *target, "#else", *portable, "#endif"]
+
+
+def _constant(name: str, array: Array, *, in_ram: bool) -> str:
+    """A constant in flash, or in RAM, where the start-up code copies it. It starts at a line of the flash interface's data cache."""
     values = [str(v) if v > -(1 << 31) else "-2147483647 - 1" for v in array.reshape(-1).tolist()]
     lines = [",".join(values[i : i + _PER_LINE]) for i in range(0, len(values), _PER_LINE)]
     body = ",\n".join(lines)
-    return f"static const {array.dtype}_t {name}[{array.size}] __attribute__((aligned(8))) = {{\n{body}}};"
+    place = f' CM4T_IN_RAM("{name}")' if in_ram else ""
+    return f"static const {array.dtype}_t {name}[{array.size}] __attribute__((aligned(32))){place} = {{\n{body}}};"

@@ -45,18 +45,38 @@ class Layer:
 @dataclass(frozen=True, kw_only=True)
 class Conv(Layer):
     """A convolution. ``weights`` is int8 [out, ky, kx, in], or [out, ky, kx, 1] if ``depthwise``; ``bias`` int32 [out];
-    ``weight_scales`` float32, one or one per output channel."""
+    ``weight_scales`` float32, one or one per output channel.
+
+    Three fields say which dot products need no computation; a kernel may use them or not. :mod:`.sparsity` sets them.
+
+    Attributes:
+        live_outputs: this many output channels, from the first, are computed; the weights of the others are all zero. None: all.
+        constant_outputs: int8, the values of the others, the same in every pixel. None: there are none.
+        live_inputs: (start, count) of the input channels that are read; the weights of the others are all zero. None: all.
+    """
 
     window: Window
     weights: Array
     bias: Array
     weight_scales: Array
     depthwise: bool = False
+    live_outputs: int | None = None
+    constant_outputs: Array | None = None
+    live_inputs: tuple[int, int] | None = None
 
     @property
     def macs(self) -> int:
         height, width = self.window.output
         return height * width * int(self.weights.size)
+
+    @property
+    def live_macs(self) -> int:
+        """Multiply-accumulates without the dot products and the terms that :attr:`live_outputs` and :attr:`live_inputs` skip."""
+        outputs, ky, kx, inputs = self.weights.shape
+        live_outputs = outputs if self.live_outputs is None else self.live_outputs
+        live_inputs = inputs if self.live_inputs is None else self.live_inputs[1]
+        height, width = self.window.output
+        return height * width * ky * kx * live_outputs * live_inputs
 
 
 @dataclass(frozen=True, kw_only=True)

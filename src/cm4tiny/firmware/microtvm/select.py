@@ -1,9 +1,13 @@
-"""Which kernel computes a layer, and with which integers."""
+"""Which kernels can compute a layer, and with which integers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
 from cm4tiny.firmware.kernels.add import add, plan_add
-from cm4tiny.firmware.kernels.base import Kernel
+from cm4tiny.firmware.kernels.base import Candidate, Kernel, round_up
 from cm4tiny.firmware.kernels.conv import conv
 from cm4tiny.firmware.kernels.copy import copy
 from cm4tiny.firmware.kernels.dense import dense
@@ -13,16 +17,91 @@ from cm4tiny.firmware.kernels.pool import average_pool
 from cm4tiny.firmware.kernels.quant import Multiplier, convolution_multipliers, dense_multiplier
 from cm4tiny.firmware.kernels.requant import Requant, plan_requant
 from cm4tiny.firmware.kernels.softmax import softmax
+from cm4tiny.firmware.kernels.wide import add as wide_add
+from cm4tiny.firmware.kernels.wide import conv as wide_conv
+from cm4tiny.firmware.kernels.wide import dense as wide_dense
+from cm4tiny.firmware.kernels.wide import depthwise as wide_depthwise
+from cm4tiny.firmware.kernels.wide import pool as wide_pool
+from cm4tiny.firmware.kernels.wide import winograd as wide_winograd
+from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant, plan_wide
+from cm4tiny.firmware.kernels.wide.storage import Storage
 from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Layer, Softmax
 
+PACKED = "packed"
+"""Id of the candidate of a layer's int8 kernel."""
 
-def select_kernel(layer: Layer) -> Kernel:
-    """The kernel of a layer. Its activation parameters are the layer's inputs in order, then the output."""
+_CYCLES_PER_MAC, _CYCLES_PER_VALUE = 2, 20  # of the packed kernels, roughly: they only compete where a budget forces them
+
+
+def wide_kernel_exists(layer: Layer) -> bool:
+    """Whether the kind of layer has a wide kernel at all."""
+    return isinstance(layer, Conv | Dense | Add | AveragePool)
+
+
+def packed_candidates(layer: Layer) -> list[Candidate]:
+    """The layer's int8 kernel; its parameters are the inputs in order, then the output."""
+    cycles = _CYCLES_PER_MAC * layer.macs + _CYCLES_PER_VALUE * layer.output.size
+    kernel = _packed(layer)
+    return [Candidate(PACKED, cycles, 0, scratch_bytes(kernel), lambda: kernel)]
+
+
+def scratch_bytes(kernel: Kernel) -> int:
+    """Scratch memory of a kernel; each of its workspaces starts at a multiple of 8 bytes."""
+    return sum(round_up(size, 8) for size in kernel.workspaces)
+
+
+def wide_candidates(layer: Layer, sources: Sequence[Storage], target: Storage) -> list[Candidate]:
+    """The layer's wide kernels.
+
+    Raises:
+        KernelLimitError: there is none for this layer, with the reason.
+    """
     if isinstance(layer, Conv):
-        return _conv(layer)
+        return _wide_conv(layer, sources[0], target)
     if isinstance(layer, Dense):
         inputs = layer.weights.shape[1]
-        return dense(layer.inputs[0].size // inputs, layer.weights, _requant(layer, _dense_multipliers(layer)))
+        return wide_dense.candidates(layer.inputs[0].size // inputs, layer.weights, _wide_requant(layer), sources[0], target)
+    if isinstance(layer, Add):
+        a, b, y = (*layer.inputs, layer.output)
+        plan = plan_add((a.scale, a.zero_point), (b.scale, b.zero_point), (y.scale, y.zero_point), low=layer.low, high=layer.high)
+        return wide_add.candidates(plan, sources[0], sources[1], target)
+    if isinstance(layer, AveragePool):
+        return wide_pool.candidates(layer.window, layer.output.zero_point, sources[0], target, low=layer.low, high=layer.high)
+    raise KernelLimitError(f"there is no wide kernel for {type(layer).__name__}")
+
+
+def _wide_conv(layer: Conv, source: Storage, target: Storage) -> list[Candidate]:
+    window, weights = layer.window, layer.weights
+    if window.dilation != (1, 1):
+        raise KernelLimitError(f"its dilation is {window.dilation}")
+    requant = _wide_requant(layer)
+    if layer.depthwise:
+        if weights.shape[0] != window.channels:
+            raise KernelLimitError("its depth multiplier is not 1")
+        return wide_depthwise.candidates(window, weights[:, :, :, 0].transpose(1, 2, 0), requant, source, target)
+    if window.kernel == (window.height, window.width) and not any(window.padding):  # one output pixel that sees the whole image
+        return wide_dense.candidates(1, weights.reshape(weights.shape[0], -1), requant, source, target)
+    marks: dict[str, Any] = {}
+    if layer.live_outputs != 0 and (layer.live_inputs is None or layer.live_inputs[1]):  # a layer of zeros is computed like any other
+        marks = {
+            "live_outputs": layer.live_outputs,
+            "live_inputs": layer.live_inputs,
+            "constant_outputs": layer.constant_outputs,
+        }
+    found = wide_conv.candidates(window, weights, requant, source, target, **marks)
+    if window.kernel == (3, 3):
+        with suppress(KernelLimitError):  # the direct form remains
+            zero_point = layer.inputs[0].zero_point
+            found += wide_winograd.candidates(window, weights, requant, source, target, input_zero_point=zero_point)
+    return found
+
+
+def _packed(layer: Layer) -> Kernel:
+    if isinstance(layer, Conv):
+        return _packed_conv(layer)
+    if isinstance(layer, Dense):
+        inputs = layer.weights.shape[1]
+        return dense(layer.inputs[0].size // inputs, layer.weights, _requant(layer, _multipliers(layer)))
     if isinstance(layer, Add):
         a, b, y = (*layer.inputs, layer.output)
         plan = plan_add((a.scale, a.zero_point), (b.scale, b.zero_point), (y.scale, y.zero_point), low=layer.low, high=layer.high)
@@ -37,26 +116,38 @@ def select_kernel(layer: Layer) -> Kernel:
     raise TypeError(f"no kernel for {type(layer).__name__}")
 
 
-def _conv(layer: Conv) -> Kernel:
+def _packed_conv(layer: Conv) -> Kernel:
     window, weights = layer.window, layer.weights
     channels = weights.shape[0]
-    requant = _requant(layer, convolution_multipliers(layer.inputs[0].scale, layer.weight_scales, layer.output.scale, channels))
+    requant = _requant(layer, _multipliers(layer))
     zero = layer.inputs[0].zero_point
     if window.dilation != (1, 1) or (layer.depthwise and channels != window.channels):
         return direct(window, weights, requant, pad_value=zero)
     if layer.depthwise:
         return depthwise(window, weights[:, :, :, 0].transpose(1, 2, 0), requant, pad_value=zero)
     whole = window.kernel == (window.height, window.width)
-    if whole and not any(window.padding):  # one output pixel that sees the whole image
+    if whole and not any(window.padding):
         return dense(1, weights.reshape(channels, -1), requant)
     return conv(window, weights, requant, pad_value=zero)
 
 
-def _dense_multipliers(layer: Dense) -> tuple[Multiplier, ...]:
+def _multipliers(layer: Conv | Dense) -> tuple[Multiplier, ...]:
     x, y, outputs = layer.inputs[0], layer.output, layer.weights.shape[0]
-    if layer.weight_scales.size == 1:
+    if isinstance(layer, Dense) and layer.weight_scales.size == 1:
         return (dense_multiplier(x.scale, float(layer.weight_scales[0]), y.scale),) * outputs
     return convolution_multipliers(x.scale, layer.weight_scales, y.scale, outputs)
+
+
+def _wide_requant(layer: Conv | Dense) -> WideRequant:
+    return plan_wide(
+        layer.weights.reshape(layer.weights.shape[0], -1),
+        layer.bias,
+        _multipliers(layer),
+        input_zero_point=layer.inputs[0].zero_point,
+        output_zero_point=layer.output.zero_point,
+        low=layer.low,
+        high=layer.high,
+    )
 
 
 def _requant(layer: Conv | Dense, multipliers: tuple[Multiplier, ...]) -> Requant:

@@ -75,12 +75,15 @@ def _record(report: Report, benchmark: str, path: Path, notice: tuple[str, ...])
     simulated = any(entry["simulated"] for entry in entries.values())
     embedded = report["assets"] == "embedded"
     cycles, throughput = performance.get("cycles_per_inference"), performance.get("throughput_inf_per_s")
-    label = ", ".join(word for word, holds in (("simulated", simulated), ("embedded model", embedded)) if holds) or "measured"
+    is_open = any(entry.get("division") == "open" for entry in entries.values())
+    marks = (("simulated", simulated), ("embedded model", embedded), ("open division", is_open))
+    label = ", ".join(word for word, holds in marks if holds) or "measured"
     values: dict[str, Value] = {
         "benchmark": benchmark,
         "origin": OWN_RUN,
         "label": label,
         "round": OWN_RUN,
+        **({"division": "open"} if is_open else {}),
         "submitter": OWN_RUN,
         "system": f"{'virtual ' if simulated else ''}NUCLEO-L4R5ZI, {report['engine']}",
         "board": "NUCLEO-L4R5ZI (virtual)" if simulated else "NUCLEO-L4R5ZI",

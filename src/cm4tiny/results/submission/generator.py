@@ -61,7 +61,7 @@ def generate(
 
     Raises:
         UsageError: something to submit is missing, or already there.
-        RuleError: a result must not be submitted, or the audit refuses the whole; nothing was written.
+        RuleError: a result must not be submitted, or not to this division, or the audit refuses the whole; nothing was written.
         ResultsError: a session cannot be read, or the folder cannot be written.
     """
     found = {system.name: find_sessions(system.sessions) for system in answers.systems}
@@ -69,6 +69,7 @@ def generate(
     if reasons and not draft:
         cure = "measure on hardware with MLPerf Tiny's models and data; or add --draft to see what the submission would look like"
         raise RuleError("these results cannot be submitted", why="; ".join(reasons[:6]), cure=cure)
+    _check_division(answers.division, found)
     target = root / answers.division / answers.submitter
     _check_target(target, add)
     with _staging(root) as staging, events.step(_STEP) as outcome:
@@ -97,6 +98,22 @@ def _reasons(found: Mapping[str, Sequence[Found]]) -> tuple[str, ...]:
         for session in mine
         for reason in session.unfit
     )
+
+
+def _check_division(division: str, found: Mapping[str, Sequence[Found]]) -> None:
+    """Results of the open division are refused in the closed one, as a draft too: a draft shows what could be submitted."""
+    reasons = [
+        f"{system} {session.benchmark} {session.mode}: {session.open_division}"
+        for system, mine in found.items()
+        for session in mine
+        if session.open_division
+    ]
+    if reasons and division == "closed":
+        raise RuleError(
+            "results of the open division cannot be submitted to the closed one",
+            why="; ".join(reasons[:6]),
+            cure="submit with --division=open, or measure firmware that was built without _drop_dead (docs/closed-division.md)",
+        )
 
 
 def _check_target(target: Path, add: bool) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import ResultsError, UsageError
+from cm4tiny.firmware.division import SESSION_MARK
 
 OUTCOME = "outcome.json"
 _HEAD_BYTES = 1 << 20
@@ -40,6 +41,7 @@ class Found:
         runner: ``mlc`` or ``eembc``.
         files: name in the submission -> file.
         unfit: why it must not be submitted: simulated, embedded; empty if nothing is against it.
+        open_division: why it must not be submitted to the closed division; empty if its files do not say that.
         firmware: SHA-256 of the image that was run, where this project's runner ran it.
         tools: name -> version, from the outcome.
         engine: from the outcome.
@@ -51,6 +53,7 @@ class Found:
     runner: str
     files: Mapping[str, Path]
     unfit: tuple[str, ...] = ()
+    open_division: str = ""
     firmware: str = ""
     tools: Mapping[str, str] = field(default_factory=dict)
     engine: str = ""
@@ -129,10 +132,15 @@ def _with_outcome(session: Found, entry: Mapping[str, Any], tools: Mapping[str, 
     return replace(
         session,
         unfit=tuple(unfit),
+        open_division=session.open_division or _open_in_outcome(entry),
         firmware=str(entry.get("firmware_sha256", "")),
         tools={str(name): str(version) for name, version in tools.items()},
         engine=engine,
     )
+
+
+def _open_in_outcome(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("division_reason") or "the run's outcome says so") if entry.get("division") == "open" else ""
 
 
 def recognise(folder: Path) -> Found:
@@ -155,7 +163,8 @@ def recognise(folder: Path) -> Found:
     if not benchmark or not mode:
         lacking = "the device's model is not in log.txt" if not benchmark else "results.txt holds no result that a mode is known by"
         raise ResultsError(f"{folder} is no session of a benchmark", why=lacking, cure="give finished sessions of MLPerf Tiny only")
-    return Found(folder, benchmark, mode, "eembc" if eembc else "mlc", _files(folder, eembc), _unfit(log, results, entries))
+    unfit, is_open = _unfit(log, results, entries), _open_division(log, results, entries)
+    return Found(folder, benchmark, mode, "eembc" if eembc else "mlc", _files(folder, eembc), unfit, is_open)
 
 
 def _head(path: Path) -> str:
@@ -184,3 +193,10 @@ def _unfit(log: str, results: str, entries: str) -> tuple[str, ...]:
     if re.search(r"Loading file emb_|\bemb_\w+\.bin", log):
         reasons.append("embedded: its samples are this project's own, not MLPerf Tiny's")
     return tuple(reasons)
+
+
+def _open_division(log: str, results: str, entries: str) -> str:
+    label = next((line for text in (results, log) for line in text.splitlines() if line.startswith(f"{SESSION_MARK}:")), "")
+    if not label and not re.search(r'"division":\s*"open"', entries):
+        return ""
+    return label.removeprefix(f"{SESSION_MARK}:").rpartition(";")[0].strip() or "its session says so"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from cm4tiny.benchmarks import BENCHMARKS
+from cm4tiny.firmware.division import SESSION_MARK
 from cm4tiny.results.audit.rule import Hit, rule
-from cm4tiny.results.audit.views import Corpus, ResultView, SessionView
+from cm4tiny.results.audit.views import Corpus, ResultView, SessionView, Submitter
 
 _STUDY = "past-rounds 2"
 _SMALLEST_LOG = 200
 _SIMULATED = re.compile(r"^SIMULATED:", re.MULTILINE)
+_OPEN = re.compile(rf"^{SESSION_MARK}:", re.MULTILINE)
+_LARGEST_RECORD = 1 << 24
 
 
 @rule(
@@ -26,6 +31,35 @@ def simulated(view: SessionView) -> Iterator[Hit]:
     session = view.session
     if session.simulated or (session.printed is not None and session.printed.simulated) or _SIMULATED.search(view.results_text):
         yield Hit(view.path, "the session says that it is simulated")
+
+
+@rule(
+    "evidence.open-division",
+    "The closed division holds nothing that says it belongs to the open one",
+    severity="error",
+    scope="submitter",
+    source="MLPerfTiny_Rules.adoc, Model Equivalence: discarding non-zero weight elements is disallowed; docs/closed-division.md",
+    why="The firmware that was measured leaves out weights that are not zero. Its answers may be bit-exact; its speed is an open one.",
+)
+def open_division(submitter: Submitter) -> Iterator[Hit]:
+    if submitter.division != "closed":
+        return
+    for result in submitter.results:
+        for view in result.sessions:
+            if _OPEN.search(view.results_text):
+                yield Hit(view.path, "the session says that it belongs to the open division")
+    for path, size in submitter.entries.files.items():
+        is_record = path.startswith(f"{submitter.path}/code/") and path.endswith("/firmware.json") and size <= _LARGEST_RECORD
+        if is_record and _names_open(submitter.tree.root / path):
+            yield Hit(path, "the firmware's record says that it belongs to the open division")
+
+
+def _names_open(record: Path) -> bool:
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("division") == "open"
 
 
 @rule(

@@ -1,0 +1,49 @@
+"""How much the predicted speed of our engine rests on single constants of the cycle model: the default plans under harsher cores.
+
+    python benchmarks/sensitivity.py [--mirror FOLDER]
+
+``--mirror`` (default: env CM_TINY_MIRROR) holds the official models; without it they are fetched. Prints the table of docs/kernels.md.
+Takes about a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from cm4tiny.benchmarks import get_benchmark
+from cm4tiny.benchmarks.assets import AssetSource, model_file
+from cm4tiny.boards.virtual.cycle_model import CycleModel
+from cm4tiny.firmware.recipe import Recipe, build
+from cm4tiny.tuning.measure import trace_layers
+
+CLOCK_HZ = 120_000_000
+CORES = {
+    "the virtual board": CycleModel(),
+    "a load after a load or store takes 2 cycles, not 1": CycleModel(load_pipelined=2),
+    "a taken branch takes 3 cycles more, not 2": CycleModel(taken_transfer=3),
+    "both": CycleModel(load_pipelined=2, taken_transfer=3),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mirror", default=os.environ.get("CM_TINY_MIRROR", ""))
+    options = parser.parse_args()
+    names = ("ad", "ic", "kws", "vww")
+    with tempfile.TemporaryDirectory() as folder:
+        images = {}
+        for name in names:
+            tflite = model_file(name, "mlcommons", source=AssetSource(mirror=options.mirror))
+            images[name] = build(Recipe(benchmark=name, engine="microtvm", mode="performance", model=str(tflite)), Path(folder) / name).elf
+        print(f"| core | {' | '.join(names)} |")
+        print(f"|---|{'---|' * len(names)}")
+        for core, model in CORES.items():
+            rates = [CLOCK_HZ / sum(trace_layers(images[name], get_benchmark(name), model)) for name in names]
+            print(f"| {core} | {' | '.join(f'{rate:.1f}' for rate in rates)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

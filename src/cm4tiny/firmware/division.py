@@ -1,0 +1,30 @@
+"""Which division of MLPerf Tiny a firmware image belongs to, from its record (``firmware.json``). docs/closed-division.md has the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cm4tiny.errors import FirmwareError
+
+CLOSED, OPEN = "closed", "open"
+SESSION_MARK = "OPEN DIVISION"
+"""Begins the line that says so in a session's log.txt and results.txt; a colon and the reason follow."""
+
+
+def open_division(record: Mapping[str, Any]) -> str:
+    """Why an image is one of the open division; empty if its record does not say that it is.
+
+    Raises:
+        FirmwareError: the record names a division that does not exist.
+    """
+    division = record.get("division", CLOSED)
+    if division == CLOSED:
+        return ""
+    if division != OPEN:
+        raise FirmwareError(
+            f"the image's record names the division {division!r}",
+            why="there are closed and open",
+            cure="build the firmware anew: add --new",
+        )
+    return str(record.get("division_reason") or "the firmware leaves out parts of the model")

@@ -1,0 +1,242 @@
+"""Layout pass: which form every tensor has in memory, and the conversions between forms.
+
+A tensor is ``packed`` (int8, NHWC, as in the model) or wide (int16, see :mod:`cm4tiny.firmware.kernels.wide.storage`). A producer writes
+what its consumers want to read: planes for a depthwise convolution, pixels for everything else, with the largest border that any consumer
+reads. Only where consumers disagree, or where a layer has no wide kernel, a conversion is put in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cm4tiny.firmware.kernels.base import Candidate, Kernel
+from cm4tiny.firmware.kernels.wide import convert
+from cm4tiny.firmware.kernels.wide.depthwise import wants_planes
+from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
+from cm4tiny.firmware.kernels.wide.storage import NO_BORDER, Border, Layout, Storage, pixels, planes
+from cm4tiny.firmware.microtvm.graph import AveragePool, Conv, Dense, Graph, Layer, Tensor
+from cm4tiny.firmware.microtvm.select import packed_candidates, wide_candidates, wide_kernel_exists
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor in one of its forms; ``storage`` None: packed."""
+
+    tensor: Tensor
+    storage: Storage | None
+    index: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"t{self.tensor.key}" + (f"_{self.index}" if self.index else "")
+
+    @property
+    def bytes(self) -> int:
+        return self.tensor.size if self.storage is None else self.storage.bytes
+
+    @property
+    def bordered(self) -> bool:
+        """Whether cells must be zero that no kernel writes."""
+        return self.storage is not None and self.storage.border_cells
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step of the compiled model: a layer or a conversion.
+
+    Attributes:
+        kind: of a conversion; "" for a layer.
+        layer: None for a conversion.
+        candidates: ways to compute it, the first is the default.
+        reads, writes: values in the order of the kernel's parameters.
+        reason: why a layer has a packed kernel though its kind has wide ones; "" otherwise.
+    """
+
+    layer: Layer | None
+    candidates: tuple[Candidate, ...]
+    reads: tuple[Value, ...]
+    writes: Value
+    kind: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Need:
+    """What a consumer wants to read."""
+
+    layout: Layout
+    border: Border = NO_BORDER
+    flat: bool = False
+    even: bool = False
+
+
+def lay_out(graph: Graph, *, wide: bool = True) -> tuple[Action, ...]:
+    """The actions of a model, in order of execution. ``wide=False`` gives every layer its packed kernel."""
+    return _Pass(graph, wide).run()
+
+
+class _Pass:
+    def __init__(self, graph: Graph, wide: bool) -> None:
+        self._graph = graph
+        self._refused = {i: "" for i, layer in enumerate(graph.layers) if not (wide and wide_kernel_exists(layer))}
+        self._packed: dict[int, list[Candidate]] = {}
+        self._shapes = {graph.input.key: graph.input}
+        for layer in graph.layers:
+            self._shapes.setdefault(layer.output.key, layer.output)
+
+    def run(self) -> tuple[Action, ...]:
+        """Tries wide kernels everywhere; each refusal makes one layer packed and starts again, because it changes its neighbours."""
+        while True:
+            actions, refused = self._attempt()
+            if refused is None:
+                return tuple(actions)
+            self._refused.update([refused])
+
+    def _attempt(self) -> tuple[list[Action], tuple[int, str] | None]:
+        homes = {key: self._home(key) for key in self._shapes}
+        forms: dict[int, list[Value]] = {}
+        actions: list[Action] = []
+        self._remember(forms, homes[self._graph.input.key])
+        for index, layer in enumerate(self._graph.layers):
+            reads = tuple(self._form(tensor, self._need(index, layer, tensor), forms, actions) for tensor in layer.inputs)
+            home = homes[layer.output.key]
+            if index in self._refused:
+                writes = home if home.storage is None else Value(self._shapes[layer.output.key], None, len(forms.get(layer.output.key, [])))
+                candidates, reason = self._packed_candidates(index, layer), self._refused[index]
+            else:
+                writes, reason = home, ""
+                try:
+                    storages = [value.storage for value in reads if value.storage is not None]
+                    assert writes.storage is not None
+                    candidates = wide_candidates(layer, storages, writes.storage)
+                except KernelLimitError as error:
+                    return [], (index, str(error))
+            self._remember(forms, writes)
+            actions.append(Action(layer, tuple(candidates), reads, writes, reason=reason))
+        self._form(self._graph.output, None, forms, actions, final=True)
+        return actions, None
+
+    def _packed_candidates(self, index: int, layer: Layer) -> list[Candidate]:
+        if index not in self._packed:
+            self._packed[index] = packed_candidates(layer)
+        return self._packed[index]
+
+    def _remember(self, forms: dict[int, list[Value]], value: Value) -> None:
+        forms.setdefault(value.tensor.key, []).append(value)
+
+    def _need(self, index: int, layer: Layer, tensor: Tensor) -> _Need | None:
+        """None: packed."""
+        return None if index in self._refused else _wide_need(layer, tensor, self._shapes[tensor.key])
+
+    def _home(self, key: int) -> Value:
+        """The form in which the producer writes a tensor."""
+        tensor = self._shapes[key]
+        if key == self._graph.input.key:
+            return Value(tensor, None)
+        producer = next(i for i, layer in enumerate(self._graph.layers) if layer.output.key == key)
+        if producer in self._refused:
+            return Value(tensor, None)
+        needs = self._needs(key)
+        return Value(tensor, _storage(tensor, needs) if needs else pixels(*_image(tensor)))
+
+    def _needs(self, key: int) -> list[_Need]:
+        """Of the wide consumers that agree with most of them on the layout."""
+        tensor = self._shapes[key]
+        found = [
+            _wide_need(layer, tensor, tensor)
+            for i, layer in enumerate(self._graph.layers)
+            if i not in self._refused and any(t.key == key for t in layer.inputs)
+        ]
+        if not found:
+            return []
+        layout = Counter(need.layout for need in found).most_common(1)[0][0]
+        flat = any(need.flat for need in found) and not any(any(need.border) for need in found)
+        chosen = [need for need in found if need.layout == layout and (flat or not need.flat)]
+        return chosen or found
+
+    def _form(
+        self, tensor: Tensor, need: _Need | None, forms: dict[int, list[Value]], actions: list[Action], *, final: bool = False
+    ) -> Value:
+        """A form of a tensor that fits; made by a conversion if there is none yet."""
+        present = forms[tensor.key]
+        for value in present:
+            if _fits(value.storage, need):
+                return value
+        source = present[0]
+        whole = self._shapes[tensor.key]
+        made = Value(whole, _storage(whole, self._widest(tensor.key, need)) if need else None, len(present))
+        kernel: Callable[[], Kernel]
+        if need is None:
+            assert source.storage is not None
+            kind, kernel = "narrow", _call(convert.narrow, source.storage, whole.zero_point)
+        elif source.storage is None:
+            assert made.storage is not None
+            kind, kernel = "widen", _call(convert.widen, whole.zero_point, made.storage)
+        else:
+            assert made.storage is not None
+            kind, kernel = "relayout", _call(convert.relayout, source.storage, made.storage)
+        candidate = Candidate(kind, 3 * whole.size, 0, 0, kernel)
+        actions.append(Action(None, (candidate,), (source,), made, kind=kind))
+        forms[tensor.key].append(made)
+        return made
+
+    def _widest(self, key: int, need: _Need) -> list[_Need]:
+        """A conversion serves all consumers of its layout at once."""
+        if need.flat:
+            return [need]
+        tensor = self._shapes[key]
+        found = [
+            _wide_need(layer, tensor, tensor)
+            for i, layer in enumerate(self._graph.layers)
+            if i not in self._refused and any(t.key == key for t in layer.inputs)
+        ]
+        return [need, *(other for other in found if other.layout == need.layout and not other.flat)]
+
+
+def _call(make: Callable[..., Kernel], *arguments: object) -> Callable[[], Kernel]:
+    return lambda: make(*arguments)
+
+
+def _image(tensor: Tensor) -> tuple[int, int, int]:
+    """Height, width and channels; a matrix is a row of pixels."""
+    shape = tensor.shape
+    if len(shape) == 4:
+        return shape[1], shape[2], shape[3]
+    channels = shape[-1] if shape else 1
+    return 1, tensor.size // channels, channels
+
+
+def _wide_need(layer: Layer, tensor: Tensor, whole: Tensor) -> _Need:
+    if isinstance(layer, Conv):
+        sees_all = layer.window.kernel == (layer.window.height, layer.window.width) and not any(layer.window.padding)
+        if layer.depthwise:
+            return _Need("planes" if wants_planes(layer.window) else "pixels", _padding(layer))
+        odd = layer.window.channels % 2 == 1 and not sees_all
+        return _Need("pixels", _padding(layer), flat=sees_all, even=odd and layer.window.strides[1] % 2 == 1)
+    return _Need("pixels", flat=(isinstance(layer, Dense) and _image(tensor) != _image(whole)) or isinstance(layer, Dense | AveragePool))
+
+
+def _padding(layer: Conv) -> Border:
+    return layer.window.padding
+
+
+def _storage(tensor: Tensor, needs: list[_Need]) -> Storage:
+    height, width, channels = _image(tensor)
+    sides = [max(need.border[i] for need in needs) for i in range(4)]
+    border = (sides[0], sides[1], sides[2], sides[3])
+    if needs[0].layout == "planes":
+        return planes(height, width, channels, border)
+    step = channels + channels % 2 if any(need.even for need in needs) else channels
+    return pixels(height, width, channels, border, pixel=step)
+
+
+def _fits(storage: Storage | None, need: _Need | None) -> bool:
+    if storage is None or need is None:
+        return storage is None and need is None
+    if storage.layout != need.layout or any(have < want for have, want in zip(storage.border, need.border, strict=True)):
+        return False
+    if need.even and storage.pixel % 2:
+        return False
+    return not need.flat or (storage.flat and not any(storage.border))

@@ -1,0 +1,212 @@
+"""Chooses a kernel for every layer: the fewest cycles that fit into the RAM budget.
+
+RAM is the arena (activations and scratch memory, placed by :mod:`.arena`) and the constants that are copied to RAM at boot. The arena's
+size depends on the largest layer only, the constants add up. So the planner tries a number of arena sizes; for each, the layers'
+candidates that fit into it compete for the rest of the budget, which is a knapsack problem, solved by dynamic programming. Every
+candidate computes the same bits: a plan decides about speed and memory only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cm4tiny.errors import RamBudgetError
+from cm4tiny.firmware.kernels.base import Candidate
+from cm4tiny.firmware.microtvm.arena import ArenaPlan, Block, plan_arena
+from cm4tiny.firmware.microtvm.layout import Action, Value
+
+_GRAIN = 256  # bytes per step of the knapsack
+_ARENA_SIZES = 24  # tried at most
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The blocks of a model's arena, without scratch memory.
+
+    Attributes:
+        blocks: by value name; values of one geometry that are never alive together share a block if their memory is kept.
+        homes: value name -> block name.
+        kept: bordered values whose memory nothing else uses: their borders are cleared once, at boot.
+        cleared: values whose border is cleared before each use.
+    """
+
+    blocks: tuple[Block, ...]
+    homes: Mapping[str, str]
+    kept: frozenset[str]
+    cleared: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A choice for every action.
+
+    Attributes:
+        chosen: one candidate per action.
+        memory: where values live and which borders are cleared.
+        arena_bytes, constant_bytes: RAM of the model.
+        cycles: sum of the candidates' cycles, and of clearing borders.
+    """
+
+    chosen: tuple[Candidate, ...]
+    memory: Memory
+    arena_bytes: int
+    constant_bytes: int
+    cycles: int
+
+    @property
+    def ram_bytes(self) -> int:
+        return self.arena_bytes + self.constant_bytes
+
+
+def plan_memory(actions: Sequence[Action], outside: frozenset[str], *, keep: bool) -> Memory:
+    """Lifetimes of all values.
+
+    Args:
+        outside: values in the caller's memory.
+        keep: bordered values get memory of their own, so that their border stays zero from boot on.
+    """
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    values: dict[str, Value] = {}
+    for i, action in enumerate(actions):
+        for value in (*action.reads, action.writes):
+            values[value.name] = value
+            first.setdefault(value.name, i)
+            last[value.name] = i
+    blocks: list[Block] = []
+    homes: dict[str, str] = {}
+    groups: dict[object, list[tuple[str, list[str]]]] = {}
+    for name, value in values.items():
+        if name in outside:
+            continue
+        if not (keep and value.bordered):
+            blocks.append(Block(name, value.bytes, first[name], last[name]))
+            homes[name] = name
+            continue
+        same = groups.setdefault(value.storage, [])
+        for home, members in same:
+            if all(last[name] < first[other] or last[other] < first[name] for other in members):
+                members.append(name)
+                homes[name] = home
+                break
+        else:
+            same.append((name, [name]))
+            homes[name] = name
+            blocks.append(Block(name, value.bytes, 0, len(actions)))
+    bordered = frozenset(name for name in homes if values[name].bordered)
+    return Memory(tuple(blocks), homes, bordered if keep else frozenset(), frozenset() if keep else bordered)
+
+
+def arena_of(memory: Memory, scratch: Sequence[int]) -> ArenaPlan:
+    """Places all blocks; ``scratch`` is the scratch memory of each action, whose block is named :func:`scratch_name`."""
+    blocks = [*memory.blocks, *(Block(scratch_name(i), size, i, i) for i, size in enumerate(scratch) if size)]
+    return plan_arena(blocks)
+
+
+def scratch_name(index: int) -> str:
+    """Name of an action's block of scratch memory."""
+    return f"scratch{index}"
+
+
+def choose(actions: Sequence[Action], outside: frozenset[str], *, budget: int | None, clearing: Mapping[str, int]) -> Plan:
+    """The best plan.
+
+    Args:
+        outside: values in the caller's memory.
+        budget: bytes of RAM for the model; None: no limit.
+        clearing: cycles that clearing a bordered value takes.
+
+    Raises:
+        RamBudgetError: no choice fits.
+    """
+    plans = []
+    smallest: Plan | None = None
+    for keep in (True, False):
+        memory = plan_memory(actions, outside, keep=keep)
+        extra = sum(clearing[name] for name in memory.cleared)
+        plan = _best(actions, memory, budget, extra)
+        if plan is not None:
+            plans.append(plan)
+        else:
+            leanest = _evaluate(actions, memory, [min(a.candidates, key=_weight) for a in actions], extra)
+            smallest = min((smallest or leanest, leanest), key=lambda p: p.ram_bytes)
+    if plans:
+        return min(plans, key=lambda plan: plan.cycles)
+    assert smallest is not None and budget is not None
+    raise RamBudgetError(
+        f"the model needs {smallest.ram_bytes} bytes of RAM, {smallest.ram_bytes - budget} more than its share of the budget",
+        why=f"its activations take {smallest.arena_bytes} bytes even with all weights in flash; {budget} bytes are left for the model",
+        cure=f"allow {smallest.ram_bytes - budget} bytes more, or use a model with smaller activations",
+    )
+
+
+def _weight(candidate: Candidate) -> tuple[int, int]:
+    return candidate.ram_bytes + candidate.workspace_bytes, candidate.cycles
+
+
+def _evaluate(actions: Sequence[Action], memory: Memory, chosen: Sequence[Candidate], extra: int) -> Plan:
+    return Plan(
+        chosen=tuple(chosen),
+        memory=memory,
+        arena_bytes=arena_of(memory, [c.workspace_bytes for c in chosen]).size,
+        constant_bytes=sum(c.ram_bytes for c in chosen),
+        cycles=extra + sum(c.cycles for c in chosen),
+    )
+
+
+def _best(actions: Sequence[Action], memory: Memory, budget: int | None, extra: int) -> Plan | None:
+    if budget is None:
+        return _evaluate(actions, memory, [min(a.candidates, key=lambda c: (c.cycles, c.ram_bytes)) for a in actions], extra)
+    arena = _arena_sizes(actions, memory)
+    sizes = sorted(set(arena.values()))
+    if len(sizes) > _ARENA_SIZES:
+        sizes = sorted({sizes[round(i * (len(sizes) - 1) / (_ARENA_SIZES - 1))] for i in range(_ARENA_SIZES)})
+    best: Plan | None = None
+    for size in sizes:
+        if size > budget:
+            break
+        allowed = [[c for c in a.candidates if arena[i, c.workspace_bytes] <= size] for i, a in enumerate(actions)]
+        if not all(allowed):
+            continue
+        chosen = _knapsack(allowed, budget - size)
+        plan = _evaluate(actions, memory, chosen, extra) if chosen else None
+        if plan and plan.ram_bytes <= budget and (best is None or plan.cycles < best.cycles):
+            best = plan
+    return best
+
+
+def _arena_sizes(actions: Sequence[Action], memory: Memory) -> dict[tuple[int, int], int]:
+    """Size of the arena if one action has so much scratch memory, by (action, bytes)."""
+    base = plan_arena(memory.blocks).size
+    sizes = {}
+    for i, action in enumerate(actions):
+        for size in {c.workspace_bytes for c in action.candidates}:
+            sizes[i, size] = plan_arena([*memory.blocks, Block("scratch", size, i, i)]).size if size else base
+    return sizes
+
+
+def _knapsack(allowed: Sequence[Sequence[Candidate]], room: int) -> list[Candidate] | None:
+    """The fewest cycles with at most ``room`` bytes of constants; None if nothing fits."""
+    steps = room // _GRAIN + 1
+    infinite = np.iinfo(np.int64).max // 4
+    best = np.zeros(steps, np.int64)
+    picks = []
+    for candidates in allowed:
+        costs = np.full((len(candidates), steps), infinite, np.int64)
+        for n, candidate in enumerate(candidates):
+            weight = -(-candidate.ram_bytes // _GRAIN)
+            if weight < steps:
+                costs[n, weight:] = best[: steps - weight] + candidate.cycles
+        picks.append(costs.argmin(axis=0))
+        best = costs.min(axis=0)
+    if best[-1] >= infinite:
+        return None
+    chosen, left = [], steps - 1
+    for candidates, pick in zip(reversed(allowed), reversed(picks), strict=True):
+        candidate = candidates[int(pick[left])]
+        chosen.append(candidate)
+        left -= -(-candidate.ram_bytes // _GRAIN)
+    return chosen[::-1]

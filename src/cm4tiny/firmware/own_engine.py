@@ -1,0 +1,116 @@
+"""Images of this project's own engine: compile within a RAM budget, build, and say what came out.
+
+The budget is for the whole image. What the harness takes is known exactly only after linking, so the model first gets what is left beside
+an estimate; if the image turns out larger than allowed, the model is compiled again with so much less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cm4tiny.benchmarks import Benchmark
+from cm4tiny.errors import RamBudgetError, UsageError
+from cm4tiny.events import EventStream
+from cm4tiny.firmware.build import FirmwareImage, build_firmware
+from cm4tiny.firmware.image import RAM
+from cm4tiny.firmware.toolchain import Toolchain
+
+if TYPE_CHECKING:
+    from cm4tiny.firmware.microtvm import CompiledModel
+
+STACK_BYTES = 8192
+"""The room for the stack, as in the board's linker script."""
+
+_HARNESS_BYTES = 2 * 1024  # state of the protocol, roughly; the input as sent and as int8 comes on top
+_ATTEMPTS = 3
+_SIZE = re.compile(r"(\d{1,9})\s*(|[kK]i?[bB]?)")
+
+
+class OwnRecipe(Protocol):
+    """The fields of a recipe that matter here."""
+
+    @property
+    def mode(self) -> str: ...
+    @property
+    def ram_budget(self) -> int | None: ...
+    @property
+    def skip_zero(self) -> bool: ...
+    @property
+    def drop_dead(self) -> bool: ...
+    @property
+    def costs(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class OwnImage:
+    """An image and the compiled model in it; ``budget`` is what was allowed, stack included."""
+
+    image: FirmwareImage
+    model: CompiledModel
+    budget: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """For the record of the build."""
+        return {
+            "division": self.model.division,
+            **({"division_reason": self.model.division_reason} if self.model.division_reason else {}),
+            "options": dict(self.options),
+        }
+
+
+def parse_ram_budget(text: str) -> int | None:
+    """Bytes from ``"131072"`` or ``"128K"`` (times 1024); None for an empty text.
+
+    Raises:
+        UsageError: it is neither, or more than the chip has.
+    """
+    if not text.strip():
+        return None
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"'{text}' is no size of memory", cure="give bytes, or kilobytes as in 128K")
+    size = int(match[1]) * (1024 if match[2] else 1)
+    if not 0 < size <= RAM.size:
+        raise UsageError(f"a RAM budget of {size} bytes is not possible", why=f"the chip has {RAM.size} bytes", cure="give less")
+    return size
+
+
+def harness_ram(benchmark: Benchmark) -> int:
+    """Bytes of RAM that an image needs besides the model, roughly: the protocol's buffers, the input, the stack."""
+    return _HARNESS_BYTES + 2 * benchmark.input_bytes + STACK_BYTES
+
+
+def build_own(recipe: OwnRecipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, folder: Path, events: EventStream) -> OwnImage:
+    """Compiles a model and builds its image.
+
+    Raises:
+        RamBudgetError: the image cannot be made within the budget; says by how much.
+        FirmwareError: as the compiler and the build say.
+    """
+    from cm4tiny.firmware.microtvm import CompileOptions, compile_model, read_costs  # TVM takes seconds to import
+
+    budget = RAM.size if recipe.ram_budget is None else recipe.ram_budget
+    costs = read_costs(Path(recipe.costs)) if recipe.costs else None
+    harness = harness_ram(benchmark) - STACK_BYTES
+    over = 0
+    for _ in range(_ATTEMPTS):
+        options = CompileOptions(ram_budget=budget - STACK_BYTES - harness, skip_zero=recipe.skip_zero, drop_dead=recipe.drop_dead)
+        if options.ram_budget is None or options.ram_budget <= 0:
+            raise RamBudgetError(
+                f"a RAM budget of {budget} bytes leaves nothing for the model",
+                why=f"the stack takes {STACK_BYTES} bytes and the harness about {harness}",
+                cure=f"allow more than {STACK_BYTES + harness} bytes",
+            )
+        model = compile_model(tflite, name=benchmark.model_id, options=options, costs=costs, events=events)
+        image = build_firmware(benchmark, model, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events)
+        over = image.ram_bytes + STACK_BYTES - budget
+        if over <= 0:
+            chosen = {"ram_budget": budget, "skip_zero": recipe.skip_zero, "drop_dead": recipe.drop_dead, "tuned": bool(recipe.costs)}
+            return OwnImage(image, model, budget, chosen)
+        harness += over
+    raise RamBudgetError(f"the image needs {over} bytes of RAM more than the budget of {budget}", cure=f"allow {budget + over} bytes")

@@ -1,0 +1,91 @@
+"""What was measured, kept as JSON so that parts can be measured again alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from cm4tiny.errors import ResultsError
+
+BENCHMARKS = ("ad", "ic", "kws", "vww", "sww")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One image on the virtual board.
+
+    Attributes:
+        engine: id of a :class:`~cm4tiny.images.performance.variants.Variant`.
+        cycles, instructions: of one inference.
+        inf_per_s: by the device's own time stamps.
+        flash_bytes, ram_bytes: of the image; RAM is static data without the stack.
+        build_s: seconds it took to build, on whatever machine.
+        top_1, accuracy_s: for kws, right answers on the official inputs in per cent, and the seconds that took.
+    """
+
+    engine: str
+    benchmark: str
+    cycles: float
+    instructions: float
+    inf_per_s: float
+    flash_bytes: int
+    ram_bytes: int
+    build_s: float = 0.0
+    top_1: float | None = None
+    accuracy_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The default plan of one model, built by one compiler.
+
+    Attributes:
+        compiler: short name; ``version`` is what the compiler says of itself.
+        cycles: of one inference.
+        equal, compared: inputs for which the model's output is that of the reference compiler's image, byte for byte, of how many.
+        reference: whether this is the reference compiler.
+    """
+
+    compiler: str
+    version: str
+    benchmark: str
+    cycles: float
+    flash_bytes: int
+    ram_bytes: int
+    equal: int
+    compared: int
+    reference: bool = False
+
+
+RowType = TypeVar("RowType", Measured, Compiled)
+
+
+def read_rows(path: Path, kind: type[RowType]) -> list[RowType]:
+    """Rows of a file; none if there is no such file.
+
+    Raises:
+        ResultsError: the file holds something else.
+    """
+    if not path.is_file():
+        return []
+    try:
+        return [kind(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise ResultsError(
+            f"{path} holds no rows of the performance page", why=str(error), cure="delete it and measure everything again"
+        ) from error
+
+
+def write_rows(path: Path, rows: Iterable[Measured | Compiled]) -> None:
+    """Writes rows as JSON."""
+    path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+
+
+def replace_rows(known: Iterable[Measured], fresh: Iterable[Measured]) -> list[Measured]:
+    """Known rows, those of the same engine and benchmark replaced; a top-1 that was not judged again is dropped with its row."""
+    merged = {(row.engine, row.benchmark): row for row in known}
+    merged.update({(row.engine, row.benchmark): row for row in fresh})
+    return list(merged.values())

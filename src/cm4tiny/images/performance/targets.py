@@ -1,0 +1,108 @@
+"""What this project's engine is to reach on the virtual board, and whether it does.
+
+Throughput: ahead of the best results ever published for the board. Memory: the chip's 640 KB, and a plan that leaves most of it to the
+application without being slower than TensorFlow Lite for Microcontrollers with CMSIS-NN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cm4tiny.images.performance.rows import BENCHMARKS, Measured
+from cm4tiny.images.performance.variants import DEFAULT, LOW_RAM, NO_SKIP, TFLM_CMSIS_NN, variant
+
+KB = 1024
+BOARD_RAM = 640 * KB
+SMALL_RAM = 128 * KB
+
+
+@dataclass(frozen=True)
+class Target:
+    """One line of the table.
+
+    Attributes:
+        variant: id of the variant that is to reach it.
+        quantity: ``"inf_per_s"`` (at least the limit) or ``"ram_bytes"`` (at most).
+        limit: a figure, or the id of the variant whose figure it is.
+    """
+
+    benchmark: str
+    variant: str
+    quantity: str
+    limit: float | str
+
+    @property
+    def unit(self) -> str:
+        """As people read it."""
+        return "inf/s" if self.quantity == "inf_per_s" else "bytes of static RAM"
+
+
+TARGETS = (
+    Target("kws", DEFAULT, "inf_per_s", 32.0),
+    Target("ic", DEFAULT, "inf_per_s", 10.5),
+    Target("vww", NO_SKIP, "inf_per_s", 11.8),
+    Target("vww", DEFAULT, "inf_per_s", 16.0),
+    Target("ad", DEFAULT, "inf_per_s", 310.0),
+    *(Target(benchmark, DEFAULT, "ram_bytes", BOARD_RAM) for benchmark in BENCHMARKS),
+    *(Target(benchmark, LOW_RAM, "ram_bytes", SMALL_RAM) for benchmark in ("kws", "ic")),
+    *(Target(benchmark, LOW_RAM, "inf_per_s", TFLM_CMSIS_NN) for benchmark in ("kws", "ic")),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target and what was measured; None where a row is missing."""
+
+    target: Target
+    limit: float | None
+    measured: float | None
+
+    @property
+    def met(self) -> bool | None:
+        """None where something was not measured."""
+        if self.limit is None or self.measured is None:
+            return None
+        return self.measured >= self.limit if self.target.quantity == "inf_per_s" else self.measured <= self.limit
+
+
+def judge(rows: Sequence[Measured], targets: Sequence[Target] = TARGETS) -> list[Verdict]:
+    """Each target with the figures of the rows."""
+
+    def figure(name: str, target: Target) -> float | None:
+        row = next((row for row in rows if (row.engine, row.benchmark) == (name, target.benchmark)), None)
+        return None if row is None else float(getattr(row, target.quantity))
+
+    return [
+        Verdict(target, figure(target.limit, target) if isinstance(target.limit, str) else target.limit, figure(target.variant, target))
+        for target in targets
+    ]
+
+
+def targets_section(rows: Sequence[Measured], targets: Sequence[Target] = TARGETS) -> list[str]:
+    """The table as Markdown."""
+    lines = ["| benchmark | plan | to reach | measured | met |", "|---|---|---|---|---|"]
+    for verdict in judge(rows, targets):
+        target = verdict.target
+        cells = (target.benchmark, variant(target.variant).label, _wanted(verdict), _figure(target, verdict.measured), _word(verdict.met))
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _figure(target: Target, value: float | None) -> str:
+    if value is None:
+        return "not measured"
+    return f"{value:.3f}" if target.quantity == "inf_per_s" else f"{value:,.0f}"
+
+
+def _wanted(verdict: Verdict) -> str:
+    target = verdict.target
+    if isinstance(target.limit, str):
+        return f"as {variant(target.limit).label}: {_figure(target, verdict.limit)} {target.unit}"
+    if target.quantity == "inf_per_s":
+        return f"at least {target.limit:g} {target.unit}"
+    return f"at most {target.limit:,.0f} {target.unit}"
+
+
+def _word(met: bool | None) -> str:
+    return {True: "yes", False: "**no**", None: ""}[met]

@@ -1,0 +1,147 @@
+"""The step ``profile,mlperf,tiny``: which images are profiled, and the files that come of it.
+
+Each profile has a folder of its own below ``profile`` in the run's folder, with ``profile.json``, ``.txt``, ``.svg`` and ``.html``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cm4tiny.benchmarks.assets import AssetSource, model_file
+from cm4tiny.benchmarks.table import ALL_BENCHMARKS, BENCHMARKS
+from cm4tiny.errors import Cm4TinyError, FirmwareError, ModelError, UsageError, nearest
+from cm4tiny.events import SILENT, EventStream
+from cm4tiny.firmware.engines import octoml
+from cm4tiny.firmware.recipe import RECORD, read_record
+from cm4tiny.profiling.measure import ProfileWish, measure_profile
+from cm4tiny.profiling.model import Profile
+from cm4tiny.profiling.page import page
+from cm4tiny.profiling.plot import svg
+from cm4tiny.profiling.text import table
+from cm4tiny.runner.session import file_errors
+
+FOLDER = "profile"
+DEFAULT_OUT = "mlperf-tiny-results"
+STEP = "profile"
+IMAGES = ("performance", "energy")
+
+
+@dataclass(frozen=True)
+class ProfileRun:
+    """What to profile, in order, and the folder of the results.
+
+    Attributes:
+        wishes: (name of the result's folder, what to profile).
+    """
+
+    wishes: tuple[tuple[str, ProfileWish], ...]
+    out: Path
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], path: Callable[[str], str], events: EventStream = SILENT) -> ProfileRun:
+        """Reads the env of the step; ``path`` makes the user's paths absolute.
+
+        Raises:
+            UsageError: an unknown benchmark, no firmware, or published images, which have no symbols. ModelError: no such model file.
+        """
+        # CM changes into --outdirname for the script that it was given to, not for the steps below it (see runner.campaign)
+        base = Path.cwd() if env.get("CM_OUTDIRNAME") else Path(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT).absolute()
+        root, model = env.get("CM_TINY_PROFILE_ROOT", ""), _model(path("CM_TINY_MODEL_FILE"))
+        if env.get("CM_TINY_IMAGE_SET"):
+            raise UsageError(
+                f"the published images of the set {env['CM_TINY_IMAGE_SET']} cannot be profiled",
+                why="they are .hex and .bin files without symbols, so their layers cannot be told apart",
+                cure="profile an ELF (--image=FILE.elf), or an engine whose sources are public (_octoml_cmsis_nn, _tflm_cmsis_nn)",
+            )
+        if image := path("CM_TINY_IMAGE_FILE"):
+            symbols = path("CM_TINY_PROFILE_SYMBOLS")
+            wish = _wish(Path(image), Path(symbols) if symbols else None, root, model, events)
+            return cls(((Path(image).stem, wish),), base / FOLDER)
+        wanted = env.get("CM_TINY_BENCHMARK") or "all"
+        if wanted not in ("all", *ALL_BENCHMARKS):
+            raise UsageError(
+                f"there is no benchmark '{wanted}'", cure=nearest(wanted, ALL_BENCHMARKS) or f"use {', '.join(ALL_BENCHMARKS)}"
+            )
+        wishes = []
+        for benchmark in BENCHMARKS if wanted == "all" else (wanted,):
+            wish = _wish(_firmware(env, benchmark), None, root, model, events)
+            if wish.engine in octoml.VARIANTS and not model:
+                wish = _with_official_model(wish, benchmark, env.get("CM_TINY_MIRROR", ""), events)
+            wishes.append(("-".join(part for part in (benchmark, wish.engine) if part), wish))
+        return cls(tuple(wishes), base / FOLDER)
+
+
+def _model(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes() if path else b""
+    except OSError as error:
+        raise ModelError(
+            f"the model {path} cannot be read", why=error.strerror or str(error), cure="give the image's .tflite file"
+        ) from error
+
+
+def _firmware(env: Mapping[str, str], benchmark: str) -> Path:
+    keys = [f"CM_TINY_FIRMWARE_{benchmark}_{image}".upper() for image in IMAGES]
+    found = next((env[key] for key in keys if env.get(key)), "")
+    if not found:
+        raise UsageError(
+            f"{keys[0]} is not set",
+            cure=f"run the step build,firmware,mlperf,tiny,_{benchmark} first, or the whole chain: profile,mlperf,tiny",
+        )
+    return Path(found)
+
+
+def _wish(image: Path, symbols: Path | None, root: str, model: bytes, events: EventStream) -> ProfileWish:
+    """With what the record of the build says, if there is one beside the image or its ELF."""
+    elf = symbols or image
+    if not (elf.parent / RECORD).is_file():
+        return ProfileWish(image, symbols, root, model=model)
+    try:
+        record = read_record(elf)
+    except FirmwareError as error:
+        events.message(STEP, f"{elf.parent / RECORD} is not used: {error.why}", "warning")
+        return ProfileWish(image, symbols, root, model=model)
+    return ProfileWish(image, symbols, root, str(record.get("engine", "")), tuple(record.get("layers", ())), model)
+
+
+def _with_official_model(wish: ProfileWish, benchmark: str, mirror: str, events: EventStream) -> ProfileWish:
+    """OctoML's submission was compiled from MLPerf Tiny's own model; without it the layers have no MACs."""
+    try:
+        model = model_file(benchmark, "mlcommons", source=AssetSource(mirror=mirror)).read_bytes()
+    except (Cm4TinyError, OSError) as error:
+        what = error.what if isinstance(error, Cm4TinyError) else str(error)
+        events.message(STEP, f"the model of {benchmark} is not at hand, so no MACs are shown ({what})", "warning")
+        return wish
+    return ProfileWish(wish.image, wish.symbols, wish.root, wish.engine, wish.layers, model)
+
+
+def run_profiles(run: ProfileRun, events: EventStream = SILENT, *, width: int = 0) -> list[tuple[Path, str]]:
+    """Measures and writes all; returns for each its folder and the table for a terminal of that width.
+
+    Raises:
+        Cm4TinyError: that of the first that failed; what was written before is kept.
+    """
+    done = []
+    for name, wish in run.wishes:
+        profile = measure_profile(wish, events)
+        done.append((write_profile(profile, run.out / name), table(profile, width)))
+    return done
+
+
+def write_profile(profile: Profile, folder: Path) -> Path:
+    """Writes the four files into ``folder``.
+
+    Raises:
+        ResultsError: the folder cannot be written.
+    """
+    with file_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = {"json": profile.json_text(), "txt": table(profile), "svg": svg(profile), "html": page(profile)}
+        for suffix, text in texts.items():
+            path = folder / f"profile.{suffix}"
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+    return folder

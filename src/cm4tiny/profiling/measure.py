@@ -1,0 +1,156 @@
+"""Runs an image on the virtual board with exact caches, traces one inference, and says which layer cost what."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cm4tiny.benchmarks import ALL_BENCHMARKS, Benchmark
+from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE
+from cm4tiny.boards.virtual.image_files import load_image
+from cm4tiny.errors import DeadlineError, FirmwareError, ProtocolError
+from cm4tiny.events import SILENT, EventStream
+from cm4tiny.firmware.model_file import read_model
+from cm4tiny.firmware.model_tables import ModelTables
+from cm4tiny.images.fidelity import synthetic_input
+from cm4tiny.profiling.assemble import Parts, assemble, calls_of
+from cm4tiny.profiling.matching import Record
+from cm4tiny.profiling.model import Profile
+from cm4tiny.profiling.roots import Root, find_root
+from cm4tiny.runner.dut import Dut, Inference
+
+TRACED = 2
+"""Inferences that are traced; the last is shown: caches are as within a window."""
+BOOT_S = 30.0
+_TFLITE_MARK = b"TFL3"
+"""Bytes 4 to 8 of the file: ``file_identifier`` of TensorFlow Lite's ``schema.fbs``."""
+
+
+@dataclass(frozen=True)
+class ProfileWish:
+    """What to profile.
+
+    Attributes:
+        image: firmware.
+        symbols: the ELF of the same build, for an image without symbols.
+        root: name of the function whose callees are the layers; empty: a known one.
+        engine: of the build; empty: what the root tells.
+        layers: what the build knows of the layers (``firmware.json``).
+        model: bytes of the ``.tflite``; empty if it is not at hand.
+    """
+
+    image: Path
+    symbols: Path | None = None
+    root: str = ""
+    engine: str = ""
+    layers: Sequence[Record] = field(default_factory=tuple)
+    model: bytes = b""
+
+
+def measure_profile(wish: ProfileWish, events: EventStream = SILENT, *, backend: str = "auto") -> Profile:
+    """Profiles one inference.
+
+    Raises:
+        FirmwareError: the image cannot be loaded, has no symbols, or no function that is known to call layers.
+        UsageError: there is no such function.
+        DeviceFaultError, RunnerError: it crashes, does not answer, never infers, or runs no layers. ModelError: the model file is damaged.
+    """
+    elf = _with_symbols(wish)
+    loaded = load_image(elf)
+    root = find_root(loaded.functions, wish.image.name, wish.root)
+    tables = _tables(wish, root, loaded.segments)
+    with events.step(f"profile {wish.image.name}") as outcome:
+        benchmark, parts = _run(elf, wish.image.name, root, events, backend)
+        profile = assemble(
+            parts,
+            root,
+            wish.layers,
+            tables,
+            benchmark=benchmark.id,
+            engine=wish.engine or root.engine,
+            image=wish.image.name,
+            sha256=hashlib.sha256(wish.image.read_bytes()).hexdigest(),
+        )
+        outcome.note = f"{len(profile.layers)} layers, {profile.whole.cycles:,.0f} cycles"
+    return profile
+
+
+def _run(elf: Path, name: str, root: Root, events: EventStream, backend: str) -> tuple[Benchmark, Parts]:
+    with VirtualBoard(elf, exact=True, backend=backend, events=events) as board:
+        dut = Dut(board.link, events=events)
+        with _position(board):
+            benchmark = _benchmark(dut.connect(boot_s=BOOT_S).model, name)
+            dut.load(synthetic_input(benchmark))
+            dut.infer(1)
+            with board.trace(root.symbol) as segments:
+                inference = dut.infer(TRACED)
+        hclk_hz = board.statistics().hclk_hz
+        calls = calls_of(segments, root, TRACED)
+        inside = sum(call.cost.ticks for call in calls) / TICKS_PER_CYCLE / TRACED
+        return benchmark, Parts(tuple(segments), board.functions, len(calls) // TRACED, hclk_hz, _outside(inference, hclk_hz, inside))
+
+
+@contextlib.contextmanager
+def _position(board: VirtualBoard) -> Iterator[None]:
+    """A firmware that does not answer: where it is then."""
+    try:
+        yield
+    except DeadlineError as error:
+        raise DeadlineError(error.what, why=f"{error.why}; the firmware is at {board.position()}", cure=error.cure) from error
+
+
+def _outside(inference: Inference, hclk_hz: int, inside: float) -> float | None:
+    """Cycles of an inference by the device's own time stamps, without those inside of the root."""
+    return None if inference.elapsed_us is None else inference.elapsed_us * hclk_hz / 1e6 / TRACED - inside
+
+
+def _benchmark(model_id: str, image: str) -> Benchmark:
+    found = next((b for b in ALL_BENCHMARKS.values() if b.model_id == model_id), None)
+    if found is None:
+        raise ProtocolError(
+            f"{image} answers as the model '{model_id}', which belongs to no benchmark",
+            why=f"known are {', '.join(b.model_id for b in ALL_BENCHMARKS.values())}",
+            cure="profile firmware that answers as one of these: it must be known what to send as an input",
+        )
+    return found
+
+
+# --- files ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _with_symbols(wish: ProfileWish) -> Path:
+    """The file to run: the image, or the ELF with its symbols if both hold the same bytes."""
+    if wish.symbols is None:
+        return wish.image
+    memory = load_image(wish.image).segments
+    for address, data in load_image(wish.symbols).segments:
+        if not any(start <= address and piece[address - start :][: len(data)] == data for start, piece in memory):
+            raise FirmwareError(
+                f"{wish.symbols.name} is not the ELF that {wish.image.name} was made from",
+                why=f"the {len(data)} bytes at 0x{address:08x} differ",
+                cure="give the ELF of the same build",
+            )
+    return wish.symbols
+
+
+def _tables(wish: ProfileWish, root: Root, segments: Sequence[tuple[int, bytes]]) -> ModelTables | None:
+    if wish.model:
+        return read_model(wish.model)
+    return model_inside(segments) if root.match == "order" else None
+
+
+def model_inside(segments: Sequence[tuple[int, bytes]]) -> ModelTables | None:
+    """The one ``.tflite`` file that lies in an image, as an interpreter needs it; None if there is none, or more than one."""
+    found = []
+    for address, data in segments:
+        at = data.find(_TFLITE_MARK)
+        while at >= 0:
+            if at >= 4 and (address + at) % 4 == 0:
+                with contextlib.suppress(FirmwareError):  # chance, or a model that this project cannot read
+                    found.append(read_model(data[at - 4 :]))
+            at = data.find(_TFLITE_MARK, at + 1)
+    return found[0] if len(found) == 1 else None

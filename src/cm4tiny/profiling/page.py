@@ -1,0 +1,128 @@
+"""A profile as one HTML file: the picture, the table, and the functions of each layer. Nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from cm4tiny.profiling.model import LABEL, Cost, LayerProfile, Profile
+from cm4tiny.profiling.names import short_name
+from cm4tiny.profiling.plot import svg
+from cm4tiny.profiling.text import hottest
+
+FUNCTIONS_SHOWN = 12
+_STYLE = """
+body { font: 14px/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; color: #1d2733; background: #f3f5f7; margin: 0; }
+main { max-width: 1140px; margin: 24px auto; padding: 0 16px; } section { background: #fff; border: 1px solid #dfe4ea; border-radius: 8px;
+margin-bottom: 20px; padding: 14px 18px; overflow-x: auto; } svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+h1 { font-size: 20px; margin: 0 0 12px; } h2 { font-size: 16px; margin: 4px 0 10px; } table { border-collapse: collapse; width: 100%; }
+th { font-weight: 600; color: #55616e; text-align: right; border-bottom: 1px solid #aeb7c1; padding: 3px 7px; font-size: 12px; }
+td { text-align: right; padding: 3px 7px; font-variant-numeric: tabular-nums; border-bottom: 1px solid #eef1f4; font-size: 13px; }
+th.l, td.l { text-align: left; } tr.sum td { border-top: 1px solid #aeb7c1; font-weight: 600; } summary { cursor: pointer; padding: 3px 0; }
+summary span { color: #6a7683; font-size: 12.5px; }
+code { font-size: 12.5px; overflow-wrap: anywhere; } p.note { color: #55616e; margin: 6px 0 0; } details table { margin: 2px 0 10px; }
+"""
+_HEAD = (
+    "",
+    "layer",
+    "output",
+    "MACs",
+    "cycles",
+    "%",
+    "per MAC",
+    "instructions",
+    "I-misses",
+    "D-misses",
+    "code",
+    "constants",
+    "stored",
+    "RAM",
+)
+_LEFT = ("layer", "output", "function")
+
+
+def page(profile: Profile) -> str:
+    """The text of an HTML file."""
+    body = [
+        f"<section>{svg(profile)}</section>",
+        f"<section><h2>Layers</h2>{_layers(profile)}{_notes(profile)}</section>",
+        f"<section><h2>Functions within each layer</h2>{''.join(_functions(i, layer) for i, layer in enumerate(profile.layers))}",
+        '<p class="note">Cost of a function without what it called.</p></section>',
+    ]
+    title = escape(f"Profile of {profile.title}")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n'
+        f"<body><main>{''.join(body)}</main></body></html>\n"
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], last: Sequence[str] = ()) -> str:
+    left = [name in _LEFT for name in head]
+
+    def cells(tag: str, row: Sequence[str]) -> str:
+        return "".join(f"<{tag}{' class=l' if is_left else ''}>{cell}</{tag}>" for cell, is_left in zip(row, left, strict=True))
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    end = f'<tr class="sum">{cells("td", last)}</tr>' if last else ""
+    return f"<table><tr>{cells('th', head)}</tr>{body}{end}</table>"
+
+
+def _counts(cost: Cost, total: Cost, per_mac: str) -> list[str]:
+    share = f"{100 * cost.ticks / total.ticks:.1f}" if total.ticks else ""
+    return [f"{cost.cycles:,.0f}", share, per_mac, f"{cost.instructions:,}", f"{cost.icache_misses:,}", f"{cost.dcache_misses:,}"]
+
+
+def _layers(profile: Profile) -> str:
+    total, rows = profile.whole, []
+    for i, layer in enumerate(profile.layers):
+        per_mac = "-" if layer.cycles_per_mac is None else f"{layer.cycles_per_mac:.2f}"
+        used = layer.footprint
+        rows.append([
+            str(i),
+            escape(layer.name),
+            "x".join(map(str, layer.output_shape)) or "-",
+            "-" if layer.macs is None else f"{layer.macs:,}",
+            *_counts(layer.cost, total, per_mac),
+            f"{used.code_bytes:,}",
+            f"{used.const_bytes:,}",
+            "-" if layer.stored_bytes is None else f"{layer.stored_bytes:,}",
+            f"{used.ram_bytes:,}",
+        ])  # fmt: skip
+    rows.append(["", "between the layers", "", "", *_counts(profile.own, total, ""), "", "", "", ""])
+    if profile.interrupts is not None:
+        rows.append(["", "interrupts", "", "", *_counts(profile.interrupts, total, ""), "", "", "", ""])
+    macs = "-" if profile.macs is None else f"{profile.macs:,}"
+    per_mac = f"{total.cycles / profile.macs:.2f}" if profile.macs else "-"
+    used = profile.footprint
+    sizes = (used.code_bytes, used.const_bytes, profile.stored_bytes, used.ram_bytes)
+    bytes_used = ["-" if n is None else f"{n:,}" for n in sizes]
+    return _table(_HEAD, rows, ["", "inference", "", macs, *_counts(total, total, per_mac), *bytes_used])
+
+
+def _notes(profile: Profile) -> str:
+    words = [
+        f"{LABEL[0].upper()}{LABEL[1:]}.",
+        "Distinct bytes used: of flash, code ran and constants were read as data; of RAM, with the stack. Layers may share them.",
+        "Stored: the layer's constants in flash by the record of the build, also those that are copied to RAM at boot.",
+    ]
+    if profile.outside_cycles is not None:
+        words.append(f"{profile.outside_cycles:,.0f} cycles per inference lie outside of {escape(profile.root)}, by the device's clock.")
+    return f'<p class="note">{" ".join([*words, *(f"{escape(note)}." for note in profile.notes)])}</p>'
+
+
+def _functions(number: int, layer: LayerProfile) -> str:
+    shown, total = layer.functions[:FUNCTIONS_SHOWN], layer.cost
+    rows = [
+        [
+            f"<code>{escape(short_name(f.name) or 'code without a symbol')}</code>",
+            *_counts(f.cost, total, "")[:2],
+            *_counts(f.cost, total, "")[3:],
+        ]
+        for f in shown
+    ]
+    head = ("function", "cycles", "%", "instructions", "I-misses", "D-misses")
+    rest = len(layer.functions) - len(shown)
+    more = f'<p class="note">and {rest} more</p>' if rest else ""
+    title = f"{number} {escape(layer.name)} <span>{escape(hottest(layer))}</span>"
+    return f"<details><summary>{title}</summary>{_table(head, rows)}{more}</details>"

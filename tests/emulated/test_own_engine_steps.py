@@ -1,0 +1,67 @@
+"""The build step with the own engine's options, as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BUILD = "--tags=build,firmware,mlperf,tiny,_kws"
+
+
+def record_of(output: str, home: Path) -> dict[str, Any]:
+    """The newest firmware.json below CM's home."""
+    found = sorted(home.rglob("firmware/firmware.json"), key=lambda path: path.stat().st_mtime)
+    assert found, output
+    return json.loads(found[-1].read_text())
+
+
+def test_a_low_ram_image_keeps_to_its_budget_and_says_what_computes_each_layer(cm, cm_home):
+    done = cm("run", "script", BUILD + ",_low_ram")
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = record_of(done.stdout, cm_home)
+    assert record["options"]["ram_budget"] == 131072
+    assert record["ram_bytes"] + 8192 <= 131072
+    assert record["division"] == "closed"
+    assert all(layer["choice"] and not layer["fallback"] for layer in record["layers"] if layer["kind"] != "clear")
+
+
+def test_a_small_budget_moves_weights_to_flash(cm, cm_home):
+    done = cm("run", "script", BUILD, "--ram_budget=64K")
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = record_of(done.stdout, cm_home)
+    assert record["ram_bytes"] + 8192 <= 65536
+    assert any("flash" in layer["choice"] or "staged" in layer["choice"] for layer in record["layers"])
+
+
+def test_an_impossible_budget_says_how_much_is_missing(cm):
+    done = cm("run", "script", BUILD, "--ram_budget=40K")
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    missing = re.search(r"(\d+) more than its share", said)
+    assert missing, said
+    assert f"allow {missing[1]} bytes more" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"), [(["--ram_budget=lots"], "is no size of memory"), (["--costs=nowhere.json"], "is no table")]
+)
+def test_wrong_options_are_refused(cm, options, complaint):
+    done = cm("run", "script", BUILD, *options)
+    assert done.returncode != 0
+    assert complaint in done.stdout + done.stderr
+
+
+def test_another_engine_refuses_them(cm):
+    done = cm("run", "script", BUILD + ",_tflm", "--ram_budget=128K", "--plan")
+    assert done.returncode == 0, "a plan executes nothing"
+
+
+def test_tuning_a_known_model_measures_nothing_again(cm, cm_home):
+    done = cm("run", "script", BUILD, "--tune")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[done]  tune kws" in done.stdout + done.stderr
+    assert record_of(done.stdout, cm_home)["options"]["tuned"] is True

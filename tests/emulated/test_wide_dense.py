@@ -1,0 +1,79 @@
+"""Fully connected layers on wide tensors: the assembly on the emulated core, its portable twin and TFLite's rule give the same bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.micro_runner import run_host, run_target
+from support.wide_layers import fill, images, interior, untouched_border, wide_layer
+
+from cm4tiny.firmware.kernels.image import Window
+from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
+from cm4tiny.firmware.kernels.wide.dense import candidates
+from cm4tiny.firmware.kernels.wide.storage import pixels
+
+SHAPES = [
+    (128, 24, True),
+    (128, 16, False),
+    (640, 8, True),
+    (8, 128, True),
+    (64, 12, False),
+    (256, 2, False),
+    (127, 5, True),
+    (1, 1, False),
+    (3, 7, True),
+]
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "relu"), SHAPES)
+def test_assembly_twin_and_reference_agree(inputs: int, outputs: int, relu: bool) -> None:
+    rng = np.random.default_rng(inputs + outputs)
+    layer = wide_layer(rng, Window(1, 1, inputs, (1, 1), (1, 1)), outputs, relu=relu)
+    source, target = pixels(1, 1, inputs), pixels(1, 1, outputs)
+    found = candidates(1, layer.weights.reshape(outputs, inputs), layer.requant, source, target)
+    assert len(found) >= 2
+    for candidate in found:
+        kernel = candidate.make()
+        for i, image in enumerate(images(rng, layer)):
+            cells = fill(source, image)
+            host = run_host(kernel, cells, cells=target.elements).buffers[0]
+            np.testing.assert_array_equal(interior(target, host), layer.expected(image), err_msg=candidate.id)
+            assert untouched_border(target, host)
+            if i < 2:
+                core = run_target(kernel, cells, cells=target.elements, strict=i == 0)
+                np.testing.assert_array_equal(core.buffers[0], host, err_msg=candidate.id)
+        assert max(f.loop_bytes for f in kernel.code) <= ICACHE_BYTES
+        assert abs(core.cycles - candidate.cycles) < 0.1 * core.cycles + 200, (candidate.id, core.cycles, candidate.cycles)
+
+
+def test_outputs_may_lie_far_apart() -> None:
+    rng = np.random.default_rng(3)
+    layer = wide_layer(rng, Window(1, 1, 16, (1, 1), (1, 1)), 6, relu=True)
+    source, target = pixels(1, 1, 16), pixels(1, 1, 6, (1, 1, 1, 1))
+    candidate = candidates(1, layer.weights.reshape(6, 16), layer.requant, source, target)[0]
+    image = images(rng, layer)[0]
+    core = run_target(candidate.make(), fill(source, image), cells=target.elements).buffers[0]
+    np.testing.assert_array_equal(interior(target, core), layer.expected(image))
+    assert untouched_border(target, core)
+
+
+def test_several_vectors_are_a_convolution() -> None:
+    rng = np.random.default_rng(4)
+    layer = wide_layer(rng, Window(5, 1, 16, (1, 1), (1, 1)), 6, relu=False)
+    source, target = pixels(5, 1, 16), pixels(5, 1, 6)
+    found = candidates(5, layer.weights.reshape(6, 16), layer.requant, source, target)
+    image = images(rng, layer)[0]
+    core = run_target(found[0].make(), fill(source, image), cells=target.elements).buffers[0]
+    np.testing.assert_array_equal(interior(target, core), layer.expected(image))
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "most"), [(128, 128, 1.31), (640, 128, 1.24)])
+def test_layers_of_the_anomaly_detector_stay_below_their_documented_cost(inputs: int, outputs: int, most: float) -> None:
+    rng = np.random.default_rng(0)
+    weights = np.clip(rng.normal(0, 30, (outputs, 1, 1, inputs)), -127, 127).astype(np.int8)
+    layer = wide_layer(rng, Window(1, 1, inputs, (1, 1), (1, 1)), outputs, relu=True, weights=weights)
+    source, target = pixels(1, 1, inputs), pixels(1, 1, outputs)
+    best = candidates(1, layer.weights.reshape(outputs, inputs), layer.requant, source, target)[0]
+    assert best.ram_bytes < 0.6 * 2 * inputs * outputs + 16 * outputs
+    run = run_target(best.make(), fill(source, images(rng, layer)[0]), cells=target.elements, strict=False, runs=2)
+    assert run.cycles / (inputs * outputs) < most

@@ -1,0 +1,81 @@
+"""RAM budgets: what a user may write, and what is done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cm4tiny.benchmarks import get_benchmark
+from cm4tiny.errors import RamBudgetError, UsageError
+from cm4tiny.events import SILENT
+from cm4tiny.firmware import own_engine
+from cm4tiny.firmware.own_engine import STACK_BYTES, build_own, parse_ram_budget
+from cm4tiny.firmware.recipe import Recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("", None), (" ", None), ("131072", 131072), ("128K", 131072), ("128 kb", 131072), ("128KiB", 131072), ("640K", 655360)],
+)
+def test_sizes_are_bytes_or_kilobytes(text, size):
+    assert parse_ram_budget(text) == size
+
+
+@pytest.mark.parametrize("text", ["lots", "-1", "1.5K", "0", "641K", "128M", "9" * 30])
+def test_a_wrong_size_is_refused(text):
+    with pytest.raises(UsageError) as caught:
+        parse_ram_budget(text)
+    assert caught.value.cure
+
+
+@pytest.mark.parametrize("changes", [{"ram_budget": 1}, {"skip_zero": False}, {"drop_dead": True}, {"costs": "x.json"}])
+def test_other_engines_have_no_such_choices(changes):
+    with pytest.raises(UsageError, match="tflm has no RAM budget"):
+        Recipe(benchmark="kws", engine="tflm", mode="performance", model="m.tflite", **changes).check()
+
+
+@dataclass
+class Fake:
+    """A compiler and a linker: the image takes what the model was allowed, and ``harness`` on top."""
+
+    harness: int
+    budgets: list[int]
+
+    def compile(self, tflite, *, name, options, costs, events):
+        self.budgets.append(options.ram_budget)
+        return SimpleNamespace(ram_bytes=options.ram_budget, division="closed")
+
+    def build(self, benchmark, model, *, mode, toolchain, out_dir, events):
+        return SimpleNamespace(ram_bytes=model.ram_bytes + self.harness)
+
+
+def built(monkeypatch, harness: int, budget: int):
+    fake = Fake(harness, [])
+    import cm4tiny.firmware.microtvm as microtvm
+
+    monkeypatch.setattr(microtvm, "compile_model", fake.compile)
+    monkeypatch.setattr(own_engine, "build_firmware", fake.build)
+    recipe = Recipe(benchmark="kws", engine="microtvm", mode="performance", model="", ram_budget=budget)
+    return fake, build_own(recipe, get_benchmark("kws"), b"", None, Path(), SILENT)
+
+
+def test_a_model_gets_what_stack_and_harness_leave(monkeypatch):
+    fake, own = built(monkeypatch, 1000, 100_000)
+    assert len(fake.budgets) == 1
+    assert own.image.ram_bytes + STACK_BYTES <= 100_000
+
+
+def test_a_larger_harness_than_expected_is_taken_into_account(monkeypatch):
+    fake, own = built(monkeypatch, 9000, 100_000)
+    assert len(fake.budgets) == 2
+    assert own.image.ram_bytes + STACK_BYTES == 100_000
+
+
+def test_a_budget_below_the_harness_says_what_it_needs(monkeypatch):
+    with pytest.raises(RamBudgetError) as caught:
+        built(monkeypatch, 1000, 9000)
+    assert "leaves nothing" in str(caught.value)
+    assert "allow more than" in caught.value.cure

@@ -1,0 +1,159 @@
+"""The performance page and its chart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+from cm4tiny.boards.power import energy_uj
+from cm4tiny.images.fidelity import Row
+from cm4tiny.images.fidelity import read_rows as read_fidelity
+from cm4tiny.images.performance.chart import Bar, Group, bar_chart
+from cm4tiny.images.performance.page import CHART, Evidence, chart, fastest, page, shown_published
+from cm4tiny.images.performance.rows import Compiled, Measured, read_rows
+from cm4tiny.images.performance.variants import DEFAULT, NO_DEAD, NO_SKIP
+from cm4tiny.results.published import published_for
+
+BEST = 23.155
+"""kws of STMicroelectronics in round v1.2."""
+OURS = Measured(DEFAULT, "kws", 4e6, 3e6, BEST * 1.5, 50_000, 60_000)
+FIDELITY = (Row("one", "image", "kws", 11.0, 10.0), Row("two", "image", "ic", 10.0, 10.0), Row("three", "build", "ic", 8.0, 10.0))
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def rows_of(text: str, heading: str) -> list[str]:
+    """Lines of the table under a heading."""
+    part = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return [line for line in part.splitlines() if line.startswith("|")][2:]
+
+
+def test_the_page_says_that_its_figures_are_predicted_and_how_well() -> None:
+    text = page(Evidence([OURS], fidelity=FIDELITY))
+    assert "**predicted on the virtual\nboard**" in text
+    assert "for 2 published images, run byte for byte: error 7.1 % rms, worst +10.0 % (one)" in text
+    assert "for 1 builds of published sources: error 20.0 % rms, worst -20.0 % (three)" in text
+    assert "440 pJ per cycle at 1.8 V" in text and "8 results it comes from" in text
+
+
+def test_a_row_has_throughput_share_counts_memory_and_energy() -> None:
+    (row,) = [line for line in rows_of(page(Evidence([OURS])), "kws") if line.startswith("| **cm4tiny**")]
+    assert row == f"| **cm4tiny** | closed | {BEST * 1.5:.3f} | 1.50 | 4,000,000 | 3,000,000 | 50,000 | 60,000 | {energy_uj(4e6):,.0f} |"
+
+
+def test_the_table_is_sorted_by_throughput_with_the_published_results_in_it() -> None:
+    rows = rows_of(page(Evidence([OURS, replace(OURS, engine="tflm", inf_per_s=1.0)])), "kws")
+    assert rows[0].startswith("| **cm4tiny**") and rows[-1].startswith("| TFLM |")
+    assert rows[1].startswith("| *published: STMicroelectronics v1.2") and " at 1.8 V |" in rows[1]
+
+
+def test_the_open_division_is_named_at_its_row() -> None:
+    assert "| **cm4tiny, open division** | open |" in page(Evidence([replace(OURS, engine=NO_DEAD)]))
+
+
+def test_plans_that_come_out_as_the_default_plan_are_named_but_shown_once() -> None:
+    evidence = Evidence([OURS, replace(OURS, engine=NO_SKIP), replace(OURS, engine=NO_DEAD, cycles=3e6)])
+    text = page(evidence)
+    assert "The default plan's figures also hold for: cm4tiny, nothing skipped.\n" in text
+    assert "**cm4tiny, nothing skipped** | closed" not in text and "**cm4tiny, open division** | open" in text
+    assert "cm4tiny, nothing skipped" not in chart(evidence)
+
+
+def test_each_submitter_is_shown_once_with_its_fastest_result() -> None:
+    shown = shown_published("kws")
+    names = [row.submitter for row in shown]
+    assert len(names) == len(set(names)) and {"OctoML", "plumerai", "bosch"} <= set(names)
+    assert shown[0] == published_for("kws")[0]
+
+
+def test_a_lead_within_the_model_s_error_is_not_called_one() -> None:
+    def lead(ratio: float) -> str:
+        text = page(Evidence([replace(OURS, inf_per_s=BEST * ratio)], fidelity=FIDELITY))
+        return next(line for line in text.splitlines() if line.startswith("The default plan"))
+
+    assert lead(1.5).endswith("1.36 to 1.67 times with the model's worst error: ahead of it.")
+    assert lead(1.05).endswith("a difference within the model's worst error.")
+    assert lead(0.95).endswith("a difference within the model's worst error.")
+    assert lead(0.5).endswith("behind it.")
+
+
+def test_the_streaming_benchmark_is_not_compared_with_published_duty_cycles() -> None:
+    sww = replace(OURS, benchmark="sww", inf_per_s=77.0)
+    text = page(Evidence([sww]))
+    assert "the two cannot be compared" in text
+    assert fastest("sww") is None
+    assert all(line.split("|")[4].strip() == "" for line in rows_of(text, "sww"))
+    assert "sww" not in chart(Evidence([sww]))
+
+
+def test_compilers_and_accuracy_are_on_the_page_when_there_are_rows() -> None:
+    text = page(Evidence([replace(OURS, top_1=90.1)], [Compiled("gcc-12", "gcc 12.2", "kws", 1.0, 1, 1, 8, 8, reference=True)]))
+    assert "\n## Compilers\n" in text and "| cm4tiny | 90.1 % |" in text
+    bare = page(Evidence([OURS]))
+    assert "## Compilers" not in bare and "kws01" not in bare
+
+
+def test_a_page_without_any_row_still_tells_what_is_not_measured() -> None:
+    assert page(Evidence([])).count("not measured") > 5
+
+
+def test_the_page_in_the_manual_is_made_of_the_kept_rows() -> None:
+    root = Path(__file__).resolve().parents[3]
+    kept = root / "benchmarks"
+    rows, compiled = read_rows(kept / "engine_rows.json", Measured), read_rows(kept / "compiler_rows.json", Compiled)
+    evidence = Evidence(rows, compiled, read_fidelity(kept / "fidelity_rows.json"))
+    assert rows and compiled
+    assert (root / "docs" / "performance.md").read_text(encoding="utf-8") == page(evidence)
+    assert (root / "docs" / CHART).read_text(encoding="utf-8") == chart(evidence)
+
+
+def test_the_page_shows_its_chart() -> None:
+    assert f"]({CHART})" in page(Evidence([OURS]))
+
+
+# --- the chart ------------------------------------------------------------------------------------------------------------------------
+
+
+def widths(svg: str) -> dict[str, float]:
+    """Label -> width of its bar."""
+    root = ElementTree.fromstring(svg)
+    labels = [node.text or "" for node in root.iter(f"{SVG}text") if node.get("text-anchor") == "end"]
+    bars = [float(node.get("width", "0")) for node in root.iter(f"{SVG}rect")][1:]
+    return dict(zip(labels, bars, strict=True))
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    found = widths(
+        bar_chart([Group("g", (Bar("a", 2.0, "own"), Bar("b", 0.5, "other"), Bar("c", 1.0, "published")))], title="t", subtitle="s")
+    )
+    assert abs(found["a"] / found["b"] - 4) < 0.01 and abs(found["a"] / found["c"] - 2) < 0.01
+
+
+def test_everything_stays_inside_the_picture() -> None:
+    svg = bar_chart([Group("g", (Bar("a", 3.0, "own"),)), Group("h", (Bar("b", 1.0, "published"),))], title="t", subtitle="s", error=0.1)
+    root = ElementTree.fromstring(svg)
+    width, height = float(root.get("width", "0")), float(root.get("height", "0"))
+    for node in root.iter(f"{SVG}rect"):
+        assert float(node.get("x", "0")) + float(node.get("width", "0")) <= width
+    assert all(float(node.get("x", "0")) < width and float(node.get("y", "0")) < height for node in root.iter(f"{SVG}text"))
+
+
+def test_whiskers_show_the_error_of_predicted_bars_only() -> None:
+    bars = (Bar("a", 1.0, "own"), Bar("c", 1.0, "published"))
+    assert bar_chart([Group("g", bars)], title="t", subtitle="s", error=0.1).count("<path") == 1
+    assert bar_chart([Group("g", bars)], title="t", subtitle="s").count("<path") == 0
+
+
+def test_names_are_escaped_and_the_figures_are_readable_without_the_picture() -> None:
+    svg = bar_chart([Group("<g>", (Bar('a & "b"', 1.25, "own"),))], title="a < b", subtitle="s")
+    root = ElementTree.fromstring(svg)
+    described = root.find(f"{SVG}desc")
+    assert described is not None and described.text == '<g>: a & "b" 1.25'
+
+
+def test_the_chart_has_a_group_for_each_benchmark_with_rows_and_the_published_result_as_one() -> None:
+    svg = chart(Evidence([OURS, replace(OURS, benchmark="ic", inf_per_s=3.028)], fidelity=FIDELITY))
+    assert "worst error on published images, 10.0 %" in svg
+    assert re.findall(r'class="group"[^>]*>(\w+)<', svg) == ["ic", "kws"]
+    assert "published: STMicroelectronics v1.2 1.00" in svg and "cm4tiny 1.50" in svg and "cm4tiny 0.50" in svg

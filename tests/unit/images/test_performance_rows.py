@@ -1,0 +1,193 @@
+"""Rows, variants, targets and compilers of the performance page."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from cm4tiny.boards.power import energy_uj
+from cm4tiny.errors import ResultsError, UsageError
+from cm4tiny.firmware.engines.catalogue import ENGINES
+from cm4tiny.firmware.recipe import Recipe
+from cm4tiny.images.performance.compilers import compilers_section, loss, worst_loss
+from cm4tiny.images.performance.energy import energy_error
+from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, Measured, read_rows, replace_rows, write_rows
+from cm4tiny.images.performance.targets import Target, judge, targets_section
+from cm4tiny.images.performance.variants import DEFAULT, LOW_RAM, TFLM_CMSIS_NN, VARIANTS, variant
+from cm4tiny.results.published import PublishedResult, PublishedSystem, published_results, published_systems
+
+KWS = Measured(DEFAULT, "kws", 4e6, 3e6, 30.0, 50_000, 60_000)
+SLOW = replace(KWS, engine=TFLM_CMSIS_NN, inf_per_s=10.0)
+
+
+def test_rows_survive_being_kept(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    write_rows(path, [KWS, replace(SLOW, top_1=90.1)])
+    assert read_rows(path, Measured) == [KWS, replace(SLOW, top_1=90.1)]
+
+
+def test_without_a_file_there_are_no_rows(tmp_path: Path) -> None:
+    assert read_rows(tmp_path / "none.json", Measured) == []
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"engine": "x"}]', '[{"nonsense": 1}]'])
+def test_a_file_of_something_else_is_refused_with_the_cure(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(text)
+    with pytest.raises(ResultsError, match="holds no rows of the performance page") as caught:
+        read_rows(path, Measured)
+    assert caught.value.why and "measure everything again" in caught.value.cure
+
+
+def test_a_fresh_row_replaces_that_of_the_same_engine_and_benchmark_only() -> None:
+    other = replace(KWS, benchmark="ic")
+    fresh = replace(KWS, cycles=1.0)
+    assert replace_rows([KWS, other, SLOW], [fresh]) == [fresh, other, SLOW]
+
+
+def test_every_variant_is_of_an_engine_and_has_a_name_of_its_own() -> None:
+    assert {one.engine for one in VARIANTS} == set(ENGINES)
+    assert len({one.id for one in VARIANTS}) == len({one.label for one in VARIANTS}) == len(VARIANTS)
+    assert all(one.note for one in VARIANTS if one.own)
+
+
+def test_the_options_of_a_variant_are_those_of_a_recipe() -> None:
+    for one in VARIANTS:
+        Recipe("kws", one.engine, "performance", "", **one.options).check()  # type: ignore[arg-type]
+        assert all(one.options[name] != getattr(Recipe("kws", one.engine, "performance", ""), name) for name in one.options)
+
+
+def test_only_the_plan_that_drops_dead_channels_is_of_the_open_division() -> None:
+    assert [dict(one.options) for one in VARIANTS if one.division == "open"] == [{"drop_dead": True}]
+
+
+def test_a_mistyped_variant_gets_a_suggestion() -> None:
+    with pytest.raises(UsageError, match="no variant called 'mikrotvm'") as caught:
+        variant("mikrotvm")
+    assert DEFAULT in caught.value.cure
+
+
+# --- targets --------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quantity", "limit", "met"),
+    [
+        ("inf_per_s", 30.0, True),
+        ("inf_per_s", 30.1, False),
+        ("ram_bytes", 60_000, True),
+        ("ram_bytes", 59_999, False),
+        ("inf_per_s", TFLM_CMSIS_NN, True),
+        ("ram_bytes", TFLM_CMSIS_NN, True),
+        ("inf_per_s", "tflm", None),
+    ],
+)
+def test_throughput_is_to_reach_the_limit_and_memory_to_stay_below_it(quantity: str, limit: float | str, met: bool | None) -> None:
+    (verdict,) = judge([KWS, SLOW], [Target("kws", DEFAULT, quantity, limit)])
+    assert verdict.met is met
+
+
+def test_a_target_is_not_met_by_another_benchmark_s_row_or_another_plan_s() -> None:
+    verdicts = judge([KWS], [Target("ic", DEFAULT, "inf_per_s", 1.0), Target("kws", LOW_RAM, "inf_per_s", 1.0)])
+    assert [verdict.measured for verdict in verdicts] == [None, None]
+
+
+def test_the_table_says_what_is_not_met_and_what_was_not_measured() -> None:
+    targets = [
+        Target("kws", DEFAULT, "inf_per_s", 32.0),
+        Target("kws", DEFAULT, "inf_per_s", TFLM_CMSIS_NN),
+        Target("ic", LOW_RAM, "ram_bytes", 7),
+    ]
+    assert targets_section([KWS, SLOW], targets)[2:] == [
+        "| kws | cm4tiny | at least 32 inf/s | 30.000 | **no** |",
+        "| kws | cm4tiny | as TFLM + CMSIS-NN: 10.000 inf/s | 30.000 | yes |",
+        "| ic | cm4tiny, low RAM | at most 7 bytes of static RAM | not measured |  |",
+    ]
+
+
+# --- compilers ------------------------------------------------------------------------------------------------------------------------
+
+REFERENCE = Compiled("gcc-12", "gcc 12.2", "kws", 1000.0, 1, 1, 8, 8, reference=True)
+OTHER = Compiled("gcc-14", "gcc 14.2", "kws", 1040.0, 1, 1, 8, 8)
+
+
+def test_a_loss_is_counted_against_the_reference_compiler_of_the_same_model() -> None:
+    rows = [REFERENCE, OTHER, replace(REFERENCE, benchmark="ic", cycles=1.0)]
+    assert loss(OTHER, rows) == pytest.approx(0.04)
+    assert loss(OTHER, rows[1:]) is None
+    assert worst_loss(rows) == (pytest.approx(0.04), OTHER)
+    assert worst_loss([REFERENCE]) is None
+
+
+def test_compilers_within_the_limit_are_said_to_be() -> None:
+    lines = compilers_section([REFERENCE, OTHER])
+    assert "| kws | 1,000 | 1,040 (+4.0 %) |" in lines
+    assert lines[-1].startswith("Outputs: 8 of 8 output tensors equal those of gcc-12, byte for byte. ")
+    assert lines[-1].endswith("No compiler loses more than 5 %; the most is gcc-14 in kws, +4.0 %.")
+
+
+def test_a_compiler_beyond_the_limit_and_different_outputs_are_told() -> None:
+    lines = compilers_section([REFERENCE, OTHER, Compiled("clang", "clang 22", "kws", 1100.0, 1, 1, 7, 8)])
+    assert "15 of 16 output tensors" in lines[-1]
+    assert lines[-1].endswith("More than 5 % slower somewhere: clang; most of all clang in kws, +10.0 %.")
+
+
+def test_a_loss_that_rounds_to_nothing_has_no_minus() -> None:
+    assert "| kws | 1,000 | 1,000 (+0.0 %) |" in compilers_section([REFERENCE, replace(OTHER, cycles=999.9)])
+
+
+def test_a_model_that_a_compiler_has_no_row_of_leaves_its_cell_empty() -> None:
+    lines = compilers_section([REFERENCE, OTHER, replace(REFERENCE, benchmark="ic")])
+    assert "| ic | 1,000 |  |" in lines
+
+
+def test_without_rows_the_section_is_empty() -> None:
+    assert compilers_section([]) == []
+
+
+# --- energy ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_energy_constant_is_judged_by_the_results_it_comes_from_and_by_all() -> None:
+    source = energy_error(published_results(), published_systems(), source_only=True)
+    everyone = energy_error(published_results(), published_systems(), source_only=False)
+    assert source and everyone
+    assert source.results == 8 and source.rms < 0.05
+    assert everyone.results > source.results and everyone.highest > source.highest
+
+
+def energies(**changes: object) -> tuple[list[PublishedResult], dict[str, PublishedSystem]]:
+    """One result that used exactly what the constant says, at 1.8 V unless changed."""
+    supply = changes.pop("supply_mv", 1800.0)
+    texts: dict[str, object] = {field.name: "" for field in fields(PublishedResult)}
+    texts |= {field.name: None for field in fields(PublishedResult) if field.type != "str"}
+    texts |= {"board": "NUCLEO-L4R5ZI", "frequency": "120 MHz", "source": "here", "throughput_inf_per_s": 120.0}
+    texts |= {"energy_uj_per_inf": energy_uj(1e6), **changes}
+    return [PublishedResult(**texts)], {"here": PublishedSystem("here", supply, "", "")}  # type: ignore[arg-type]
+
+
+def test_half_the_published_energy_is_an_error_of_plus_100_per_cent() -> None:
+    exact, half = (energy_error(*energies(energy_uj_per_inf=energy_uj(cycles)), source_only=False) for cycles in (1e6, 5e5))
+    assert exact and exact.rms == pytest.approx(0.0, abs=1e-12)
+    assert half and half.highest == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"supply_mv": 3000.0},
+        {"supply_mv": None},
+        {"board": "NUCLEO-L4R5ZI-P"},
+        {"board": "NUCLEO-H7"},
+        {"frequency": "70 MHz"},
+        {"energy_uj_per_inf": None},
+    ],
+)
+def test_energy_at_another_voltage_clock_or_board_is_not_compared(changes: dict[str, object]) -> None:
+    assert energy_error(*energies(**changes), source_only=False) is None
+
+
+def test_every_benchmark_of_a_variant_is_one_of_the_page() -> None:
+    assert all(set(one.benchmarks) <= set(BENCHMARKS) for one in VARIANTS)

@@ -16,7 +16,7 @@ from cm4tiny.benchmarks import Benchmark
 from cm4tiny.errors import RamBudgetError, UsageError
 from cm4tiny.events import EventStream
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
-from cm4tiny.firmware.image import RAM
+from cm4tiny.firmware.image import FLASH, RAM
 from cm4tiny.firmware.toolchain import Toolchain
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 STACK_BYTES = 8192
 """The room for the stack, as in the board's linker script."""
+
+CODE_BYTES = 128 * 1024
+"""Flash for everything but the model's constants: ample."""
 
 _HARNESS_BYTES = 2 * 1024  # state of the protocol, roughly; the input as sent and as int8 comes on top
 _ATTEMPTS = 3
@@ -99,7 +102,12 @@ def build_own(recipe: OwnRecipe, benchmark: Benchmark, tflite: bytes, toolchain:
     harness = harness_ram(benchmark) - STACK_BYTES
     over = 0
     for _ in range(_ATTEMPTS):
-        options = CompileOptions(ram_budget=budget - STACK_BYTES - harness, skip_zero=recipe.skip_zero, drop_dead=recipe.drop_dead)
+        options = CompileOptions(
+            ram_budget=budget - STACK_BYTES - harness,
+            flash_budget=FLASH.size - CODE_BYTES,
+            skip_zero=recipe.skip_zero,
+            drop_dead=recipe.drop_dead,
+        )
         if options.ram_budget is None or options.ram_budget <= 0:
             raise RamBudgetError(
                 f"a RAM budget of {budget} bytes leaves nothing for the model",

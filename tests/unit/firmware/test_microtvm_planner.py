@@ -12,7 +12,7 @@ from cm4tiny.firmware.kernels.base import Candidate, Kernel
 from cm4tiny.firmware.kernels.wide.storage import pixels
 from cm4tiny.firmware.microtvm.graph import Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
-from cm4tiny.firmware.microtvm.planner import arena_of, choose, plan_memory, scratch_name
+from cm4tiny.firmware.microtvm.planner import arena_of, choose, plan_memory, scratch_name, within_flash
 
 
 def never() -> Kernel:
@@ -121,3 +121,28 @@ def test_scratch_never_overlaps_what_is_alive():
     for name in ("t0", "t1"):
         start = plan.offsets[name]
         assert place + 640 <= start or start + value(0).bytes <= place
+
+
+def sized(name: str, cycles: int, flash: int) -> Candidate:
+    kernel = Kernel("k", None, (np.zeros(flash, np.int8),))
+    return Candidate(name, cycles, 0, 0, lambda: kernel)
+
+
+def test_what_does_not_fit_into_flash_gives_way_where_it_costs_least_per_byte():
+    layers = [
+        [sized("a-fast", 100, 90_000), sized("a-small", 900, 9_000)],
+        [sized("b-fast", 100, 90_000), sized("b-small", 200, 9_000)],
+        [sized("c-fast", 100, 500)],
+    ]
+    actions = tuple(chain(*layers))
+    chosen = [a.candidates[0] for a in actions]
+    assert within_flash(actions, chosen, None, {}) == actions
+    assert within_flash(actions, chosen, 180_500, {}) == actions
+    smaller = within_flash(actions, chosen, 180_000, {})
+    assert [[c.id for c in a.candidates] for a in smaller] == [["a-fast", "a-small"], ["b-small"], ["c-fast"]]
+    assert within_flash(smaller, [chosen[0], smaller[1].candidates[0], chosen[2]], 100_000, {}) == smaller
+
+
+def test_flash_that_cannot_be_made_to_fit_is_left_to_the_linker():
+    actions = tuple(chain([sized("only", 1, 90_000)]))
+    assert within_flash(actions, [actions[0].candidates[0]], 1000, {}) == actions

@@ -15,6 +15,7 @@ class CompileOptions:
 
     Attributes:
         ram_budget: bytes of RAM for activations, scratch memory and weights; None: as fast as possible, whatever it takes.
+        flash_budget: bytes of flash for weights and tables; None: no limit.
         skip_zero: dot products whose weights are all zero are not computed.
         drop_dead: channels that cannot change the result are removed with their non-zero weights: open division.
         wide: False leaves only the packed int8 kernels.
@@ -22,6 +23,7 @@ class CompileOptions:
     """
 
     ram_budget: int | None = None
+    flash_budget: int | None = None
     skip_zero: bool = True
     drop_dead: bool = False
     wide: bool = True

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from cm4tiny.errors import ModelError, RamBudgetError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.inference_code import model_header
-from cm4tiny.firmware.kernels.base import Kernel
+from cm4tiny.firmware.kernels.base import Candidate, Kernel
 from cm4tiny.firmware.kernels.wide.convert import clear_border, fills_padding
 from cm4tiny.firmware.microtvm import emit
 from cm4tiny.firmware.microtvm.arena import ArenaPlan
@@ -25,7 +25,7 @@ from cm4tiny.firmware.microtvm.graph import Conv, Graph
 from cm4tiny.firmware.microtvm.importer import check_model, import_relax
 from cm4tiny.firmware.microtvm.layout import Action, Value, lay_out
 from cm4tiny.firmware.microtvm.lowering import lower_relax
-from cm4tiny.firmware.microtvm.planner import Plan, arena_of, choose, scratch_name
+from cm4tiny.firmware.microtvm.planner import Plan, arena_of, choose, scratch_name, within_flash
 from cm4tiny.firmware.microtvm.select import scratch_bytes
 from cm4tiny.firmware.microtvm.sparsity import skip_zero
 
@@ -148,7 +148,13 @@ def _plan_for(graph: Graph, options: CompileOptions, costs: Costs, *, wide: bool
     actions = tuple(_forced(action, options.forced.get(i)) for i, action in enumerate(actions))
     values = {value.name: value for action in actions for value in (*action.reads, action.writes)}
     clearing = {name: _CLEARING_CYCLES * _border_cells(value) for name, value in values.items() if value.bordered}
-    return actions, choose(actions, _outside(graph, actions), budget=options.ram_budget, clearing=clearing)
+    outside, sizes = _outside(graph, actions), dict[Candidate, int]()
+    while True:
+        plan = choose(actions, outside, budget=options.ram_budget, clearing=clearing)
+        smaller = within_flash(actions, plan.chosen, options.flash_budget, sizes)
+        if smaller == actions:
+            return actions, plan
+        actions = smaller
 
 
 def _forced(action: Action, choice: str | None) -> Action:

@@ -9,7 +9,7 @@ candidate computes the same bits: a plan decides about speed and memory only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from cm4tiny.firmware.microtvm.layout import Action, Value
 
 _GRAIN = 256  # bytes per step of the knapsack
 _ARENA_SIZES = 24  # tried at most
+_SMALLER, _WORTHWHILE = 0.6, 2048  # of constants: what counts as smaller, and from how many bytes on it is looked for
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,40 @@ def choose(actions: Sequence[Action], outside: frozenset[str], *, budget: int | 
         why=f"its activations take {smallest.arena_bytes} bytes even with all weights in flash; {budget} bytes are left for the model",
         cure=f"allow {smallest.ram_bytes - budget} bytes more, or use a model with smaller activations",
     )
+
+
+def within_flash(
+    actions: Sequence[Action], chosen: Sequence[Candidate], budget: int | None, known: dict[Candidate, int]
+) -> tuple[Action, ...]:
+    """The actions with fewer candidates, if those that were chosen have more constants than flash has room for; else the same actions.
+
+    One layer at a time loses its large candidates: the one that saves most bytes per cycle. Constants lie in flash wherever they are used,
+    and how large they are is only known when a kernel is made, so this looks at kernels only if there is too much.
+
+    Args:
+        budget: bytes of flash for constants; None: no limit.
+        known: sizes of candidates that were made already; gets more.
+    """
+
+    def size(candidate: Candidate) -> int:
+        if candidate not in known:
+            known[candidate] = sum(constant.nbytes for constant in candidate.make().constants)
+        return known[candidate]
+
+    if budget is None or sum(map(size, chosen)) <= budget:
+        return tuple(actions)
+    offers = []
+    for number, (action, candidate) in enumerate(zip(actions, chosen, strict=True)):
+        limit = int(size(candidate) * _SMALLER)
+        ranked = sorted(action.candidates, key=lambda c: c.cycles)
+        other = next((c for c in ranked if size(c) <= limit), None) if size(candidate) > _WORTHWHILE else None
+        if other is not None:
+            offers.append(((other.cycles - candidate.cycles) / (size(candidate) - size(other)), number, limit))
+    if not offers:
+        return tuple(actions)  # the linker says how much is missing
+    _, number, limit = min(offers)
+    kept = tuple(c for c in actions[number].candidates if size(c) <= limit)
+    return (*actions[:number], replace(actions[number], candidates=kept), *actions[number + 1 :])
 
 
 def _weight(candidate: Candidate) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Power: what a monitor of the supply current hands over, and the virtual board's simulated one.
 
-Energy of the simulated board: the eight results that round v1.0 published for the NUCLEO-L4R5ZI at 1.8 V (open division, two engines,
+Energy of the simulated board: the eight results that round v1.0 published for the NUCLEO-L4R5ZI at 1.8 V (closed division, two engines,
 four benchmarks) lie at 422 to 460 uJ per million cycles, mean 440, standard deviation 13 (3 %), at a nearly constant power of 50.6 to
 55.2 mW. So energy is simulated as one constant times cycles. Waiting costs the same: the firmware polls its UART at full clock.
 """

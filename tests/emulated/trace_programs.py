@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from virtual_board_programs import LINKER_SCRIPT
+from virtual_board_programs import LINKER_SCRIPT, MAIN_LOOP
 
 SOURCE = r"""
 #include <stdint.h>
@@ -81,24 +81,6 @@ static void command(const char *text)
 extern uint32_t _estack;
 void reset(void);
 __attribute__((section(".vectors"), used)) void *const vectors[16] = {&_estack, (void *)reset, [15] = (void *)systick_handler};
-void reset(void)
-{
-    static char text[64];
-    start();
-    print("m-ready\r\n");
-    for (;;) {
-        int n = 0;
-        for (;;) {
-            while (!(R(UART + 0x1c) & 0x20));
-            char c = (char)R(UART + 0x24);
-            if (c == '%') break;
-            if (n < 63) text[n++] = c;
-        }
-        text[n] = 0;
-        command(text);
-        print("m-ready\r\n");
-    }
-}
 """
 
 
@@ -109,7 +91,7 @@ def build_trace_firmware(folder: Path) -> Path:
         pytest.skip("arm-none-eabi-gcc is not installed")
     data = ".data : { _sdata = .; *(.data*) . = ALIGN(4); _edata = .; } >RAM AT>FLASH _ldata = LOADADDR(.data);"
     (folder / "trace.ld").write_text(LINKER_SCRIPT.replace(".data : { *(.data*) } >RAM AT>FLASH", data))
-    (folder / "trace.c").write_text(SOURCE)
+    (folder / "trace.c").write_text(SOURCE + MAIN_LOOP)
     elf = folder / "trace.elf"
     flags = ["-O2", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding", "-nostdlib", "-fno-ipa-icf", "-fno-inline"]
     subprocess.run([compiler, *flags, "-T", folder / "trace.ld", folder / "trace.c", "-o", elf], check=True, capture_output=True)

@@ -184,6 +184,8 @@ static void command(const char *text)
 extern uint32_t _estack;
 void reset(void);
 __attribute__((section(".vectors"), used)) void *const vectors[] = {&_estack, (void *)reset};
+"""
+MAIN_LOOP = r"""
 void reset(void)
 {
     static char text[64];
@@ -212,7 +214,7 @@ def build_test_firmware(folder: Path) -> Path:
     if compiler is None:
         pytest.skip("arm-none-eabi-gcc is not installed")
     (folder / "test.ld").write_text(LINKER_SCRIPT)
-    (folder / "test.c").write_text(SOURCE)
+    (folder / "test.c").write_text(SOURCE + MAIN_LOOP)
     elf = folder / "test.elf"
     flags = ["-O2", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding", "-nostdlib"]
     subprocess.run([compiler, *flags, "-T", folder / "test.ld", folder / "test.c", "-o", elf], check=True, capture_output=True)

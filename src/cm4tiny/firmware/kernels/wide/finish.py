@@ -18,6 +18,7 @@ import numpy as np
 from cm4tiny.firmware.kernels.base import Array
 from cm4tiny.firmware.kernels.wide.assembly import Assembly
 from cm4tiny.firmware.kernels.wide.requant import WideRequant
+from cm4tiny.firmware.kernels.wide.schedule import clamp_linear, clamp_relu, requantise_uniform, scale_linear
 from cm4tiny.firmware.kernels.wide.uniform import plan_uniform
 
 
@@ -42,29 +43,24 @@ class Finish:
         if self.form == "linear":
             self._emit_linear(code, sums, (m, r, *free), held[2])
             return
-        multiply, shift = ("smmla", f", asr #{self.shift}") if self.form == "uniform" else ("smmlar", "")
-        code.all(*(f"{multiply} {a}, {a}, {m}, {r}" for a in sums))
-        if self.form == "relu":
-            code.do(f"vmov {m}, {held[2]}")
-            code.all(*(f"asr {a}, {a}, {m}" for a in sums))
-        code.all(*(f"usat {a}, #8, {a}{shift}" for a in sums))
+        if self.form == "uniform":
+            requantise_uniform(code, sums, m, r, self.shift)
+            return
+        code.all(*(f"smmlar {a}, {a}, {m}, {r}" for a in sums))
+        code.do(f"vmov {m}, {held[2]}")
+        clamp_relu(code, sums, m)
 
     def _emit_linear(self, code: Assembly, sums: Sequence[str], temps: Sequence[str], shift: str) -> None:
         """Needs a third register; with two, the rounding is added by itself."""
         m, r, *free = temps
         if free:
-            for a in sums:
-                code.all(f"smmlar {free[0]}, {a}, {m}, {r}", f"add {a}, {free[0]}, {a}, asr #31")
+            scale_linear(code, sums, free[0], m, r)
         else:
             code.all(*(f"smmulr {a}, {a}, {m}" for a in sums))
             code.all(*(f"add {a}, {a}, {a}, asr #31" for a in sums))
             code.all(*(f"add {a}, {a}, {r}" for a in sums))
         code.do(f"vmov {m}, {shift}")
-        code.all(*(f"asr {a}, {a}, {m}" for a in sums))
-        code.all(*(f"ssat {a}, #8, {a}" for a in sums))
-        if self.zero_point:
-            word = "sub" if self.zero_point > 0 else "add"
-            code.all(*(f"{word} {a}, {a}, #{abs(self.zero_point)}" for a in sums))
+        clamp_linear(code, sums, m, self.zero_point)
 
     def expression(self, stride: int = 1) -> str:
         """C expression of the stored value of ``acc``, with parameters ``p[stride]`` (mantissa) and on, ``stride`` apart."""

@@ -182,6 +182,11 @@ class _Schedule:
 def requantise_relu(asm: Assembly, acc: Sequence[str], mantissa: str, rounding: str, shift: str) -> None:
     """Doubled sums of one channel to stored values, in place."""
     asm.all(*[f"smmlar {a}, {a}, {mantissa}, {rounding}" for a in acc])
+    clamp_relu(asm, acc, shift)
+
+
+def clamp_relu(asm: Assembly, acc: Sequence[str], shift: str) -> None:
+    """The last steps of it: shift and clamp."""
     asm.all(*[f"asr {a}, {a}, {shift}" for a in acc])
     asm.all(*[f"usat {a}, #8, {a}" for a in acc])
 
@@ -192,8 +197,18 @@ def requantise_linear(asm: Assembly, acc: Sequence[str], temp: str, mantissa: st
     The sign that moves ties away from zero is taken from the sum, not from the product: they differ only where the product rounds to zero,
     and there one less than ``rounding`` gives the same, because the shift is at least 1 (see :func:`parameter_words`).
     """
+    scale_linear(asm, acc, temp, mantissa, rounding)
+    clamp_linear(asm, acc, shift, zero_point)
+
+
+def scale_linear(asm: Assembly, acc: Sequence[str], temp: str, mantissa: str, rounding: str) -> None:
+    """The first steps of it: product, rounding, ties."""
     for a in acc:
         asm.all(f"smmlar {temp}, {a}, {mantissa}, {rounding}", f"add {a}, {temp}, {a}, asr #31")
+
+
+def clamp_linear(asm: Assembly, acc: Sequence[str], shift: str, zero_point: int) -> None:
+    """The last steps of it: shift, clamp, zero point."""
     asm.all(*[f"asr {a}, {a}, {shift}" for a in acc])
     asm.all(*[f"ssat {a}, #8, {a}" for a in acc])
     if zero_point:

@@ -18,6 +18,7 @@ from board_model import BoardModel
 from host_model import OFFICIAL, corner_inputs, mirrored, official_model
 
 from cm4tiny.benchmarks import get_benchmark
+from cm4tiny.errors import Cm4TinyError
 from cm4tiny.events import SILENT
 from cm4tiny.firmware.own_engine import build_own
 from cm4tiny.firmware.recipe import Recipe
@@ -44,7 +45,7 @@ def built(name: str, variant: str, folder: Path) -> BoardModel:
     recipe = Recipe(benchmark=name, engine="microtvm", mode="performance", model="", **VARIANTS[variant])
     try:
         toolchain = find_toolchain("auto", install=False)
-    except Exception as error:
+    except Cm4TinyError as error:
         pytest.skip(f"no tool chain: {error}")
     own = build_own(recipe, get_benchmark(name), model_of(name), toolchain, folder / name / variant, SILENT)
     assert not [layer.name for layer in own.model.layers if layer.fallback]

@@ -55,11 +55,6 @@ def test_wrong_options_are_refused(cm, options, complaint):
     assert complaint in done.stdout + done.stderr
 
 
-def test_another_engine_refuses_them(cm):
-    done = cm("run", "script", BUILD + ",_tflm", "--ram_budget=128K", "--plan")
-    assert done.returncode == 0, "a plan executes nothing"
-
-
 def test_tuning_a_known_model_measures_nothing_again(cm, cm_home):
     done = cm("run", "script", BUILD, "--tune")
     assert done.returncode == 0, done.stdout + done.stderr

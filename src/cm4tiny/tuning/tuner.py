@@ -11,11 +11,12 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from cm4tiny.errors import ImageTooLargeError, UsageError
+from cm4tiny.errors import FirmwareError, ImageTooLargeError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.microtvm.compiled import CompileOptions
@@ -108,7 +109,7 @@ def tune(wish: TuneWish, table: Path, *, base: Costs | None = None, events: Even
                     finished, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in finished:
                         choice = running.pop(future)
-                        measured = future.result()
+                        measured = _result(future, table)
                         if measured is None:
                             waiting += halves(choice)
                             continue
@@ -122,6 +123,17 @@ def tune(wish: TuneWish, table: Path, *, base: Costs | None = None, events: Even
         outcome.note = f"{sum(len(row) for row in costs.layers.values())} costs of {len(costs.layers)} layers"
     _write(table, costs)
     return costs
+
+
+def _result(future: Future[Measured | None], table: Path) -> Measured | None:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise FirmwareError(
+            "a process that measured an image died",
+            why=str(error),
+            cure=f"give the same command again: {table} keeps what was measured; if memory is short, add --jobs=1",
+        ) from error
 
 
 def plan_rounds(actions: Sequence[Action], costs: Costs) -> list[Choice]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Dense, Graph, Layer, Softmax, Tensor
@@ -109,8 +108,7 @@ def test_packed_only_means_no_conversion_at_all():
     assert all(a.writes.storage is None for a in actions)
 
 
-@pytest.mark.parametrize("repeat", range(2))
-def test_the_same_graph_gives_the_same_actions(repeat):
+def test_the_same_graph_gives_the_same_actions():
     x, a = tensor(0, 4, 4, 4), tensor(1, 1, 1, 4)
     pool = AveragePool(inputs=(x,), output=a, window=Window(4, 4, 4, (4, 4), (1, 1)))
     assert [c.id for act in lay_out(graph(pool)) for c in act.candidates] == [c.id for act in lay_out(graph(pool)) for c in act.candidates]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from cm4tiny.errors import FirmwareError, UsageError
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.kernels.base import Candidate
 from cm4tiny.firmware.kernels.wide.storage import pixels
 from cm4tiny.firmware.microtvm.costs import Costs, content
 from cm4tiny.firmware.microtvm.graph import Add, Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
-from cm4tiny.tuning.tuner import halves, plan_rounds, worth_measuring
+from cm4tiny.tuning.tuner import TuneWish, halves, plan_rounds, tune, worth_measuring
 
 
 def action(height: int, *cycles: int, ram: int = 0) -> Action:
@@ -50,3 +57,50 @@ def test_a_hopeless_candidate_is_not_measured_unless_it_saves_ram():
 def test_a_round_that_does_not_fit_is_cut_in_two_and_a_single_candidate_is_given_up():
     assert halves({0: "a", 1: "b", 2: "c"}) == [{0: "a"}, {1: "b", 2: "c"}]
     assert halves({3: "a"}) == []
+
+
+class DyingPool:
+    """Every process is killed."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def submit(self, *_):
+        future = Future()
+        future.set_exception(BrokenProcessPool("terminated abruptly"))
+        return future
+
+    def shutdown(self, **_):
+        return None
+
+
+def test_a_process_that_dies_is_an_error_with_a_cure(tmp_path, monkeypatch):
+    monkeypatch.setattr("cm4tiny.tuning.tuner.ProcessPoolExecutor", DyingPool)
+    monkeypatch.setattr("cm4tiny.tuning.tuner.survey", lambda *_: (action(4, 100, 101),))
+    (tmp_path / "m.tflite").write_bytes(b"")
+    with pytest.raises(FirmwareError) as caught:
+        tune(TuneWish("kws", tmp_path / "m.tflite"), tmp_path / "costs.json")
+    assert "same command again" in caught.value.cure
+
+
+def test_a_number_of_jobs_that_is_none_is_refused():
+    with pytest.raises(UsageError, match="is no number"):
+        TuneWish.from_env({"CM_TINY_MODEL": "kws", "CM_TINY_JOBS": "many"})
+
+
+def test_a_wish_comes_from_the_env_and_the_users_model_goes_first():
+    env = {
+        "CM_TINY_MODEL": "kws",
+        "CM_ML_MODEL_FILE_WITH_PATH": "embedded.tflite",
+        "CM_TINY_ZEROS": "keep_zeros",
+        "CM_TINY_DEAD": "drop_dead",
+    }
+    wish = TuneWish.from_env(env, "mine.tflite")
+    assert (wish.model, wish.skip_zero, wish.drop_dead, wish.jobs) == (Path("mine.tflite"), False, True, 0)
+    assert TuneWish.from_env(env).model == Path("embedded.tflite")

@@ -1,0 +1,1 @@
+"""Experiments of the ledger, one module an area; an entry names one as ``module.function``."""

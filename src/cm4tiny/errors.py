@@ -181,7 +181,11 @@ class MismatchError(ResultsError):
 
 
 class BusyError(Cm4TinyError):
-    """Another run uses the same directory."""
+    """Another run uses the same directory or board."""
+
+
+class LockingError(Cm4TinyError):
+    """A lock between processes cannot be taken: the file system has no ``flock``, or the lock's file cannot be created."""
 
 
 class NotAvailableError(Cm4TinyError):

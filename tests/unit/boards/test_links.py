@@ -6,14 +6,18 @@ import contextlib
 import errno
 import os
 import socket
+import termios
 import threading
 import time
 import tty
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import serial
+from support.faulty_port import CALLS, WAYS, FaultyPort
 
+from cm4tiny.boards import links
 from cm4tiny.boards.links import SerialLink
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import LinkError
@@ -132,3 +136,165 @@ def test_each_cause_has_its_cure(monkeypatch: pytest.MonkeyPatch, number: int, c
 def test_a_nonsense_address_is_reported() -> None:
     with pytest.raises(LinkError, match="cannot open nonsense://x"):
         SerialLink("nonsense://x")
+
+
+# --- a port that is gone ---------------------------------------------------------------------------------------------------------
+USES = {
+    "open": lambda link: None,
+    "write": lambda link: link.write(b"name%"),
+    "flush": lambda link: link.write(b"name%"),
+    "in_waiting": lambda link: link.read(Deadline(5)),
+    "read": lambda link: link.read(Deadline(5)),
+    "timeout": lambda link: link.read(Deadline(5)),
+    "reset_input_buffer": lambda link: link.discard_input(),
+    "close": lambda link: link.close(),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("call", CALLS)
+def test_every_way_in_which_an_unplugged_port_shows_itself_is_a_link_error(monkeypatch: pytest.MonkeyPatch, call: str, way: str) -> None:
+    port = FaultyPort(call, WAYS[way])
+    monkeypatch.setattr(serial, "serial_for_url", port.url)
+    with pytest.raises(LinkError, match="/dev/ttyACM0") as caught:
+        USES[call](SerialLink("/dev/ttyACM0"))
+    assert call in port.calls and caught.value.why and caught.value.cure
+
+
+def test_a_terminal_that_goes_away_between_write_and_drain_is_reported(terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    master, path = terminal
+    link = SerialLink(path)
+    drain = termios.tcdrain
+
+    def unplugged(descriptor: int) -> None:
+        os.close(master)
+        drain(descriptor)
+        termios.tcgetattr(descriptor)  # what tcdrain does not see on a pty, a driver reports
+
+    monkeypatch.setattr(termios, "tcdrain", unplugged)
+    with pytest.raises(LinkError, match="broke"):
+        link.write(b"name%")
+    link.close()
+
+
+def test_every_call_after_a_hang_up_is_a_link_error_and_nothing_waits(terminal: tuple[int, str]) -> None:
+    master, path = terminal
+    link = SerialLink(path)
+    assert link.usable()
+    os.close(master)
+    began = time.monotonic()
+    for use in (lambda: link.write(b"x"), lambda: link.read(Deadline(60)), link.discard_input):
+        with pytest.raises(LinkError, match="broke"):
+            use()
+    assert not link.usable()
+    link.close()
+    with pytest.raises(LinkError, match="broke"):
+        link.write(b"x")
+    assert time.monotonic() - began < 5
+
+
+def test_a_port_that_returns_nothing_for_ever_is_reported_before_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial, "serial_for_url", FaultyPort(empty=True).url)
+    began = time.monotonic()
+    with pytest.raises(LinkError, match="broke") as caught:
+        SerialLink("/dev/ttyACM0").read(Deadline(60))
+    assert time.monotonic() - began < 5 and "nothing" in caught.value.why
+
+
+def test_a_port_that_waits_and_gets_nothing_is_only_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial, "serial_for_url", FaultyPort().url)
+    assert SerialLink("/dev/ttyACM0").read(Deadline(0.3)) == b""
+
+
+# --- a device that takes nothing ---------------------------------------------------------------------------------------------------
+def test_a_line_stopped_by_flow_control_ends_the_write_in_time(terminal: tuple[int, str]) -> None:
+    link = SerialLink(terminal[1], write_s=0.2)
+    termios.tcflow(os.open(terminal[1], os.O_RDWR | os.O_NOCTTY), termios.TCOOFF)
+    began = time.monotonic()
+    with pytest.raises(LinkError, match="does not take what is sent") as caught:
+        link.write(b"name%")
+    link.close()
+    assert time.monotonic() - began < 5 and "stopped" in caught.value.why
+
+
+def test_an_other_end_that_never_reads_ends_the_write_in_time(terminal: tuple[int, str]) -> None:
+    link = SerialLink(terminal[1], write_s=0.2)
+    began = time.monotonic()
+    with pytest.raises(LinkError, match="does not take what is sent"):
+        link.write(b"x" * 1_000_000)
+    link.close()
+    assert time.monotonic() - began < 5
+
+
+def test_a_peer_behind_a_socket_that_never_reads_ends_the_write_in_time() -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        link = SerialLink(f"socket://127.0.0.1:{listener.getsockname()[1]}", write_s=0.2)
+        connection, _ = listener.accept()
+        began = time.monotonic()
+        with pytest.raises(LinkError):
+            for _ in range(1000):
+                link.write(b"x" * 1_000_000)
+        assert time.monotonic() - began < 10
+        link.close()
+        connection.close()
+
+
+@pytest.mark.parametrize(("call", "text"), [("flush", "does not take"), ("close", "broke"), ("reset_input_buffer", "broke")])
+def test_a_driver_that_never_returns_is_left(monkeypatch: pytest.MonkeyPatch, call: str, text: str) -> None:
+    monkeypatch.setattr(links, "CLOSE_S", 0.2)
+    port = FaultyPort(call, hang=True)
+    monkeypatch.setattr(serial, "serial_for_url", port.url)
+    with pytest.raises(LinkError, match=text):
+        USES[call](SerialLink("/dev/ttyACM0", write_s=0.2))
+    port.released.set()
+
+
+def test_bytes_that_the_port_did_not_take_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = FaultyPort()
+    monkeypatch.setattr(port, "write", lambda data: len(data) - 1)
+    monkeypatch.setattr(serial, "serial_for_url", port.url)
+    with pytest.raises(LinkError, match="broke") as caught:
+        SerialLink("/dev/ttyACM0").write(b"name%")
+    assert "4 of 5" in caught.value.why
+
+
+# --- the name and the thing --------------------------------------------------------------------------------------------------------
+def test_a_name_that_means_another_device_now_is_noticed(tmp_path: Path) -> None:
+    pairs = [os.openpty() for _ in range(2)]
+    name = tmp_path / "ttyACM0"
+    name.symlink_to(os.ttyname(pairs[0][1]))
+    link = SerialLink(str(name))
+    assert link.usable()
+    name.unlink()
+    assert not link.usable()
+    name.symlink_to(os.ttyname(pairs[1][1]))
+    assert not link.usable()
+    link.close()
+    for descriptor in (d for pair in pairs for d in pair):
+        os.close(descriptor)
+
+
+def test_a_socket_whose_other_end_closed_is_not_usable() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        link = SerialLink(f"socket://127.0.0.1:{listener.getsockname()[1]}")
+        connection, _ = listener.accept()
+        assert link.usable()
+        connection.close()
+        assert not link.usable()
+        link.close()
+
+
+def test_what_came_before_is_discarded(terminal: tuple[int, str]) -> None:
+    master, path = terminal
+    link = SerialLink(path)
+    os.write(master, b"m-timestamp-mode-performance\r\n")
+    time.sleep(0.05)
+    link.discard_input()
+    os.write(master, b"m-ready\r\n")
+    assert link.read(Deadline(5)) == b"m-ready\r\n"
+    link.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +69,55 @@ def open_board(kind: str, elf: Path, wishes: Wishes | None = None, events: Event
     return VirtualBoard(elf)
 
 
+@dataclass(frozen=True)
+class BoardIdentity:
+    """What every figure of a board carries with it.
+
+    Attributes:
+        name: exactly as printed on the board; a NUCLEO-L4R5ZI-P is not a NUCLEO-L4R5ZI.
+        simulated: True if the numbers come from the virtual board.
+        supply_v: supply voltage; None where nothing says what it is: a real board without a power monitor.
+        clock_hz: core clock of this project's firmware on it.
+    """
+
+    name: str
+    simulated: bool
+    supply_v: float | None
+    clock_hz: int
+
+    @property
+    def label(self) -> str:
+        """Human-readable: ``"virtual NUCLEO-L4R5ZI at 1.8 V"``."""
+        return ("virtual " if self.simulated else "") + self.name + (f" at {self.supply_v:g} V" if self.supply_v is not None else "")
+
+
+def board_identity(kind: str, wishes: Wishes | None = None, supply_v: float | None = None) -> BoardIdentity:
+    """Which board a kind means: the one place that decides it.
+
+    Args:
+        wishes: names the row of a real board.
+        supply_v: what a power monitor supplies; the virtual board has a supply of its own.
+    """
+    from cm4tiny.boards.nucleo.table import DEFAULT, board_row
+    from cm4tiny.boards.power import SUPPLY_V
+
+    _check_kind(kind)
+    virtual = kind == VIRTUAL
+    row = board_row(DEFAULT if virtual or wishes is None else wishes.board)
+    return BoardIdentity(row.name, virtual, SUPPLY_V if virtual and supply_v is None else supply_v, row.clock_hz)
+
+
+def exact_board_name(text: str) -> str:
+    """The printed name of a board of the table that a text spells (case, ``_`` and blanks aside); empty for any other text."""
+    from cm4tiny.boards.nucleo.table import board_rows
+
+    spelled = "-".join(text.upper().replace("_", " ").replace("-", " ").split())
+    return next((row.name for row in board_rows() if row.name == spelled), "")
+
+
 def simulated_label(kind: str) -> str:
     """What made up the numbers of a board that is not real; empty for hardware."""
-    return "virtual NUCLEO-L4R5ZI" if kind == VIRTUAL else ""
+    return f"virtual {board_identity(kind).name}" if kind == VIRTUAL else ""
 
 
 def side_by_side(kind: str, wanted: int) -> int:

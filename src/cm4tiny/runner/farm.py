@@ -15,10 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import filelock
-
-from cm4tiny.errors import BusyError, InterruptedRunError, UsageError, nearest
+from cm4tiny.errors import InterruptedRunError, UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream
+from cm4tiny.locks import acquire
 from cm4tiny.runner.accuracy import AccuracyResult, run_accuracy
 from cm4tiny.runner.dut import DEFAULT_CHUNK_BYTES, Dut
 from cm4tiny.runner.energy import EnergyResult, run_energy
@@ -154,27 +153,8 @@ def lock(out_dir: Path) -> Iterator[None]:
     """Holds an output directory for this run; :class:`BusyError` if another run holds it."""
     with file_errors(out_dir):
         out_dir.mkdir(parents=True, exist_ok=True)
-    holder = filelock.FileLock(out_dir / LOCK_FILE, timeout=0)
-    with file_errors(out_dir / LOCK_FILE):
-        held = _acquire(holder)
-    if not held:
-        raise BusyError(
-            f"another run uses {out_dir}",
-            why=f"it holds {out_dir / LOCK_FILE}",
-            cure="wait for it to end, or choose another output directory",
-        )
-    try:
+    with acquire(out_dir / LOCK_FILE, subject=str(out_dir), cure="wait for it to end, or choose another output directory"):
         yield
-    finally:
-        holder.release()
-
-
-def _acquire(holder: filelock.FileLock) -> bool:
-    try:
-        holder.acquire()
-    except filelock.Timeout:  # an OSError too, but not one of the file system
-        return False
-    return True
 
 
 def _wait(futures: list[Future[JobResult]]) -> None:

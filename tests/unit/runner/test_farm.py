@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import filelock
 import pytest
 from fake_dut import FIXED_NOW, FakeDut, Faults, make_data_set
 from test_energy_run import Monitor
@@ -18,7 +17,7 @@ from test_energy_run import Monitor
 from cm4tiny.benchmarks import DataSet
 from cm4tiny.errors import BusyError, InterruptedRunError, LinkError, UsageError
 from cm4tiny.events import Event, EventStream, Finished
-from cm4tiny.runner import AccuracyResult, EnergyResult, Job, PerformanceResult, run_farm
+from cm4tiny.runner import AccuracyResult, EnergyResult, Job, PerformanceResult, farm, run_farm
 
 
 @dataclass
@@ -114,10 +113,9 @@ def test_a_stop_from_outside_ends_all_jobs(tmp_path: Path, kws: DataSet) -> None
 
 
 def test_two_runs_cannot_use_one_directory(tmp_path: Path, kws: DataSet) -> None:
-    (tmp_path / "out").mkdir()
-    with filelock.FileLock(tmp_path / "out" / ".lock"), pytest.raises(BusyError, match="another run uses") as error:
+    with farm.lock(tmp_path / "out"), pytest.raises(BusyError, match="another run uses") as error:
         run_farm([job(kws, "accuracy")], tmp_path / "out")
-    assert error.value.cure
+    assert "this process, since 20" in error.value.why and error.value.cure
     run_farm([job(kws, "accuracy")], tmp_path / "out")
 
 

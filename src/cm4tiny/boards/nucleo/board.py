@@ -1,25 +1,28 @@
-"""A real NUCLEO board as a driver like the virtual one: flashed, restarted, with a link."""
+"""A real NUCLEO board as a driver like the virtual one: locked, opened, flashed, restarted, with a link."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from cm4tiny.boards.links import DEFAULT_BAUD, SerialLink
-from cm4tiny.boards.nucleo.flashers import FLASHERS, Flasher, Wiring, choose, raw_image, with_raw_image
-from cm4tiny.boards.nucleo.ports import find_port
-from cm4tiny.boards.nucleo.table import DEFAULT, BoardRow, board_row
-from cm4tiny.errors import BusyError, UsageError, nearest
+from cm4tiny.boards.nucleo.claim import Claim, Target, locate
+from cm4tiny.boards.nucleo.flashers import FLASHERS, Flasher, Wiring, check_drive, choose, raw_image, with_raw_image
+from cm4tiny.boards.nucleo.ports import ports
+from cm4tiny.boards.nucleo.table import DEFAULT, board_row
+from cm4tiny.deadline import Deadline
+from cm4tiny.errors import LinkError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.image import read_elf
-from cm4tiny.paths import user_cache
 
 RESTART_S = 1.0
-"""From the restart to a firmware that listens: clock, UART and banner take a few milliseconds; the ST-LINK's port needs longer."""
+"""How long the port must stay after flashing before it is trusted: an ST-LINK may leave the bus a moment after the tool has ended."""
+PORT_RETURNS_S = 20.0
+"""How long a port may take to come back. A report names 2.5 s; drives that are mounted again take longer."""
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,18 @@ def _text(env: Mapping[str, str], key: str) -> str:
     return str(env.get(f"CM_TINY_{key}", "")).strip()
 
 
-def flash(elf: Path, wishes: Wishes, events: EventStream = SILENT, flasher: Flasher | None = None) -> str:
+def flash(elf: Path, wishes: Wishes, events: EventStream = SILENT, flasher: Flasher | None = None, claim: Claim | None = None) -> str:
     """Writes an image to the board; returns what the board is. A board with another chip is never written.
+
+    The caller holds the board (:class:`NucleoBoard` does).
+
+    Args:
+        claim: is extended by what the flasher found out about the board, before anything is written.
 
     Raises:
         FirmwareError, WrongTargetError, ImageTooLargeError: the image is not for this board.
         ToolchainError: nothing to flash with. BoardError: no probe, another chip, or it failed.
+        BusyError: another run uses the board that the flasher found.
     """
     row = board_row(wishes.board)
     image = read_elf(elf)
@@ -80,6 +89,8 @@ def flash(elf: Path, wishes: Wishes, events: EventStream = SILENT, flasher: Flas
     chosen = flasher or choose(row, wishes.wiring, wishes.flasher)
     with events.step(f"flash {elf.name} with {chosen.name}") as outcome:
         chip = chosen.identify()
+        if claim is not None:
+            claim.add(*chosen.identities)
         with_raw_image(data, chosen.write)
         outcome.note = f"{len(data)} bytes, {chip}"
     return chip
@@ -88,47 +99,93 @@ def flash(elf: Path, wishes: Wishes, events: EventStream = SILENT, flasher: Flas
 class NucleoBoard:
     """A flashed board, held by this process alone until :meth:`close`.
 
+    The order matters: the board is locked, then its port is opened, and only then is something written to it.
+
     Args:
         elf: the image; with ``wishes.flasher == "none"`` what is on the board already.
 
     Raises:
-        BusyError: another run uses the board. Else as :func:`flash`, and LinkError for the port.
+        BusyError: another run or program uses the board. Else as :func:`flash`, and LinkError for the port.
     """
 
     def __init__(self, elf: Path, wishes: Wishes, events: EventStream = SILENT) -> None:
-        row = board_row(wishes.board)
-        self._lock = _claim(row, wishes)
+        row, writes = board_row(wishes.board), wishes.flasher != "none"
+        target = locate(row, wishes.port, wishes.probe or wishes.wiring.probe, writes=writes)
+        link: SerialLink | None = None
+        self._claim = Claim(target)
         try:
-            device = find_port(row, wishes.probe, wishes.port)
-            if wishes.flasher != "none":
-                flash(elf, wishes, events)
-                time.sleep(RESTART_S)
-            self.link = SerialLink(device, baud=wishes.baud)
+            link = SerialLink(target.device, baud=wishes.baud)
+            if writes:
+                if len(ports(row)) < 2:  # else nobody knows whose drive it is
+                    check_drive(row)
+                wiring = replace(wishes.wiring, probe=target.probe)
+                flash(elf, replace(wishes, probe=target.probe, wiring=wiring), events, claim=self._claim)
+                link = await_port(link, target, wishes.baud, events)
         except BaseException:
-            self._lock.release()
+            if link is not None:
+                _close(link)
+            self._claim.release()
             raise
-        self.name = f"{row.name} at {device}"
+        self.link = link
+        self.name = f"{row.name} at {link.name}"
 
     def close(self) -> None:
-        """Closes the port and lets other runs use the board."""
+        """Closes the port, if it is still there, and lets other runs use the board."""
         try:
-            self.link.close()
+            _close(self.link)
         finally:
-            self._lock.release()
+            self._claim.release()
 
 
-def _claim(row: BoardRow, wishes: Wishes) -> FileLock:
-    """One run per board: by its probe or port, or for all boards of the kind where neither is named."""
-    key = "".join(letter if letter.isalnum() else "_" for letter in wishes.port or wishes.probe or row.name)
-    folder = user_cache() / "boards"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{key}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise BusyError(
-            f"another run uses the {row.name}",
-            why=f"it holds {folder / f'{key}.lock'}",
-            cure="wait for it to end, or name another board: --probe=SERIAL",
-        ) from error
-    return lock
+def await_port(
+    link: SerialLink,
+    target: Target,
+    baud: int,
+    events: EventStream = SILENT,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> SerialLink:
+    """The board's link after a restart: the open one if the port stayed, else a new one to the port that came back, under whatever name.
+
+    What the firmware said before is discarded.
+
+    Raises:
+        LinkError: it did not come back within :data:`PORT_RETURNS_S`.
+    """
+    deadline, began, steady_since = Deadline(PORT_RETURNS_S, clock), clock(), clock()
+    step, last = f"wait for the port of the {target.row.name}", ""
+    open_link: SerialLink | None = link
+    with events.step(step, PORT_RETURNS_S, "s") as outcome:
+        while True:
+            if open_link is not None and not open_link.usable():
+                _close(open_link)
+                last = f"{open_link.name} is gone"
+                open_link = None
+            if open_link is None:
+                try:
+                    open_link, steady_since = SerialLink(target.device_now(), baud=baud), clock()
+                except LinkError as error:
+                    last = f"{error.what}: {error.why}"
+            if open_link is not None and clock() - steady_since >= RESTART_S:
+                try:
+                    open_link.discard_input()
+                except LinkError as error:
+                    _close(open_link)
+                    open_link, last = None, f"{error.what}: {error.why}"
+                else:
+                    outcome.note = open_link.name
+                    return open_link
+            if open_link is None and deadline.expired:
+                raise LinkError(
+                    f"the port of the {target.row.name} did not come back within {PORT_RETURNS_S:g} s after flashing",
+                    why=last + (f"; no port has the probe {target.probe}" if target.probe else ""),
+                    cure="plug the board in again; the image is on it, so that --flasher=none can be used",
+                )
+            events.progress(step, min(clock() - began, PORT_RETURNS_S), PORT_RETURNS_S, last)
+            sleep(_POLL_S)
+
+
+def _close(link: SerialLink) -> None:
+    with contextlib.suppress(LinkError):  # gone already, or stuck: there is nothing left to save
+        link.close()

@@ -7,6 +7,7 @@ rest; nothing here has been tried on hardware (docs/real-board.md).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -18,15 +19,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from cm4tiny.boards.nucleo.claim import probe_key
 from cm4tiny.boards.nucleo.ports import permission_cure
-from cm4tiny.boards.nucleo.table import BoardRow
-from cm4tiny.boards.nucleo.tools import Outcome, run_tool
+from cm4tiny.boards.nucleo.table import BoardRow, board_rows
+from cm4tiny.boards.nucleo.tools import Outcome, run_tool, tail_of
 from cm4tiny.errors import BoardError, ToolchainError
 
 IDENTIFY_TIMEOUT_S = 30.0
 WRITE_TIMEOUT_S = 180.0
 DEV_ID_MASK = 0xFFF
 DRIVE_SETTLES_S = 20.0
+DRIVE_STAYS_S = 1.0
+"""How long the drive must show neither the file nor a failure: FAIL.TXT appears when the drive is mounted again, after the file is gone."""
+_IMAGE, _FAILED, _MARKS = "FIRMWARE.BIN", "FAIL.TXT", ("DETAILS.TXT", "MBED.HTM")
 _NO_PROBE = ("open failed", "couldn't find any st-link", "found 0 stlink", "no connected debug probes", "no available debug probes")
 _NO_PERMISSION = ("libusb_error_access", "permission", "access denied", "insufficient permissions")
 
@@ -45,9 +50,14 @@ class Wiring:
 
 
 class Flasher(Protocol):
-    """A way to write the flash."""
+    """A way to write the flash.
+
+    Attributes:
+        identities: what :meth:`identify` found out about the board, as keys of its lock: the probe, the chip's unique id, the drive.
+    """
 
     name: str
+    identities: tuple[str, ...]
 
     def missing(self) -> str:
         """Why this way cannot be used on this machine; empty if it can."""
@@ -81,6 +91,24 @@ def _failure(row: BoardRow, outcome: Outcome, what: str) -> BoardError:
     )
 
 
+def _write_failure(row: BoardRow, outcome: Outcome, what: str) -> BoardError:
+    """As :func:`_failure`, for a tool that may have stopped half-way."""
+    error = _failure(row, outcome, what)
+    return BoardError(error.what, why=f"{error.why}\nthe flash may hold a part of the image", cure=error.cure)
+
+
+def _chip_key(words: Iterable[str]) -> tuple[str, ...]:
+    """The lock of a chip by the words of its unique id; none for the patterns of a chip that cannot be read."""
+    found = [word.lower() for word in words]
+    return () if not found or set(found) <= {"00000000", "ffffffff"} else (f"chip-{'-'.join(found)}",)
+
+
+def _words(text: str, address: str, count: int) -> list[str]:
+    """So many words of 32 bits that a tool printed after an address, or none."""
+    found = re.search(rf"\b{address}:((?:\s+[0-9a-f]{{8}}){{{count}}})\b", text, re.IGNORECASE)
+    return found[1].split() if found else []
+
+
 def check_chip(row: BoardRow, dev_id: int) -> str:
     """The chip in words.
 
@@ -104,6 +132,7 @@ class OpenOcd:
 
     def __init__(self, row: BoardRow, wiring: Wiring, run: Run = run_tool) -> None:
         self.row, self.run = row, run
+        self.identities: tuple[str, ...] = ()
         self.base = ["openocd", *(part for name in row.openocd for part in ("-f", name))]
         if wiring.probe:
             self.base += ["-c", f"adapter serial {wiring.probe}"]
@@ -112,7 +141,9 @@ class OpenOcd:
         return "" if shutil.which("openocd") else "openocd is not installed"
 
     def identify(self) -> str:
-        outcome = self.run([*self.base, "-c", f"init; mdw 0x{self.row.idcode_address:08X}; shutdown"], IDENTIFY_TIMEOUT_S)
+        read = f"init; mdw 0x{self.row.idcode_address:08X}; mdw 0x{self.row.uid_address:08X} 3; shutdown"
+        outcome = self.run([*self.base, "-c", read], IDENTIFY_TIMEOUT_S)
+        self.identities = _chip_key(_words(outcome.text, f"0x{self.row.uid_address:08x}", 3))
         found = re.search(rf"0x{self.row.idcode_address:08x}:\s*([0-9a-f]{{8}})", outcome.text, re.IGNORECASE)
         if found is None:
             raise _failure(self.row, outcome, "OpenOCD cannot read the chip's id")
@@ -122,7 +153,7 @@ class OpenOcd:
         command = f"program {{{image}}} 0x{self.row.flash_start:08X} verify reset exit"
         outcome = self.run([*self.base, "-c", command], WRITE_TIMEOUT_S)
         if outcome.code != 0 or not outcome.says("** Verified OK **"):
-            raise _failure(self.row, outcome, "OpenOCD did not flash the board")
+            raise _write_failure(self.row, outcome, "OpenOCD did not flash the board")
 
 
 class StFlash:
@@ -132,6 +163,7 @@ class StFlash:
 
     def __init__(self, row: BoardRow, wiring: Wiring, run: Run = run_tool) -> None:
         self.row, self.run, self.probe = row, run, wiring.probe
+        self.identities: tuple[str, ...] = ()
 
     def missing(self) -> str:
         absent = [tool for tool in ("st-flash", "st-info") if not shutil.which(tool)]
@@ -139,7 +171,7 @@ class StFlash:
 
     def identify(self) -> str:
         outcome = self.run(["st-info", "--probe"], IDENTIFY_TIMEOUT_S)
-        blocks = re.findall(r"serial:\s*(\S+).*?chipid:\s*(0x[0-9a-fA-F]+)", outcome.text, re.DOTALL)
+        blocks = _probes(outcome.text)
         chosen = [(serial, chip) for serial, chip in blocks if serial.upper().endswith(self.probe.upper())]
         if not chosen:
             raise _failure(self.row, outcome, "st-info found no such board" if blocks else "st-info cannot read the chip's id")
@@ -148,13 +180,27 @@ class StFlash:
                 f"{len(chosen)} boards are plugged in", why=", ".join(serial for serial, _ in chosen), cure="name one: --probe=SERIAL"
             )
         self.probe = chosen[0][0]
+        self.identities = (probe_key(self.probe),)
         return check_chip(self.row, int(chosen[0][1], 16) & DEV_ID_MASK)
 
     def write(self, image: Path) -> None:
         serial = ["--serial", self.probe] if self.probe else []
         outcome = self.run(["st-flash", *serial, "--reset", "write", str(image), f"0x{self.row.flash_start:08X}"], WRITE_TIMEOUT_S)
         if outcome.code != 0 or not outcome.says("written and verified"):
-            raise _failure(self.row, outcome, "st-flash did not flash the board")
+            raise _write_failure(self.row, outcome, "st-flash did not flash the board")
+
+
+def _probes(text: str) -> list[tuple[str, str]]:
+    """Serial number and chip id of each probe in the output of ``st-info --probe``."""
+    found, serial = [], ""
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "serial":
+            serial = value.strip()
+        elif key.strip() == "chipid" and serial and re.fullmatch(r"0x[0-9a-fA-F]{1,8}", value.strip()):
+            found.append((serial, value.strip()))
+            serial = ""
+    return found
 
 
 class PyOcd:
@@ -164,6 +210,7 @@ class PyOcd:
 
     def __init__(self, row: BoardRow, wiring: Wiring, run: Run = run_tool) -> None:
         self.row, self.run, self.wiring = row, run, wiring
+        self.identities: tuple[str, ...] = ()
         self.options = ["-W", *(["-u", wiring.probe] if wiring.probe else [])]
 
     def missing(self) -> str:
@@ -175,8 +222,9 @@ class PyOcd:
 
     def identify(self) -> str:
         self._check_pack()
-        read = ["pyocd", "commander", *self.options, "-t", "cortex_m", "-c", f"read32 0x{self.row.idcode_address:08X}"]
-        outcome = self.run(read, IDENTIFY_TIMEOUT_S)
+        reads = ["-c", f"read32 0x{self.row.idcode_address:08X}", "-c", f"read32 0x{self.row.uid_address:08X} 12"]
+        outcome = self.run(["pyocd", "commander", *self.options, "-t", "cortex_m", *reads], IDENTIFY_TIMEOUT_S)
+        self.identities = _chip_key(_words(outcome.text, f"{self.row.uid_address:08x}", 3))
         found = re.search(rf"{self.row.idcode_address:08x}:\s*([0-9a-f]{{8}})", outcome.text, re.IGNORECASE)
         if found is None:
             raise _failure(self.row, outcome, "pyOCD cannot read the chip's id")
@@ -186,7 +234,7 @@ class PyOcd:
         target = ["-t", self.row.pyocd_target, "--pack", self.wiring.pack]
         outcome = self.run(["pyocd", "flash", *self.options, *target, f"{image}@0x{self.row.flash_start:08X}"], WRITE_TIMEOUT_S)
         if outcome.code != 0:
-            raise _failure(self.row, outcome, "pyOCD did not flash the board")
+            raise _write_failure(self.row, outcome, "pyOCD did not flash the board")
 
     def _check_pack(self) -> None:
         try:
@@ -206,10 +254,19 @@ class MassStorage:
 
     name = "drive"
 
-    def __init__(self, row: BoardRow, wiring: Wiring, mounts: Callable[[], Iterable[Path]] | None = None) -> None:
+    def __init__(
+        self,
+        row: BoardRow,
+        wiring: Wiring,
+        mounts: Callable[[], Iterable[Path]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.row, self.wiring = row, wiring
+        self.identities: tuple[str, ...] = ()
         self._mounts = mounts or mounted
-        self.settle_s = DRIVE_SETTLES_S
+        self._clock, self._sleep = clock, sleep
+        self.settle_s, self.stays_s = DRIVE_SETTLES_S, DRIVE_STAYS_S
 
     def missing(self) -> str:
         return "" if self._drives() else f"no drive called {' or '.join(self.row.volume_labels[:2])} is mounted"
@@ -222,19 +279,23 @@ class MassStorage:
                 why=", ".join(map(str, drives)),
                 cure="name one: --drive=FOLDER" if drives else "mount the board's drive, or choose another way: --flasher=NAME",
             )
-        if not any((drives[0] / name).is_file() for name in ("DETAILS.TXT", "MBED.HTM")):
+        if not any(_there(drives[0] / name) for name in _MARKS):
             raise BoardError(
                 f"{drives[0]} is not the drive of an ST-LINK",
                 why="it holds neither DETAILS.TXT nor MBED.HTM",
                 cure="name the board's drive: --drive=FOLDER",
             )
+        self.identities = (f"drive-{drives[0].resolve()}",)
         return f"{self.row.name} (by the name of its drive {drives[0].name})"
 
     def write(self, image: Path) -> None:
-        drive = self._drives()[0]
+        drives = self._drives()
+        if not drives:
+            raise BoardError(f"the drive of the {self.row.name} is gone", cure="plug the board in again and mount its drive")
+        drive = drives[0]
         try:
-            (drive / "FAIL.TXT").unlink(missing_ok=True)
-            with (drive / "FIRMWARE.BIN").open("wb") as target:
+            (drive / _FAILED).unlink(missing_ok=True)
+            with (drive / _IMAGE).open("wb") as target:
                 target.write(image.read_bytes())
                 target.flush()
                 os.fsync(target.fileno())
@@ -245,27 +306,60 @@ class MassStorage:
         self._wait(drive)
 
     def _wait(self, drive: Path) -> None:
-        """The probe takes the file away once it is in the flash, and leaves FAIL.TXT if it could not write it."""
-        end = time.monotonic() + self.settle_s
-        while time.monotonic() < end:
-            failed = drive / "FAIL.TXT"
-            if failed.is_file():
-                raise BoardError(
-                    "the ST-LINK did not flash the board", why=failed.read_text("utf-8", "replace").strip(), cure="try --flasher=openocd"
-                )
-            if not (drive / "FIRMWARE.BIN").exists():
-                return
-            time.sleep(0.2)
+        """The probe takes the file away once it is in the flash, and leaves FAIL.TXT if it could not write it.
+
+        Meanwhile the drive may vanish and come back. One that stays away is an error: nobody can say then what the flash holds.
+        """
+        end, clean_since = self._clock() + self.settle_s, None
+        while True:
+            failed = _read(drive / _FAILED)
+            if failed is not None:
+                raise BoardError("the ST-LINK did not flash the board", why=tail_of(failed), cure="try --flasher=openocd")
+            present = any(_there(drive / name) for name in _MARKS)
+            if present and not _there(drive / _IMAGE):
+                clean_since = self._clock() if clean_since is None else clean_since
+                if self._clock() - clean_since >= self.stays_s:
+                    return
+            else:
+                clean_since = None
+                if self._clock() >= end:
+                    break
+            self._sleep(0.2)
+        if not present:
+            raise BoardError(
+                "the ST-LINK's drive went away while the board was flashed",
+                why=f"{drive} did not come back within {self.settle_s:g} s; the flash may hold a part of the image",
+                cure="plug the board in again and mount its drive, or try --flasher=openocd",
+            )
+        with contextlib.suppress(OSError):
+            (drive / _IMAGE).unlink()
         raise BoardError(
             "the ST-LINK did not take the file",
-            why=f"{drive / 'FIRMWARE.BIN'} is still there after {self.settle_s:g} s",
+            why=f"{drive / _IMAGE} is still there after {self.settle_s:g} s",
             cure="try --flasher=openocd",
         )
 
     def _drives(self) -> list[Path]:
         if self.wiring.drive:
             return [Path(self.wiring.drive)]
-        return [path for path in self._mounts() if path.name in self.row.volume_labels and path.is_dir()]
+        return [path for path in self._mounts() if path.name in self.row.volume_labels and _there(path, folder=True)]
+
+
+def _there(path: Path, *, folder: bool = False) -> bool:
+    """Whether a file (or folder) is there; a drive that was unplugged answers with an error of the device, which means no."""
+    try:
+        return path.is_dir() if folder else path.is_file()
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> str | None:
+    """The start of a text file, or None if there is none that can be read."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(2000).decode("utf-8", "replace")
+    except OSError:
+        return None
 
 
 def mounted() -> list[Path]:
@@ -275,6 +369,25 @@ def mounted() -> list[Path]:
         return [Path(line.split()[1].replace("\\040", " ")) for line in lines if len(line.split()) > 1]
     except OSError:
         return sorted(Path("/Volumes").glob("*"))
+
+
+def check_drive(row: BoardRow, mounts: Callable[[], Iterable[Path]] | None = None) -> None:
+    """Looks at the mounted drives: they tell boards apart that have the same chip and the same probe.
+
+    Raises:
+        BoardError: only the drive of another board of the table is there.
+    """
+    names = {path.name for path in (mounts or mounted)()}
+    if names & set(row.volume_labels):
+        return
+    for other in board_rows():
+        found = sorted(names & set(other.volume_labels))
+        if found:
+            raise BoardError(
+                f"the connected board is a {other.name}, a {row.name} was asked for",
+                why=f"its drive is called {found[0]}",
+                cure=f"connect a {row.name}, or choose the other board: --env.CM_TINY_BOARD={other.name.replace('-', '_')}",
+            )
 
 
 FLASHERS: dict[str, Callable[[BoardRow, Wiring], Flasher]] = {
@@ -317,7 +430,11 @@ def raw_image(row: BoardRow, segments: Iterable[tuple[int, bytes]]) -> bytes:
     end = row.flash_start + row.flash_bytes
     inside = [(address, data) for address, data in segments if data and row.flash_start <= address < end]
     if not inside or any(address + len(data) > end for address, data in inside):
-        raise BoardError("the image does not fit the board's flash", why=f"it has {row.flash_bytes} bytes from 0x{row.flash_start:08X}")
+        raise BoardError(
+            "the image does not fit the board's flash",
+            why=f"it has {row.flash_bytes} bytes from 0x{row.flash_start:08X}",
+            cure=f"give an image that was linked for the {row.chip}",
+        )
     image = bytearray(b"\xff" * max(address + len(data) - row.flash_start for address, data in inside))
     for address, data in inside:
         image[address - row.flash_start : address - row.flash_start + len(data)] = data

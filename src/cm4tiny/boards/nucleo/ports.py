@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from serial.tools import list_ports
@@ -25,19 +26,34 @@ class Port:
     description: str = ""
 
 
-def ports(row: BoardRow, listed: Callable[[], Iterable[Any]] = list_ports.comports) -> list[Port]:
-    """The ports of all probes of the board's kind, by device name."""
+Listed = Callable[[], Iterable[Any]]
+"""Lists the serial ports of this machine, as pyserial does."""
+
+
+def all_ports(listed: Listed | None = None) -> list[Port]:
+    """All serial ports on USB, by device name. A port that vanishes while it is read is left out, with the rest of that listing."""
     found = []
-    for info in listed():
-        if info.vid is None or info.pid is None:
-            continue
-        usb_id = f"{info.vid:04x}:{info.pid:04x}"
-        if usb_id in row.usb_ids:
-            found.append(Port(info.device, usb_id, info.serial_number or "", info.description or ""))
+    try:
+        for info in (listed or list_ports.comports)():
+            if info.vid is not None and info.pid is not None:
+                found.append(Port(info.device, f"{info.vid:04x}:{info.pid:04x}", info.serial_number or "", info.description or ""))
+    except (OSError, TypeError, ValueError, AttributeError):  # pyserial reads several files of sysfs for each
+        pass
     return sorted(found, key=lambda port: port.device)
 
 
-def find_port(row: BoardRow, probe: str = "", device: str = "", listed: Callable[[], Iterable[Any]] = list_ports.comports) -> str:
+def ports(row: BoardRow, listed: Listed | None = None) -> list[Port]:
+    """The ports of all probes of the board's kind, by device name."""
+    return [port for port in all_ports(listed) if port.usb_id in row.usb_ids]
+
+
+def port_of(device: str, listed: Listed | None = None) -> Port | None:
+    """The USB port that a name means: the name itself, or a link to it such as one in ``/dev/serial/by-id``."""
+    meant = os.path.realpath(device)
+    return next((port for port in all_ports(listed) if os.path.realpath(port.device) == meant), None)
+
+
+def find_port(row: BoardRow, probe: str = "", device: str = "", listed: Listed | None = None) -> str:
     """The device to open.
 
     Args:
@@ -47,25 +63,30 @@ def find_port(row: BoardRow, probe: str = "", device: str = "", listed: Callable
     Raises:
         LinkError: no port, several, or one that this user may not open.
     """
-    if device:
-        return device
+    return device or only_port(row, probe, listed).device
+
+
+def only_port(row: BoardRow, probe: str = "", listed: Listed | None = None) -> Port:
+    """The port of the one board that is meant; raises as :func:`find_port`."""
     found = [port for port in ports(row, listed) if port.serial.upper().endswith(probe.upper())]
     if not found:
         raise LinkError(
             f"no {row.name} is plugged in" + (f" whose probe ends with {probe}" if probe else ""),
             why=f"no serial port has one of the USB ids {', '.join(row.usb_ids)}",
-            cure="connect the board's ST-LINK connector with a data cable; 'python -m serial.tools.list_ports -v' lists all ports",
+            cure="connect the board's ST-LINK connector with a data cable; this lists all ports:\npython -m serial.tools.list_ports -v",
         )
     if len(found) > 1:
-        raise LinkError(
-            f"{len(found)} boards are plugged in",
-            why="; ".join(f"{port.device} has the probe {port.serial}" for port in found),
-            cure="name one: --probe=SERIAL or --port=DEVICE",
-        )
+        raise several_boards(found)
     port = found[0]
-    if os.path.exists(port.device) and not os.access(port.device, os.R_OK | os.W_OK):  # noqa: PTH110 - a device, not a file
+    if Path(port.device).exists() and not os.access(port.device, os.R_OK | os.W_OK):
         raise LinkError(f"{port.device} may not be opened by this user", why="no permission", cure=permission_cure(row))
-    return port.device
+    return port
+
+
+def several_boards(found: Iterable[Port]) -> LinkError:
+    """Nobody said which of several boards is meant."""
+    named = [f"{port.device} has the probe {port.serial or 'without a serial number'}" for port in found]
+    return LinkError(f"{len(named)} boards are plugged in", why="; ".join(named), cure="name one: --probe=SERIAL or --port=DEVICE")
 
 
 def udev_rules(row: BoardRow) -> str:

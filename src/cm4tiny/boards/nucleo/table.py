@@ -23,7 +23,9 @@ class BoardRow:
         chip_ids: the 12 bits DEV_ID of the chips it carries.
         chip: their family, for messages.
         idcode_address: where DEV_ID is read.
+        uid_address: where the chip's unique id of 96 bits is read.
         flash_start, flash_bytes: its flash.
+        clock_hz: core clock of this project's firmware on it.
         usb_ids: ``vendor:product`` of its probe, lower case.
         volume_labels: names of its drive.
         openocd: configuration files for OpenOCD.
@@ -34,8 +36,10 @@ class BoardRow:
     chip_ids: tuple[int, ...]
     chip: str
     idcode_address: int
+    uid_address: int
     flash_start: int
     flash_bytes: int
+    clock_hz: int
     usb_ids: tuple[str, ...]
     volume_labels: tuple[str, ...]
     openocd: tuple[str, ...]
@@ -52,6 +56,11 @@ def _rows() -> dict[str, BoardRow]:
 def _row(row: dict[str, Any]) -> BoardRow:
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
     return BoardRow(**fields)
+
+
+def board_rows() -> tuple[BoardRow, ...]:
+    """All boards of the table."""
+    return tuple(_rows().values())
 
 
 def board_row(key: str = DEFAULT) -> BoardRow:

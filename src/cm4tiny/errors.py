@@ -140,6 +140,10 @@ class LinkError(BoardError):
     """The serial link broke: no port, no permission, disconnected."""
 
 
+class PowerError(BoardError):
+    """A power monitor failed, or its supply is not what was set."""
+
+
 class DeviceFaultError(BoardError):
     """The firmware crashed: a fault, an invalid instruction, an access to nothing."""
 
@@ -155,6 +159,10 @@ class DeadlineError(RunnerError):
 
 class ProtocolError(RunnerError):
     """The device answered with something that the protocol does not allow."""
+
+
+class PowerTraceError(ProtocolError):
+    """What a power monitor recorded is damaged, incomplete or does not agree with the device: no energy follows from it."""
 
 
 class DeviceResetError(RunnerError):

@@ -1,4 +1,7 @@
-"""Power: what a monitor of the supply current hands over, and the virtual board's simulated one.
+"""Power: what a monitor of the supply current hands over, what makes it a measurement, and the virtual board's simulated one.
+
+A recording is believed whole or not at all (:func:`check_trace`): one sample that is missing, negative or not a number, a step in the
+instrument's time, a time stamp whose number does not follow on the last one, are errors and never a slightly different energy.
 
 Energy of the simulated board: the eight results that round v1.0 published for the NUCLEO-L4R5ZI at 1.8 V (closed division, two engines,
 four benchmarks) lie at 422 to 460 uJ per million cycles, mean 440, standard deviation 13 (3 %), at a nearly constant power of 50.6 to
@@ -7,18 +10,36 @@ four benchmarks) lie at 422 to 460 uJ per million cycles, mean 440, standard dev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cm4tiny.errors import UsageError
+from cm4tiny.deadline import call_within
+from cm4tiny.errors import Cm4TinyError, PowerError, PowerTraceError, UsageError
+
+T = TypeVar("T")
 
 ENERGY_PER_CYCLE_J = 440e-12
 """440 pJ per core cycle at 1.8 V; see the module's text."""
 SUPPLY_V = 1.8
 SAMPLE_PERIOD_S = 0.001
+MONITOR_S = 15.0
+"""How long a monitor may take to start, to stop, or to say its voltage; an LPM01A needs about a second."""
+VOLTAGE_TOLERANCE = 0.02
+MAX_POWER_W = 50.0
+"""More than any board of this benchmark takes, and more than a JS220 measures."""
+MARK_TOLERANCE_SAMPLES = 1.5
+CLOCK_TOLERANCE = 0.02
+"""How far an instrument's clock may be from the host's."""
+START_S, STOP_S = 0.05, 0.5
+"""What a real instrument may record less and more than the time between its start and its stop."""
+_CURE_SAMPLES = "use another USB port for the monitor, keep the host idle, then run again"
+_CURE_WIRE = "check the wire from the time-stamp pin to the monitor, and its ground"
 
 
 def energy_uj(cycles: float) -> float:
@@ -34,15 +55,44 @@ class PowerTrace:
         sample_period_s: length of one sample.
         joules: energy of each whole sample, float64; a last sample that is not whole is left out.
         timestamps_s: times since start of the time-stamp pin's falling edges.
+        counters: the number that the instrument gave each time stamp; None if it does not count. They start anywhere and wrap at
+            ``counter_wraps``.
+        marks: (samples so far, the instrument's time in seconds), for instruments that send their time along with the samples.
+        closed_early: samples that ended before their time, by index.
+        voltages_v: the supply voltage that was measured during the recording, as often as the instrument tells it.
     """
 
     sample_period_s: float
     joules: NDArray[np.float64]
     timestamps_s: tuple[float, ...]
+    counters: tuple[int, ...] | None = None
+    counter_wraps: int = 100
+    marks: tuple[tuple[int, float], ...] = ()
+    closed_early: tuple[int, ...] = ()
+    voltages_v: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, recording: object) -> PowerTrace:
+        """What any monitor handed over, which may know fewer attributes than these.
+
+        Raises:
+            PowerTraceError: it is no recording.
+        """
+        known = {field.name: getattr(recording, field.name) for field in fields(cls) if hasattr(recording, field.name)}
+        try:
+            return cls(**known | {"joules": np.asarray(known["joules"], dtype=np.float64)})
+        except (KeyError, TypeError, ValueError) as error:
+            raise PowerTraceError(
+                "the power monitor handed over no recording", why=f"{type(error).__name__}: {error}", cure=_CURE_SAMPLES
+            ) from error
 
 
 class PowerMonitor(Protocol):
-    """An instrument that supplies the board and records energy and time stamps."""
+    """An instrument that supplies the board and records energy and time stamps.
+
+    Attributes:
+        voltage_v: the voltage that was set.
+    """
 
     simulated: bool
     name: str
@@ -53,6 +103,194 @@ class PowerMonitor(Protocol):
 
     def stop(self) -> PowerTrace:
         """Ends the recording and hands it over."""
+
+
+@runtime_checkable
+class ReadsVoltage(Protocol):
+    """A monitor that can tell which voltage it supplies, apart from the one that was set."""
+
+    def read_voltage_v(self) -> float:
+        """The voltage at this moment."""
+
+
+def ask(monitor: PowerMonitor, what: str, call: Callable[[], T], seconds: float | None = None) -> T:
+    """What a call to a monitor returns, within :data:`MONITOR_S` or ``seconds``.
+
+    Raises:
+        PowerError: it does not return in time, or fails in a way of its driver.
+    """
+    limit_s = MONITOR_S if seconds is None else seconds
+    try:
+        return call_within(limit_s, call)
+    except TimeoutError as error:
+        raise PowerError(
+            f"the {monitor.name} did not {what} within {limit_s:g} s",
+            why="it no longer answers",
+            cure="switch the monitor off and on, check its cable, then run again",
+        ) from error
+    except Cm4TinyError:
+        raise
+    except Exception as error:  # a driver's own: pyserial, libusb, joulescope
+        raise PowerError(
+            f"the {monitor.name} did not {what}", why=f"{type(error).__name__}: {error}", cure="check the monitor's cable and supply"
+        ) from error
+
+
+def check_voltage(monitor: PowerMonitor, set_v: float) -> None:
+    """Makes sure that the monitor supplies what was set at the start of the run.
+
+    Raises:
+        PowerError: another voltage is set now, or the supplied one differs by more than :data:`VOLTAGE_TOLERANCE`.
+    """
+    now = monitor.voltage_v
+    if not (isinstance(now, int | float) and math.isfinite(now) and now > 0):
+        raise PowerError(f"the {monitor.name} says that it is set to {now} V", cure="set the supply voltage, then run again")
+    if now != set_v:
+        raise PowerError(
+            f"the supply voltage was changed from {set_v:g} V to {now:g} V during the run",
+            why="energies at different voltages are not comparable",
+            cure="keep other programs away from the monitor, then run again",
+        )
+    if isinstance(monitor, ReadsVoltage):
+        _compare_voltage(ask(monitor, "tell its voltage", monitor.read_voltage_v), set_v, monitor.name)
+
+
+def _compare_voltage(measured: float, set_v: float, name: str) -> None:
+    if not abs(measured - set_v) <= VOLTAGE_TOLERANCE * set_v:  # NaN is not
+        raise PowerError(
+            f"the {name} supplies {measured:.3f} V, {set_v:g} V were set",
+            why=f"more than {VOLTAGE_TOLERANCE:.0%} apart",
+            cure="check the monitor's setting, its cable and the board's supply jumper (no second supply over USB)",
+        )
+
+
+def check_trace(trace: PowerTrace, name: str, *, set_v: float, recorded_s: tuple[float, float], same_clock: bool) -> None:
+    """Makes sure that a recording is whole and sound.
+
+    Args:
+        name: of the monitor, for messages.
+        set_v: voltage that was set.
+        recorded_s: how long the recording lasted at least and at most, by the link's clock.
+        same_clock: that clock is the monitor's too (a simulation), so that no sample may be missing.
+
+    Raises:
+        PowerTraceError: it is not; says what and where. PowerError: the supply voltage differed.
+    """
+    period = trace.sample_period_s
+    if not (isinstance(period, int | float) and math.isfinite(period) and period > 0):
+        raise PowerTraceError(f"the {name} says that a sample lasts {period} s", cure="check the monitor's settings")
+    joules = trace.joules
+    if joules.ndim != 1 or not len(joules):
+        raise PowerTraceError(f"the {name} delivered no samples", why="it did not record", cure=_CURE_SAMPLES)
+    _check_values(joules, period, name)
+    if trace.closed_early:
+        raise PowerTraceError(
+            f"{len(trace.closed_early)} samples ended before their time, the first is sample {min(trace.closed_early)}",
+            why="an edge on a trigger input closes a sample early; its energy is that of a shorter time",
+            cure="choose another input for the time stamps, or a driver that samples evenly",
+        )
+    _check_marks(trace, name)
+    _check_length(len(joules) * period, period, name, recorded_s, same_clock)
+    _check_stamps(trace)
+    for voltage in trace.voltages_v:
+        _compare_voltage(voltage, set_v, name)
+
+
+def _check_values(joules: NDArray[np.float64], period: float, name: str) -> None:
+    for wrong, text in (
+        (~np.isfinite(joules), "is not a number"),
+        (joules < 0.0, "is negative"),
+        (joules > MAX_POWER_W * period, f"is more than {MAX_POWER_W:g} W"),
+    ):
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            raise PowerTraceError(
+                f"{int(wrong.sum())} of {len(joules)} samples of the {name} cannot be: sample {first} {text}",
+                why=f"sample {first} is {joules[first]} J; a sample that arrives in pieces is damaged",
+                cure=_CURE_SAMPLES,
+            )
+
+
+def _check_marks(trace: PowerTrace, name: str) -> None:
+    for (samples, at_s), (next_samples, next_at_s) in pairwise(trace.marks):
+        passed, counted = next_at_s - at_s, next_samples - samples
+        if not (passed > 0 and counted > 0):
+            raise PowerTraceError(
+                f"the time of the {name} went back from {at_s:g} s to {next_at_s:g} s",
+                why=f"between sample {samples} and sample {next_samples}",
+                cure="switch the monitor off and on, then run again",
+            )
+        if not abs(passed / trace.sample_period_s - counted) <= MARK_TOLERANCE_SAMPLES:
+            raise PowerTraceError(
+                f"the {name} delivered {counted} samples in {passed:g} s of its own time",
+                why=f"{passed / trace.sample_period_s:.0f} were due after sample {samples}: samples were lost on the way to the host",
+                cure=_CURE_SAMPLES,
+            )
+
+
+def _check_length(length_s: float, period: float, name: str, recorded_s: tuple[float, float], same_clock: bool) -> None:
+    least, most = recorded_s
+    low = least - 2 * period if same_clock else least * (1 - CLOCK_TOLERANCE) - START_S
+    high = most + 2 * period if same_clock else most * (1 + CLOCK_TOLERANCE) + STOP_S
+    if length_s < low:
+        raise PowerTraceError(
+            f"the power monitor delivered {length_s:.3f} s of samples in a recording of {least:.3f} s",
+            why=f"the {name} stopped in the middle, or samples were lost on the way to the host",
+            cure=_CURE_SAMPLES,
+        )
+    if length_s > high:
+        raise PowerTraceError(
+            f"the power monitor delivered {length_s:.3f} s of samples in a recording of {most:.3f} s",
+            why=f"the clock of the {name} or its sample rate is not what it says, or it delivered old samples",
+            cure="check the monitor's sample rate, switch it off and on, then run again",
+        )
+
+
+def _check_stamps(trace: PowerTrace) -> None:
+    stamps = trace.timestamps_s
+    back = any(b < a - trace.sample_period_s for a, b in pairwise(stamps))  # none is known better than to a sample
+    if any(not math.isfinite(at) or at < 0 for at in stamps) or back or (len(stamps) > 1 and stamps[-1] <= stamps[-2]):
+        raise PowerTraceError(
+            "the times of the time stamps do not increase",
+            why=f"they are {', '.join(f'{at:g}' for at in stamps[:12])} s",
+            cure="switch the monitor off and on, then run again",
+        )
+    counters = trace.counters
+    if counters is None:
+        return
+    if len(counters) != len(stamps):
+        raise PowerTraceError(
+            f"{len(stamps)} time stamps have {len(counters)} numbers", why="a line of the monitor was damaged", cure=_CURE_SAMPLES
+        )
+    for number, following in pairwise(counters):
+        if following not in (number + 1, (number + 1) % trace.counter_wraps):
+            raise PowerTraceError(
+                f"time stamp {following:02d} follows on time stamp {number:02d}",
+                why="the time stamps between them were lost",
+                cure=_CURE_WIRE,
+            )
+
+
+def stamps_in_samples(trace: PowerTrace) -> tuple[int, ...]:
+    """Whole samples before each time stamp.
+
+    Raises:
+        PowerTraceError: there are fewer than two stamps, or the samples do not reach the last one.
+    """
+    if len(trace.timestamps_s) < 2:
+        raise PowerTraceError(
+            f"{len(trace.timestamps_s)} time stamps during an inference, a window needs two",
+            why="an energy image pulls its time-stamp pin low before and after the inferences",
+            cure="flash the energy image (EE_CFG_ENERGY_MODE=1) and check the wire from the time-stamp pin to the monitor",
+        )
+    counts = tuple(int(at / trace.sample_period_s + 1e-6) for at in trace.timestamps_s)
+    if counts[-1] > len(trace.joules):
+        raise PowerTraceError(
+            f"the power monitor delivered {len(trace.joules)} samples, the last time stamp came at sample {counts[-1]}",
+            why="it stopped in the middle, or samples were lost on the way to the host",
+            cure=_CURE_SAMPLES,
+        )
+    return counts
 
 
 class VirtualSupply(Protocol):

@@ -3,10 +3,16 @@
 Procedure: MLCommons runner, ``tests_energy.yaml`` and ``main.py`` (``print_energy_results``): the energy of a window is the sum of the
 samples between the last two time stamps, divided by its inferences. An energy image signals its time stamps on a pin, so the monitor
 tells the time. What a simulated monitor says is labelled as simulated in every file.
+
+Nothing of that is believed without a second witness. Each recording is checked as a whole (:func:`cm4tiny.boards.power.check_trace`), the
+supply voltage before and after it. Before each window the image shows that it is one for energy runs. The time between the two stamps is
+held against the link's clock: a published result of round v1.1 lost its first stamp and so measured the pauses between its inferences,
+30 % too little; such a window is 6 % off here and is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 from dataclasses import dataclass
@@ -15,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from cm4tiny.errors import ProtocolError
+from cm4tiny.boards.power import CLOCK_TOLERANCE, PowerTrace, ask, check_trace, check_voltage, stamps_in_samples
+from cm4tiny.errors import PowerTraceError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner import report_lines
 from cm4tiny.runner.attempts import with_attempts
@@ -28,7 +35,16 @@ from cm4tiny.runner.session import SessionWriter
 
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark, DataSet, Sample
-    from cm4tiny.boards import PowerMonitor, PowerTrace
+    from cm4tiny.boards import PowerMonitor
+
+AFTER_ERROR_S = 2.0
+"""How long a monitor may take to stop when the run has failed already."""
+JITTER_S = 0.03
+"""How much later than its bytes an answer may be read: USB frames, the host's scheduler."""
+MAX_TEXTS_S = 1.0
+"""The longest time that the texts of one exchange take: 200 bytes at 9600 baud take 0.2 s."""
+SAME_CLOCK_TOLERANCE, SAME_CLOCK_S = 0.002, 0.01
+"""The same where the link's clock is the monitor's: warm-ups differ a little, texts by some digits."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,8 @@ class _Measured:
     samples: npt.NDArray[np.float64]  # joules in each
     events: tuple[int, ...]  # samples captured when each time stamp came
     period_s: float
+    between_s: float  # the last two time stamps, not rounded to samples
+    took_s: float  # the whole exchange, by the link's clock
 
     @property
     def elapsed_s(self) -> float:
@@ -95,24 +113,6 @@ class _Measured:
         return math.fsum(self.samples[self.events[-2] : self.events[-1]])  # the same on every machine, whatever numpy does
 
 
-def _captured(trace: PowerTrace) -> tuple[int, ...]:
-    """Whole samples before each time stamp; :class:`ProtocolError` if there are too few stamps or the trace does not reach them."""
-    if len(trace.timestamps_s) < 2:
-        raise ProtocolError(
-            f"{len(trace.timestamps_s)} time stamps during an inference, a window needs two",
-            why="an energy image pulls its time-stamp pin low before and after the inferences",
-            cure="flash the energy image (EE_CFG_ENERGY_MODE=1) and check the wire from the time-stamp pin to the monitor",
-        )
-    counts = tuple(int(at / trace.sample_period_s + 1e-6) for at in trace.timestamps_s)
-    if counts[-1] > len(trace.joules):
-        raise ProtocolError(
-            f"the power monitor delivered {len(trace.joules)} samples, the last time stamp came at sample {counts[-1]}",
-            why="samples were lost on the way to the host",
-            cure="use another USB port for the monitor and keep the host idle",
-        )
-    return counts
-
-
 class _Run:
     def __init__(
         self, dut: Dut, power: PowerMonitor, benchmark: Benchmark, session: SessionWriter, rules: Rules, events: EventStream
@@ -125,18 +125,70 @@ class _Run:
         self.events = events
         self.step = f"{benchmark.id} energy"
         self.warmups = rules.warmups.get("energy", {}).get(benchmark.id, 0)
+        self.set_v = power.voltage_v
         self._stamps = 0
+        self._texts_s: float | None = None
+        check_voltage(power, self.set_v)
 
     def infer(self, iterations: int, warmups: int) -> _Measured:
-        self.power.start()
+        self.prove_image()
+        check_voltage(self.power, self.set_v)
+        clock = self.dut.link.clock
+        before = clock()
+        ask(self.power, "start", self.power.start)
+        began = clock()
         try:
             inference = check_width(self.dut.infer(iterations, warmups), self.benchmark)
-        finally:
-            trace = self.power.stop()
-        return _Measured(inference, np.asarray(trace.joules, dtype=np.float64), _captured(trace), trace.sample_period_s)
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error counts
+                ask(self.power, "stop", self.power.stop, AFTER_ERROR_S)
+            raise
+        took = clock() - began
+        trace = PowerTrace.of(ask(self.power, "stop", self.power.stop))
+        check_voltage(self.power, self.set_v)
+        if inference.lap_us is not None:
+            raise _not_an_energy_image(f"it printed the time stamps m-lap-us-{inference.lap_us[0]} and m-lap-us-{inference.lap_us[1]}")
+        return self.checked(inference, trace, took, clock() - before)
+
+    def prove_image(self) -> None:
+        """An energy image answers ``timestamp`` without a time; what it printed when it started may have been missed."""
+        time_us = self.dut.timestamp()
+        if time_us is not None:
+            raise _not_an_energy_image(f"it answers 'timestamp' with m-lap-us-{time_us}")
+
+    def checked(self, inference: Inference, trace: PowerTrace, took_s: float, recorded_s: float) -> _Measured:
+        """The measurement, if the recording is sound and the time stamps agree with the link's clock."""
+        check_trace(trace, self.power.name, set_v=self.set_v, recorded_s=(took_s, recorded_s), same_clock=self.power.simulated)
+        counts, stamps = stamps_in_samples(trace), trace.timestamps_s
+        measured = _Measured(inference, trace.joules, counts, trace.sample_period_s, stamps[-1] - stamps[-2], took_s)
+        if counts[-1] > counts[-2] and not measured.joules > 0:
+            raise PowerTraceError(
+                f"the {self.power.name} measured no energy between the time stamps",
+                why="no current flows through it",
+                cure="supply the board through the monitor alone: take off the supply jumper, and isolate the debugger",
+            )
+        self._witness(measured)
+        return measured
+
+    def _witness(self, measured: _Measured) -> None:
+        """Compares the window with the link's clock, less what the texts take: that is known from the first exchange without warm-ups."""
+        inference, between = measured.inference, measured.between_s
+        share = inference.iterations / (inference.iterations + inference.warmups)
+        if self._texts_s is None and not inference.warmups:
+            self._texts_s = min(max(0.0, measured.took_s - between), MAX_TEXTS_S)
+        expected = (measured.took_s - (self._texts_s or 0.0)) * share
+        relative, absolute = (SAME_CLOCK_TOLERANCE, SAME_CLOCK_S) if self.power.simulated else (CLOCK_TOLERANCE, JITTER_S)
+        if abs(between - expected) > relative * expected + absolute:
+            raise PowerTraceError(
+                f"the time-stamp pin marks {between:.3f} s, the link's clock says {expected:.3f} s",
+                why=f"{inference.iterations} inferences after {inference.warmups} warm-ups lie between the right time stamps; "
+                "one was lost, another edge was taken for one, or a clock is wrong",
+                cure="check the wire from the time-stamp pin to the monitor, and its ground",
+            )
 
     def calibrate(self, data: bytes) -> int:
         def measure() -> int:
+            self._texts_s = None
             self.dut.load(data)
             return calibrate(lambda n: self.infer(n, 0).elapsed_s, self.rules)
 
@@ -165,9 +217,16 @@ class _Run:
             self._stamps += 1
         entry = report_lines.entry(sample, measured.inference, "e", segments=1 if sample.stride_bytes else None)
         mode = entry.pop("mode")
-        volts = self.power.voltage_v
-        power = {"samples": measured.samples.tolist(), "timestamps": stamps, "extracted_power": None, "voltage": volts}
+        power = {"samples": measured.samples.tolist(), "timestamps": stamps, "extracted_power": None, "voltage": self.set_v}
         return {**entry, "power": power, "mode": mode}
+
+
+def _not_an_energy_image(why: str) -> ProtocolError:
+    return ProtocolError(
+        "the device runs an image for performance runs, but the energy image is needed",
+        why=why,
+        cure="build and flash the energy image (EE_CFG_ENERGY_MODE=1)",
+    )
 
 
 def run_energy(
@@ -190,21 +249,24 @@ def run_energy(
         events: hears ``"<id> energy"``, in seconds of measured time.
 
     Raises:
-        ProtocolError: wrong model, performance image, too few time stamps, lost samples.
+        ProtocolError: wrong model, performance image.
+        PowerTraceError: too few time stamps, lost or impossible samples, or a window that the link's clock contradicts, in every attempt.
+        PowerError: the monitor does not answer, or its supply is not what was set.
         ValueError: a simulated monitor with a session that is not labelled.
         RuleError, DeadlineError, DeviceResetError, LinkError, InterruptedRunError, ResultsError: see there.
     """
     if power.simulated and not session.simulated:
         raise ValueError("what a simulated monitor says belongs into a session that is labelled as simulated")
     rules = rules if rules is not None else official_rules()
-    run = _Run(dut, power, benchmark, session, rules, events)
     inputs = performance_inputs(data_set, rules)
-    with events.step(run.step, rules.min_window_s * rules.windows, "s") as outcome:
+    with events.step(f"{benchmark.id} energy", rules.min_window_s * rules.windows, "s") as outcome:
         identity = dut.expect_model(benchmark.model_id)
         dut.expect_mode("energy")
+        run = _Run(dut, power, benchmark, session, rules, events)
         report_lines.greet(session, dut, identity)
-        session.log(f"Power monitor: {power.name} at {power.voltage_v:g} V")
-        iterations = run.calibrate(inputs[0][1]) if iterations is None else max(iterations, rules.min_iterations)
+        session.log(f"Power monitor: {power.name} at {run.set_v:g} V")
+        calibrated = run.calibrate(inputs[0][1])  # shows the time of an exchange too
+        iterations = calibrated if iterations is None else max(iterations, rules.min_iterations)
         measured: list[tuple[Sample, _Measured]] = []
         done = 0.0
         for number in range(rules.windows):
@@ -216,22 +278,22 @@ def run_energy(
             done += window.elapsed_s
             events.progress(run.step, done, done * rules.windows / len(measured))
         dut.on_wait = None
-        result = _summary(benchmark, identity, power, measured)
+        result = _summary(run, identity, measured)
         _report(session, result)
         outcome.note = f"{result.microjoules_per_inference:.3f} uJ/inf"
     return result
 
 
-def _summary(benchmark: Benchmark, identity: Identity, power: PowerMonitor, measured: list[tuple[Sample, _Measured]]) -> EnergyResult:
+def _summary(run: _Run, identity: Identity, measured: list[tuple[Sample, _Measured]]) -> EnergyResult:
     windows = tuple(EnergyWindow(s.file, m.inference.iterations, m.elapsed_s, m.joules) for s, m in measured)
     return EnergyResult(
-        benchmark=benchmark.id,
+        benchmark=run.benchmark.id,
         identity=identity,
         windows=windows,
         microjoules_per_inference=statistics.median(w.microjoules_per_inference for w in windows),
-        monitor=power.name,
-        voltage_v=power.voltage_v,
-        simulated=power.simulated,
+        monitor=run.power.name,
+        voltage_v=run.set_v,
+        simulated=run.power.simulated,
         breaches=official_rules().breaches([(w.iterations, w.elapsed_s) for w in windows]),
     )
 

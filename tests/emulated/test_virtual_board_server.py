@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import virtual_board_programs as programs
 from virtual_board_programs import ECHO, write_elf
 
 from cm4tiny.boards import SerialLink, VirtualBoard
+from cm4tiny.boards.virtual import VirtualLink, server
 from cm4tiny.boards.virtual.server import Addresses, serve
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import DeviceFaultError, LinkError
@@ -132,3 +135,88 @@ def test_the_terminal_can_be_opened_by_one_program_only(echo: Path) -> None:
             assert "close the program" in caught.value.cure
         finally:
             first.close()
+
+
+# --- clients that misbehave ----------------------------------------------------------------------------------------------------------
+def connect(url: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10)
+
+
+def test_a_client_that_does_not_read_is_given_up_without_a_wait_and_without_gaps() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        deaf = socket.create_connection(listener.getsockname())
+        client = server._TcpClient(listener.accept()[0])
+    sent, began = b"", time.monotonic()
+    while True:
+        text = b"%08d\n" % len(sent) * 5000
+        sent += text
+        if not client.send(text):
+            break
+    assert time.monotonic() - began < 5
+    client.close()
+    seen = b""
+    with contextlib.suppress(ConnectionError):
+        while data := deaf.recv(1 << 20):
+            seen += data
+    assert len(seen) > 100_000 and sent.startswith(seen)
+    deaf.close()
+
+
+def test_a_client_that_is_given_up_is_removed(echo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server._TcpClient, "send", lambda client, data: not data)
+    with served(echo) as addresses:
+        assert addresses.tcp and addresses.pty
+        with connect(addresses.tcp) as client:
+            client.sendall(b"hello%")
+            assert client.recv(10) == b""
+        assert exchange(addresses.pty, b"hello%") == b"hello%"
+
+
+def test_more_clients_than_there_is_room_for_are_turned_away(echo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CLIENTS", 3)
+    with served(echo, pty=False) as addresses:
+        assert addresses.tcp
+        clients = [connect(addresses.tcp) for _ in range(3)]
+        late = connect(addresses.tcp)
+        assert late.recv(10) == b""
+        clients.pop().close()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                assert exchange(addresses.tcp, b"hello%") == b"hello%"
+                break
+            except LinkError:
+                time.sleep(0.05)
+        for client in [*clients, late]:
+            client.close()
+
+
+def test_a_flood_of_input_is_bounded_and_answered(echo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_QUEUED_BYTES", 4000)
+    queued: list[int] = []
+    board_write = VirtualLink.write
+
+    def write(link: VirtualLink, data: bytes) -> None:
+        board_write(link, data)
+        queued.append(link.queued_bytes)
+
+    monkeypatch.setattr(VirtualLink, "write", write)
+    text = b"x" * 60_000 + b"%"  # no end for long
+    with served(echo, pty=False) as addresses:
+        assert addresses.tcp
+        assert exchange(addresses.tcp, text) == text
+    assert max(queued) <= 4000 + server._CHUNK
+
+
+def test_a_connection_that_is_gone_before_it_is_accepted_does_not_end_the_server(echo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, failures = socket.socket.accept, [OSError(103, "Software caused connection abort"), OSError(24, "Too many open files")]
+
+    def accept(listener: socket.socket) -> tuple[socket.socket, object]:
+        if failures:
+            raise failures.pop()
+        return real(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    with served(echo, pty=False) as addresses:
+        assert addresses.tcp and exchange(addresses.tcp, b"hello%") == b"hello%"
+    assert failures == []

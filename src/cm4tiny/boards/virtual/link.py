@@ -28,18 +28,20 @@ class VirtualLink:
         self._board = board
         self._commands: deque[bytes] = deque()
         self._rest = b""
+        self._queued = 0  # bytes in the commands
         self._closed = False
 
     def write(self, data: bytes) -> None:
         """Queues bytes for the board; they reach it during :meth:`read`."""
         self._check_open()
         *commands, self._rest = (self._rest + data).split(TERMINATOR)
-        self._commands.extend(command + TERMINATOR for command in commands)
+        for command in commands:
+            self._queue(command + TERMINATOR)
 
     def flush(self) -> None:
         """Lets go an unterminated rest, for firmware that speaks another protocol."""
         if self._rest:
-            self._commands.append(self._rest)
+            self._queue(self._rest)
             self._rest = b""
 
     def read(self, deadline: Deadline) -> bytes:
@@ -84,6 +86,11 @@ class VirtualLink:
             return machine.take_output(), reason in (StopReason.IDLE, StopReason.PARKED) and not fed
 
     @property
+    def queued_bytes(self) -> int:
+        """What was written and has not reached the board."""
+        return self._queued + len(self._rest)
+
+    @property
     def unterminated(self) -> bool:
         """True while a part of a command waits for its end."""
         return bool(self._rest)
@@ -99,13 +106,20 @@ class VirtualLink:
     def clear(self) -> None:
         """Forgets what was written and not yet sent (a reset)."""
         self._commands.clear()
+        self._queued = 0
         self._rest = b""
+
+    def _queue(self, command: bytes) -> None:
+        self._commands.append(command)
+        self._queued += len(command)
 
     def _feed(self) -> bool:
         """Hands the idle board its next command."""
         if not self._commands:
             return False
-        self._board.guard.machine.receive(self._commands.popleft())
+        command = self._commands.popleft()
+        self._queued -= len(command)
+        self._board.guard.machine.receive(command)
         return True
 
     def _feed_or_flush(self) -> bool:

@@ -3,6 +3,9 @@
 ``/dev/pts/N`` suits any program that opens a tty, ``socket://127.0.0.1:PORT`` any that uses pyserial. Clients may come and go; what the
 board says goes to all of them, what they say goes to the board. Commands reach the board whole: bytes without the closing ``%`` wait for
 it, or for a pause in the client's typing.
+
+No client can hold up the board or the others, or fill the memory: one that does not read is disconnected, never served with gaps; while
+the board is behind with its commands, nobody is read from.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ _SLICE_S = 0.05
 _WAIT_S = 0.05
 _CHUNK = 65536
 _BACKLOG_BYTES = 1 << 20
+MAX_CLIENTS = 16
+MAX_QUEUED_BYTES = 1 << 20
+"""Input that waits for the board before clients have to wait; the longest command of the protocol has 1 kB."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,8 @@ class _Client(Protocol):
     def receive(self) -> bytes:
         """What came; ``b""`` if the client is gone."""
 
-    def send(self, data: bytes) -> None: ...
+    def send(self, data: bytes) -> bool:
+        """Sends, and keeps what the client does not take yet; False if the client is lost."""
 
     def close(self) -> None: ...
 
@@ -69,12 +76,13 @@ class _Terminal:
     def receive(self) -> bytes:
         return os.read(self._master, _CHUNK)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> bool:
         # nobody may be there to read: the newest output is kept, the oldest is dropped
         self._backlog = (self._backlog + data)[-_BACKLOG_BYTES:]
         with contextlib.suppress(BlockingIOError):
             while self._backlog:
                 self._backlog = self._backlog[os.write(self._master, self._backlog) :]
+        return True
 
     def close(self) -> None:
         os.close(self._master)
@@ -84,8 +92,9 @@ class _Terminal:
 class _TcpClient:
     def __init__(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.settimeout(5.0)
+        connection.setblocking(False)
         self._connection = connection
+        self._backlog = b""
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -96,9 +105,16 @@ class _TcpClient:
         except OSError:
             return b""
 
-    def send(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # gone: the next receive says so
-            self._connection.sendall(data)
+    def send(self, data: bytes) -> bool:
+        self._backlog += data
+        try:
+            while self._backlog:
+                self._backlog = self._backlog[self._connection.send(self._backlog) :]
+        except BlockingIOError:
+            return len(self._backlog) <= _BACKLOG_BYTES
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         self._connection.close()
@@ -141,15 +157,13 @@ class _Server:
     def run(self, stop: threading.Event) -> None:
         waiting = False
         while not stop.is_set():
-            heard = self._hear(_WAIT_S if waiting else 0.0)
-            if waiting and not heard:
-                if self._terminal is not None:
-                    self._terminal.send(b"")  # what did not fit before
+            behind = self._board.link.queued_bytes > MAX_QUEUED_BYTES
+            heard = not behind and self._hear(_WAIT_S if waiting else 0.0)
+            if waiting and not heard and not behind:
+                self._send(b"")  # what did not fit before
                 continue
             output, waiting = self._board.link.run_until_quiet(_SLICE_S)
-            if output:
-                for client in tuple(self._clients):
-                    client.send(output)
+            self._send(output)
 
     def close(self) -> None:
         for client in self._clients:
@@ -157,6 +171,28 @@ class _Server:
         if self._listener is not None:
             self._listener.close()
         self._selector.close()
+
+    def _send(self, output: bytes) -> None:
+        for client in tuple(self._clients):
+            if not client.send(output):
+                self._remove(client)
+
+    def _remove(self, client: _Client) -> None:
+        self._selector.unregister(client)
+        self._clients.remove(client)
+        client.close()
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            connection = self._listener.accept()[0]
+        except OSError:  # it is gone again, or this process has no descriptor left for it
+            time.sleep(_WAIT_S)
+            return
+        if len(self._clients) >= MAX_CLIENTS:
+            connection.close()
+        else:
+            self._add(_TcpClient(connection))
 
     def _add(self, client: _Client) -> None:
         self._clients.append(client)
@@ -167,19 +203,17 @@ class _Server:
         heard = False
         for key, _ in self._selector.select(timeout_s):
             if key.data is None:
-                assert self._listener is not None
-                self._add(_TcpClient(self._listener.accept()[0]))
+                self._accept()
                 continue
             data = key.data.receive()
             if not data:
-                self._selector.unregister(key.data)
-                self._clients.remove(key.data)
-                key.data.close()
+                self._remove(key.data)
                 continue
             self._board.link.write(data)
             self._last_input_s = time.monotonic()
             heard = True
-        if self._board.link.unterminated and time.monotonic() - self._last_input_s > FLUSH_AFTER_S:
+        link = self._board.link
+        if link.unterminated and (time.monotonic() - self._last_input_s > FLUSH_AFTER_S or link.queued_bytes > MAX_QUEUED_BYTES):
             self._board.link.flush()
             heard = True
         return heard

@@ -128,3 +128,40 @@ def gap_instead_of_window(trace: PowerTrace) -> PowerTrace:
     length = len(trace.joules) * PERIOD_S
     joules = np.concatenate([trace.joules, np.full(int(0.94 * length / PERIOD_S), IDLE_W * PERIOD_S)])
     return replace(trace, joules=joules, timestamps_s=(last, last + 0.93 * (last - trace.timestamps_s[0])), marks=())
+
+
+NOT_NUMBERS = {"nan": np.nan, "infinite": np.inf, "negative": -0.0005, "absurd": 1e300, "slightly-negative": -1e-12}
+FAULTS: dict[str, tuple[Damage, str]] = {
+    **{
+        f"{name}-{where}": (sample(at, value), "cannot be: sample")
+        for name, value in NOT_NUMBERS.items()
+        for where, at in (("in", 500), ("last", -1))
+    },
+    "lost-in-the-middle": (lose_samples(300, 7), "samples in|went back|delivered"),
+    "lost-without-marks": (lose_samples(300, 120, marks=False), "delivered"),
+    "stopped-half-way": (stop_early(0.5), "delivered 0.*in a recording"),
+    "stopped-at-once": (stop_early(0.0), "no samples"),
+    "closed-early": (lambda t: replace(t, closed_early=(400, 900)), "ended before their time, the first is sample 400"),
+    "time-goes-back": (lambda t: replace(t, marks=(*t.marks[:5], (600, 1.0), *t.marks[7:])), "went back"),
+    "time-skips": (lambda t: replace(t, marks=tuple((n, at + (n > 500)) for n, at in t.marks)), "of its own time"),
+    "marks-not-numbers": (lambda t: replace(t, marks=((0, 0.0), (100, np.nan))), "went back"),
+    "counter-skips": (lambda t: replace(t, counters=(0, 7)), "time stamp 07 follows on time stamp 00"),
+    "counter-repeats": (lambda t: replace(t, counters=(3, 3)), "time stamp 03 follows on time stamp 03"),
+    "counter-missing": (lambda t: replace(t, counters=(3,)), "2 time stamps have 1 numbers"),
+    "stamps-go-back": (shifted_stamps(0.0, -60.0), "do not increase"),
+    "stamp-not-a-number": (shifted_stamps(np.nan, 0.0), "do not increase"),
+    "first-stamp-lost": (lambda t: replace(t, timestamps_s=t.timestamps_s[1:], counters=t.counters[1:]), "1 time stamps during"),
+    "both-stamps-lost": (lambda t: replace(t, timestamps_s=(), counters=()), "0 time stamps during"),
+    "first-stamp-late": (shifted_stamps(0.05, 0.0), "the link's clock says"),
+    "last-stamp-early": (shifted_stamps(0.0, -0.05), "the link's clock says"),
+    "edge-within-the-window": (extra_stamp(0.6), "the link's clock says"),
+    "gap-instead-of-window": (gap_instead_of_window, "delivered|the link's clock says"),
+    "slow-clock": (lambda t: replace(t, sample_period_s=t.sample_period_s / 2), "delivered"),
+    "period-zero": (lambda t: replace(t, sample_period_s=0.0), "a sample lasts 0"),
+    "no-energy": (lambda t: replace(t, joules=t.joules * 0.0), "no energy between"),
+    "old-samples": (lambda t: replace(t, joules=np.concatenate([t.joules, t.joules]), marks=()), "delivered"),
+    "not-a-recording": (lambda t: None, "no recording"),
+    "text-instead-of-numbers": (lambda t: replace(t, joules=["6409-07"]), "no recording"),
+    "two-columns": (lambda t: replace(t, joules=np.stack([t.joules, t.joules])), "no samples"),
+}
+"""Damage to a recording, and what its error says."""

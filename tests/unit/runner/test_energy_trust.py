@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fake_dut import FIXED_NOW, FakeDut, make_data_set
-from support.faulty_monitor import (
-    ACTIVE_W,
-    Damage,
-    FaultyMonitor,
-    extra_stamp,
-    gap_instead_of_window,
-    lose_samples,
-    sample,
-    shifted_stamps,
-    stop_early,
-)
+from support.faulty_monitor import ACTIVE_W, FAULTS, FaultyMonitor, shifted_stamps
 
 from cm4tiny.boards import power
 from cm4tiny.errors import Cm4TinyError, LinkError, PowerError, PowerTraceError, ProtocolError
@@ -41,56 +29,20 @@ def test_a_sound_run_under_a_monitor_that_tells_everything_is_right(tmp_path: Pa
     assert result.microjoules_per_inference == pytest.approx(TRUE_UJ, rel=2e-3) and result.voltage_v == 1.8
 
 
-NOT_NUMBERS = {"nan": np.nan, "infinite": np.inf, "negative": -0.0005, "absurd": 1e300, "slightly-negative": -1e-12}
-BROKEN: dict[str, tuple[Damage, str]] = {
-    **{
-        f"{name}-{where}": (sample(at, value), "cannot be: sample")
-        for name, value in NOT_NUMBERS.items()
-        for where, at in (("in", 500), ("last", -1))
-    },
-    "lost-in-the-middle": (lose_samples(300, 7), "samples in|went back|delivered"),
-    "lost-without-marks": (lose_samples(300, 120, marks=False), "delivered"),
-    "stopped-half-way": (stop_early(0.5), "delivered 0.*in a recording"),
-    "stopped-at-once": (stop_early(0.0), "no samples"),
-    "closed-early": (lambda t: replace(t, closed_early=(400, 900)), "ended before their time, the first is sample 400"),
-    "time-goes-back": (lambda t: replace(t, marks=(*t.marks[:5], (600, 1.0), *t.marks[7:])), "went back"),
-    "time-skips": (lambda t: replace(t, marks=tuple((n, at + (n > 500)) for n, at in t.marks)), "of its own time"),
-    "marks-not-numbers": (lambda t: replace(t, marks=((0, 0.0), (100, np.nan))), "went back"),
-    "counter-skips": (lambda t: replace(t, counters=(0, 7)), "time stamp 07 follows on time stamp 00"),
-    "counter-repeats": (lambda t: replace(t, counters=(3, 3)), "time stamp 03 follows on time stamp 03"),
-    "counter-missing": (lambda t: replace(t, counters=(3,)), "2 time stamps have 1 numbers"),
-    "stamps-go-back": (shifted_stamps(0.0, -60.0), "do not increase"),
-    "stamp-not-a-number": (shifted_stamps(np.nan, 0.0), "do not increase"),
-    "first-stamp-lost": (lambda t: replace(t, timestamps_s=t.timestamps_s[1:], counters=t.counters[1:]), "1 time stamps during"),
-    "both-stamps-lost": (lambda t: replace(t, timestamps_s=(), counters=()), "0 time stamps during"),
-    "first-stamp-late": (shifted_stamps(0.05, 0.0), "the link's clock says"),
-    "last-stamp-early": (shifted_stamps(0.0, -0.05), "the link's clock says"),
-    "edge-within-the-window": (extra_stamp(0.6), "the link's clock says"),
-    "gap-instead-of-window": (gap_instead_of_window, "delivered|the link's clock says"),
-    "slow-clock": (lambda t: replace(t, sample_period_s=t.sample_period_s / 2), "delivered"),
-    "period-zero": (lambda t: replace(t, sample_period_s=0.0), "a sample lasts 0"),
-    "no-energy": (lambda t: replace(t, joules=t.joules * 0.0), "no energy between"),
-    "old-samples": (lambda t: replace(t, joules=np.concatenate([t.joules, t.joules]), marks=()), "delivered"),
-    "not-a-recording": (lambda t: None, "no recording"),
-    "text-instead-of-numbers": (lambda t: replace(t, joules=["6409-07"]), "no recording"),
-    "two-columns": (lambda t: replace(t, joules=np.stack([t.joules, t.joules])), "no samples"),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("since", [0, 3], ids=["always", "later"])
 def test_a_damaged_recording_is_an_error_and_never_a_figure(tmp_path: Path, name: str, since: int) -> None:
-    damage, text = BROKEN[name]
+    damage, text = FAULTS[name]
     with pytest.raises(PowerTraceError, match=text if since else None) as caught:  # a probe of 50 ms may fail in another way
         run(tmp_path, FaultyMonitor(FakeDut(energy=True), damage, since=since))
     assert caught.value.cure
     assert not list((tmp_path / "s").rglob("results.*"))
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", FAULTS)
 def test_one_damaged_recording_is_measured_again(tmp_path: Path, name: str) -> None:
     monitor = FaultyMonitor(FakeDut(energy=True))
-    damage = BROKEN[name][0]
+    damage = FAULTS[name][0]
     monitor.damage = lambda trace: damage(trace) if monitor.recordings == 4 else trace
     assert run(tmp_path, monitor).microjoules_per_inference == pytest.approx(TRUE_UJ, rel=2e-3)
 

@@ -133,7 +133,7 @@ def test_a_performance_image_whose_banner_was_missed_is_refused(tmp_path: Path) 
     device = FakeDut(energy=False, running=True)
     with pytest.raises(ProtocolError, match="image for performance runs, but the energy image is needed") as caught:
         run(tmp_path, FaultyMonitor(device))
-    assert "'timestamp' with m-lap-us-" in caught.value.why and device.infers == []
+    assert "'timestamp' with m-lap-us" in caught.value.why and device.infers == []
 
 
 def flips_to_performance(device: FakeDut, when: Callable[[], bool]) -> None:

@@ -159,6 +159,11 @@ FAULTS: dict[str, tuple[Damage, str]] = {
     "slow-clock": (lambda t: replace(t, sample_period_s=t.sample_period_s / 2), "delivered"),
     "period-zero": (lambda t: replace(t, sample_period_s=0.0), "a sample lasts 0"),
     "no-energy": (lambda t: replace(t, joules=t.joules * 0.0), "no energy between"),
+    "zeros-for-lost-samples": (
+        lambda t: replace(t, joules=np.where(np.arange(len(t.joules)) % 20 == 0, 0.0, t.joules)),
+        "unlike the others",
+    ),
+    "damaged-exponent": (sample(500, 0.03), "unlike the others"),
     "old-samples": (lambda t: replace(t, joules=np.concatenate([t.joules, t.joules]), marks=()), "delivered"),
     "not-a-recording": (lambda t: None, "no recording"),
     "text-instead-of-numbers": (lambda t: replace(t, joules=["6409-07"]), "no recording"),

@@ -33,6 +33,9 @@ MONITOR_S = 15.0
 VOLTAGE_TOLERANCE = 0.02
 MAX_POWER_W = 50.0
 """More than any board of this benchmark takes, and more than a JS220 measures."""
+MOST_TIMES_MEAN, LEAST_OF_MEAN = 10.0, 0.02
+"""How far one sample of a window may be from its mean: inferences in a row take a nearly constant current. A damaged exponent changes a
+sample tenfold or more, and some instruments deliver 0 for samples that they lost."""
 MARK_TOLERANCE_SAMPLES = 1.5
 CLOCK_TOLERANCE = 0.02
 """How far an instrument's clock may be from the host's."""
@@ -209,6 +212,30 @@ def _check_values(joules: NDArray[np.float64], period: float, name: str) -> None
                 why=f"sample {first} is {joules[first]} J; a sample that arrives in pieces is damaged",
                 cure=_CURE_SAMPLES,
             )
+
+
+def check_window(joules: NDArray[np.float64], first: int, name: str) -> None:
+    """Makes sure that no sample of a window, which begins at sample ``first`` of its recording, is unlike the others.
+
+    Raises:
+        PowerTraceError: there is no energy in it, or one sample is far from the mean.
+    """
+    mean = float(joules.mean()) if len(joules) else 0.0
+    if not mean > 0:
+        raise PowerTraceError(
+            f"the {name} measured no energy between the time stamps",
+            why="no current flows through it, or the time stamps lie within one sample",
+            cure="supply the board through the monitor alone: take off the supply jumper, and isolate the debugger",
+        )
+    odd = (joules > MOST_TIMES_MEAN * mean) | (joules < LEAST_OF_MEAN * mean)
+    if odd.any():
+        place = int(np.argmax(odd))
+        raise PowerTraceError(
+            f"{int(odd.sum())} of {len(joules)} samples between the time stamps are unlike the others: sample {first + place} is "
+            f"{joules[place]:.4g} J, the mean is {mean:.4g} J",
+            why="a sample was damaged or lost on its way to the host, or the supply was interrupted",
+            cure=_CURE_SAMPLES,
+        )
 
 
 def _check_marks(trace: PowerTrace, name: str) -> None:

@@ -3,7 +3,7 @@
 A runner knows the :class:`Link` protocol and nothing of ports. :class:`SerialLink` is any port pyserial can open: a board's
 ``/dev/ttyACM0``, a pty, ``socket://host:port``.
 
-An unplugged port shows itself in many ways: ``OSError`` with EIO, ENXIO, ENODEV or EBADF, ``termios.error`` (which is no ``OSError``),
+An unplugged port shows itself in many ways: ``OSError`` with EIO, ENXIO, ENODEV or EBADF, ``termios.error`` (which is not an ``OSError``),
 pyserial's own exceptions, a ``TypeError`` from a descriptor that another thread closed, a hang-up that only ``poll`` reports, or reads that
 return nothing at once. All of them are a :class:`LinkError` here, and no call blocks without a limit.
 """

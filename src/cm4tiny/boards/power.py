@@ -62,7 +62,7 @@ class PowerTrace:
             ``counter_wraps``.
         marks: (samples so far, the instrument's time in seconds), for instruments that send their time along with the samples.
         closed_early: samples that ended before their time, by index.
-        voltages_v: the supply voltage that was measured during the recording, as often as the instrument tells it.
+        voltages_v: the supply voltage that was measured during the recording, as often as the instrument reports it.
     """
 
     sample_period_s: float
@@ -79,7 +79,7 @@ class PowerTrace:
         """What any monitor handed over, which may know fewer attributes than these.
 
         Raises:
-            PowerTraceError: it is no recording.
+            PowerTraceError: it is not a recording.
         """
         known = {field.name: getattr(recording, field.name) for field in fields(cls) if hasattr(recording, field.name)}
         try:
@@ -110,7 +110,7 @@ class PowerMonitor(Protocol):
 
 @runtime_checkable
 class ReadsVoltage(Protocol):
-    """A monitor that can tell which voltage it supplies, apart from the one that was set."""
+    """A monitor that reports which voltage it supplies, apart from the one that was set."""
 
     def read_voltage_v(self) -> float:
         """The voltage at this moment."""
@@ -155,7 +155,7 @@ def check_voltage(monitor: PowerMonitor, set_v: float) -> None:
             cure="keep other programs away from the monitor, then run again",
         )
     if isinstance(monitor, ReadsVoltage):
-        _compare_voltage(ask(monitor, "tell its voltage", monitor.read_voltage_v), set_v, monitor.name)
+        _compare_voltage(ask(monitor, "report its voltage", monitor.read_voltage_v), set_v, monitor.name)
 
 
 def _compare_voltage(measured: float, set_v: float, name: str) -> None:

@@ -282,7 +282,7 @@ def run_energy(
         power: the power monitor on the board's supply; a simulated one needs a session that is labelled as simulated.
         iterations: inferences in a window; measured first when None.
         rules: the rules to hold; the official ones when None.
-        events: hears ``"<id> energy"``, in seconds of measured time.
+        events: receives ``"<id> energy"``, in seconds of measured time.
 
     Raises:
         ProtocolError: wrong model, performance image.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MODES = ("performance", "accuracy", "energy")
 LOCK_FILE = ".lock"
 POLL_S = 0.1
-"""How often the main thread looks up from waiting, so that Ctrl-C is heard at once."""
+"""How often the main thread looks up from waiting, so that Ctrl-C takes effect at once."""
 
 
 class Board(Protocol):
@@ -103,7 +103,7 @@ def run_farm(
 
     Args:
         workers: how many jobs run at a time.
-        events: hears all jobs, one event at a time.
+        events: receives those of all jobs, one event at a time.
         stop: set it to stop all jobs.
 
     Raises:

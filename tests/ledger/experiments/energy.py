@@ -24,8 +24,9 @@ def _run(monitor: FaultyMonitor, folder: Path) -> Outcome:
         data_set = make_data_set(folder / "data", "kws", 4)
         with SessionWriter(folder / "s", simulated="scripted", now=lambda: FIXED_NOW) as session:
             result = run_energy(Dut(monitor.device), monitor, monitor.device.benchmark, data_set, session, rules=RULES)
-        right = abs(result.microjoules_per_inference / TRUE_UJ - 1) < 0.005
-        return Outcome("correct" if right else "wrong", "", f"{result.microjoules_per_inference:.1f} uJ/inf")
+        figures = [result.microjoules_per_inference, *(window.microjoules_per_inference for window in result.windows)]
+        right = all(abs(figure / TRUE_UJ - 1) < 0.005 for figure in figures)
+        return Outcome("correct" if right else "wrong", "", f"{figures} uJ/inf")
 
     return attempt(use)
 
@@ -40,11 +41,13 @@ def recording(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 
 
 def real_clock(inputs: Mapping[str, Any], folder: Path) -> Outcome:
-    """On a link with a clock of its own, windows are shorter than the inferences by the share ``short``."""
+    """On a link with a clock of its own, windows (or only one, ``once``) are shorter than the inferences by the share ``short``."""
     monitor = FaultyMonitor(FakeDut(energy=True, inference_s=INFERENCE_S), since=3, simulated=False)
 
     def damage(trace: power.PowerTrace) -> power.PowerTrace:
         first, last = trace.timestamps_s[-2:]
+        if inputs.get("once") and monitor.recordings != 5:
+            return trace
         return power.PowerTrace(trace.sample_period_s, trace.joules, (first, last - inputs["short"] * (last - first)))
 
     monitor.damage = damage

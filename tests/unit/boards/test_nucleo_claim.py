@@ -155,6 +155,15 @@ def test_a_port_of_another_probe_than_the_one_that_was_named_is_refused(desk: De
     assert "066BFF01" in caught.value.why and desk.tool.asked == []
 
 
+def test_a_serial_number_is_not_read_as_a_command(desk: Desk) -> None:
+    desk.plug("1; exec touch /tmp/x", "ttyACM0")
+    desk.open().close()
+    assert not any("exec" in part for command in desk.tool.asked for part in command)
+    desk.plug("066BFF02", "ttyACM1")
+    with pytest.raises(LinkError, match="cannot be given to a flash tool"):
+        desk.open(desk.boards[0].device)
+
+
 def test_a_listing_that_breaks_in_the_middle_is_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def unplugged() -> list[object]:
         raise TypeError("int() argument must be a string, not 'NoneType'")

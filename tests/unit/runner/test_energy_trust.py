@@ -89,7 +89,9 @@ def test_a_voltage_that_cannot_be_set_is_an_error(tmp_path: Path, volts: float) 
 
 
 # --- a monitor that stops ----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("call", "text"), [("start", "did not start"), ("stop", "did not stop"), ("voltage", "did not tell its voltage")])
+@pytest.mark.parametrize(
+    ("call", "text"), [("start", "did not start"), ("stop", "did not stop"), ("voltage", "did not report its voltage")]
+)
 @pytest.mark.parametrize("since", [0, 4])
 def test_a_monitor_that_no_longer_answers_is_an_error_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, text: str, since: int

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cm4tiny.boards.links import DEFAULT_BAUD, SerialLink
-from cm4tiny.boards.nucleo.claim import Claim, Target, locate
+from cm4tiny.boards.nucleo.claim import Claim, Target, locate, probe_for_tools
 from cm4tiny.boards.nucleo.flashers import FLASHERS, Flasher, Wiring, check_drive, choose, raw_image, with_raw_image
 from cm4tiny.boards.nucleo.ports import ports
 from cm4tiny.boards.nucleo.table import DEFAULT, board_row
@@ -58,10 +58,12 @@ class Wishes:
         if flasher not in known:
             raise UsageError(f"there is no flasher '{flasher}'", cure=nearest(flasher, known) or f"use one of {', '.join(known)}")
         if not baud.isdigit() or not 1200 <= int(baud) <= 4_000_000:
-            raise UsageError(f"--baud={baud} is no speed of a serial line", cure="give bits per second, e.g. 115200")
+            raise UsageError(f"--baud={baud} is not a valid baud rate", cure="give bits per second, e.g. 115200")
         probe = _text(env, "PROBE")
         if probe and not probe.isalnum():
-            raise UsageError(f"--probe={probe} is no serial number", cure="give the letters and digits that 'st-info --probe' shows")
+            raise UsageError(
+                f"--probe={probe} is not a valid serial number", cure="give the letters and digits that this shows:\nst-info --probe"
+            )
         wiring = Wiring(probe, _text(env, "PACK"), _text(env, "PACK_SHA256"), _text(env, "DRIVE"))
         return cls(_text(env, "BOARD") or DEFAULT, _text(env, "PORT"), probe, flasher, int(baud), wiring)
 
@@ -118,8 +120,8 @@ class NucleoBoard:
             if writes:
                 if len(ports(row)) < 2:  # else nobody knows whose drive it is
                     check_drive(row)
-                wiring = replace(wishes.wiring, probe=target.probe)
-                flash(elf, replace(wishes, probe=target.probe, wiring=wiring), events, claim=self._claim)
+                wiring = replace(wishes.wiring, probe=probe_for_tools(target))
+                flash(elf, replace(wishes, wiring=wiring), events, claim=self._claim)
                 link = await_port(link, target, wishes.baud, events)
         except BaseException:
             if link is not None:

@@ -17,7 +17,7 @@ from cm4tiny.boards.links import is_pty
 from cm4tiny.boards.nucleo.ports import Listed, Port, only_port, port_of, ports, several_boards
 from cm4tiny.boards.nucleo.table import BoardRow
 from cm4tiny.boards.processes import terminals_behind, users_of
-from cm4tiny.errors import BusyError, UsageError
+from cm4tiny.errors import BusyError, LinkError, UsageError
 from cm4tiny.locks import HeldLock, acquire
 from cm4tiny.paths import user_cache
 
@@ -72,6 +72,24 @@ def locate(row: BoardRow, port: str = "", probe: str = "", *, writes: bool, list
             )
         return Target(row, port, own.serial)
     return Target(row, port, _probe(ports(row, listed), probe, writes))
+
+
+def probe_for_tools(target: Target) -> str:
+    """The serial number of the board's probe as a flash tool can take it: OpenOCD reads arguments as Tcl, and some probes have odd bytes.
+
+    Raises:
+        LinkError: it cannot be given to a tool, and there are several probes.
+    """
+    if (target.probe.isascii() and target.probe.isalnum()) or not target.probe:
+        return target.probe
+    plugged = ports(target.row)
+    if len(plugged) > 1:
+        raise LinkError(
+            f"the serial number {target.probe!r} of the probe cannot be given to a flash tool",
+            why=f"it holds other characters than letters and digits, and {len(plugged)} boards are plugged in",
+            cure="unplug the other boards",
+        )
+    return ""
 
 
 def _probe(plugged: list[Port], probe: str, writes: bool) -> str:

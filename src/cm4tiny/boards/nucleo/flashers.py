@@ -40,7 +40,7 @@ Run = Callable[[list[str], float], Outcome]
 
 @dataclass(frozen=True)
 class Wiring:
-    """Which of several probes is meant, and what a tool needs beside the table: ``probe`` serial number, ``pack`` for pyOCD, ``drive``
+    """Which of several probes is meant, and what a tool needs besides the table: ``probe`` serial number, ``pack`` for pyOCD, ``drive``
     for the mass storage."""
 
     probe: str = ""
@@ -63,7 +63,7 @@ class Flasher(Protocol):
         """Why this way cannot be used on this machine; empty if it can."""
 
     def identify(self) -> str:
-        """What the board is, in words that were checked against the table: ``"STM32L4R5 (chip id 0x470)"``.
+        """What the board is, checked against the table: ``"STM32L4R5 (chip id 0x470)"``.
 
         Raises:
             BoardError: no probe, no permission, another chip.
@@ -110,7 +110,7 @@ def _words(text: str, address: str, count: int) -> list[str]:
 
 
 def check_chip(row: BoardRow, dev_id: int) -> str:
-    """The chip in words.
+    """The chip, for messages.
 
     Raises:
         BoardError: it is not the table's; nothing has been written.
@@ -118,7 +118,7 @@ def check_chip(row: BoardRow, dev_id: int) -> str:
     if dev_id not in row.chip_ids:
         known = " or ".join(f"0x{known:03x}" for known in row.chip_ids)
         raise BoardError(
-            f"the connected board is no {row.name}: it has not been flashed",
+            f"the connected board is not a {row.name}: it has not been flashed",
             why=f"its chip id is 0x{dev_id:03x}, a {row.chip} has {known}",
             cure="connect the right board, or name its probe: --probe=SERIAL",
         )
@@ -372,7 +372,7 @@ def mounted() -> list[Path]:
 
 
 def check_drive(row: BoardRow, mounts: Callable[[], Iterable[Path]] | None = None) -> None:
-    """Looks at the mounted drives: they tell boards apart that have the same chip and the same probe.
+    """Looks at the mounted drives: they distinguish boards that have the same chip and the same probe.
 
     Raises:
         BoardError: only the drive of another board of the table is there.

@@ -234,7 +234,7 @@ def serve(
         tcp_port: port on the loopback interface, 0 for any free one, None for no TCP.
         pty: whether to make a pseudo terminal.
         stop: ends the server within about 0.1 s.
-        on_ready: told once where the board can be reached, before it starts.
+        on_ready: called once with where the board can be reached, before it starts.
 
     Raises:
         LinkError: the port is taken, or there is no pseudo terminal.

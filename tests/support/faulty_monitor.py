@@ -163,7 +163,7 @@ FAULTS: dict[str, tuple[Damage, str]] = {
         lambda t: replace(t, joules=np.where(np.arange(len(t.joules)) % 20 == 0, 0.0, t.joules)),
         "unlike the others",
     ),
-    "damaged-exponent": (sample(500, 0.03), "unlike the others"),
+    "damaged-exponent": (sample(900, 0.03), "unlike the others"),
     "old-samples": (lambda t: replace(t, joules=np.concatenate([t.joules, t.joules]), marks=()), "delivered"),
     "not-a-recording": (lambda t: None, "no recording"),
     "text-instead-of-numbers": (lambda t: replace(t, joules=["6409-07"]), "no recording"),

@@ -37,8 +37,8 @@ MOST_TIMES_MEAN, LEAST_OF_MEAN = 10.0, 0.02
 """How far one sample of a window may be from its mean: inferences in a row take a nearly constant current. A damaged exponent changes a
 sample tenfold or more, and some instruments deliver 0 for samples that they lost."""
 MARK_TOLERANCE_SAMPLES = 1.5
-CLOCK_TOLERANCE = 0.02
-"""How far an instrument's clock may be from the host's."""
+CLOCK_TOLERANCE = 0.002
+"""How far an instrument's clock may be from the host's: both have a quartz, good to 0.01 %."""
 START_S, STOP_S = 0.05, 0.5
 """What a real instrument may record less and more than the time between its start and its stop."""
 _CURE_SAMPLES = "use another USB port for the monitor, keep the host idle, then run again"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from cm4tiny.boards.power import CLOCK_TOLERANCE, START_S, PowerTrace, ask, check_trace, check_voltage, check_window, stamps_in_samples
+from cm4tiny.boards.power import START_S, PowerTrace, ask, check_trace, check_voltage, check_window, stamps_in_samples
 from cm4tiny.errors import PowerTraceError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner import report_lines
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 AFTER_ERROR_S = 2.0
 """How long a monitor may take to stop when the run has failed already."""
-JITTER_S = 0.03
-"""How much later than its bytes an answer may be read: USB frames, the host's scheduler."""
+WITNESS_TOLERANCE, JITTER_S = 0.02, 0.03
+"""How far the window may be from what the link's clock says. Warm-ups may take longer than measured inferences; USB frames and the host's
+scheduler delay what is read."""
 WINDOW_SPREAD = 0.005
 """Windows whose time of an inference differs by more from the median are measured again, as in performance runs."""
 PACE_SPREAD = 0.003
@@ -192,7 +193,7 @@ class _Run:
         if self._texts_s is None and not inference.warmups:
             self._texts_s = min(max(0.0, seen - between), MAX_TEXTS_S)
         expected = seen - (self._texts_s or 0.0)
-        relative, absolute = (SAME_CLOCK_TOLERANCE, SAME_CLOCK_S) if self.power.simulated else (CLOCK_TOLERANCE, JITTER_S)
+        relative, absolute = (SAME_CLOCK_TOLERANCE, SAME_CLOCK_S) if self.power.simulated else (WITNESS_TOLERANCE, JITTER_S)
         if abs(between - expected) > relative * expected + absolute:
             raise PowerTraceError(
                 f"the time-stamp pin marks {between:.3f} s, the link's clock says {expected:.3f} s",

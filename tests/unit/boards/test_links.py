@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import random
 import socket
 import termios
 import threading
@@ -298,3 +299,33 @@ def test_what_came_before_is_discarded(terminal: tuple[int, str]) -> None:
     os.write(master, b"m-ready\r\n")
     assert link.read(Deadline(5)) == b"m-ready\r\n"
     link.close()
+
+
+# --- at any moment -----------------------------------------------------------------------------------------------------------------
+def test_a_port_that_goes_away_at_any_moment_is_a_link_error_and_nothing_else() -> None:
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    for _ in range(60):
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        link = SerialLink(os.ttyname(slave), write_s=0.2)
+        os.close(slave)
+        timer = threading.Timer(dice.uniform(0, 0.01), os.close, [master])
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(LinkError):
+            while time.monotonic() - began < 5:
+                use = dice.choice(("write", "read", "discard", "usable"))
+                if use == "write":
+                    link.write(b"x" * dice.choice((1, 50, 5000)))
+                elif use == "read":
+                    link.read(Deadline(0.002))
+                elif use == "discard":
+                    link.discard_input()
+                else:
+                    link.usable()
+        timer.join()
+        assert time.monotonic() - began < 5
+        with contextlib.suppress(LinkError):
+            link.close()

@@ -6,6 +6,7 @@ Inside the engine errors are raised; here they become return values, which cmind
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -265,6 +266,10 @@ def guarded(work: Any, session: Session) -> dict[str, Any]:
     except Cm4TinyError as error:
         return _as_cm(error, session)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            from cm4tiny.disk import disk_full
+
+            return _as_cm(disk_full("the run", str(error), session.cache.root, Path.cwd()), session)
         place = hooks.Place(Script(Path(), {"alias": "engine"}), logs=session.logs)
         log = hooks.write_log(place)
         internal = Cm4TinyError(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.console import watch
+from cm4tiny.disk import disk_full, is_full
 from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
 
@@ -67,6 +68,10 @@ def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[st
 
 
 def _operating_system(error: OSError) -> Cm4TinyError:
+    if is_full(error):
+        return disk_full(
+            "the step", error.strerror or str(error), *([Path(error.filename)] if isinstance(error.filename, str) else [Path.cwd()])
+        )
     place = error.filename or os.getcwd()  # noqa: PTH109 - a Path would hide a deleted directory's error
     return Cm4TinyError(
         f"the operating system refused access to {place}",

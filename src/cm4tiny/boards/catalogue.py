@@ -35,7 +35,7 @@ def check_board(kind: str, wishes: Wishes | None = None, events: EventStream = S
 
     with events.step("virtual NUCLEO-L4R5ZI") as outcome:
         try:
-            outcome.note = f"ready ({native_library(install=True, events=events).name})"
+            outcome.note = f"ready ({native_library(install=True, events=events).path.name})"
         except ToolchainError as error:
             outcome.note = f"runs slowly, in Python: {error.what}"
 

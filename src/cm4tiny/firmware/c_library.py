@@ -12,19 +12,20 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from filelock import FileLock, Timeout
-
+from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import ToolchainError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.toolchain import Toolchain
+from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
+from cm4tiny.scratch import scratch_folder
+from cm4tiny.sealed import damage, seal
 
 DEBIAN_PACKAGES = ("libnewlib-dev", "libstdc++-arm-none-eabi-dev", "libnewlib-arm-none-eabi")
 MULTILIB = "thumb/v7e-m+fp/hard"
@@ -85,7 +86,7 @@ def find_c_library(toolchain: Toolchain, *, install: bool = True, events: EventS
     home = user_cache() / "toolchains" / f"newlib-gcc-{version}"
     library = _library_at(home, version)
     if library is None:
-        if not install:
+        if not install and not home.is_dir():
             raise ToolchainError("the tool chain has no C library and none is in the cache", why=reason)
         _install(home, version, events)
         library = _library_at(home, version)
@@ -106,14 +107,14 @@ def _unusable(toolchain: Toolchain, reason: str) -> ToolchainError:
 
 
 def _gcc_version(toolchain: Toolchain) -> str:
-    with tempfile.TemporaryDirectory(prefix="cm4tiny-ask-") as folder:
-        done = toolchain.run(["-dumpfullversion"], cwd=Path(folder), timeout_s=60)
+    with scratch_folder("ask") as folder:
+        done = toolchain.run(["-dumpfullversion"], cwd=folder, timeout_s=60)
     return done.stdout.strip()
 
 
 def _library_at(home: Path, version: str) -> CLibrary | None:
     headers, cxx = home / "include", home / "include" / "c++" / version
-    if not (home / "complete").is_file() or not cxx.is_dir():
+    if not (home / "complete").is_file() or damage(home) or not cxx.is_dir():
         return None
     multilib = cxx / "arm-none-eabi" / MULTILIB
     compile_cxx = tuple(part for folder in (cxx, multilib, cxx / "backward") for part in ("-isystem", str(folder)))
@@ -128,8 +129,7 @@ def _library_at(home: Path, version: str) -> CLibrary | None:
 
 def _probe(toolchain: Toolchain, library: CLibrary) -> str:
     """Compiles and links a few lines; the first error, or an empty string."""
-    with tempfile.TemporaryDirectory(prefix="cm4tiny-newlib-") as folder:
-        scratch = Path(folder)
+    with naming_full_disk("trying a C library"), scratch_folder("newlib") as scratch:
         (scratch / "probe.cc").write_text(_PROBE, encoding="ascii")
         target = flags("target", toolchain.family)
         compile_command = [*target, "-std=c++17", "-fno-exceptions", "-fno-rtti", *library.compile_cxx, *library.compile]
@@ -146,23 +146,27 @@ def _probe(toolchain: Toolchain, library: CLibrary) -> str:
 
 
 def _install(home: Path, version: str, events: EventStream) -> None:
-    home.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(f"{home}.lock", timeout=LOCK_TIMEOUT_S):
-            if (home / "complete").is_file():
-                return
-            with tempfile.TemporaryDirectory(dir=home.parent, prefix=".new-") as scratch:
-                events.message(_STEP, f"fetching newlib for the Cortex-M4F from Debian's packages {', '.join(DEBIAN_PACKAGES)}")
-                unpacked = Path(scratch) / "unpacked"
-                packages = download_packages(DEBIAN_PACKAGES, Path(scratch))
-                for package in packages:
-                    unpack_package(package, unpacked)
-                about = ", ".join(package.name.removesuffix(".deb") for package in packages)
-                (unpacked / "complete").write_text(f"{about}\n", encoding="utf-8")
-                shutil.rmtree(home, ignore_errors=True)
-                unpacked.rename(home)
-    except Timeout as error:
-        raise ToolchainError(f"another process has been fetching newlib for {LOCK_TIMEOUT_S} s", cure=f"remove {home}.lock") from error
+        with naming_full_disk("unpacking newlib", home.parent):
+            home.parent.mkdir(parents=True, exist_ok=True)
+            with acquire(home.with_name(f"{home.name}.lock"), wait_s=LOCK_TIMEOUT_S, subject="the C library newlib"):
+                if (home / "complete").is_file():
+                    problem = damage(home)
+                    if not problem:
+                        return
+                    events.message(_STEP, f"{home} is damaged ({problem}): it is fetched again", "warning")
+                with scratch_folder("newlib", home.parent) as scratch:
+                    events.message(_STEP, f"fetching newlib for the Cortex-M4F from Debian's packages {', '.join(DEBIAN_PACKAGES)}")
+                    unpacked = scratch / "unpacked"
+                    packages = download_packages(DEBIAN_PACKAGES, scratch)
+                    for package in packages:
+                        unpack_package(package, unpacked)
+                    about = ", ".join(package.name.removesuffix(".deb") for package in packages)
+                    (unpacked / "complete").write_text(f"{about}\n", encoding="utf-8")
+                    seal(unpacked)
+                    if home.exists():
+                        home.rename(scratch / "old")
+                    unpacked.rename(home)
     except OSError as error:
         raise ToolchainError(
             f"newlib cannot be unpacked to {home}", why=str(error), cure="free disk space, or set CM_TINY_CACHE"

@@ -153,7 +153,12 @@ def _first(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
         write_help(script)
         return {"return": 0, "skip_delayed_help": True}
     if options.is_on(flags.get("plan", "")):
-        return plan_edge.show(session, request, flags)
+        planned_answer = plan_edge.show(session, request, flags)
+        if flags.get("locked"):
+            from cm4tiny.engine.lock_edge import show_difference
+
+            show_difference(session, flags, request)
+        return planned_answer
     planned = plan_edge.commands(plan_edge.plan_of(session, request)) if options.is_on(flags.get("print_deps", "")) else []
     session.jobs, session.scheduler = jobs_of(flags, _mapped_flags(script)), str(flags.get("scheduler") or "")
     if options.is_on(flags.get("shell", "")) and not _is_terminal():

@@ -24,13 +24,15 @@ from cm4tiny.events import EventStream
 class Step:
     """What a customize function sees: the env (to read and write), an event stream, the folder the script runs in.
 
-    ``sources`` is for what it fetches: ``{"url": ..., "sha256": ...}`` (or ``commit``); a lock file names them.
+    ``sources`` is for what it fetches: ``{"url": ..., "sha256": ...}`` (or ``commit``), ``digests`` (sha256 by name) for files that it uses
+    outside CM's cache; a lock file holds both.
     """
 
     env: dict[str, str]
     events: EventStream
     folder: Path
     sources: list[dict[str, str]] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
 
     def need(self, key: str, cure: str) -> str:
         """The value of an env key that must be set.
@@ -62,7 +64,8 @@ def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[st
             return error.as_cm()
         except OSError as error:
             return _operating_system(error).as_cm()
-        return {"return": 0, "sources": seen.sources} if seen.sources else {"return": 0}
+        told = {"sources": seen.sources, "digests": seen.digests}
+        return {"return": 0, **{key: value for key, value in told.items() if value}}
 
     return cm_function
 

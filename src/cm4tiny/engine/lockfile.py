@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cm4tiny import __version__
+from cm4tiny import __version__, packages
 from cm4tiny.engine.fingerprint import code_version, content_of
 from cm4tiny.engine.git_source import git_source
 from cm4tiny.engine.jobs import cores
@@ -32,7 +32,7 @@ from cm4tiny.errors import LockError, UsageError
 if TYPE_CHECKING:
     from cm4tiny.engine.tree import PlanNode
 
-FORMAT = "cm4tiny-lock-1"
+FORMAT = "cm4tiny-lock-2"
 _MAX_BYTES = 64 << 20
 _MAX_DEPTH = 40
 SCHEMA = Path(__file__).with_name("lock.schema.json")
@@ -166,7 +166,7 @@ def unique(records: Iterable[Record]) -> list[Record]:
 
 def digest_of(content: Mapping[str, Any]) -> str:
     """The digest of a lock file's deciding parts."""
-    parts = {key: content[key] for key in ("format", "engine", "request", "repositories", "scripts")}
+    parts = {key: content[key] for key in ("format", "engine", "packages", "request", "repositories", "scripts")}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -178,7 +178,8 @@ def write(file: Path, request: dict[str, Any], records: Iterable[Record], reposi
     """
     scripts = unique(records)
     content: dict[str, Any] = {
-        "format": FORMAT, "digest": "", "engine": engine_part(), "request": request, "repositories": _repositories(scripts, repositories),
+        "format": FORMAT, "digest": "", "engine": engine_part(), "packages": packages.versions(), "request": request,
+        "repositories": _repositories(scripts, repositories),
         "scripts": scripts, "host": host_part(), "made": {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())},
     }  # fmt: skip
     content["digest"] = digest_of(content)
@@ -330,8 +331,8 @@ class Lock:
         return [difference for number, difference in enumerate(found) if difference not in found[:number]]
 
     def host(self) -> list[Difference]:
-        """Facts of the host that are not those of the lock; they decide nothing."""
-        here, there = host_part(), self.content["host"]
+        """Facts of the host and Python packages that are not those of the lock; the run goes on and says so."""
+        here, there = {**host_part(), **packages.versions()}, {**self.content["host"], **self.content["packages"]}
         return [Difference(name, there[name], here.get(name)) for name in sorted(there) if there[name] != here.get(name)]
 
     def error(self, differences: Sequence[Difference]) -> LockError:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from cm4tiny.digests import known_sha256
 from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import ToolchainError
 from cm4tiny.events import SILENT, EventStream
@@ -57,13 +58,14 @@ class CLibrary:
     """Switches that make a compiler see the library.
 
     ``compile`` goes to C and C++ units, ``compile_cxx`` before it to C++ units only, ``link`` behind all objects. ``version`` says whose it
-    is.
+    is, ``archives`` are the files that are linked.
     """
 
     compile: tuple[str, ...]
     compile_cxx: tuple[str, ...]
     link: tuple[str, ...]
     version: str
+    archives: tuple[Path, ...] = ()
 
 
 def find_c_library(toolchain: Toolchain, *, install: bool = True, events: EventStream = SILENT) -> CLibrary:
@@ -78,7 +80,7 @@ def find_c_library(toolchain: Toolchain, *, install: bool = True, events: EventS
             why=f"{toolchain.version} comes without newlib and without C++ headers for Cortex-M4",
             cure="choose an Arm GCC: --toolchain=debian, or an Arm GNU tool chain on PATH",
         )
-    own = CLibrary((), (), LIBRARIES, "of the tool chain")
+    own = CLibrary((), (), LIBRARIES, "of the tool chain", _own_archives(toolchain))
     reason = _probe(toolchain, own)
     if not reason:
         return own
@@ -124,7 +126,18 @@ def _library_at(home: Path, version: str) -> CLibrary | None:
         compile_cxx=("-nostdinc++", *compile_cxx),
         link=(f"-L{home / 'lib'}", *LIBRARIES),
         version=(home / "complete").read_text(encoding="utf-8").strip(),
+        archives=tuple(home / "lib" / name for name in _ARCHIVES),
     )
+
+
+def _own_archives(toolchain: Toolchain) -> tuple[Path, ...]:
+    """Where a tool chain keeps its own C library for the board; empty if it has none."""
+    found = []
+    with scratch_folder("ask") as folder:
+        for name in _ARCHIVES:
+            done = toolchain.run([*flags("target", toolchain.family), f"-print-file-name={name}"], cwd=folder, timeout_s=60)
+            found.append(Path(done.stdout.strip()))
+    return tuple(path for path in found if path.is_absolute() and path.is_file())
 
 
 def _probe(toolchain: Toolchain, library: CLibrary) -> str:
@@ -250,8 +263,6 @@ def _place(name: PurePosixPath) -> PurePosixPath | None:
 def fingerprint(library: CLibrary) -> str:
     """A digest of the archives that are linked, for the record of a build."""
     digest = hashlib.sha256(library.version.encode())
-    folders = [Path(flag[2:]) for flag in library.link if flag.startswith("-L")]
-    for folder in folders:
-        for name in _ARCHIVES:
-            digest.update((folder / name).read_bytes())
+    for archive in library.archives:
+        digest.update(bytes.fromhex(known_sha256(archive)))
     return digest.hexdigest()

@@ -87,6 +87,32 @@ def test_a_lock_file_names_every_script_with_digests_versions_and_sources(micro:
     assert lock["host"]["python"]
 
 
+USES = """
+def preprocess(i):
+    return {"return": 0, "digests": {"library": i["env"].get("T_DIGEST", "ab" * 32)}}
+"""
+
+
+def test_files_outside_the_cache_count_with_the_digests_that_hooks_return(micro: Any) -> None:
+    micro.script("uses", USES)
+    lock = command(micro, "uses", lock="lock.json")["lock"]
+    assert lock["scripts"][-1]["files"] == {"library": "ab" * 32}
+    assert lock["packages"]["unicorn"]
+    micro.script("uses", USES, cache=True)
+    assert command(micro, "uses", lock="lock.json")["lock"]["scripts"][-1]["files"] == {"library": "ab" * 32}
+    with pytest.raises(ScriptFailedError, match="returned a digest that is none"):
+        command(micro, "uses", env={"T_DIGEST": "none"})
+
+
+def test_other_packages_are_told_and_allowed(micro: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(micro)
+    command(micro, lock="lock.json")
+    micro.events.clear()
+    monkeypatch.setattr("cm4tiny.packages.versions", lambda: {"numpy": "0.0.1"})
+    command(micro, locked="lock.json")
+    assert any("numpy: expected" in str(event) for event in micro.events)
+
+
 def test_equal_runs_have_equal_lock_files_cold_warm_and_with_jobs(micro: Any) -> None:
     tree(micro)
     micro.script("top2", deps=[{"tags": "top"}, {"tags": "tool", "env": {"T_IN": "2"}}, {"tags": "tool", "env": {"T_IN": "3"}}])

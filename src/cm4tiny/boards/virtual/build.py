@@ -87,6 +87,7 @@ class NativeLibrary:
     def facts(self) -> dict[str, Any]:
         """What a report says about the emulator."""
         return {
+            "backend": "native",
             "library_sha256": self.sha256,
             "sources_sha256": self.sources,
             "compiler": self.compiler,
@@ -213,6 +214,28 @@ def native_library(*, install: bool = False, events: EventStream = SILENT) -> Na
         target = _process_folder() / target.name
         found = _read(target, unicorn, events)
         return found if found is not None else _compile(compiler, unicorn, target)
+
+
+def emulator_facts(*, install: bool = False, events: EventStream = SILENT) -> dict[str, Any]:
+    """What a report says about the emulator of this machine: the native backend, or the one in Python where it cannot be built.
+
+    Raises:
+        BoardError: unicorn's library is damaged.
+    """
+    try:
+        return native_library(install=install, events=events).facts()
+    except (ToolchainError, CompileError):
+        digest = hashlib.sha256()
+        for path in sorted(SOURCES.glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        facts: dict[str, Any] = {
+            "backend": "python",
+            "sources_sha256": digest.hexdigest(),
+            "unicorn": importlib.metadata.version("unicorn"),
+        }
+        with contextlib.suppress(ToolchainError):
+            facts["unicorn_sha256"] = find_unicorn().sha256
+        return facts
 
 
 def _read(target: Path, unicorn: Unicorn, events: EventStream) -> NativeLibrary | None:

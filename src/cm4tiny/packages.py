@@ -22,7 +22,6 @@ NOT_DECIDING = {
     "urllib3": "fetches bytes that are compared by digest",
     "jsonschema": "checks files",
     "rich": "draws progress",
-    "filelock": "locks between processes",
 }
 """What else this package requires, and why it changes no figure."""
 

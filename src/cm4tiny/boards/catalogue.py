@@ -69,7 +69,6 @@ def open_board(kind: str, elf: Path, wishes: Wishes | None = None, events: Event
     return VirtualBoard(elf)
 
 
-<<<<<<< HEAD
 @dataclass(frozen=True)
 class BoardIdentity:
     """What every figure of a board carries with it.
@@ -114,7 +113,8 @@ def exact_board_name(text: str) -> str:
 
     spelled = "-".join(text.upper().replace("_", " ").replace("-", " ").split())
     return next((row.name for row in board_rows() if row.name == spelled), "")
-=======
+
+
 def emulator_facts(kind: str) -> dict[str, Any]:
     """What computes the figures of a virtual board: backend, digests of its library and sources, unicorn; empty for a real board."""
     if kind != VIRTUAL:
@@ -122,7 +122,6 @@ def emulator_facts(kind: str) -> dict[str, Any]:
     from cm4tiny.boards.virtual.build import emulator_facts
 
     return emulator_facts()
->>>>>>> 747991c (Report and lock file hold digests of the emulator, tool chain and libraries and the versions of packages; docs)
 
 
 def simulated_label(kind: str) -> str:

@@ -367,3 +367,13 @@ def killed(inputs: Mapping[str, Any], folder: Path) -> Outcome:
         process.kill()
         process.wait()
     return Outcome("correct" if bool(others) == bool(inputs.get("alive")) else "wrong", text=str(others))
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------------------------
+def long_text(inputs: Mapping[str, Any], folder: Path) -> Outcome:
+    """A field of a submission is ``text``, repeated; a quadratic reader would take hours."""
+    from cm4tiny.results.experiments import names
+
+    text = inputs.get("before", "") + inputs["text"] * 300_000
+    found = getattr(names, inputs["reader"])(text)
+    return Outcome("correct" if found in (None, text) else "wrong", text=str(found)[:80])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.console import watch
+from cm4tiny.disk import disk_full, is_full
 from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
 
@@ -23,13 +24,15 @@ from cm4tiny.events import EventStream
 class Step:
     """What a customize function sees: the env (to read and write), an event stream, the folder the script runs in.
 
-    ``sources`` is for what it fetches: ``{"url": ..., "sha256": ...}`` (or ``commit``); a lock file names them.
+    ``sources`` is for what it fetches: ``{"url": ..., "sha256": ...}`` (or ``commit``), ``digests`` (sha256 by name) for files that it uses
+    outside CM's cache; a lock file holds both.
     """
 
     env: dict[str, str]
     events: EventStream
     folder: Path
     sources: list[dict[str, str]] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
 
     def need(self, key: str, cure: str) -> str:
         """The value of an env key that must be set.
@@ -61,12 +64,17 @@ def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[st
             return error.as_cm()
         except OSError as error:
             return _operating_system(error).as_cm()
-        return {"return": 0, "sources": seen.sources} if seen.sources else {"return": 0}
+        told = {"sources": seen.sources, "digests": seen.digests}
+        return {"return": 0, **{key: value for key, value in told.items() if value}}
 
     return cm_function
 
 
 def _operating_system(error: OSError) -> Cm4TinyError:
+    if is_full(error):
+        return disk_full(
+            "the step", error.strerror or str(error), *([Path(error.filename)] if isinstance(error.filename, str) else [Path.cwd()])
+        )
     place = error.filename or os.getcwd()  # noqa: PTH109 - a Path would hide a deleted directory's error
     return Cm4TinyError(
         f"the operating system refused access to {place}",

@@ -196,6 +196,10 @@ class LockingError(Cm4TinyError):
     """A lock between processes cannot be taken: the file system has no ``flock``, or the lock's file cannot be created."""
 
 
+class DiskFullError(Cm4TinyError):
+    """A disk or a quota is exhausted."""
+
+
 class NotAvailableError(Cm4TinyError):
     """A part of the project that is not there yet was asked for."""
 

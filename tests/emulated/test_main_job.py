@@ -159,11 +159,11 @@ def test_an_interrupted_accuracy_run_goes_on_where_it_stopped(cm_home: Path, cm:
 
 
 def test_two_runs_in_one_directory_do_not_mix(kws_report: Path, cm: Cm, tmp_path: Path) -> None:
-    from filelock import FileLock
+    from cm4tiny.locks import acquire
 
     out = tmp_path / "out"
     out.mkdir()
-    with FileLock(str(out / ".lock")):
+    with acquire(out / ".lock"):
         done = cm("run", "script", f"{JOB},_kws,_performance", f"--outdirname={out}", timeout_s=120)
     assert done.returncode != 0
     assert "uses" in done.stdout + done.stderr

@@ -47,7 +47,7 @@ def test_an_impossible_budget_says_how_much_is_missing(cm):
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"), [(["--ram_budget=lots"], "is no size of memory"), (["--costs=nowhere.json"], "is no table")]
+    ("options", "complaint"), [(["--ram_budget=lots"], "is no size of memory"), (["--costs=nowhere.json"], "nowhere.json cannot be read")]
 )
 def test_wrong_options_are_refused(cm, options, complaint):
     done = cm("run", "script", BUILD, *options)

@@ -14,3 +14,4 @@ def preprocess(step):
     built = build_library(engine, roots, step.folder / "library", toolchain=toolchain, commits=commits, events=step.events)
     step.env["CM_TINY_ENGINE_LIBRARY"] = str(built.archive)
     step.env["CM_TINY_ENGINE_LIBRARY_KEY"] = built.key
+    step.env["CM_TINY_ENGINE_LIBRARY_FINGERPRINT"] = built.key

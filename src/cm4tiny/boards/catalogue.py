@@ -35,7 +35,7 @@ def check_board(kind: str, wishes: Wishes | None = None, events: EventStream = S
 
     with events.step("virtual NUCLEO-L4R5ZI") as outcome:
         try:
-            outcome.note = f"ready ({native_library(install=True, events=events).name})"
+            outcome.note = f"ready ({native_library(install=True, events=events).path.name})"
         except ToolchainError as error:
             outcome.note = f"runs slowly, in Python: {error.what}"
 
@@ -113,6 +113,15 @@ def exact_board_name(text: str) -> str:
 
     spelled = "-".join(text.upper().replace("_", " ").replace("-", " ").split())
     return next((row.name for row in board_rows() if row.name == spelled), "")
+
+
+def emulator_facts(kind: str) -> dict[str, Any]:
+    """What computes the figures of a virtual board: backend, digests of its library and sources, unicorn; empty for a real board."""
+    if kind != VIRTUAL:
+        return {}
+    from cm4tiny.boards.virtual.build import emulator_facts
+
+    return emulator_facts()
 
 
 def simulated_label(kind: str) -> str:

@@ -6,12 +6,14 @@ because results hold their own paths (environment values, virtual environments, 
 CM takes for a result, and that the next run removes. One run at a time makes an entry; others wait for it and use it.
 
 What an entry says is compared with what is there (:mod:`~cm4tiny.engine.stored_files`), so damage costs a new run and never gives a wrong
-result. A cache that was moved is used where it is now, apart from entries whose files hold the old path.
+result: ``_cm.json`` holds the digests of the results and of the list of files, and that list holds the digest of each file. A cache that
+was moved is used where it is now, apart from entries whose files hold the old path.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -20,10 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.digests import known_sha256
 from cm4tiny.engine.meta import Script
 from cm4tiny.engine.repository import write_atomically
-from cm4tiny.engine.stored_files import Inventory, moved
-from cm4tiny.errors import CacheError
+from cm4tiny.engine.stored_files import INVENTORY, Inventory, moved
+from cm4tiny.errors import CacheError, LockingError
 
 CACHE_AUTOMATION = ("cache", "541d6f712a6b464e")
 LOCAL_REPO = ("local", "9a3280b14a4285c9")
@@ -35,9 +38,11 @@ ENGINE_TAG = "cm4tiny-engine"
 #: environment, does not take one of them for a result of its own.
 PROJECT_TAG = "cm4tiny"
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
+#: Key of ``_cm.json`` with the digests of the two files beside it.
+DIGESTS = "cm4tiny_digests"
 
-_NOTICE_AFTER_S = 0.5
+_WAIT_S = 12 * 3600.0
 _CURE = "free disk space, check the permissions, choose another CM home with CM_REPOS, or run it with --skip_cache"
 
 
@@ -80,7 +85,7 @@ class Cache:
     Args:
         root: ``repos/local/cache`` of the CM home.
         locks: a folder for lock files.
-        thorough: compare the digest of every file on a hit.
+        thorough: compare the digest of every file on a hit, also for other repositories' scripts.
         complaint: why the last entry that was looked at and not used is of no use; empty if there was none.
     """
 
@@ -103,6 +108,12 @@ class Cache:
         self.complaint = ""
         raw = self._read(entry.path)
         if raw is None or raw.get("key") != entry.key or raw.get("format") != STATE_FORMAT:
+            if (entry.path / META).exists():
+                self._complain(entry, "its results cannot be read, or are another version's")
+            return None
+        changed = self._changed(entry.path)
+        if changed:
+            self._complain(entry, changed)
             return None
         inventory = Inventory.read(entry.path)
         if inventory is None:
@@ -126,6 +137,15 @@ class Cache:
     def _complain(self, entry: Entry, problem: str) -> None:
         self.complaint = f"the cache entry {entry.path.name} cannot be used: {problem}"
 
+    def _changed(self, folder: Path) -> str:
+        """Whether the results or the list of files are not those that ``_cm.json`` names."""
+        try:
+            digests = json.loads((folder / META).read_text(encoding="utf-8"))[DIGESTS]
+            names = [name for name in (STATE, INVENTORY) if digests[name] != known_sha256(folder / name)]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            return f"the digests in its {META} cannot be compared ({type(error).__name__})"
+        return f"{names[0]} has other content" if names else ""
+
     def _problem(self, entry: Entry, stored: Stored, inventory: Inventory) -> str:
         if stored.dependent_path and not Path(stored.dependent_path).exists():
             return f"{stored.dependent_path} is gone"
@@ -138,7 +158,7 @@ class Cache:
             if below is None or below.get("made") != made:
                 return f"{Path(path).name}, which it was made from, is gone or was made anew"
         if self.thorough or entry.script.own:
-            return inventory.problem(entry.path, thorough=self.thorough)
+            return inventory.problem(entry.path) or (inventory.added(entry.path) if entry.script.own else "")
         for path in named:
             folder = self.root / Path(path).relative_to(self.root).parts[0]
             other = inventory if folder == entry.path else Inventory.read(folder)
@@ -152,7 +172,11 @@ class Cache:
         """The results of an entry of a cache that lay at ``old``, with paths for where it is now."""
         here: dict[str, Any] = {**moved(raw, old, str(self.root)), "root": str(self.root)}
         with contextlib.suppress(OSError):
-            write_atomically(entry.path / STATE, json.dumps(here, indent=2))
+            meta = json.loads((entry.path / META).read_text(encoding="utf-8"))
+            text = json.dumps(here, indent=2)
+            meta[DIGESTS][STATE] = hashlib.sha256(text.encode()).hexdigest()
+            write_atomically(entry.path / STATE, text)
+            write_atomically(entry.path / META, json.dumps(meta, indent=2))
         return here
 
     def check(self, folder: Path) -> str:
@@ -160,14 +184,14 @@ class Cache:
         inventory = Inventory.read(folder)
         if inventory is None:
             return "its list of files cannot be read"
-        return inventory.problem(folder, thorough=True)
+        return self._changed(folder) or inventory.problem(folder)
 
     def _read(self, folder: Path) -> dict[str, Any] | None:
         try:
             (folder / META).stat()
             raw = json.loads((folder / STATE).read_text(encoding="utf-8"))
             return raw if isinstance(raw, dict) and "new_env" in raw and "new_state" in raw else None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def _paths_in(self, env: Mapping[str, Any]) -> Iterator[str]:
@@ -182,28 +206,21 @@ class Cache:
         """Holds the entry for one run; ``waiting`` is called once if another run holds it.
 
         Raises:
-            CacheError: the lock file cannot be made.
+            CacheError: the lock file cannot be made, or the file system cannot lock. BusyError: after twelve hours.
         """
+        from cm4tiny.locks import acquire
+
+        def told(_: object) -> None:
+            if waiting is not None:
+                waiting()
+
+        file = self.locks / f"{entry.key[:32]}.lock"
         try:
-            from filelock import FileLock, Timeout
-        except ImportError as error:
-            cure = "install the package with what it needs: pip install cm4tiny, or pip install . in the checkout"
-            raise CacheError("the cache cannot be locked", why=str(error), cure=cure) from error
-        try:
-            self.locks.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.locks / f"{entry.key[:32]}.lock")
-            try:
-                lock.acquire(timeout=_NOTICE_AFTER_S)
-            except Timeout:
-                if waiting is not None:
-                    waiting()
-                lock.acquire()
-        except OSError as error:
-            raise CacheError(f"cannot lock the cache entry {entry.path.name}", why=str(error), cure=_CURE) from error
-        try:
+            held = acquire(file, wait_s=_WAIT_S, subject=f"the cache entry {entry.path.name}", on_wait=told)
+        except LockingError as error:
+            raise CacheError(f"cannot lock the cache entry {entry.path.name}", why=f"{error.what}: {error.why}", cure=_CURE) from error
+        with held:
             yield
-        finally:
-            lock.release()
 
     @contextlib.contextmanager
     def making(self, entry: Entry, *, keep_files: bool = False) -> Iterator[Path]:
@@ -267,8 +284,10 @@ class Cache:
             meta["dependent_cached_path"] = stored.dependent_path
         try:
             inventory.write(entry.path)
-            write_atomically(entry.path / STATE, json.dumps(state, indent=2, default=str))
-            write_atomically(entry.path / META, json.dumps(meta, indent=2))
+            texts = {STATE: json.dumps(state, indent=2, default=str), INVENTORY: inventory.text()}
+            write_atomically(entry.path / STATE, texts[STATE])
+            digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+            write_atomically(entry.path / META, json.dumps({**meta, DIGESTS: digests}, indent=2))
         except OSError as error:
             raise CacheError(f"cannot write the cache entry {entry.path}", why=str(error), cure=_CURE) from error
 

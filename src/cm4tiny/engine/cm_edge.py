@@ -6,6 +6,7 @@ Inside the engine errors are raised; here they become return values, which cmind
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -152,7 +153,12 @@ def _first(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
         write_help(script)
         return {"return": 0, "skip_delayed_help": True}
     if options.is_on(flags.get("plan", "")):
-        return plan_edge.show(session, request, flags)
+        planned_answer = plan_edge.show(session, request, flags)
+        if flags.get("locked"):
+            from cm4tiny.engine.lock_edge import show_difference
+
+            show_difference(session, flags, request)
+        return planned_answer
     planned = plan_edge.commands(plan_edge.plan_of(session, request)) if options.is_on(flags.get("print_deps", "")) else []
     session.jobs, session.scheduler = jobs_of(flags, _mapped_flags(script)), str(flags.get("scheduler") or "")
     if options.is_on(flags.get("shell", "")) and not _is_terminal():
@@ -265,6 +271,10 @@ def guarded(work: Any, session: Session) -> dict[str, Any]:
     except Cm4TinyError as error:
         return _as_cm(error, session)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            from cm4tiny.disk import disk_full
+
+            return _as_cm(disk_full("the run", str(error), session.cache.root, Path.cwd()), session)
         place = hooks.Place(Script(Path(), {"alias": "engine"}), logs=session.logs)
         log = hooks.write_log(place)
         internal = Cm4TinyError(

@@ -10,6 +10,8 @@ from typing import Any
 from cm4tiny.engine.cache import LOCAL_REPO
 from cm4tiny.engine.repository import write_atomically
 
+_WAIT_S = 600.0
+
 
 def index_new_entries(cmind: Any, paths: Iterable[Path], locks: Path) -> None:
     """Adds cache entries to the index.
@@ -40,11 +42,10 @@ def _change(cmind: Any, entries: list[tuple[Path, dict[str, Any]]], locks: Path,
     index = getattr(cmind, "index", None)
     if not entries or index is None or not cmind.use_index:
         return
-    from filelock import FileLock
+    from cm4tiny.locks import acquire
 
     file = Path(index.full_path_to_index)
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / "index.lock"):
+    with acquire(locks / "index.lock", wait_s=_WAIT_S, subject="CM's index"):
         try:
             index.meta = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):

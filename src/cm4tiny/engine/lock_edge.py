@@ -9,8 +9,10 @@ from typing import Any
 
 from cm4tiny.engine import options
 from cm4tiny.engine.environment import merge
+from cm4tiny.engine.lock_request import check_request
 from cm4tiny.engine.lockfile import Lock, request_part, unique, write
 from cm4tiny.engine.meta import Script
+from cm4tiny.engine.plan_edge import plan_of
 from cm4tiny.engine.provenance import SECRET
 from cm4tiny.engine.resolve import Request, copied, pick, resolve
 from cm4tiny.engine.session import Session
@@ -57,18 +59,30 @@ def flags_of_lock(flags: Mapping[str, Any], session: Session) -> dict[str, Any]:
     """The flags, with the request of the lock file where the user named no script: ``cm run script --locked=FILE``.
 
     Raises:
-        LockError: the lock file cannot be read.
+        LockError: the lock file cannot be read, or asks for more than it may (:mod:`~cm4tiny.engine.lock_request`).
     """
     if not flags.get("locked") or flags.get("tags") or flags.get("script_name"):
         return dict(flags)
-    request: dict[str, Any] = session.places.local(Lock.read(_path(flags, "locked")).content["request"])
+    lock = Lock.read(_path(flags, "locked"))
+    request: dict[str, Any] = session.places.local(lock.content["request"])
     for part in ("flags", "env", "const"):
         request[part] = {key: value for key, value in request.get(part, {}).items() if value != SECRET}
-    found: dict[str, Any] = {**request.pop("flags"), **request}
+    check_request(request, lock.scripts(session.store), lock.file)
+    found: dict[str, Any] = {**request.pop("flags", {}), **request}
     name = found.pop("name", "")
     if name:
         found["script_name"] = name
     return merge(found, {key: value for key, value in flags.items() if key != "tags"})
+
+
+def show_difference(session: Session, flags: Mapping[str, Any], request: Request) -> None:
+    """With ``--plan``: refuses a plan that is not the lock file's, after it was shown; nothing has run.
+
+    Raises:
+        LockError: with all differences.
+    """
+    lock = Lock.read(_path(flags, "locked"))
+    lock.check(request_part(request, session.places), session.store, plan_of(session, request))
 
 
 def prepare(session: Session, flags: Mapping[str, Any], script: Script, request: Request) -> Locking | None:

@@ -1,7 +1,9 @@
 """Lock files: ``--lock=FILE`` writes what a run used, ``--locked=FILE`` runs exactly that or says what differs.
 
 A lock file is JSON (``lock.schema.json``). Its ``digest`` covers everything but ``host`` and ``made``: these tell where it was written and
-decide nothing. Scripts stand in the order in which they end, whether they ran or came from the cache, in one process or in many.
+decide nothing. The digest shows damage and careless edits; it has no key, so it does not say who wrote the file: anybody can compute it
+again. Therefore a lock file is only ever compared with what is here; nothing that it holds is executed. Scripts stand in the order in which
+they end, whether they ran or came from the cache, in one process or in many.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cm4tiny import __version__
+from cm4tiny import __version__, packages
 from cm4tiny.engine.fingerprint import code_version, content_of
 from cm4tiny.engine.git_source import git_source
 from cm4tiny.engine.jobs import cores
@@ -30,7 +32,9 @@ from cm4tiny.errors import LockError, UsageError
 if TYPE_CHECKING:
     from cm4tiny.engine.tree import PlanNode
 
-FORMAT = "cm4tiny-lock-1"
+FORMAT = "cm4tiny-lock-2"
+_MAX_BYTES = 64 << 20
+_MAX_DEPTH = 40
 SCHEMA = Path(__file__).with_name("lock.schema.json")
 
 #: What a script is, before it runs; the rest of a record is what came out.
@@ -41,7 +45,7 @@ _HOW_FLAGS = frozenset(
     {
         "lock", "locked", "ro_crate", "jobs", "scheduler", "check_cache", "new", "renew", "quiet", "silent", "s", "verbose", "v", "j",
         "json", "time", "space", "pause", "print_deps", "print_env", "print_versions", "print_readme", "dump_version_info", "save_env",
-        "repro", "repro_prefix", "repro_dir", "dirty", "outdirname", "debug_script", "debug_script_tags", "debug_uid", "shell",
+        "plan", "repro", "repro_prefix", "repro_dir", "dirty", "outdirname", "debug_script", "debug_script_tags", "debug_uid", "shell",
     }
 )  # fmt: skip
 
@@ -63,6 +67,30 @@ def _short(value: Any) -> str:
     return text or "nothing"
 
 
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _check_texts(value: Any, depth: int = 0) -> None:
+    """Refuses texts that would change what a terminal shows, or that cannot be written, and deep trees. Raises ValueError."""
+    if depth > _MAX_DEPTH:
+        raise ValueError("its values are nested too deeply")
+    if isinstance(value, str):
+        if any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000 for char in value):
+            raise ValueError(f"a text holds control characters: {_printable(value)[:80]}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_texts(key)
+            _check_texts(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_texts(item, depth + 1)
+
+
 def request_part(request: Request, places: Places) -> dict[str, Any]:
     """What was asked for, as a lock file holds it."""
     flags = {key: value for key, value in request.flags.items() if key not in _HOW_FLAGS}
@@ -73,6 +101,7 @@ def request_part(request: Request, places: Places) -> dict[str, Any]:
         "env": request.env,
         "const": request.const,
         "state": request.state,
+        "const_state": request.const_state,
     }
     parts["env"] = {key: value for key, value in request.env.items() if key not in HOW}
     portable: dict[str, Any] = places.portable({key: value for key, value in parts.items() if value})
@@ -137,7 +166,7 @@ def unique(records: Iterable[Record]) -> list[Record]:
 
 def digest_of(content: Mapping[str, Any]) -> str:
     """The digest of a lock file's deciding parts."""
-    parts = {key: content[key] for key in ("format", "engine", "request", "repositories", "scripts")}
+    parts = {key: content[key] for key in ("format", "engine", "packages", "request", "repositories", "scripts")}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -149,7 +178,8 @@ def write(file: Path, request: dict[str, Any], records: Iterable[Record], reposi
     """
     scripts = unique(records)
     content: dict[str, Any] = {
-        "format": FORMAT, "digest": "", "engine": engine_part(), "request": request, "repositories": _repositories(scripts, repositories),
+        "format": FORMAT, "digest": "", "engine": engine_part(), "packages": packages.versions(), "request": request,
+        "repositories": _repositories(scripts, repositories),
         "scripts": scripts, "host": host_part(), "made": {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())},
     }  # fmt: skip
     content["digest"] = digest_of(content)
@@ -180,24 +210,36 @@ class Lock:
         """Reads and checks a lock file.
 
         Raises:
-            LockError: it cannot be read, is none, or was changed by hand.
+            LockError: it cannot be read, is not a lock file, is damaged, or was changed by hand.
         """
         from jsonschema import ValidationError, validate
 
         cure = "write one with --lock=FILE"
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            if file.exists() and (not file.is_file() or file.stat().st_size > _MAX_BYTES):
+                raise OSError(f"it is not a regular file of at most {_MAX_BYTES >> 20} MB")
+            content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_no_constant)
             validate(content, json.loads(SCHEMA.read_text(encoding="utf-8")))
+            _check_texts(content)
+            digest = digest_of(content)
         except OSError as error:
             raise LockError(f"cannot read the lock file {file}", why=error.strerror or str(error), cure=cure) from error
         except ValueError as error:
-            raise LockError(f"{file} is not a lock file", why=f"it is not JSON: {error}", cure=cure) from error
+            raise LockError(f"{file} is not a lock file", why=f"it is not JSON of a lock file: {str(error)[:200]}", cure=cure) from error
+        except RecursionError as error:
+            raise LockError(f"{file} is not a lock file", why="its values are nested too deeply", cure=cure) from error
         except ValidationError as error:
             place = "/".join(str(part) for part in error.absolute_path) or "top level"
-            raise LockError(f"{file} is not a lock file", why=f"{place}: {error.message.splitlines()[0][:200]}", cure=cure) from error
-        if digest_of(content) != content["digest"]:
-            raise LockError(f"the lock file {file} was changed", why="its digest is not that of its content", cure=cure)
+            why = f"{_printable(place)}: {_printable(error.message.splitlines()[0][:200])}"
+            raise LockError(f"{file} is not a lock file", why=why, cure=cure) from error
+        if digest != content["digest"]:
+            raise LockError(f"the lock file {file} is damaged or was changed", why="its digest is not that of its content", cure=cure)
         return cls(file, content)
+
+    def scripts(self, store: ScriptStore) -> list[Script]:
+        """The scripts of its records that are here."""
+        uids = dict.fromkeys(record["uid"] for record in self.content["scripts"])
+        return [script for uid in uids for script in store.find(f",{uid}")[:1]]
 
     # --- before anything runs -----------------------------------------------------------------------------------------------------
     def check(self, request: dict[str, Any], store: ScriptStore, plan: PlanNode) -> None:
@@ -211,7 +253,7 @@ class Lock:
             raise self.error(differences)
 
     def _request(self, request: Mapping[str, Any]) -> list[Difference]:
-        locked = self.content["request"]
+        locked, request = ({**part, "tags": sorted(str(part.get("tags", "")).split(","))} for part in (self.content["request"], request))
         return [Difference(f"request, {key}", locked.get(key), request.get(key))
                 for key in sorted({*locked, *request}) if locked.get(key) != request.get(key)]  # fmt: skip
 
@@ -237,10 +279,10 @@ class Lock:
 
     def _planned(self, plan: PlanNode) -> list[Difference]:
         """Runs that are certain and that the lock does not have."""
-        known = {(record["uid"], tuple(record["variations"]), tuple(record["excluded"])) for record in self.content["scripts"]}
+        known = {_identity(record) for record in self.content["scripts"]}
         found = []
         for node in certain(plan):
-            if (node.script.uid, node.variations, node.excluded) not in known:
+            if (node.script.uid, tuple(sorted(node.variations)), tuple(sorted(node.excluded))) not in known:
                 others = [_names(record) for record in self.content["scripts"] if record["uid"] == node.script.uid]
                 found.append(Difference("run", " or ".join(dict.fromkeys(others)), _named(node.script.alias, node.variations)))
         return [difference for number, difference in enumerate(found) if difference not in found[:number]]
@@ -289,8 +331,8 @@ class Lock:
         return [difference for number, difference in enumerate(found) if difference not in found[:number]]
 
     def host(self) -> list[Difference]:
-        """Facts of the host that are not those of the lock; they decide nothing."""
-        here, there = host_part(), self.content["host"]
+        """Facts of the host and Python packages that are not those of the lock; the run goes on and says so."""
+        here, there = {**host_part(), **packages.versions()}, {**self.content["host"], **self.content["packages"]}
         return [Difference(name, there[name], here.get(name)) for name in sorted(there) if there[name] != here.get(name)]
 
     def error(self, differences: Sequence[Difference]) -> LockError:
@@ -311,11 +353,12 @@ def certain(plan: PlanNode) -> Iterable[PlanNode]:
 
 
 def _identity(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    return record["uid"], tuple(record["variations"]), tuple(record["excluded"])
+    return record["uid"], tuple(sorted(record["variations"])), tuple(sorted(record["excluded"]))
 
 
 def _same(locked: Record, record: Record, names: Iterable[str]) -> bool:
-    return all(locked.get(name) == record.get(name) for name in names)
+    """Whether two records of one identity agree; the order of variations decides nothing."""
+    return all(locked.get(name) == record.get(name) for name in names if name not in ("variations", "excluded"))
 
 
 def _details(locked: Record, record: Record, names: Iterable[str], label: str) -> list[Difference]:

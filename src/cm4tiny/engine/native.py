@@ -72,14 +72,14 @@ def run(script: Path, env: Env, state: dict[str, Any], *, name: str, interactive
     Raises:
         ScriptFailedError: it returned something else than 0.
     """
-    import tempfile
+    from cm4tiny.scratch import scratch_folder
 
     here = Path.cwd()
     clean(here)
     (here / STATE).write_text(json.dumps(state, indent=2, default=str), encoding="utf-8")
     shell = shell_of(os_info())
-    with tempfile.TemporaryDirectory(prefix="cm4tiny-") as folder:
-        wrapper, output = Path(folder) / f"tmp-run{shell.extension}", Path(folder) / "output"
+    with scratch_folder("native") as folder:
+        wrapper, output = folder / f"tmp-run{shell.extension}", folder / "output"
         wrapper.write_text(shell.wrapper(script, env, _prefix(state)), encoding="utf-8", newline="")
         status = _call(shell.command(wrapper), interactive, output)
         if status != 0:

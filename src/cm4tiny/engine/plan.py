@@ -1,8 +1,9 @@
 """The key of a cached result: a digest of everything that decides it, known before anything runs.
 
 It covers the script's files, the code behind it, the resolved variations, the version, the environment that the script reads, and the
-same for every dependency that may run, down the tree. A dependency whose condition looks at what an earlier dependency produces counts
-as one that may run: that can cost a needless rebuild, never a wrong hit.
+same for every dependency that may run, down the tree. The order in which variations were named does not count: where it matters it shows in
+the environment or in the dependencies, or the script's code asks for it by name. A dependency whose condition looks at what an earlier
+dependency produces counts as one that may run: that can cost a needless rebuild, never a wrong hit.
 
 Which environment counts: keys that the metas declare as input (``default_env``, ``env``, ``const``, ``input_mapping``, a dependency's
 ``env``), keys that the user set with ``--env`` or ``--const``, and keys that occur as words in the script's code; of the last kind not
@@ -31,7 +32,7 @@ from cm4tiny.engine.tree import Outcome, PlannedDep, PlanNode
 from cm4tiny.engine.vocabulary import DEP_LISTS
 from cm4tiny.errors import Cm4TinyError, DependencyError, ScriptError, UsageError
 
-KEY_FORMAT = "2"
+KEY_FORMAT = "3"
 
 #: Keys that say how to run, not what to make.
 HOW = key_set(
@@ -44,6 +45,8 @@ HOW = key_set(
 
 
 _NOTHING = key_set(())
+_ASKS_FOR_ORDER = frozenset({"variation_tags", "script_variation_tags"})
+"""Keys of a hook's input that list the variations in order."""
 
 
 @cache
@@ -226,18 +229,19 @@ class _Branch:
     # --- the key -----------------------------------------------------------------------------------------------------------------
     def _key(self, env: Env) -> str:
         resolved = self.resolved
+        ordered = not _ASKS_FOR_ORDER.isdisjoint(self.content.code_words)
         parts = [
             KEY_FORMAT,
             self.script.uid,
             self.content.digest,
             code_version(self.content.imported) if self.script.own or self.content.imported else "",
-            list(resolved.chosen.names),
-            list(resolved.chosen.excluded),
+            list(resolved.chosen.names) if ordered else sorted(resolved.chosen.names),
+            sorted(resolved.chosen.excluded),
             resolved.wanted.as_env(),
-            resolved.extra_cache_tags,
+            sorted(resolved.extra_cache_tags),
             env,
-            [expand_text(key, resolved.env) for key in resolved.new_env_keys],
-            resolved.new_state_keys,
+            sorted(expand_text(key, resolved.env) for key in resolved.new_env_keys),
+            sorted(resolved.new_state_keys),
             resolved.script_name,
             self.parts,
         ]

@@ -37,6 +37,7 @@ SECRET = "(secret)"
 """Stands for the value of a key whose name says that it is one."""
 
 _TOOL = ("*_VERSION", "*_FINGERPRINT", "*_REVISION")
+_SHA256 = re.compile("[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
 
 
@@ -121,7 +122,9 @@ def is_secret(key: str) -> bool:
     return any(fnmatchcase(key.upper(), pattern) for pattern in _SECRET_NAMES)
 
 
-def finish(record: Record, env: Env, new_env: Env, version: str, told: Iterable[Any], places: Places) -> Record:
+def finish(
+    record: Record, env: Env, new_env: Env, version: str, told: Iterable[Any], places: Places, digests: Mapping[str, Any] | None = None
+) -> Record:
     """The whole record of a script that ended well.
 
     Args:
@@ -131,9 +134,10 @@ def finish(record: Record, env: Env, new_env: Env, version: str, told: Iterable[
         version: that was made or found.
         told: the sources that its hooks returned.
         places: for paths.
+        digests: sha256 by name of files that its hooks used.
 
     Raises:
-        ScriptFailedError: a hook returned sources that are none.
+        ScriptFailedError: a hook returned sources or digests that are none.
     """
     tools = {key: str(value) for key, value in sorted(new_env.items()) if any(fnmatchcase(key, pattern) for pattern in _TOOL)}
     sources = [_told(source, record["script"]) for source in told]
@@ -143,7 +147,21 @@ def finish(record: Record, env: Env, new_env: Env, version: str, told: Iterable[
         if found is not None:
             sources.append(found)
     unique = [source for number, source in enumerate(sources) if source not in sources[:number]]
-    return {**record, "version": version, "tools": places.portable(tools), "sources": unique, "files": {}}
+    return {
+        **record,
+        "version": version,
+        "tools": places.portable(tools),
+        "sources": unique,
+        "files": _digests(digests or {}, record["script"]),
+    }
+
+
+def _digests(digests: Mapping[str, Any], script: str) -> dict[str, str]:
+    wrong = [name for name, value in digests.items() if not _SHA256.fullmatch(str(value))]
+    if wrong:
+        cure = "return {'return': 0, 'digests': {'name': '64 hexadecimal digits'}}"
+        raise ScriptFailedError(f"script '{script}' returned a digest that is none", why=f"{wrong[0]} is {digests[wrong[0]]!r}", cure=cure)
+    return {str(name): str(value) for name, value in digests.items()}
 
 
 def _told(source: Any, script: str) -> dict[str, str]:

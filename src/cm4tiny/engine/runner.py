@@ -140,6 +140,7 @@ class _ScriptRun:
         self.record = provenance.begin(resolved, session.places, session.planner.user_env)
         self.first_record = len(session.records)
         self.sources: list[Any] = []
+        self.digests: dict[str, Any] = {}
 
     # --- the two ways ----------------------------------------------------------------------------------------------------------
     def run(self) -> Result:
@@ -179,7 +180,7 @@ class _ScriptRun:
     def _recorded(self, result: Result) -> provenance.Record:
         """Adds the record of this run behind those of what ran for it."""
         session = self.session
-        record = provenance.finish(self.record, self.env, result.new_env, result.version, self.sources, session.places)
+        record = provenance.finish(self.record, self.env, result.new_env, result.version, self.sources, session.places, self.digests)
         if result.skipped:
             record["skipped"] = True
         session.records.append(record)
@@ -329,6 +330,7 @@ class _ScriptRun:
         self.version = str(returned.get("version") or self.version)
         self.extra_tags += [str(tag) for tag in returned.get("add_extra_cache_tags") or ()]
         self.sources += returned.get("sources") or ()
+        self.digests.update(returned.get("digests") or {})
 
     def _instead(self, other: dict[str, Any]) -> Result:
         if not other:
@@ -391,7 +393,7 @@ class _ScriptRun:
             self._own_part(result.new_env), result.new_state, result.version, self._cache_tags(result.version), dependent, result.entries
         )
         inventory = Inventory.take(self.entry.path, self.session.cache.root)
-        record["files"] = provenance.files_of(result.new_env, self.entry.path, inventory)
+        record["files"] |= provenance.files_of(result.new_env, self.entry.path, inventory)
         stored.provenance = self.session.records[self.first_record :]
         self.session.cache.commit(self.entry, stored, inventory)
         self.session.made.append(self.entry.path)

@@ -81,7 +81,8 @@ def candidates(store: ScriptStore, query: Query, name: str = "") -> list[Script]
 def select(store: ScriptStore, query: Query, *, name: str = "", quiet: bool = False, needed_by: str = "") -> Script:
     """The one script that a query names.
 
-    This project's scripts go before those of other repositories; then the meta's ``sort`` and the path order them.
+    This project's scripts go before those of other repositories; then the meta's ``sort`` and the path order them. Of several of this
+    project's scripts the one with the lowest ``sort`` is meant.
 
     Args:
         store: where to look.
@@ -108,11 +109,17 @@ def select(store: ScriptStore, query: Query, *, name: str = "", quiet: bool = Fa
     preferred = [script for script in fitting if script.own] or fitting
     preferred.sort(key=lambda script: (script.meta.get("sort", 0), str(script.path)))
     by_uid = bool(name) and name.rpartition(",")[2] == preferred[0].uid
-    if len(preferred) > 1 and not (quiet or by_uid):
+    if len(preferred) > 1 and not (quiet or by_uid or _comes_first(preferred)):
         raise _ambiguous(preferred, query, needed_by)
     if preferred[0].own or by_uid:
         store.refuse_duplicates(preferred[0])
     return preferred[0]
+
+
+def _comes_first(ordered: list[Script]) -> bool:
+    """Whether the first of this project's scripts says by its ``sort`` that the tags which it shares with others mean it."""
+    first, second = ordered[:2]
+    return first.own and bool(first.meta.get("sort", 0) < second.meta.get("sort", 0))
 
 
 def _place(needed_by: str) -> str:

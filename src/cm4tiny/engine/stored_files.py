@@ -1,8 +1,9 @@
 """The inventory of a cache entry: which files it has, how large they are, and digests of their content.
 
-It is taken when the entry is made and lies beside the results. On every hit the files that the result names are compared with it (size and
-time of change, the digest where these differ), for this project's scripts all files. ``cm check cache`` and ``--check_cache`` compare every
-digest. Byte code that Python writes beside modules does not count.
+It is taken when the entry is made and lies beside the results. On every hit the digests of the files that the result names are compared
+with it, for this project's scripts those of all files, and that no file was added. Sizes and times alone never make a file good: a bit that
+flips on a disk changes neither. ``cm check cache`` and ``--check_cache`` compare every digest for all scripts. Byte code that Python writes
+beside modules does not count.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.digests import known_sha256
 from cm4tiny.engine.repository import write_atomically
 
 INVENTORY = "cm4tiny-files.json"
@@ -79,45 +82,56 @@ class Inventory:
         try:
             raw = json.loads((folder / INVENTORY).read_text(encoding="utf-8"))
             return cls({name: Record(*row) for name, row in raw["files"].items()}, bool(raw["holds_paths"]))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
+
+    def text(self) -> str:
+        """What :meth:`write` writes."""
+        rows = {name: [record.size, record.mtime_ns, record.sha256, record.target] for name, record in sorted(self.files.items())}
+        return json.dumps({"holds_paths": self.holds_paths, "files": rows})
 
     def write(self, folder: Path) -> None:
         """Writes it beside the files."""
-        rows = {name: [record.size, record.mtime_ns, record.sha256, record.target] for name, record in sorted(self.files.items())}
-        write_atomically(folder / INVENTORY, json.dumps({"holds_paths": self.holds_paths, "files": rows}))
+        write_atomically(folder / INVENTORY, self.text())
 
-    def problem(self, folder: Path, names: Iterable[str] | None = None, *, thorough: bool = False) -> str:
+    def problem(self, folder: Path, names: Iterable[str] | None = None) -> str:
         """What is wrong with the files; an empty string if nothing is.
 
         Args:
             folder: where they lie.
-            names: which ones; all by default. Names that the inventory does not have are passed over.
-            thorough: compare every digest.
+            names: which ones; all by default. Names that the inventory does not have are skipped.
         """
         for name in self.files if names is None else names:
             record = self.files.get(name)
             if record is not None:
-                problem = _problem(folder / name, record, thorough)
+                problem = _problem(folder / name, record)
                 if problem:
                     return f"{name} {problem}"
         return ""
 
+    def added(self, folder: Path) -> str:
+        """A file that is there and was not when the entry was made, as a sentence; empty if there is none."""
+        names = (file.relative_to(folder).as_posix() for file in _files(folder))
+        return next((f"{name} was added" for name in names if name not in self.files), "")
 
-def _problem(file: Path, record: Record, thorough: bool) -> str:
+
+def _problem(file: Path, record: Record) -> str:
     try:
         status = file.lstat()
     except OSError:
         return "is gone"
     if record.target:
         return "" if file.is_symlink() and str(file.readlink()) == record.target else f"does not lead to {record.target} any more"
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a file any more"
     if status.st_size != record.size:
         return f"has {status.st_size} bytes instead of {record.size}"
-    same_time = status.st_mtime_ns == record.mtime_ns
-    if record.sha256 and (thorough or not same_time):
-        digest, _ = _digest(file, b"")
-        return "" if digest == record.sha256 else "has other content"
-    return "" if same_time or record.sha256 else "was changed"
+    if not record.sha256:
+        return "" if status.st_mtime_ns == record.mtime_ns else "was changed"
+    try:
+        return "" if known_sha256(file) == record.sha256 else "has other content"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -11,7 +11,6 @@ import pickle
 import queue
 import signal
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ from cm4tiny.engine.session import Session, new_session
 from cm4tiny.engine.signals import terminable
 from cm4tiny.errors import Cm4TinyError
 from cm4tiny.events import EventStream, Failed
+from cm4tiny.scratch import scratch_folder
 
 
 class _Cmind:
@@ -92,8 +92,8 @@ class Worker:
         begun = time.monotonic()
         error: BaseException | None = None
         key = ""
-        with tempfile.TemporaryDirectory(prefix="cm4tiny-") as folder:
-            self._recorder = Recorder(Path(folder) / "printed")
+        with scratch_folder("worker") as folder:
+            self._recorder = Recorder(folder / "printed")
             with self._recorder.catching():
                 try:
                     run(session, job.request)

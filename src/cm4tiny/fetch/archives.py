@@ -11,7 +11,6 @@ import lzma
 import shutil
 import stat
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from typing import IO
 
 from cm4tiny.errors import AssetError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.scratch import scratch_folder
 
 _BLOCK = 1 << 18
 _PROGRESS_EVERY = 500
@@ -148,14 +148,11 @@ def extract(
 def new_folder(target: Path) -> Iterator[Path]:
     """A folder beside ``target`` that becomes ``target`` when the block ends well, and vanishes when it does not."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.new-"))
-    try:
+    with scratch_folder("new", target.parent) as scratch:
+        folder = scratch / "folder"
+        folder.mkdir()
         yield folder
-        folder.chmod(0o755)
         folder.rename(target)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _write(archive: Path, member: Member, path: Path) -> None:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
-from filelock import FileLock, Timeout
 
-from cm4tiny.errors import AssetError, BusyError, Cm4TinyError, HashMismatchError
+from cm4tiny.disk import naming_full_disk
+from cm4tiny.errors import AssetError, Cm4TinyError, HashMismatchError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch.hashes import Digest
 from cm4tiny.fetch.http import Patience, download
 from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror, is_offline
+from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
 
 LOCK_TIMEOUT_S = 3600
@@ -132,9 +133,10 @@ class Fetcher:
         return None
 
     def _download(self, item: Item, path: Path, failures: list[Cm4TinyError]) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_TIMEOUT_S):
+        lock = path.with_name(f".{path.name}.lock")
+        with naming_full_disk(f"fetching {item.name}", path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with acquire(lock, wait_s=LOCK_TIMEOUT_S, subject=f"the download of {item.name}"):
                 if path.is_file():
                     found = item.digest.of(path)
                     if found == item.digest.value:
@@ -146,10 +148,6 @@ class Fetcher:
                 if self.offline or not item.urls:
                     raise self._none(item, failures)
                 return self._from_network(item, path, failures)
-        except Timeout as error:
-            raise BusyError(
-                f"another process has been fetching {item.name} for {LOCK_TIMEOUT_S} s", cure="stop it, then try again"
-            ) from error
 
     def _from_network(self, item: Item, path: Path, failures: list[Cm4TinyError]) -> Path:
         self._check_space(item, path)

@@ -1,7 +1,8 @@
 """Source trees at a pinned commit: from a local clone where there is one, else from the repository itself.
 
-A branch name is never used. The tree appears under its name only when it is complete; it has no ``.git``, because what counts is the
-commit's content, which ``source.json`` beside it names. Local clones: ``<mirror>/github/<owner>/<repo>.git``
+A branch name is never used. The tree appears under its name only when it is complete, and is sealed (:mod:`cm4tiny.sealed`): a tree whose
+files are not those that were checked out is fetched again. It has no ``.git``, because what counts is the commit's content, which
+``source.json`` beside it names. Local clones: ``<mirror>/github/<owner>/<repo>.git``
 (:class:`cm4tiny.fetch.mirror.Mirror`), or ``<folder>/<repo>`` in the folder that ``CM4TINY_UPSTREAM`` names.
 """
 
@@ -17,13 +18,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from cm4tiny.errors import AssetError, BusyError
+from cm4tiny.disk import naming_full_disk, refuse_full_disk
+from cm4tiny.errors import AssetError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch.archives import new_folder
 from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror, is_offline
+from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
+from cm4tiny.sealed import damage, seal
 
 CLONES_VARIABLE = "CM4TINY_UPSTREAM"
 TIMEOUT_S = 1800
@@ -83,26 +85,35 @@ def checkout(
         raise AssetError(f"{source.name} cannot be fetched", why="there is no git command", cure="install git")
     home = (root or user_cache() / "sources") / source.folder
     home.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(f"{home}.lock", timeout=TIMEOUT_S):
-            if not _complete(home, source):
-                shutil.rmtree(home, ignore_errors=True)
-                with new_folder(home) as folder, events.step(f"source {source.name}") as outcome:
-                    origin = _fill(source, mirror, folder, is_offline(environ) if offline is None else offline, environ)
-                    record = {"repository": source.name, "commit": source.commit, "from": origin}
-                    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-                    outcome.note = f"commit {source.commit[:12]}"
-    except Timeout as error:
-        raise BusyError(f"another process has been fetching {source.name} for {TIMEOUT_S} s", cure="stop it, then try again") from error
+    with acquire(home.with_name(f"{home.name}.lock"), wait_s=TIMEOUT_S, subject=f"the sources of {source.name}"):
+        problem = _problem(home, source)
+        if problem:
+            if home.exists():
+                events.message(source.name, f"{home} is damaged ({problem}): it is fetched again", "warning")
+            shutil.rmtree(home, ignore_errors=True)
+            with (
+                naming_full_disk(f"fetching {source.name}", home.parent),
+                new_folder(home) as folder,
+                events.step(f"source {source.name}") as outcome,
+            ):
+                origin = _fill(source, mirror, folder, is_offline(environ) if offline is None else offline, environ)
+                record = {"repository": source.name, "commit": source.commit, "from": origin}
+                (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+                seal(folder)
+                outcome.note = f"commit {source.commit[:12]}"
     return home / "src"
 
 
-def _complete(home: Path, source: GitSource) -> bool:
+def _problem(home: Path, source: GitSource) -> str:
+    """Why a tree cannot be used; empty if it can."""
     try:
         record = json.loads((home / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(record, dict) and record.get("commit") == source.commit and (home / "src").is_dir()
+        commit = record["commit"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return f"its {RECORD} cannot be read: {error}"
+    if commit != source.commit:
+        return f"it is commit {commit}"
+    return damage(home) if (home / "src").is_dir() else "its files are missing"
 
 
 def local_clones(source: GitSource, mirror: Mirror | None, environ: Mapping[str, str]) -> list[Path]:
@@ -154,7 +165,7 @@ def _from_remote(url: str, source: GitSource, folder: Path) -> str | None:
         return (
             _git("init", "--quiet", "--bare", str(bare))
             or _git("-C", str(bare), "remote", "add", "origin", url)
-            or _git("-C", str(bare), "fetch", "--quiet", "--no-tags", "--depth", "1", *wanted, "origin", source.commit)
+            or _git("-C", str(bare), "fetch", "--quiet", "--no-tags", "--depth", "1", *wanted, "origin", source.commit, folder=folder)
             or _write_tree(bare, source, folder / "src")
         )
     finally:
@@ -171,7 +182,9 @@ def _write_tree(clone: Path, source: GitSource, target: Path) -> str | None:
     else:
         command = ["read-tree", "--reset", "-u", source.commit]
     try:
-        why = _git(f"--git-dir={git_dir}", f"--work-tree={target}", *command, environment={"GIT_INDEX_FILE": str(index)})
+        why = _git(
+            f"--git-dir={git_dir}", f"--work-tree={target}", *command, environment={"GIT_INDEX_FILE": str(index)}, folder=target.parent
+        )
     finally:
         index.unlink(missing_ok=True)
     if why is not None:
@@ -179,8 +192,8 @@ def _write_tree(clone: Path, source: GitSource, target: Path) -> str | None:
     return why
 
 
-def _git(*arguments: str, environment: Mapping[str, str] | None = None) -> str | None:
-    """Runs git; None if it went well, else why not."""
+def _git(*arguments: str, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> str | None:
+    """Runs git, which writes into ``folder``; None if it went well, else why not."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         done = subprocess.run(
@@ -197,5 +210,6 @@ def _git(*arguments: str, environment: Mapping[str, str] | None = None) -> str |
         return str(error)
     if done.returncode == 0:
         return None
+    refuse_full_disk("writing a source tree", done.stderr, folder or Path.cwd())
     lines = (done.stderr.strip() or done.stdout.strip() or f"git ended with {done.returncode}").splitlines()
     return lines[-1][:300]

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from cm4tiny.errors import UsageError
+
 _LENGTHS = {"sha256": 64, "md5": 32}
 _BLOCK = 1 << 20
 
@@ -41,6 +43,32 @@ class Digest:
 
     def __str__(self) -> str:
         return f"{self.algorithm} {self.value}"
+
+
+def input_digest(path: Path) -> str:
+    """The SHA-256 of a file that the user gave.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+    """
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read", why=error.strerror or str(error), cure="give the path of an existing file") from error
+
+
+def check_input(path: str, sha256: str, step: str) -> None:
+    """Makes sure that a file the user gave is the one that a result will be cached under; nothing to do for an empty path.
+
+    Raises:
+        UsageError: it was changed since its digest was taken, or the step was called without one.
+    """
+    if path and input_digest(Path(path)) != sha256:
+        raise UsageError(
+            f"{path} is not the file of this run's identity",
+            why=f"the identity says {sha256}; the file was changed in between, or a part of the step was called alone",
+            cure=f"call the step {step}",
+        )
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:

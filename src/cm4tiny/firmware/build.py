@@ -13,12 +13,12 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import CompileError, FirmwareError, ImageTooLargeError, ModelError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import compile_flags, flags, link_flags
@@ -26,6 +26,7 @@ from cm4tiny.firmware.image import FLASH, RAM, Image, read_elf
 from cm4tiny.firmware.inference_code import InferenceCode
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.paths import firmware_sources
+from cm4tiny.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark
@@ -95,8 +96,8 @@ def build_firmware(
     step = f"build {benchmark.id} {mode}"
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out_dir, prefix=".staging-") as folder, events.step(step) as outcome:
-            staging = Path(folder)
+        full = naming_full_disk(f"building the firmware of {benchmark.id}", out_dir)
+        with full, scratch_folder("build", out_dir) as staging, events.step(step) as outcome:
             _lay_out(staging, generated, code)
             commands = _compile(staging, toolchain, code, events, step)
             commands.append(_link(staging, toolchain, code))

@@ -12,19 +12,21 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from filelock import FileLock, Timeout
-
+from cm4tiny.digests import known_sha256
+from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import ToolchainError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.toolchain import Toolchain
+from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
+from cm4tiny.scratch import scratch_folder
+from cm4tiny.sealed import damage, seal
 
 DEBIAN_PACKAGES = ("libnewlib-dev", "libstdc++-arm-none-eabi-dev", "libnewlib-arm-none-eabi")
 MULTILIB = "thumb/v7e-m+fp/hard"
@@ -56,13 +58,14 @@ class CLibrary:
     """Switches that make a compiler see the library.
 
     ``compile`` goes to C and C++ units, ``compile_cxx`` before it to C++ units only, ``link`` behind all objects. ``version`` says whose it
-    is.
+    is, ``archives`` are the files that are linked.
     """
 
     compile: tuple[str, ...]
     compile_cxx: tuple[str, ...]
     link: tuple[str, ...]
     version: str
+    archives: tuple[Path, ...] = ()
 
 
 def find_c_library(toolchain: Toolchain, *, install: bool = True, events: EventStream = SILENT) -> CLibrary:
@@ -77,7 +80,7 @@ def find_c_library(toolchain: Toolchain, *, install: bool = True, events: EventS
             why=f"{toolchain.version} comes without newlib and without C++ headers for Cortex-M4",
             cure="choose an Arm GCC: --toolchain=debian, or an Arm GNU tool chain on PATH",
         )
-    own = CLibrary((), (), LIBRARIES, "of the tool chain")
+    own = CLibrary((), (), LIBRARIES, "of the tool chain", _own_archives(toolchain))
     reason = _probe(toolchain, own)
     if not reason:
         return own
@@ -85,7 +88,7 @@ def find_c_library(toolchain: Toolchain, *, install: bool = True, events: EventS
     home = user_cache() / "toolchains" / f"newlib-gcc-{version}"
     library = _library_at(home, version)
     if library is None:
-        if not install:
+        if not install and not home.is_dir():
             raise ToolchainError("the tool chain has no C library and none is in the cache", why=reason)
         _install(home, version, events)
         library = _library_at(home, version)
@@ -106,14 +109,14 @@ def _unusable(toolchain: Toolchain, reason: str) -> ToolchainError:
 
 
 def _gcc_version(toolchain: Toolchain) -> str:
-    with tempfile.TemporaryDirectory(prefix="cm4tiny-ask-") as folder:
-        done = toolchain.run(["-dumpfullversion"], cwd=Path(folder), timeout_s=60)
+    with scratch_folder("ask") as folder:
+        done = toolchain.run(["-dumpfullversion"], cwd=folder, timeout_s=60)
     return done.stdout.strip()
 
 
 def _library_at(home: Path, version: str) -> CLibrary | None:
     headers, cxx = home / "include", home / "include" / "c++" / version
-    if not (home / "complete").is_file() or not cxx.is_dir():
+    if not (home / "complete").is_file() or damage(home) or not cxx.is_dir():
         return None
     multilib = cxx / "arm-none-eabi" / MULTILIB
     compile_cxx = tuple(part for folder in (cxx, multilib, cxx / "backward") for part in ("-isystem", str(folder)))
@@ -123,13 +126,23 @@ def _library_at(home: Path, version: str) -> CLibrary | None:
         compile_cxx=("-nostdinc++", *compile_cxx),
         link=(f"-L{home / 'lib'}", *LIBRARIES),
         version=(home / "complete").read_text(encoding="utf-8").strip(),
+        archives=tuple(home / "lib" / name for name in _ARCHIVES),
     )
+
+
+def _own_archives(toolchain: Toolchain) -> tuple[Path, ...]:
+    """Where a tool chain keeps its own C library for the board; empty if it has none."""
+    found = []
+    with scratch_folder("ask") as folder:
+        for name in _ARCHIVES:
+            done = toolchain.run([*flags("target", toolchain.family), f"-print-file-name={name}"], cwd=folder, timeout_s=60)
+            found.append(Path(done.stdout.strip()))
+    return tuple(path for path in found if path.is_absolute() and path.is_file())
 
 
 def _probe(toolchain: Toolchain, library: CLibrary) -> str:
     """Compiles and links a few lines; the first error, or an empty string."""
-    with tempfile.TemporaryDirectory(prefix="cm4tiny-newlib-") as folder:
-        scratch = Path(folder)
+    with naming_full_disk("trying a C library"), scratch_folder("newlib") as scratch:
         (scratch / "probe.cc").write_text(_PROBE, encoding="ascii")
         target = flags("target", toolchain.family)
         compile_command = [*target, "-std=c++17", "-fno-exceptions", "-fno-rtti", *library.compile_cxx, *library.compile]
@@ -146,23 +159,27 @@ def _probe(toolchain: Toolchain, library: CLibrary) -> str:
 
 
 def _install(home: Path, version: str, events: EventStream) -> None:
-    home.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(f"{home}.lock", timeout=LOCK_TIMEOUT_S):
-            if (home / "complete").is_file():
-                return
-            with tempfile.TemporaryDirectory(dir=home.parent, prefix=".new-") as scratch:
-                events.message(_STEP, f"fetching newlib for the Cortex-M4F from Debian's packages {', '.join(DEBIAN_PACKAGES)}")
-                unpacked = Path(scratch) / "unpacked"
-                packages = download_packages(DEBIAN_PACKAGES, Path(scratch))
-                for package in packages:
-                    unpack_package(package, unpacked)
-                about = ", ".join(package.name.removesuffix(".deb") for package in packages)
-                (unpacked / "complete").write_text(f"{about}\n", encoding="utf-8")
-                shutil.rmtree(home, ignore_errors=True)
-                unpacked.rename(home)
-    except Timeout as error:
-        raise ToolchainError(f"another process has been fetching newlib for {LOCK_TIMEOUT_S} s", cure=f"remove {home}.lock") from error
+        with naming_full_disk("unpacking newlib", home.parent):
+            home.parent.mkdir(parents=True, exist_ok=True)
+            with acquire(home.with_name(f"{home.name}.lock"), wait_s=LOCK_TIMEOUT_S, subject="the C library newlib"):
+                if (home / "complete").is_file():
+                    problem = damage(home)
+                    if not problem:
+                        return
+                    events.message(_STEP, f"{home} is damaged ({problem}): it is fetched again", "warning")
+                with scratch_folder("newlib", home.parent) as scratch:
+                    events.message(_STEP, f"fetching newlib for the Cortex-M4F from Debian's packages {', '.join(DEBIAN_PACKAGES)}")
+                    unpacked = scratch / "unpacked"
+                    packages = download_packages(DEBIAN_PACKAGES, scratch)
+                    for package in packages:
+                        unpack_package(package, unpacked)
+                    about = ", ".join(package.name.removesuffix(".deb") for package in packages)
+                    (unpacked / "complete").write_text(f"{about}\n", encoding="utf-8")
+                    seal(unpacked)
+                    if home.exists():
+                        home.rename(scratch / "old")
+                    unpacked.rename(home)
     except OSError as error:
         raise ToolchainError(
             f"newlib cannot be unpacked to {home}", why=str(error), cure="free disk space, or set CM_TINY_CACHE"
@@ -246,8 +263,6 @@ def _place(name: PurePosixPath) -> PurePosixPath | None:
 def fingerprint(library: CLibrary) -> str:
     """A digest of the archives that are linked, for the record of a build."""
     digest = hashlib.sha256(library.version.encode())
-    folders = [Path(flag[2:]) for flag in library.link if flag.startswith("-L")]
-    for folder in folders:
-        for name in _ARCHIVES:
-            digest.update((folder / name).read_bytes())
+    for archive in library.archives:
+        digest.update(bytes.fromhex(known_sha256(archive)))
     return digest.hexdigest()

@@ -67,12 +67,12 @@ class OwnImage:
 
 
 def parse_ram_budget(text: str) -> int | None:
-    """Bytes from ``"131072"`` or ``"128K"`` (times 1024); None for an empty text.
+    """Bytes from ``"131072"`` or ``"128K"`` (times 1024); None for ``"all"`` and an empty text.
 
     Raises:
         UsageError: it is neither, or more than the chip has.
     """
-    if not text.strip():
+    if text.strip() in ("", "all"):
         return None
     match = _SIZE.fullmatch(text.strip())
     if match is None:

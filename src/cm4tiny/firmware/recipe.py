@@ -11,10 +11,11 @@ from typing import Any
 
 import cm4tiny
 from cm4tiny.benchmarks import Benchmark, get_benchmark
+from cm4tiny.digests import known_sha256
 from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
-from cm4tiny.firmware.c_library import find_c_library
+from cm4tiny.firmware.c_library import find_c_library, fingerprint
 from cm4tiny.firmware.engines import octoml, tflm
 from cm4tiny.firmware.engines.catalogue import OWN, check_engine, read_library, takes_model
 from cm4tiny.firmware.inference_code import InferenceCode
@@ -97,7 +98,12 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
         "flash_bytes": image.flash_bytes,
         "ram_bytes": image.ram_bytes,
         **facts,
-        "tools": {"cm4tiny": cm4tiny.__version__, **_tools(recipe, code), "compiler": f"{toolchain.version} ({toolchain.kind})"},
+        "tools": {
+            "cm4tiny": cm4tiny.__version__,
+            **_tools(recipe, code),
+            "compiler": f"{toolchain.version} ({toolchain.kind})",
+            **_digests(toolchain, code),
+        },
         "layers": [dict(layer) for layer in code.layers],
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -138,6 +144,15 @@ def _model_record(recipe: Recipe, tflite: bytes, code: InferenceCode) -> dict[st
         return {"name": Path(recipe.model).name, "sha256": hashlib.sha256(tflite).hexdigest(), "bytes": len(tflite)}
     size = sum(len(text.encode()) for text in code.files.values())
     return {"name": f"compiled by its submitter: {recipe.engine}", "sha256": code.tools["submitted code"], "bytes": size}
+
+
+def _digests(toolchain: Toolchain, code: InferenceCode) -> dict[str, str]:
+    """Digests of the programs and libraries that shaped the image."""
+    found = {"compiler sha256": toolchain.fingerprint}
+    if code.library is not None:
+        found |= {"C library": code.library.version, "C library sha256": fingerprint(code.library)}
+    found |= {f"{path.name} sha256": known_sha256(path) for path in code.archives}
+    return found
 
 
 def _tools(recipe: Recipe, code: InferenceCode) -> dict[str, str]:

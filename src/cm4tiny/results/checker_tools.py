@@ -15,12 +15,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from cm4tiny.benchmarks.official import official_table
 from cm4tiny.errors import ResultsError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import checkout
+from cm4tiny.locks import HeldLock, acquire
 from cm4tiny.paths import user_cache
 
 REPOSITORY = "https://github.com/mlcommons/tiny"
@@ -92,9 +91,8 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _lock(path: Path) -> FileLock:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{path}.lock", timeout=INSTALL_TIMEOUT_S)
+def _lock(path: Path) -> HeldLock:
+    return acquire(path.with_name(f"{path.name}.lock"), wait_s=INSTALL_TIMEOUT_S, subject="the environment of the submission tools")
 
 
 def _fetched(events: EventStream) -> Path:
@@ -121,7 +119,7 @@ def _python(events: EventStream) -> Path:
                 pip = [str(_interpreter(home)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
                 _program([*pip, *REQUIREMENTS], home, INSTALL_TIMEOUT_S, what)
                 done.write_text("\n".join(REQUIREMENTS) + "\n", encoding="utf-8")
-    except (Timeout, OSError) as error:
+    except OSError as error:
         raise _setup_error("the official checker's environment cannot be stored", str(error)) from error
     return _interpreter(home)
 

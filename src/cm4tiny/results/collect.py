@@ -42,6 +42,7 @@ def collect(outcome_file: str, lock_file: str = "") -> Collected:
             cure="give the outcome.json that the step run,mlperf,tiny wrote",
         ) from error
     lock = os.path.relpath(lock_file, path.parent.absolute()) if lock_file else ""
-    report = make_report(**parts, lock=lock)
+    made_with = {key: outcome[key] for key in ("emulator", "packages") if outcome.get(key)}
+    report = make_report(**parts, lock=lock, made_with=made_with)
     json_file, markdown_file = write_report(report, path.parent)
     return Collected(json_file, markdown_file, summary(report))

@@ -62,6 +62,7 @@ def make_report(
     files: Iterable[Mapping[str, Any]],
     tools: Mapping[str, str],
     lock: str = "",
+    made_with: Mapping[str, Any] | None = None,
 ) -> Report:
     """Assembles and checks a report.
 
@@ -71,6 +72,7 @@ def make_report(
         assets: ``"embedded"`` or ``"mlcommons"``.
         results, files, tools: as the schema says.
         lock: path of the run's lock file, relative to the report.
+        made_with: ``emulator`` and ``packages``, as the schema says.
 
     Raises:
         ResultsError: an entry breaks the schema.
@@ -92,6 +94,7 @@ def make_report(
         "tools": dict(sorted(tools.items())),
         "published": [_published(row, engine) for benchmark in benchmarks for row in published_for(benchmark)],
     }
+    report.update(made_with or {})
     if lock:
         report["lock"] = lock
     check_report(report, "the new report")

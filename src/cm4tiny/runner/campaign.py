@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import cm4tiny
+from cm4tiny import packages
 from cm4tiny.benchmarks import BENCHMARKS, DataSet, get_benchmark
 from cm4tiny.benchmarks.assets import inputs_kind
 from cm4tiny.boards import energy_uj
-from cm4tiny.boards.catalogue import open_board, side_by_side, simulated_label
+from cm4tiny.boards.catalogue import emulator_facts, open_board, side_by_side, simulated_label
 from cm4tiny.boards.nucleo import Wishes
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
@@ -151,6 +152,8 @@ def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
         "results": [entry for result in ordered for entry in _entries(campaign, result)],
         "files": _files(campaign, records, data_sets, ordered),
         "tools": _tools(records.values()),
+        "emulator": emulator_facts(campaign.board),
+        "packages": packages.versions(),
         "host_seconds": host_seconds.seconds,
     }
     path = campaign.out / OUTCOME
@@ -288,9 +291,11 @@ def _file(role: str, path: Path, name: str) -> dict[str, Any]:
 
 def _tools(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     tools = {"cm4tiny": cm4tiny.__version__, "unicorn": version("unicorn"), "python": platform.python_version()}
+    found: dict[str, list[str]] = {}
     for record in records:
-        tools.update(record["tools"])
-    return tools
+        for name, text in record["tools"].items():
+            found.setdefault(name, []).append(text)
+    return tools | {name: "; ".join(dict.fromkeys(texts)) for name, texts in found.items()}  # images may come from several builds
 
 
 class _Stopwatch:

@@ -8,7 +8,6 @@ to the table at once: an interrupted run loses nothing and goes on where it stop
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -23,6 +22,7 @@ from cm4tiny.firmware.microtvm.compiled import CompileOptions
 from cm4tiny.firmware.microtvm.compiler import survey
 from cm4tiny.firmware.microtvm.costs import Costs, content, read_costs
 from cm4tiny.firmware.microtvm.layout import Action
+from cm4tiny.scratch import scratch_folder
 from cm4tiny.tuning.measure import measure_layers
 
 Choice = Mapping[int, str]
@@ -175,9 +175,9 @@ def halves(choice: Choice) -> list[Choice]:
 
 def _measure(wish: TuneWish, choice: Choice) -> Measured | None:
     """In a process of its own; None if the image does not fit into the chip."""
-    with tempfile.TemporaryDirectory(prefix="cm4tiny-tune-") as folder:
+    with scratch_folder("tune") as folder:
         try:
-            layers = measure_layers(wish.benchmark, wish.model, wish.options, choice, Path(folder), toolchain=wish.toolchain)
+            layers = measure_layers(wish.benchmark, wish.model, wish.options, choice, folder, toolchain=wish.toolchain)
         except ImageTooLargeError:
             return None
     return [(layer.content, layer.choice, cycles) for number, (layer, cycles) in enumerate(layers) if number in choice]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,21 +17,23 @@ COMPILER = build.HostCompiler(("cc",), "cc 1.0")
 
 
 def test_the_librarys_name_depends_on_compiler_and_unicorn(tmp_path: Path) -> None:
-    key = build.library_key(COMPILER, tmp_path)
-    assert key == build.library_key(COMPILER, tmp_path)
+    unicorn = build.Unicorn(tmp_path, tmp_path / "libunicorn.so.2", "2.1.4", "ab" * 32)
+    key = build.library_key(COMPILER, unicorn)
+    assert key == build.library_key(COMPILER, replace(unicorn, folder=tmp_path / "elsewhere"))
     others = [
-        build.library_key(build.HostCompiler(("cc",), "cc 2.0"), tmp_path),
-        build.library_key(build.HostCompiler(("clang",), "cc 1.0"), tmp_path),
-        build.library_key(COMPILER, tmp_path / "elsewhere"),
+        build.library_key(build.HostCompiler(("cc",), "cc 2.0"), unicorn),
+        build.library_key(build.HostCompiler(("clang",), "cc 1.0"), unicorn),
+        build.library_key(COMPILER, replace(unicorn, sha256="cd" * 32)),
     ]
     assert len({key, *others}) == 4
 
 
 def test_the_librarys_name_depends_on_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = build.library_key(COMPILER, tmp_path)
+    unicorn = build.Unicorn(tmp_path, tmp_path / "libunicorn.so.2", "2.1.4", "ab" * 32)
+    key = build.library_key(COMPILER, unicorn)
     (tmp_path / "machine.c").write_text("int changed;")
     monkeypatch.setattr(build, "SOURCES", tmp_path)
-    assert build.library_key(COMPILER, tmp_path) != key
+    assert build.library_key(COMPILER, unicorn) != key
 
 
 def test_all_sources_are_packaged_beside_the_module() -> None:
@@ -65,18 +68,18 @@ def bare_host(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def test_a_host_without_any_compiler_gets_zigs_where_it_may_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare_host(monkeypatch, tmp_path)
-    monkeypatch.setattr(build, "install_wheel", lambda wheel, events: tmp_path / "zig")
+    monkeypatch.setattr(build, "wheel_program", lambda wheel, install, events: tmp_path / "zig")
     found = build.find_compiler(install=True)
     assert found.command == (str(tmp_path / "zig"), "cc")
     assert dict(found.environment)["ZIG_GLOBAL_CACHE_DIR"].startswith(str(tmp_path))
 
 
 def test_a_host_without_compiler_or_network_hears_why_it_is_slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def offline(wheel: object, events: object) -> Path:
+    def offline(wheel: object, install: bool, events: object) -> Path:
         raise ToolchainError("pip could not fetch ziglang")
 
     bare_host(monkeypatch, tmp_path)
-    monkeypatch.setattr(build, "install_wheel", offline)
+    monkeypatch.setattr(build, "wheel_program", offline)
     heard: list[object] = []
     with pytest.raises(ToolchainError, match="no C compiler"):
         build.find_compiler(install=True, events=EventStream(heard.append))
@@ -86,4 +89,4 @@ def test_a_host_without_compiler_or_network_hears_why_it_is_slow(monkeypatch: py
 def test_a_unicorn_without_headers_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
     with pytest.raises(ToolchainError, match="headers or library are missing"):
-        build.unicorn_folder()
+        build.find_unicorn()

@@ -100,6 +100,35 @@ def test_variations_version_and_extra_tags_count(micro: Any) -> None:
     assert len(micro.entries) == 7
 
 
+ORDERS = ("c,_v,_w,_x", "c,_x,_v,_w", "_w,c,_x,_v")
+
+
+def test_three_orders_of_variations_are_one_result(micro: Any) -> None:
+    variations = {name: {"env": {f"T_{name.upper()}": "1"}, "new_env_keys": [f"T_{name.upper()}"]} for name in "vwx"}
+    cached(micro, variations=variations)
+    micro.script("top", deps=[{"tags": "c,_x,_w,_v"}])
+    outcomes = [micro.run(tags).new_env for tags in ORDERS]
+    micro.run("top")
+    assert micro.ran == ["c", "top"]
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+def test_the_order_of_variations_counts_where_the_later_one_wins(micro: Any) -> None:
+    cached(micro, variations={"v": {"env": {"T_IN": "1"}}, "w": {"env": {"T_IN": "2"}}})
+    micro.run("c,_v,_w")
+    micro.run("c,_w,_v")
+    assert len(micro.ran) == 2
+
+
+def test_the_order_of_variations_counts_where_the_code_asks_for_it(micro: Any) -> None:
+    micro.script(
+        "c", "def preprocess(i):\n    print(i['variation_tags'])\n    return {'return': 0}\n", cache=True, variations={"v": {}, "w": {}}
+    )
+    micro.run("c,_v,_w")
+    micro.run("c,_w,_v")
+    assert len(micro.entries) == 2
+
+
 def test_the_scripts_files_count(micro: Any) -> None:
     folder = cached(micro)
     micro.run("c")

@@ -48,6 +48,22 @@ def warnings(micro: Any) -> list[str]:
     return [event.text for event in micro.events if isinstance(event, ScriptNote) and event.level == "warning"]
 
 
+def flip(file: Path) -> None:
+    """One flipped bit; size and time of modification stay."""
+    status = file.stat()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def poison(file: Path) -> None:
+    """Results that would make the next native script run a command."""
+    state = json.loads(file.read_text())
+    state["new_state"]["script_prefix"] = ["touch /tmp/poisoned"]
+    file.write_text(json.dumps(state, indent=2))
+
+
 def test_a_file_that_the_result_names_is_compared_with_what_was_stored(micro: Any) -> None:
     writing(micro)
     file = Path(micro.run("w").new_env["T_FILE"])
@@ -80,8 +96,17 @@ def test_other_files_of_an_entry_may_change_if_the_script_is_not_ours(micro: Any
         (lambda entry: (entry / "data/deep/7.txt").write_text("x"), "7.txt has 1 bytes instead of"),
         (lambda entry: (entry / "data/deep/7.txt").unlink(), "7.txt is gone"),
         (lambda entry: ((entry / "link").unlink(), (entry / "link").symlink_to("/")), "link does not lead to data any more"),
-        (lambda entry: (entry / "cm4tiny-files.json").write_text("{"), "its list of files cannot be read"),
-        (lambda entry: (entry / "cm4tiny-files.json").unlink(), "its list of files cannot be read"),
+        (lambda entry: (entry / "cm4tiny-files.json").write_text("{"), "cm4tiny-files.json has other content"),
+        (lambda entry: (entry / "cm4tiny-files.json").unlink(), "digests in its _cm.json cannot be compared"),
+        (lambda entry: (entry / "more.txt").write_text("new"), "more.txt was added"),
+        (lambda entry: ((entry / "data/deep/7.txt").unlink(), (entry / "data/deep/7.txt").mkdir()), "7.txt is not a file any more"),
+        (lambda entry: (entry / "cm-cached-state.json").write_text("["), "its results cannot be read"),
+        (lambda entry: (entry / "cm-cached-state.json").write_text("[" * 100_000), "its results cannot be read"),
+        (lambda entry: poison(entry / "cm-cached-state.json"), "cm-cached-state.json has other content"),
+        (lambda entry: flip(entry / "cm-cached-state.json"), ""),
+        (lambda entry: flip(entry / "cm4tiny-files.json"), ""),
+        (lambda entry: flip(entry / "data/deep/7.txt"), "7.txt has other content"),
+        (lambda entry: (entry / "_cm.json").write_text("[" * 100_000), "digests in its _cm.json cannot be compared"),
     ],
 )
 def test_every_file_of_our_own_scripts_is_compared(micro: Any, damage: Any, words: str) -> None:
@@ -102,18 +127,23 @@ def test_a_file_in_the_entry_of_a_dependency_that_the_result_names_is_compared(m
     assert micro.run("top").cached
 
 
-def test_check_finds_a_flipped_bit_that_kept_size_and_time(micro: Any) -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_a_flipped_bit_that_kept_size_and_time_is_found_on_a_hit(micro: Any, own: bool) -> None:
     writing(micro)
-    entry = micro.run("w", own=True).path
-    cache = micro.session().cache
-    assert cache.check(entry) == ""
-    file = entry / "data" / "deep" / "9.txt"
-    status = file.stat()
-    file.write_bytes(b"X" + file.read_bytes()[1:])
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert micro.run("w", own=True).cached
-    assert cache.check(entry) == "data/deep/9.txt has other content"
-    session = micro.session(own=True)
+    result = micro.run("w", own=own)
+    flip(Path(result.new_env["T_FILE"]))
+    assert micro.session().cache.check(result.path) == "data/deep/3.txt has other content"
+    assert not micro.run("w", own=own).cached
+    assert micro.run("w", own=own).cached
+
+
+def test_check_finds_one_in_a_file_that_the_result_of_another_repository_does_not_name(micro: Any) -> None:
+    writing(micro)
+    entry = micro.run("w").path
+    flip(entry / "data" / "deep" / "9.txt")
+    assert micro.run("w").cached
+    assert micro.session().cache.check(entry) == "data/deep/9.txt has other content"
+    session = micro.session()
     session.cache.thorough = True
     assert not run(session, new_request({"tags": "w"})).cached
 
@@ -187,7 +217,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_with_a_cure(
             patch.setattr(cache_module, "write_atomically", refuse)
         with pytest.raises(CacheError) as caught:
             micro.run("w")
-    assert os.strerror(number) in caught.value.why
+    assert os.strerror(number) in caught.value.why or (number == errno.ENOSPC and "the disk is full" in caught.value.why)
     assert "CM_REPOS" in caught.value.cure
     assert micro.folders == []
     assert not micro.run("w").cached

@@ -119,6 +119,20 @@ def test_lock_files_work_from_the_command_line(cm: Cm, micro: Any) -> None:
     assert "script 'q'" in err
 
 
+def test_a_locked_run_can_be_looked_at_before_anything_runs(cm: Cm, micro: Any) -> None:
+    three(micro)
+    assert cm("run", "script", "--tags=top", "--lock=run.json")[0] == 0
+    micro.trace  # noqa: B018 - forget what ran before
+    status, out, err = cm("run", "script", "--locked=run.json", "--plan")
+    assert status == 0, err
+    assert "top" in out.splitlines()[0] and "deps: " in out
+    (micro.root / "script" / "q" / "new.txt").touch()
+    status, out, err = cm("run", "script", "--locked=run.json", "--plan")
+    assert status == 1
+    assert "deps: " in out and "this is not the run of" in err
+    assert micro.trace == []
+
+
 def test_the_cache_can_be_checked(cm: Cm, micro: Any) -> None:
     three(micro)
     assert cm("run", "script", "--tags=top")[0] == 0

@@ -87,6 +87,32 @@ def test_a_lock_file_names_every_script_with_digests_versions_and_sources(micro:
     assert lock["host"]["python"]
 
 
+USES = """
+def preprocess(i):
+    return {"return": 0, "digests": {"library": i["env"].get("T_DIGEST", "ab" * 32)}}
+"""
+
+
+def test_files_outside_the_cache_count_with_the_digests_that_hooks_return(micro: Any) -> None:
+    micro.script("uses", USES)
+    lock = command(micro, "uses", lock="lock.json")["lock"]
+    assert lock["scripts"][-1]["files"] == {"library": "ab" * 32}
+    assert lock["packages"]["unicorn"]
+    micro.script("uses", USES, cache=True)
+    assert command(micro, "uses", lock="lock.json")["lock"]["scripts"][-1]["files"] == {"library": "ab" * 32}
+    with pytest.raises(ScriptFailedError, match="returned a digest that is none"):
+        command(micro, "uses", env={"T_DIGEST": "none"})
+
+
+def test_other_packages_are_told_and_allowed(micro: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(micro)
+    command(micro, lock="lock.json")
+    micro.events.clear()
+    monkeypatch.setattr("cm4tiny.packages.versions", lambda: {"numpy": "0.0.1"})
+    command(micro, locked="lock.json")
+    assert any("numpy: expected" in str(event) for event in micro.events)
+
+
 def test_equal_runs_have_equal_lock_files_cold_warm_and_with_jobs(micro: Any) -> None:
     tree(micro)
     micro.script("top2", deps=[{"tags": "top"}, {"tags": "tool", "env": {"T_IN": "2"}}, {"tags": "tool", "env": {"T_IN": "3"}}])
@@ -300,7 +326,7 @@ def test_another_version_of_the_engine_is_refused(micro: Any, monkeypatch: pytes
     ("text", "what", "why"),
     [
         (None, "cannot read the lock file", "No such file"),
-        ("{", "is not a lock file", "not JSON"),
+        ("{", "is not a lock file", "it is not JSON"),
         ("{}", "is not a lock file", "required property"),
     ],
 )
@@ -318,8 +344,130 @@ def test_a_lock_file_that_was_changed_by_hand_is_refused(micro: Any) -> None:
     lock = command(micro, lock="lock.json")["lock"]
     lock["scripts"][0]["version"] = "7"
     Path("lock.json").write_text(json.dumps(lock))
-    with pytest.raises(LockError, match="was changed"):
+    with pytest.raises(LockError, match="damaged or was changed"):
         command(micro, locked="lock.json")
+
+
+def forged(micro: Any, *, own: bool = False, **request: Any) -> Path:
+    """A lock file of a run of ``top`` with another request and a digest that fits."""
+    lock = command(micro, lock="lock.json", own=own)["lock"]
+    lock["request"].update(request)
+    lock["digest"] = digest_of(lock)
+    file = Path("lock.json").absolute()
+    file.write_text(json.dumps(lock))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"state": {"script_prefix": ["touch /tmp/x"]}}, "state, script_prefix: a lock file brings no state along"),
+        ({"const_state": {"script_prefix": ["touch /tmp/x"]}}, "const_state, script_prefix"),
+        ({"env": {"LD_PRELOAD": "/tmp/evil.so"}}, "env, LD_PRELOAD: no script of the run declares it"),
+        ({"const": {"PATH": "/tmp/bin"}}, "const, PATH"),
+        ({"env": {"+PATH": ["/tmp/bin"]}}, "env, +PATH"),
+        ({"env": {"T_IN": "reboot"}}, "'reboot' is not a number, a version, yes or no"),
+        ({"env": {"T_IN": ["5"]}}, "env, T_IN: it is not a plain value"),
+        ({"flags": {"in": "/bin/true"}}, "--in: '/bin/true' is not a number"),
+        ({"flags": {"in": "$(touch x)"}}, "--in: '$(touch x)' is not"),
+        ({"flags": {"path": "/tmp"}}, "--path: no script of the run declares it"),
+        ({"flags": {"save_env": True}}, "--save_env: no script"),
+        ({"flags": {"adr": {"first": {"env": {"T_IN": "1"}}}}}, "--adr.first.env: only tags and versions"),
+        ({"flags": {"adr": {"first": {"tags": "_x;reboot"}}}}, "--adr.first.tags"),
+        ({"flags": {"adr": "x"}}, "--adr: it is not a group of keys"),
+        ({"tags": "top,$(reboot)"}, "tags: they hold more than letters"),
+        ({"name": "../../top"}, "tags: they hold more than letters"),
+    ],
+)
+def test_a_lock_file_alone_brings_nothing_along(micro: Any, request_: dict[str, Any], words: str) -> None:
+    tree(micro)
+    file = forged(micro, **request_)
+    micro.trace  # noqa: B018 - forget what ran before
+    with pytest.raises(LockError, match="asks for more than a lock file alone may") as caught:
+        command(micro, "", locked=str(file))
+    assert words in caught.value.why
+    assert "--locked=FILE" in caught.value.cure
+    assert micro.trace == []
+
+
+def test_the_same_values_are_the_users_when_the_user_types_them(micro: Any) -> None:
+    tree(micro)
+    state = {"t_list": ["a"]}
+    command(micro, lock="lock.json", state=state, **{"in": "some words"})
+    with pytest.raises(LockError, match="asks for more"):
+        command(micro, "", locked="lock.json")
+    command(micro, locked="lock.json", state=state, **{"in": "some words"})
+
+
+def test_steps_of_this_project_take_words_and_existing_files_from_a_lock_file(micro: Any) -> None:
+    tree(micro)
+    model = micro.work / "model.bin"
+    model.write_text("weights")
+    command(micro, lock="lock.json", own=True, model=str(model), **{"in": "low-ram"})
+    command(micro, "", locked="lock.json", own=True)
+    model.unlink()
+    with pytest.raises(LockError, match="asks for more") as caught:
+        command(micro, "", locked="lock.json", own=True)
+    assert "neither a plain word nor an existing file" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "9" * 5000,
+        '{"format": NaN}',
+        "[1e999]",
+        "\ufeff{}",
+        "nul" + "\0",
+        '{"scripts": {"a": 1}}',
+        "null",
+        "[]",
+    ],
+)
+def test_hostile_json_is_not_a_lock_file(micro: Any, text: str) -> None:
+    tree(micro)
+    Path("lock.json").write_text(text)
+    with pytest.raises(LockError, match="is not a lock file"):
+        command(micro, locked="lock.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda lock: lock.update(scripts="top"), "scripts"),
+        (lambda lock: lock["scripts"][0].update(variations=5), "scripts/0/variations"),
+        (lambda lock: lock["scripts"][0].update(uid="a\x1b[2J"), "control characters"),
+        (lambda lock: lock["scripts"][0]["inputs"].update(T="\ud800"), "control characters"),
+        (lambda lock: lock["request"].update(flags={"adr": nested(300)}), "nested too deeply"),
+        (lambda lock: lock["request"].update(flags=[1]), "request/flags"),
+        (lambda lock: lock["host"].update({"a\nb": 1}), "control characters"),
+    ],
+)
+def test_wrong_types_and_texts_in_a_lock_file_are_named(micro: Any, change: Any, words: str) -> None:
+    tree(micro)
+    lock = command(micro, lock="lock.json")["lock"]
+    change(lock)
+    lock["digest"] = digest_of(lock)
+    Path("lock.json").write_text(json.dumps(lock))
+    with pytest.raises(LockError, match="is not a lock file") as caught:
+        command(micro, locked="lock.json")
+    assert words in caught.value.why
+
+
+def nested(depth: int) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for _ in range(depth):
+        tree = {"a": tree}
+    return tree
+
+
+def test_a_device_or_a_folder_is_not_a_lock_file(micro: Any) -> None:
+    tree(micro)
+    for place in ("/dev/zero", str(micro.work)):
+        with pytest.raises(LockError, match="cannot read the lock file"):
+            command(micro, locked=place)
 
 
 def test_a_pretended_run_has_no_lock_file(micro: Any) -> None:

@@ -47,7 +47,7 @@ def test_the_pinned_commit_is_taken_and_not_the_branch(tmp_path: Path, commits: 
     tree = checkout(source(commits[0]), mirror=Mirror(tmp_path / "mirror"), root=tmp_path / "sources", environ={})
     assert (tree / "sub" / "file.txt").read_text() == "first"
     assert json.loads((tree.parent / "source.json").read_text())["commit"] == commits[0]
-    assert sorted(path.name for path in tree.parent.iterdir()) == ["source.json", "src"] and not (tree / ".git").exists()
+    assert sorted(path.name for path in tree.parent.iterdir()) == ["sealed.json", "source.json", "src"] and not (tree / ".git").exists()
 
 
 def test_the_clone_stays_as_it_was(tmp_path: Path, commits: tuple[str, str]) -> None:
@@ -91,7 +91,7 @@ def test_a_commit_is_fetched_from_an_address(tmp_path: Path, commits: tuple[str,
     url = (tmp_path / "work").as_uri()
     tree = checkout(source(commits[0], "file:///nowhere", url), root=tmp_path / "sources", environ={})
     assert (tree / "sub" / "file.txt").read_text() == "first"
-    assert sorted(path.name for path in tree.parent.iterdir()) == ["source.json", "src"]
+    assert sorted(path.name for path in tree.parent.iterdir()) == ["sealed.json", "source.json", "src"]
 
 
 def test_a_mirror_without_the_pinned_commit_is_a_clear_error(tmp_path: Path, commits: tuple[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -180,8 +181,12 @@ def test_a_library_needs_its_record(tmp_path: Path) -> None:
     target.write_bytes(b"!<arch>\n")
     with pytest.raises(FirmwareError, match="no usable engine library"):
         catalogue.read_library(target)
-    (tmp_path / catalogue.RECORD).write_text(json.dumps({"engine": "tflm", "archive": "libtflm.a", "key": "abc"}))
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    (tmp_path / catalogue.RECORD).write_text(json.dumps({"engine": "tflm", "archive": "libtflm.a", "sha256": digest, "key": "abc"}))
     assert catalogue.read_library(target) == EngineLibrary("tflm", target, "abc")
+    target.write_bytes(b"!<arcH>\n")
+    with pytest.raises(FirmwareError, match="no usable engine library"):
+        catalogue.read_library(target)
 
 
 def test_a_missing_checkout_is_named_before_anything_is_compiled(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_dut import FakeDut, make_data_set
 
+from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.errors import FirmwareError, UsageError
 from cm4tiny.runner import campaign as module
 from cm4tiny.runner.campaign import Campaign, run_campaign
@@ -121,3 +122,17 @@ def test_other_firmware_is_not_marked(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_record_with_an_unknown_division_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FirmwareError, match="names the division 'half'"):
         run_fake(tmp_path, monkeypatch, division="half")
+
+
+def test_the_outcome_names_the_emulator_by_its_bytes_and_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = run_fake(tmp_path, monkeypatch)
+    built = native_library()
+    assert outcome["emulator"] == built.facts()
+    assert outcome["emulator"]["library_sha256"] == hashlib.sha256(built.path.read_bytes()).hexdigest()
+    assert outcome["packages"]["unicorn"] == outcome["emulator"]["unicorn"]
+
+
+def test_tools_of_images_from_different_builds_are_all_named() -> None:
+    records = [{"tools": {"compiler": "gcc 12"}}, {"tools": {"compiler": "gcc 13", "apache-tvm": "1"}}, {"tools": {"compiler": "gcc 12"}}]
+    tools = module._tools(records)
+    assert (tools["compiler"], tools["apache-tvm"]) == ("gcc 12; gcc 13", "1")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
 from cm4tiny.benchmarks.labels import Sample
 from cm4tiny.benchmarks.official.importing import check_original
@@ -26,12 +26,16 @@ from cm4tiny.benchmarks.official.table import official_table
 from cm4tiny.errors import AssetError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import Fetcher, extract
+from cm4tiny.locks import acquire
+from cm4tiny.scratch import scratch_folder
+from cm4tiny.sealed import damage, seal
 
 TEST_BATCH = "test_batch"
 SEED = 8108
 PER_CLASS = 20
 CLASSES = 10
 MAX_BATCH_BYTES = 64 << 20
+LOCK_TIMEOUT_S = 3600
 _CURE = "get cifar-10-python.tar.gz from its source again"
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"),
@@ -123,11 +127,18 @@ def unpacked(fetcher: Fetcher, given: str | Path = "") -> Path:
     item = official_table().item("cifar-10-python")
     home = fetcher.root.parent / "unpacked" / f"cifar-10-{item.digest.value[:12]}"
     home.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{home}.lock"):
+    with acquire(home.with_name(f"{home.name}.lock"), wait_s=LOCK_TIMEOUT_S, subject="the unpacking of CIFAR-10"):
+        problem = damage(home) if home.is_dir() else ""
+        if problem:
+            fetcher.events.message("ic01", f"{home} is damaged ({problem}): it is unpacked again", "warning")
+            shutil.rmtree(home)
         if not home.is_dir():
             if given:
                 check_original(Path(given), item)
-            extract(Path(given) if given else fetcher.get(item), home, events=fetcher.events)
+            with scratch_folder("unpack", home.parent) as scratch:
+                extract(Path(given) if given else fetcher.get(item), scratch / home.name, events=fetcher.events)
+                seal(scratch / home.name)
+                (scratch / home.name).rename(home)
     return home / "cifar-10-batches-py"
 
 

@@ -14,19 +14,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from cm4tiny.benchmarks.data_set import LABELS_FILE, DataSet
 from cm4tiny.benchmarks.labels import Sample, read_labels
 from cm4tiny.benchmarks.official import cifar10, coco96, toycar, wakeword
 from cm4tiny.benchmarks.official.importing import check_original, import_files, imports_samples
 from cm4tiny.benchmarks.official.table import OfficialTable, SetRow, official_table
 from cm4tiny.benchmarks.table import get_benchmark
+from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import AssetError, BusyError, HashMismatchError
 from cm4tiny.events import EventStream
 from cm4tiny.fetch import Fetcher
 from cm4tiny.fetch.archives import new_folder
 from cm4tiny.fetch.hashes import file_digest
+from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
 
 RECORD = "data-set.json"
@@ -80,15 +80,13 @@ def official_set(
     row = table.set_row(set_id)
     list_name = row.list_name(list_name)
     home = _home(root, table, row, list_name)
-    home.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(f"{home}.lock", timeout=LOCK_TIMEOUT_S):
+    with naming_full_disk(f"preparing {set_id}", home.parent):
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with acquire(home.with_name(f"{home.name}.lock"), wait_s=LOCK_TIMEOUT_S, subject=f"the data set {set_id}"):
             ready = None if source else _ready(home, row, fetcher.events)
             if ready is None:
                 _make(home, table, row, list_name, Path(source).expanduser() if source else None, fetcher)
                 ready = _ready(home, row, fetcher.events)
-    except Timeout as error:
-        raise BusyError(f"another process has been making {set_id} for {LOCK_TIMEOUT_S} s", cure="stop it, then try again") from error
     assert ready is not None
     return home / row.id, ready
 

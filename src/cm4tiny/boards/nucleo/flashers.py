@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from cm4tiny.boards.nucleo.ports import permission_cure
 from cm4tiny.boards.nucleo.table import BoardRow, board_rows
 from cm4tiny.boards.nucleo.tools import Outcome, run_tool, tail_of
 from cm4tiny.errors import BoardError, ToolchainError
+from cm4tiny.scratch import scratch_folder
 
 IDENTIFY_TIMEOUT_S = 30.0
 WRITE_TIMEOUT_S = 180.0
@@ -443,7 +443,7 @@ def raw_image(row: BoardRow, segments: Iterable[tuple[int, bytes]]) -> bytes:
 
 def with_raw_image(image: bytes, use: Callable[[Path], None]) -> None:
     """Hands a temporary file with the image to ``use``."""
-    with tempfile.TemporaryDirectory(prefix="cm4tiny-flash-") as folder:
-        path = Path(folder) / "firmware.bin"
+    with scratch_folder("flash") as folder:
+        path = folder / "firmware.bin"
         path.write_bytes(image)
         use(path)

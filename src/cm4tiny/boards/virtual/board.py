@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cm4tiny.boards.power import PowerMonitor, SimulatedPowerMonitor
+from cm4tiny.boards.virtual.build import find_unicorn
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
@@ -277,6 +278,8 @@ class VirtualBoard:
 def _make_machine(backend: str, model: CycleModel, exact: bool, baud: int | None, events: EventStream) -> Machine:
     if backend not in BACKENDS:
         raise UsageError(f"there is no backend '{backend}'", why=f"backends are {', '.join(BACKENDS)}", cure=nearest(backend, BACKENDS))
+    with contextlib.suppress(ToolchainError):  # what is missing matters to the native backend only, a damaged library to both
+        find_unicorn()
     if backend != "python":
         try:
             return NativeMachine(model, exact=exact, baud=baud)

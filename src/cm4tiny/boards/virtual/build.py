@@ -1,33 +1,47 @@
 """Compiles the native backend: a few C files around unicorn, built once per machine with the host's C compiler.
 
 Where the host has none, zig's clang does (a Python package, see :mod:`cm4tiny.wheels`), if it may be installed or was before.
-The library lies in the user's cache under a name made from the sources, the compiler's version and unicorn's version and place, so
-that it is never stale. Where the cache cannot be written, it is built into a temporary directory of the process.
+The library lies in the user's cache under a name made from the sources, the compiler's version and unicorn's bytes, so that it is never
+stale. Where the cache cannot be written, it is built into a temporary directory of the process.
+
+It makes every figure, so it is used for its bytes and not for its name: the digest that was taken when it was linked lies beside it, the
+bytes are compared with it whenever a board is opened, and those very bytes are loaded. A damaged library is built again.
+unicorn's own library is compared with the digest in the record of its wheel.
 """
 
 from __future__ import annotations
 
 import atexit
+import base64
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
-import tempfile
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from filelock import FileLock
-
-from cm4tiny.errors import CompileError, ToolchainError
+from cm4tiny.digests import known_sha256
+from cm4tiny.disk import naming_full_disk, refuse_full_disk
+from cm4tiny.errors import BoardError, CompileError, LockingError, ToolchainError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
-from cm4tiny.wheels import ZIG_WHEEL, cache_environment, install_wheel, installed_program
+from cm4tiny.scratch import scratch_folder
+from cm4tiny.wheels import ZIG_WHEEL, cache_environment, wheel_program
 
 SOURCES = Path(__file__).resolve().parent
 FLAGS = ("-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-sanitize=all")
 COMPILERS = ("cc", "gcc", "clang")
+_TIMEOUT_S = 600
+_STEP = "virtual NUCLEO-L4R5ZI"
+_CURE_UNICORN = "pip install --force-reinstall --no-deps unicorn==2.1.4"
 _CURE = "install a C compiler (Debian: apt-get install gcc libc6-dev) or set CC; without one use backend='python', which is slow"
 
 
@@ -38,6 +52,48 @@ class HostCompiler:
     command: tuple[str, ...]
     version: str
     environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Unicorn:
+    """The installed unicorn: its folder with the headers, its library, version and the library's digest."""
+
+    folder: Path
+    library: Path
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class NativeLibrary:
+    """The compiled backend, with the bytes that were compared.
+
+    Attributes:
+        path: where it lies.
+        sha256: of ``content``.
+        sources: one digest of the C files that it was made from.
+        compiler: that made it, with its version.
+        unicorn: what it runs on.
+        content: its bytes.
+    """
+
+    path: Path
+    sha256: str
+    sources: str
+    compiler: str
+    unicorn: Unicorn
+    content: bytes = field(repr=False)
+
+    def facts(self) -> dict[str, Any]:
+        """What a report says about the emulator."""
+        return {
+            "backend": "native",
+            "library_sha256": self.sha256,
+            "sources_sha256": self.sources,
+            "compiler": self.compiler,
+            "unicorn": self.unicorn.version,
+            "unicorn_sha256": self.unicorn.sha256,
+        }
 
 
 def find_compiler(*, install: bool = False, events: EventStream = SILENT) -> HostCompiler:
@@ -67,35 +123,46 @@ def find_compiler(*, install: bool = False, events: EventStream = SILENT) -> Hos
 
 
 def _zig(install: bool, events: EventStream) -> HostCompiler | None:
-    program = installed_program(ZIG_WHEEL)
-    if program is None and install:
-        try:
-            program = install_wheel(ZIG_WHEEL, events)
-        except ToolchainError as error:
-            events.message("virtual NUCLEO-L4R5ZI", f"no C compiler on this host, and none could be fetched: {error.what}", "warning")
+    try:
+        program = wheel_program(ZIG_WHEEL, install=install, events=events)
+    except ToolchainError as error:
+        events.message(_STEP, f"no C compiler on this host, and none could be fetched: {error.what}", "warning")
+        return None
     if program is None:
         return None
     return HostCompiler((str(program), "cc"), f"{ZIG_WHEEL.project} {ZIG_WHEEL.version}", cache_environment())
 
 
-def unicorn_folder() -> Path:
-    """Where the unicorn wheel keeps its headers and library.
+def find_unicorn() -> Unicorn:
+    """unicorn's headers and library.
 
     Raises:
         ToolchainError: unicorn is not installed, or came without headers.
+        BoardError: its library is not the one that was installed.
     """
     spec = importlib.util.find_spec("unicorn")
     folder = Path(spec.origin).parent if spec and spec.origin else None
-    if folder is None or not (folder / "include" / "unicorn" / "unicorn.h").is_file() or _library(folder) is None:
-        raise ToolchainError(
-            "unicorn's headers or library are missing", why=f"looked in {folder}", cure="pip install --force-reinstall unicorn==2.1.4"
+    library = next(iter(sorted((folder / "lib").glob("libunicorn.so*"))), None) if folder is not None else None
+    if folder is None or library is None or not (folder / "include" / "unicorn" / "unicorn.h").is_file():
+        raise ToolchainError("unicorn's headers or library are missing", why=f"looked in {folder}", cure=_CURE_UNICORN)
+    sha256 = known_sha256(library)
+    recorded = _recorded_sha256(library.name)
+    if recorded not in ("", sha256):
+        raise BoardError(
+            f"the emulator's library {library} is damaged",
+            why=f"its SHA-256 is {sha256}, its wheel was installed with {recorded}",
+            cure=_CURE_UNICORN,
         )
-    return folder
+    return Unicorn(folder, library, importlib.metadata.version("unicorn"), sha256)
 
 
-def _library(folder: Path) -> Path | None:
-    found = sorted((folder / "lib").glob("libunicorn.so*"))
-    return found[0] if found else None
+@lru_cache(maxsize=4)
+def _recorded_sha256(name: str) -> str:
+    """What the record of unicorn's wheel says about a library; empty if it was not installed as a wheel."""
+    for file in importlib.metadata.files("unicorn") or ():
+        if file.name == name and file.hash is not None and file.hash.mode == "sha256":
+            return base64.urlsafe_b64decode(file.hash.value + "=" * (-len(file.hash.value) % 4)).hex()
+    return ""
 
 
 def source_files() -> tuple[Path, ...]:
@@ -103,76 +170,127 @@ def source_files() -> tuple[Path, ...]:
     return tuple(sorted((*SOURCES.glob("*.c"), *SOURCES.glob("*.h"))))
 
 
-def library_key(compiler: HostCompiler, unicorn: Path) -> str:
-    """Names a library by everything it is made from."""
+def sources_sha256() -> str:
+    """One digest of all C files and their names."""
     digest = hashlib.sha256()
-    for part in (*FLAGS, *compiler.command, compiler.version, importlib.metadata.version("unicorn"), str(unicorn)):
-        digest.update(part.encode() + b"\0")
     for path in source_files():
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def library_key(compiler: HostCompiler, unicorn: Unicorn) -> str:
+    """Names a library by everything it is made from."""
+    digest = hashlib.sha256()
+    for part in (*FLAGS, *compiler.command, compiler.version, unicorn.version, unicorn.sha256, sources_sha256()):
+        digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:20]
 
 
-def native_library(*, install: bool = False, events: EventStream = SILENT) -> Path:
-    """The compiled backend, built if it is not there yet.
+def native_library(*, install: bool = False, events: EventStream = SILENT) -> NativeLibrary:
+    """The compiled backend, built if it is not there yet or not what it was when it was built.
 
     Args:
         install: whether a compiler may be fetched where the host has none.
 
     Raises:
         ToolchainError: no compiler, or no unicorn headers.
-        CompileError: the compiler refused.
+        CompileError: the compiler refused. DiskFullError: there is no room for it.
+        BoardError: unicorn's library is damaged.
+        BusyError: another process has been building it for too long.
     """
-    compiler, unicorn = find_compiler(install=install, events=events), unicorn_folder()
-    name = f"board-{library_key(compiler, unicorn)}.so"
-    target = user_cache() / "virtual-board" / name
-    if target.is_file():
-        return target
+    compiler, unicorn = find_compiler(install=install, events=events), find_unicorn()
+    target = user_cache() / "virtual-board" / f"board-{library_key(compiler, unicorn)}.so"
+    found = _read(target, unicorn, events)
+    if found is not None:
+        return found
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_suffix(".lock")):
-            if not target.is_file():
-                _compile(compiler, unicorn, target)
-    except OSError:
-        target = _process_folder() / name
-        if not target.is_file():
-            _compile(compiler, unicorn, target)
-    return target
+        with naming_full_disk("building the virtual board", target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _remove_partial(target.parent)
+            with acquire(target.with_suffix(".lock"), wait_s=_TIMEOUT_S, subject="the virtual board's library"):
+                found = _read(target, unicorn, SILENT)
+                return found if found is not None else _compile(compiler, unicorn, target)
+    except (LockingError, OSError):
+        target = _process_folder() / target.name
+        found = _read(target, unicorn, events)
+        return found if found is not None else _compile(compiler, unicorn, target)
 
 
-_process_folders: list[Path] = []
+def emulator_facts(*, install: bool = False, events: EventStream = SILENT) -> dict[str, Any]:
+    """What a report says about the emulator of this machine: the native backend, or the one in Python where it cannot be built.
+
+    Raises:
+        BoardError: unicorn's library is damaged.
+    """
+    try:
+        return native_library(install=install, events=events).facts()
+    except (ToolchainError, CompileError):
+        digest = hashlib.sha256()
+        for path in sorted(SOURCES.glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        facts: dict[str, Any] = {
+            "backend": "python",
+            "sources_sha256": digest.hexdigest(),
+            "unicorn": importlib.metadata.version("unicorn"),
+        }
+        with contextlib.suppress(ToolchainError):
+            facts["unicorn_sha256"] = find_unicorn().sha256
+        return facts
+
+
+def _read(target: Path, unicorn: Unicorn, events: EventStream) -> NativeLibrary | None:
+    """The library with the bytes of its record; None if there is none or it is damaged."""
+    try:
+        content = target.read_bytes()
+        record = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
+        sha256 = hashlib.sha256(content).hexdigest()
+        if record["sha256"] != sha256:
+            raise ValueError(f"its SHA-256 is {sha256}, it was built as {record['sha256']}")
+        return NativeLibrary(target, sha256, str(record["sources"]), str(record["compiler"]), unicorn, content)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if target.exists():
+            events.message(_STEP, f"{target} is not what was built ({error}): it is built again", "warning")
+        return None
+
+
+def _remove_partial(folder: Path) -> None:
+    """Removes what builds left that were killed; each of this version works in a scratch folder, earlier ones wrote tmp*.so."""
+    for path in folder.glob("tmp*.so"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _TIMEOUT_S:
+                path.unlink()
+
+
+_process_folders = contextlib.ExitStack()
+_made: list[Path] = []
 
 
 def _process_folder() -> Path:
     """A directory of this process, removed when it ends: for caches that cannot be written."""
-    if not _process_folders:
-        folder = Path(tempfile.mkdtemp(prefix="cm4tiny-virtual-board-"))
-        _process_folders.append(folder)
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return _process_folders[0]
+    if not _made:
+        _made.append(_process_folders.enter_context(scratch_folder("virtual-board")))
+        atexit.register(_process_folders.close)
+    return _made[0]
 
 
-def _compile(compiler: HostCompiler, unicorn: Path, target: Path) -> None:
-    library = _library(unicorn)
-    assert library is not None
-    handle, temporary = tempfile.mkstemp(suffix=".so", dir=target.parent)
-    os.close(handle)
+def _compile(compiler: HostCompiler, unicorn: Unicorn, target: Path) -> NativeLibrary:
+    environment = {**os.environ, "LC_ALL": "C", **dict(compiler.environment)}
     sources = [str(path) for path in source_files() if path.suffix == ".c"]
-    command = [
-        *compiler.command,
-        *FLAGS,
-        "-o",
-        temporary,
-        *sources,
-        f"-I{unicorn / 'include'}",
-        str(library),
-        f"-Wl,-rpath,{library.parent}",
-    ]
-    environment = {**os.environ, **dict(compiler.environment)}
-    try:
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, env=environment)
+    with scratch_folder("build", target.parent) as folder:
+        made = folder / target.name
+        command = [*compiler.command, *FLAGS, "-o", str(made), *sources, f"-I{unicorn.folder / 'include'}", str(unicorn.library)]
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, env=environment)
         if result.returncode != 0:
+            refuse_full_disk("building the virtual board", result.stderr, folder)
             raise CompileError("the virtual board's C code does not compile", why=result.stderr.strip()[-2000:], cure=_CURE)
-        Path(temporary).replace(target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+        content = made.read_bytes()
+        record: dict[str, Any] = {
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "sources": sources_sha256(),
+            "compiler": compiler.version,
+            "unicorn": {"version": unicorn.version, "sha256": unicorn.sha256},
+        }
+        (folder / "record.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        made.replace(target)
+        (folder / "record.json").replace(target.with_suffix(".json"))
+    return NativeLibrary(target, record["sha256"], record["sources"], compiler.version, unicorn, content)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import fcntl
+import os
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from cm4tiny.boards.virtual.build import native_library
+from cm4tiny.boards.virtual.build import NativeLibrary, native_library
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
 from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, StopReason
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, TraceCost, Traced, TraceKind, TraceSegment
 from cm4tiny.errors import BoardError
+from cm4tiny.scratch import scratch_folder
 
 PAGE_BYTES = 4096
 """unicorn's page size for this machine; its own default of 1 KB cuts blocks and slows jumps between pages."""
 
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _FPU_NONE = 0xFFFF_FFFF
 _u8p, _u32, _u64 = ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint32, ctypes.c_uint64
 
@@ -83,8 +86,21 @@ _Classify = ctypes.CFUNCTYPE(None, _u32, _u32, ctypes.POINTER(_BlockFacts))
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(path))
+def _load(built: NativeLibrary) -> ctypes.CDLL:
+    """Loads the bytes that were compared, from a sealed file in memory, so that nothing can change them in between or later."""
+    ctypes.CDLL(str(built.unicorn.library))  # found again by its name when the board's library needs it
+    try:
+        descriptor = os.memfd_create(built.path.name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(built.content)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+        library = ctypes.CDLL(f"/proc/self/fd/{descriptor}")
+        os.close(descriptor)
+    except OSError:  # a system that forbids programs in memory, or has no /proc
+        with scratch_folder("board") as folder:
+            copy = folder / built.path.name
+            copy.write_bytes(built.content)
+            library = ctypes.CDLL(str(copy))
     machine = ctypes.c_void_p
     signatures: dict[str, tuple[Any, list[Any]]] = {
         "cm4_new": (machine, [ctypes.POINTER(_Constants), _Classify, _u32]),

@@ -9,15 +9,16 @@ import hashlib
 import os
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import AssetError, CompileError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.toolchain import Toolchain
+from cm4tiny.scratch import scratch_folder
 
 UNIT_TIMEOUT_S = 600
 
@@ -68,8 +69,8 @@ def build_archive(job: Job, target: Path, toolchain: Toolchain, *, step: str, ev
     if missing:
         raise AssetError("sources are missing", why="; ".join(missing), cure="fetch them again: add --new")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".staging-") as folder, events.step(step) as outcome:
-        staging = Path(folder)
+    full = naming_full_disk("building an engine's library", target.parent)
+    with full, scratch_folder("library", target.parent) as staging, events.step(step) as outcome:
         _lay_out(job, staging)
         total = len(job.units) + 2
         if job.precompiled is not None:
@@ -132,6 +133,7 @@ def _archive(toolchain: Toolchain, objects: list[str], staging: Path) -> None:
         [archiver, "rcsD", "library.a", *objects], cwd=staging, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
+        refuse_full_disk("building an engine's library", done.stderr, staging)
         raise CompileError(f"{archiver} cannot make a library", why=done.stderr.strip()[:300], cure="choose another tool chain")
 
 

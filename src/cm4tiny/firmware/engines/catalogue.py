@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from cm4tiny.digests import known_sha256
 from cm4tiny.errors import FirmwareError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.c_library import find_c_library
@@ -67,7 +68,13 @@ def build_library(
         engine, roots, folder, toolchain=toolchain, library=library, commits=commits, events=events, jobs=jobs
     )
     if built is not None:
-        record = {"engine": engine, "archive": built.archive.name, "key": built.key, "commits": dict(sorted(commits.items()))}
+        record = {
+            "engine": engine,
+            "archive": built.archive.name,
+            "sha256": known_sha256(built.archive),
+            "key": built.key,
+            "commits": dict(sorted(commits.items())),
+        }
         (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return built
 
@@ -82,6 +89,8 @@ def read_library(archive: Path) -> EngineLibrary:
         record = json.loads((archive.parent / RECORD).read_text(encoding="utf-8"))
         if record["archive"] != archive.name or not archive.is_file():
             raise ValueError(f"it describes {record['archive']}")
+        if record["sha256"] != known_sha256(archive):
+            raise ValueError(f"{archive.name} is not the library that {RECORD} describes")
         return EngineLibrary(str(record["engine"]), archive, str(record["key"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FirmwareError(

@@ -9,11 +9,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-_FREQUENCY = re.compile(r"(\d+(?:\.\d+)?)\s*([GMk])(?:hz)?", re.IGNORECASE)
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG])i?B", re.IGNORECASE)
+# Bounded, and a number begins where no digit is before it: each text is read in time proportional to its length.
+_FREQUENCY = re.compile(r"(?<![\d.])(\d{1,12}(?:\.\d{1,12})?)\s{0,8}([GMk])(?:hz)?", re.IGNORECASE)
+_MEMORY = re.compile(r"(?<![\d.])(\d{1,12}(?:\.\d{1,12})?)\s{0,8}([KMG])i?B", re.IGNORECASE)
 _MHZ = {"g": 1000.0, "m": 1.0, "k": 0.001}
 _KIB = {"k": 1.0, "m": 1024.0, "g": 1024.0 * 1024.0}
-_CORTEX = re.compile(r"cortex\W*(?:®\W*)?([amr]\d+\+?f?)", re.IGNORECASE)
+_CORTEX = re.compile(r"cortex\W{0,20}([amr]\d{1,4}\+?f?)", re.IGNORECASE)
 _CORES = (  # first match counts
     (re.compile(r"risc.?v|\bRV(32|64)|AndesCore|XuanTie", re.IGNORECASE), "RISC-V"),
     (re.compile(r"hifi", re.IGNORECASE), "HiFi DSP"),

@@ -1,0 +1,17 @@
+"""Names what the user gave, files by their content, so that results are cached by it under every engine."""
+
+from pathlib import Path
+
+from cm4tiny import cm
+from cm4tiny.fetch.hashes import input_digest
+
+FILES = {"CM_TINY_MODEL_FILE": "CM_TINY_MODEL_SHA256", "CM_TINY_COSTS_FILE": "CM_TINY_COSTS_SHA256"}
+NO = ("", "no", "off", "false", "0")
+
+
+@cm.step
+def preprocess(step):
+    for key, name in FILES.items():
+        if step.path(key):
+            step.env[name] = input_digest(Path(step.path(key)))
+    step.env["CM_TINY_TUNING"] = "untuned" if str(step.env.get("CM_TINY_TUNE", "")).lower() in NO else "tuned"

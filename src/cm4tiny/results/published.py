@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.results.published_digests import check_digests
 
 TABLE = Path(__file__).parent / "published.csv"
 SYSTEMS = Path(__file__).parent / "published_systems.csv"
@@ -71,13 +72,15 @@ class PublishedResult:
 class PublishedSystem:
     """What the files of a published result tell beyond its claims (``published_systems.csv``, made by ``tools/import_systems.py``).
 
-    ``supply_mv`` is what the energy log records; ``memory`` and ``storage`` are texts of the system description.
+    ``supply_mv`` is what the energy log records; ``memory`` and ``storage`` of the SoC and ``processor_memory`` are texts of the system
+    description.
     """
 
     source: str
     supply_mv: float | None
     memory: str
     storage: str
+    processor_memory: str
 
 
 def _number(text: str, where: str) -> float | None:
@@ -132,9 +135,12 @@ def published_systems(table: Path = SYSTEMS) -> dict[str, PublishedSystem]:
 def _table(kind: type[Any], table: Path) -> list[Any]:
     try:
         with table.open(newline="", encoding="utf-8") as file:
-            return [_row(kind, row, f"{table.name} line {line}") for line, row in enumerate(csv.DictReader(file), start=2)]
+            rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ResultsError(f"{table} cannot be read", why=str(error), cure=_RESTORE) from error
+    parsed = [_row(kind, row, f"{table.name} line {line}") for line, row in enumerate(rows, start=2)]
+    check_digests(table, rows)
+    return parsed
 
 
 def published_for(benchmark: str, board: str = REPRODUCED_BOARD) -> tuple[PublishedResult, ...]:

@@ -84,7 +84,19 @@ def test_frequencies(text: str, mhz: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("640KB RAM", 640), ("2 MB", 2048), ("1.18MB", 1.18 * 1024), ("2MB+32KB", None), ("", None), ("SRAM 2M", None)]
+    ("text", "size"),
+    [
+        ("640KB RAM", 640),
+        ("2 MB", 2048),
+        ("1.18MB", 1.18 * 1024),
+        ("2MB+32KB", 2080),
+        ("1.5 MB L2 + 128 KB L1", 1664),
+        ("32KB or 64KB", None),
+        ("2MB+", None),
+        ("32 KB L1 per core, 512 KB L2", None),
+        ("", None),
+        ("SRAM 2M", None),
+    ],
 )
 def test_memory_sizes(text: str, size: float | None) -> None:
     assert kibibytes(text) == size

@@ -75,6 +75,7 @@ COLUMNS: tuple[Column, ...] = (
         ("supply_v", "supply voltage", "V", ""),
         ("memory_kib", "SoC memory", "KiB", "less"),
         ("storage_kib", "SoC storage", "KiB", "less"),
+        ("processor_memory_kib", "processor memory", "KiB", "less"),
         ("cycles_per_inference", "cycles per inference", "", "less"),
     ),
 )
@@ -159,6 +160,7 @@ def _published(row: PublishedResult, system: PublishedSystem | None) -> Record:
         "supply_v": system.supply_mv / 1000 if system and system.supply_mv else None,
         "memory_kib": kibibytes(system.memory) if system else None,
         "storage_kib": kibibytes(system.storage) if system else None,
+        "processor_memory_kib": kibibytes(system.processor_memory) if system else None,
         "quality_target_met": quality_met(row.benchmark, row.accuracy, (row.false_positives, row.false_negatives)),
     }
     for name in (field.name for field in dataclasses.fields(row)):

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.results.conditions import HOME_BOARD, MEASURED, OFFICIAL, SUBMITTERS, Conditions, exact_name, is_variant, same_board
+from cm4tiny.results.names import megahertz
 from cm4tiny.results.published_digests import check_digests
 
 TABLE = Path(__file__).parent / "published.csv"
 SYSTEMS = Path(__file__).parent / "published_systems.csv"
-REPRODUCED_BOARD = "l4r5zi"
-"""Part of the names of the board that this project reproduces, in lower case: ``NUCLEO-L4R5ZI``, ``Nucleo-L4R5ZI``, and
-``NUCLEO-L4R5ZI-P`` of v1.3 (external SMPS: same clock and core, less energy)."""
 _RESTORE = "restore the table from the repository"
 
 
@@ -80,7 +79,7 @@ class PublishedSystem:
     supply_mv: float | None
     memory: str
     storage: str
-    processor_memory: str
+    processor_memory: str = ""
 
 
 def _number(text: str, where: str) -> float | None:
@@ -143,7 +142,26 @@ def _table(kind: type[Any], table: Path) -> list[Any]:
     return parsed
 
 
-def published_for(benchmark: str, board: str = REPRODUCED_BOARD) -> tuple[PublishedResult, ...]:
-    """The rows of one benchmark on boards whose name holds ``board`` (lower case; ``""`` for all), fastest first."""
-    rows = (row for row in published_results() if row.benchmark == benchmark and board in row.board.lower())
+def published_for(benchmark: str, board: str = HOME_BOARD, *, variants: bool = False) -> tuple[PublishedResult, ...]:
+    """The rows of one benchmark on one board (``""``: on all), fastest first.
+
+    Args:
+        variants: with rows of boards such as ``NUCLEO-L4R5ZI-P``, which is another board than the ``NUCLEO-L4R5ZI``; mark them as such.
+    """
+    wanted = is_variant if variants else same_board
+    rows = (row for row in published_results() if row.benchmark == benchmark and (not board or wanted(board, row.board)))
     return tuple(sorted(rows, key=lambda row: -row.throughput_inf_per_s))
+
+
+def published_conditions(row: PublishedResult) -> Conditions:
+    """The labels of a published result. In the closed division the model is MLPerf Tiny's own."""
+    system = published_systems().get(row.source)
+    return Conditions(
+        board=exact_name(row.board),
+        origin=MEASURED,
+        assets=OFFICIAL if row.division == "closed" else SUBMITTERS,
+        division=row.division,
+        supply_v=system.supply_mv / 1000 if system and system.supply_mv else None,
+        clock_mhz=megahertz(row.frequency),
+        submitter=row.submitter,
+    )

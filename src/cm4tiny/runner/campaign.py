@@ -196,13 +196,14 @@ def _opener(campaign: Campaign, elf: Path, events: EventStream) -> Callable[[], 
 def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
     """The report entries of one job."""
     simulated = bool(simulated_label(campaign.board))
-    common = {
+    common: dict[str, Any] = {
         "benchmark": done.job.benchmark.id,
         "mode": done.job.mode,
         "simulated": simulated,
         "session": done.session.relative_to(campaign.out).as_posix(),
         "firmware_sha256": done.job.image,
     }
+    common |= {key: value for key, value in (("supply_v", done.supply_v), ("clock_mhz", done.clock_mhz)) if value}
     if done.job.open_division:
         common |= {"division": "open", "division_reason": done.job.open_division}
     stand_in = campaign.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"

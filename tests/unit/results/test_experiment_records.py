@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cm4tiny.errors import ResultsError
-from cm4tiny.results.experiments.names import common_spelling, core, framework_family, kibibytes, known, megahertz
 from cm4tiny.results.experiments.own_runs import find_runs, own_records, read_run
 from cm4tiny.results.experiments.records import COLUMN_IDS, Record, evidence_link, harmonise, make_record, published_records, quality_met
+from cm4tiny.results.names import common_spelling, core, framework_family, kibibytes, known, megahertz
 from cm4tiny.results.published import published_results
 
 PARTS: dict[str, Any] = {

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from cm4tiny.benchmarks import ALL_BENCHMARKS
 from cm4tiny.results.derived import Value
-from cm4tiny.results.experiments.names import common_spelling, core, framework_family, kibibytes, known, megahertz
+from cm4tiny.results.names import common_spelling, core, framework_family, kibibytes, known, megahertz
 from cm4tiny.results.published import PublishedResult, PublishedSystem, published_results, published_systems
 
 PUBLISHED = "published"

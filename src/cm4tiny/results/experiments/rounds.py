@@ -12,8 +12,8 @@ from pathlib import Path
 from cm4tiny.errors import ResultsError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.results.derived import Value
-from cm4tiny.results.experiments.names import core, framework_family, kibibytes, known, megahertz
 from cm4tiny.results.experiments.records import PUBLISHED, Record, accuracy_pct, make_record, published_records, quality_met
+from cm4tiny.results.names import core, framework_family, kibibytes, known, megahertz
 from cm4tiny.results.rounds import Printed, ResultDir, find_rounds, read_printed, read_session, read_system, walk
 
 _MEMORY = ("SoC Memory capacity (not including processor or accelerator)", "SoC Memory capacity")

@@ -1,0 +1,221 @@
+"""Under which conditions a figure was obtained: the labels that travel with it into every table, plot, export and report.
+
+Decided here and nowhere else: which board a name means, what a figure is called (simulated or measured, embedded or official, open or
+closed), at which supply voltage and clock it holds, what the virtual board's model is off by, and what sets two results apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from cm4tiny.boards.power import SUPPLY_V
+from cm4tiny.errors import ResultsError
+
+Figure = Literal["throughput", "energy", "outputs"]
+HOME_BOARD = "NUCLEO-L4R5ZI"
+"""The board that this project reproduces, and the one that the virtual board models: with the LDO, not the ``-P`` with an external SMPS."""
+RUN_BOARDS = {"virtual": HOME_BOARD, "NUCLEO": HOME_BOARD}
+"""Kind of board in a report -> the board's exact name."""
+NOT_JUDGED = "not judged: the quality target is that of MLPerf Tiny's own model and data"
+SIMULATED, MEASURED = "simulated", "measured"
+EMBEDDED, OFFICIAL, SUBMITTERS = "embedded", "official", "submitter's"
+FIGURES: dict[str, Figure] = {"performance": "throughput", "energy": "energy", "accuracy": "outputs"}
+"""Mode of a run -> the figure that it gives."""
+_VIRTUAL = " (virtual)"
+_ERRORS = Path(__file__).with_name("model_error.yaml")
+
+
+def board_key(name: str) -> str:
+    """What two spellings of one board have in common: ``Nucleo_L4R5ZI`` and ``NUCLEO-L4R5ZI`` are one, ``NUCLEO-L4R5ZI-P`` is another."""
+    return name.strip().removesuffix(_VIRTUAL).casefold().replace("_", "-")
+
+
+def same_board(one: str, other: str) -> bool:
+    """Whether two names mean the same board."""
+    return board_key(one) == board_key(other)
+
+
+def exact_name(name: str) -> str:
+    """The board's name in one spelling where this project knows the board, else as it is printed."""
+    return HOME_BOARD if same_board(name, HOME_BOARD) else name.strip()
+
+
+def is_variant(board: str, other: str) -> bool:
+    """Whether another board's name is this one's with something added, such as ``-P``: alike, but not the same board."""
+    return board_key(other).startswith(board_key(board))
+
+
+def virtual_name(board: str) -> str:
+    """How the virtual board is called where it stands beside real ones."""
+    return board + _VIRTUAL
+
+
+@cache
+def model_errors(path: Path = _ERRORS) -> Mapping[str, Mapping[str, float]]:
+    """The stated error of the virtual board, by figure (``model_error.yaml``).
+
+    Raises:
+        ResultsError: the table is damaged.
+    """
+    try:
+        table: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        errors = {str(name): {str(key): float(value) for key, value in row.items()} for name, row in table.items()}
+        return {name: errors[name] for name in ("throughput", "energy", "outputs")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ResultsError(
+            f"{path.name} does not state the virtual board's error",
+            why=f"{type(error).__name__}: {error}",
+            cure="restore it, or run in the repository:\npython tools/model_error.py",
+        ) from error
+
+
+def model_error(figure: Figure) -> str:
+    """The model's error in words, with sign: ``"-6.9 to +5.4 % (3.1 % rms)"``."""
+    row = model_errors()[figure]
+    if figure == "outputs":
+        return f"equal in {row['equal']:.0f} of {row['compared']:.0f}"
+    return f"{row['lowest_pct']:+g} to {row['highest_pct']:+g} % ({row['rms_pct']:g} % rms)"
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The labels of a figure.
+
+    Attributes:
+        board: exact name.
+        origin: ``"simulated"`` or ``"measured"``.
+        assets: ``"embedded"``, ``"official"`` or ``"submitter's"``: whose model.
+        inputs: ``"embedded"`` where an official model ran on this project's samples.
+        division: ``"open"``, ``"closed"``, or empty: none is claimed.
+        supply_v, clock_mhz: None where nothing states it.
+        figures: which figures these are, for the model's error.
+        submitter: empty for own runs.
+    """
+
+    board: str
+    origin: str
+    assets: str
+    division: str = ""
+    supply_v: float | None = None
+    clock_mhz: float | None = None
+    figures: tuple[Figure, ...] = ()
+    inputs: str = ""
+    submitter: str = ""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the figure was predicted on the virtual board."""
+        return self.origin == SIMULATED
+
+    @property
+    def model(self) -> str:
+        """Whose model and inputs."""
+        return f"{self.assets} model" + (f", {self.inputs} inputs" if self.inputs else "")
+
+    @property
+    def supply(self) -> str:
+        """``"1.8 V"``."""
+        return "supply voltage not stated" if self.supply_v is None else f"{self.supply_v:g} V"
+
+    @property
+    def clock(self) -> str:
+        """``"120 MHz"``."""
+        return "clock not stated" if self.clock_mhz is None else f"{self.clock_mhz:g} MHz"
+
+    @property
+    def division_words(self) -> str:
+        """``"closed division"``."""
+        return f"{self.division} division" if self.division else "no division claimed"
+
+    @property
+    def error(self) -> str:
+        """The model's error for the figures, empty for what was measured."""
+        if not self.simulated:
+            return ""
+        return "model error: " + ", ".join(f"{figure} {model_error(figure)}" for figure in self.figures)
+
+    @property
+    def marks(self) -> str:
+        """The short form: what a figure must never be shown without."""
+        if self.submitter:
+            return "published"
+        found = [SIMULATED] if self.simulated else []
+        found += [f"{EMBEDDED} model"] if self.assets == EMBEDDED else []
+        found += [f"{EMBEDDED} inputs"] if self.inputs == EMBEDDED else []
+        found += ["open division"] if self.division == "open" else []
+        return ", ".join(found) or MEASURED
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All labels, in the order in which they are shown everywhere."""
+        origin = "measured by the submitter" if self.submitter else self.origin
+        parts = (origin, self.model, self.board, self.supply, self.clock, self.division_words, self.error)
+        return tuple(part for part in parts if part)
+
+    @property
+    def text(self) -> str:
+        """All labels as one text."""
+        return ", ".join(self.words)
+
+    def as_json(self) -> dict[str, Any]:
+        """The labels in a report or a record."""
+        return {
+            "board": self.board,
+            "figures": self.origin,
+            "model": self.assets,
+            "inputs": self.inputs or self.assets,
+            "division": self.division or "none claimed",
+            "supply_v": self.supply_v,
+            "clock_mhz": self.clock_mhz,
+            "model_error": self.error.removeprefix("model error: "),
+            "text": self.text,
+        }
+
+
+def differences(run: Conditions, other: Conditions, *, energy: bool) -> tuple[str, ...]:
+    """What sets a result apart from a run, so that their figures must not be compared without saying so; empty if nothing does.
+
+    Args:
+        energy: whether energy is compared too, which depends on the supply voltage; throughput does not.
+    """
+    found = [] if same_board(run.board, other.board) else [f"another board: {other.board}"]
+    if None not in (run.clock_mhz, other.clock_mhz) and run.clock_mhz != other.clock_mhz:
+        found.append(f"another clock: {other.clock}")
+    if energy and run.supply_v is not None and run.supply_v != other.supply_v:
+        found.append(other.supply if other.supply_v is None else f"another supply voltage: {other.supply}")
+    return tuple(found)
+
+
+def run_conditions(report: Mapping[str, Any], entries: Mapping[str, Any] | list[Mapping[str, Any]]) -> Conditions:
+    """The labels of one entry of a report, or of several that are shown as one result (a benchmark's modes).
+
+    Clock and supply voltage are what the run recorded. Reports of earlier versions recorded neither: there the cycle count gives the clock,
+    and the voltage is the one that simulated energy holds for.
+    """
+    listed = [entries] if isinstance(entries, Mapping) else entries
+    rows = [entry for entry in listed if entry]
+    simulated = any(entry.get("simulated", False) for entry in rows)
+    return Conditions(
+        board=RUN_BOARDS[report["board"]],
+        origin=SIMULATED if simulated else MEASURED,
+        assets=EMBEDDED if report["assets"] == EMBEDDED else OFFICIAL,
+        division="open" if any(entry.get("division") == "open" for entry in rows) else "",
+        supply_v=next((float(entry["supply_v"]) for entry in rows if entry.get("supply_v")), SUPPLY_V if simulated else None),
+        clock_mhz=next((clock for entry in rows if (clock := _clock_mhz(report, entry)) is not None), None),
+        figures=tuple(FIGURES[mode] for mode in FIGURES if any(entry.get("mode") == mode for entry in rows)),
+        inputs=EMBEDDED if report["assets"] != EMBEDDED and any(entry.get("inputs") == EMBEDDED for entry in rows) else "",
+    )
+
+
+def _clock_mhz(report: Mapping[str, Any], entry: Mapping[str, Any]) -> float | None:
+    if entry.get("clock_mhz"):
+        return float(entry["clock_mhz"])
+    same = (e for e in (entry, *report.get("results", [])) if e.get("benchmark") == entry.get("benchmark"))
+    counted = next((e for e in same if e.get("cycles_per_inference") and e.get("throughput_inf_per_s")), None)
+    return None if counted is None else float(round(counted["cycles_per_inference"] * counted["throughput_inf_per_s"] / 1e6))

@@ -6,16 +6,19 @@ closed), at which supply voltage and clock it holds, what the virtual board's mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
 from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.errors import ResultsError
+
+if TYPE_CHECKING:
+    from cm4tiny.results.rounds import Session
 
 Figure = Literal["throughput", "energy", "outputs"]
 HOME_BOARD = "NUCLEO-L4R5ZI"
@@ -23,7 +26,9 @@ HOME_BOARD = "NUCLEO-L4R5ZI"
 RUN_BOARDS = {"virtual": HOME_BOARD, "NUCLEO": HOME_BOARD}
 """Kind of board in a report -> the board's exact name."""
 NOT_JUDGED = "not judged: the quality target is that of MLPerf Tiny's own model and data"
-SIMULATED, MEASURED = "simulated", "measured"
+SIMULATED, MEASURED, PUBLISHED = "simulated", "measured", "published"
+EMBEDDED_PREFIX = "emb_"
+"""Names of this project's own samples begin with it (docs/embedded-assets.md)."""
 EMBEDDED, OFFICIAL, SUBMITTERS = "embedded", "official", "submitter's"
 FIGURES: dict[str, Figure] = {"performance": "throughput", "energy": "energy", "accuracy": "outputs"}
 """Mode of a run -> the figure that it gives."""
@@ -143,8 +148,8 @@ class Conditions:
     @property
     def marks(self) -> str:
         """The short form: what a figure must never be shown without."""
-        if self.submitter:
-            return "published"
+        if self.submitter and not self.simulated and EMBEDDED not in (self.assets, self.inputs):
+            return PUBLISHED
         found = [SIMULATED] if self.simulated else []
         found += [f"{EMBEDDED} model"] if self.assets == EMBEDDED else []
         found += [f"{EMBEDDED} inputs"] if self.inputs == EMBEDDED else []
@@ -154,7 +159,7 @@ class Conditions:
     @property
     def words(self) -> tuple[str, ...]:
         """All labels, in the order in which they are shown everywhere."""
-        origin = "measured by the submitter" if self.submitter else self.origin
+        origin = f"{self.origin} by the submitter" if self.submitter and not self.simulated else self.origin
         parts = (origin, self.model, self.board, self.supply, self.clock, self.division_words, self.error)
         return tuple(part for part in parts if part)
 
@@ -176,6 +181,35 @@ class Conditions:
             "model_error": self.error.removeprefix("model error: "),
             "text": self.text,
         }
+
+
+def session_conditions(
+    sessions: Iterable[Session],
+    *,
+    board: str,
+    division: str,
+    submitter: str,
+    supply_v: float | None = None,
+    clock_mhz: float | None = None,
+) -> Conditions:
+    """The labels of a result in a submission's tree: the sessions' own marks say what is simulated and whose samples were used."""
+    listed = list(sessions)
+    simulated = any(session.simulated or (session.printed is not None and session.printed.simulated) for session in listed)
+    embedded = any(name.startswith(EMBEDDED_PREFIX) for session in listed for name in _inputs(session))
+    return Conditions(
+        board=exact_name(board),
+        origin=SIMULATED if simulated else MEASURED,
+        assets=EMBEDDED if embedded else OFFICIAL if division == "closed" else SUBMITTERS,
+        division=division,
+        supply_v=supply_v,
+        clock_mhz=clock_mhz,
+        figures=tuple(FIGURES[mode] for mode in FIGURES if any(session.mode == mode for session in listed)),
+        submitter=submitter,
+    )
+
+
+def _inputs(session: Session) -> tuple[str, ...]:
+    return session.scores.files if session.scores is not None else tuple(window.file for window in session.windows)
 
 
 def differences(run: Conditions, other: Conditions, *, energy: bool) -> tuple[str, ...]:

@@ -92,3 +92,16 @@ def test_the_processors_memory_is_not_the_socs(checkout: Path) -> None:
     write(checkout / "closed/Nobody/systems/BOARD.json", json.dumps(system))
     record = next(r for r in round_records(checkout) if r.text("source").endswith(NEW))
     assert [record.figure(name) for name in ("memory_kib", "storage_kib", "processor_memory_kib")] == [None, None, 304.0]
+
+
+def test_a_draft_of_a_simulated_run_is_not_called_printed(checkout: Path) -> None:
+    folder = checkout / NEW
+    plain = next(r for r in round_records(checkout) if r.text("source").endswith(NEW))
+    assert (plain.text("label"), plain.text("quality_target_met")) == ("printed", "no")
+    text = (folder / "performance" / "results.txt").read_text(encoding="utf-8")
+    write(folder / "performance" / "results.txt", "SIMULATED: virtual NUCLEO-L4R5ZI; these numbers were not measured\n" + text)
+    simulated = next(r for r in round_records(checkout) if r.text("source").endswith(NEW))
+    assert simulated.text("label") == "simulated"
+    assert simulated.text("board") == "A board (virtual)"
+    assert "simulated, official model, A board, 1.8 V, 100 MHz, closed division, model error: " in simulated.text("conditions")
+    assert simulated.notes == ("Its sessions say: simulated.",)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from cm4tiny.errors import ResultsError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.results.conditions import EMBEDDED, NOT_JUDGED, session_conditions
 from cm4tiny.results.derived import Value
-from cm4tiny.results.experiments.records import PUBLISHED, Record, accuracy_pct, make_record, published_records, quality_met
+from cm4tiny.results.experiments.records import PUBLISHED, Record, accuracy_pct, labels, make_record, published_records, quality_met
 from cm4tiny.results.names import core, framework_family, kibibytes, known, megahertz
 from cm4tiny.results.rounds import Printed, ResultDir, find_rounds, read_printed, read_session, read_system, walk
 
@@ -29,6 +30,8 @@ _TEXTS = {  # column -> key of the system description
     "status": "Status",
 }
 _STEP = "read rounds"
+PRINTED = "printed"
+"""Label of a result that is in no published table: its figures are printed in its files, and nothing marks them."""
 
 
 def round_records(place: Path, events: EventStream = SILENT) -> tuple[Record, ...]:
@@ -79,11 +82,32 @@ def _first(result: ResultDir, keys: tuple[str, ...]) -> str:
 
 
 def _record(result: ResultDir, packaged: Record | None) -> Record:
+    """A published result keeps its claims and labels but for what the files add; any other one is labelled by what its sessions say."""
     facts = {name: value for name, value in _figures(system_facts(result)) if value is not None}
     links = {"files": (result.root / result.path).resolve().as_uri()}
+    described = {**packaged.values, **facts} if packaged else {**_described(result), **_claims(result), **facts}
+    conditions = session_conditions(
+        () if packaged else (read_session(result, files.mode) for files in result.modes),
+        board=str(described.get("board") or ""),
+        division=result.division,
+        submitter=result.submitter,
+        supply_v=_float(described.get("supply_v")),
+        clock_mhz=_float(described.get("frequency_mhz")),
+    )
+    values = {**described, **labels(conditions)}
     if packaged:
-        return Record(packaged.id, {**packaged.values, **facts}, {**packaged.links, **links}, packaged.notes)
-    return make_record(source_of(result), {**_described(result), **_claims(result), **facts}, links=links)
+        return Record(
+            packaged.id, {name: value for name, value in values.items() if value is not None}, {**packaged.links, **links}, packaged.notes
+        )
+    if conditions.marks == PUBLISHED:
+        return make_record(source_of(result), {**values, "label": PRINTED}, links=links)
+    own = conditions.assets == EMBEDDED
+    notes = (f"Its sessions say: {conditions.marks}.", *((f"Accuracy is {NOT_JUDGED}.",) if own else ()))
+    return make_record(source_of(result), {**values, **({"quality_target_met": ""} if own else {})}, links=links, notes=notes)
+
+
+def _float(value: Value) -> float | None:
+    return value if isinstance(value, float) else None
 
 
 def _figures(facts: dict[str, str]) -> Iterator[tuple[str, float | None]]:
@@ -99,7 +123,6 @@ def _described(result: ResultDir) -> dict[str, Value]:
     return {
         **texts,
         "origin": PUBLISHED,
-        "label": "printed",
         "round": result.round.id,
         "division": result.division,
         "submitter": result.submitter,

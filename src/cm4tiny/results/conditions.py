@@ -32,13 +32,13 @@ EMBEDDED_PREFIX = "emb_"
 EMBEDDED, OFFICIAL, SUBMITTERS = "embedded", "official", "submitter's"
 FIGURES: dict[str, Figure] = {"performance": "throughput", "energy": "energy", "accuracy": "outputs"}
 """Mode of a run -> the figure that it gives."""
-_VIRTUAL = " (virtual)"
+VIRTUAL_SUFFIX = " (virtual)"
 _ERRORS = Path(__file__).with_name("model_error.yaml")
 
 
 def board_key(name: str) -> str:
     """What two spellings of one board have in common: ``Nucleo_L4R5ZI`` and ``NUCLEO-L4R5ZI`` are one, ``NUCLEO-L4R5ZI-P`` is another."""
-    return name.strip().removesuffix(_VIRTUAL).casefold().replace("_", "-")
+    return name.strip().removesuffix(VIRTUAL_SUFFIX).casefold().replace("_", "-")
 
 
 def same_board(one: str, other: str) -> bool:
@@ -58,7 +58,7 @@ def is_variant(board: str, other: str) -> bool:
 
 def virtual_name(board: str) -> str:
     """How the virtual board is called where it stands beside real ones."""
-    return board + _VIRTUAL
+    return board + VIRTUAL_SUFFIX
 
 
 @cache

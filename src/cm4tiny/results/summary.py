@@ -125,7 +125,7 @@ def _energy(entry: Mapping[str, Any]) -> str:
 def notes(report: Mapping[str, Any]) -> list[str]:
     """What a reader must know about the figures: the notice, what was not compared, and every rule that a result does not meet."""
     found = [report["notice"]] if report["notice"] else []
-    found += [note for benchmark in benchmarks(report) for note in _not_compared(report, benchmark)]
+    found += _not_compared(report)
     for entry in report["results"]:
         judged = "" if entry.get("judged", True) else f" ({NOT_JUDGED})"
         found += [f"{entry['benchmark']} {entry['mode']}{judged}: {rule}" for rule in entry.get("broken_rules", [])]
@@ -134,13 +134,14 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _not_compared(report: Mapping[str, Any], benchmark: str) -> list[str]:
-    """How many published results the table leaves out, and why."""
-    rows = [row for row in report.get("published", []) if row["benchmark"] == benchmark and row["differs"]]
+def _not_compared(report: Mapping[str, Any]) -> list[str]:
+    """How many published results the table leaves out, or shows without comparing their energy, and why."""
+    rows = [row for row in report.get("published", []) if row["differs"]]
     if not rows:
         return []
+    counts = ", ".join(f"{benchmark} {sum(row['benchmark'] == benchmark for row in rows)}" for benchmark in benchmarks(report))
     reasons = ", ".join(dict.fromkeys(word for row in rows for word in row["differs"]))
-    return [f"Of {benchmark}, {len(rows)} published results are not compared, or their energy is not ({reasons}); report.md lists them."]
+    return [f"Published results that are not compared, or not in energy: {counts} ({reasons}). report.md lists them."]
 
 
 def plain_table(header: list[str], rows: Rows) -> str:
@@ -154,8 +155,8 @@ def summary(report: Mapping[str, Any]) -> str:
     """The table, the labels of its rows and the notes that end a run."""
     title = f"MLPerf Tiny on {_board(report)}, engine {report['engine']}, {report['assets']} models and data"
     rows = summary_rows(report)
-    texts = list(dict.fromkeys(row[LABELS] for row in rows if row[LABELS]))
-    numbered = [[*row[:LABELS], f"[{texts.index(row[LABELS]) + 1}]" if row[LABELS] else ""] for row in rows]
+    texts = list(dict.fromkeys(row[LABELS] for row in rows if row[LABELS] != TARGET))
+    numbered = [[*row[:LABELS], f"[{texts.index(row[LABELS]) + 1}]" if row[LABELS] in texts else ""] for row in rows]
     labels = [textwrap.fill(f"[{number}] {text}", 100, subsequent_indent="    ") for number, text in enumerate(texts, start=1)]
     wrapped = [textwrap.fill(note, 100) for note in notes(report)]
     return "\n".join([title, "", plain_table([*HEADER[:LABELS], ""], numbered), "", *labels, "", *wrapped])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from cm4tiny.benchmarks import ALL_BENCHMARKS
-from cm4tiny.results.conditions import Conditions, virtual_name
+from cm4tiny.results.conditions import MEASURED, SIMULATED, VIRTUAL_SUFFIX, Conditions, virtual_name
 from cm4tiny.results.derived import Value
 from cm4tiny.results.names import common_spelling, core, framework_family, kibibytes, known
 from cm4tiny.results.published import PublishedResult, PublishedSystem, published_conditions, published_results, published_systems
@@ -137,6 +137,14 @@ def labels(conditions: Conditions) -> dict[str, Value]:
         "supply_v": conditions.supply_v,
         "frequency_mhz": conditions.clock_mhz,
     }
+
+
+def conditions_of(record: Record) -> Conditions:
+    """Board, supply voltage and clock of a record, for comparisons."""
+    simulated = "simulated" in record.text("label")
+    board = record.text("board").removesuffix(VIRTUAL_SUFFIX)
+    origin, assets = SIMULATED if simulated else MEASURED, record.text("model").partition(" ")[0]
+    return Conditions(board, origin, assets, supply_v=record.figure("supply_v"), clock_mhz=record.figure("frequency_mhz"))
 
 
 def accuracy_pct(metric: str, value: float | None) -> float | None:

@@ -16,7 +16,7 @@ function openDetails(row, onHistory) {
           el("dd", {}, kind === "number" ? `${format(value)} ${column.unit}` : value),
         ]),
     );
-  const tags = [text("benchmark", row), text("round", row), text("division", row), isOwn(row) ? text("label", row) : ""].filter(Boolean);
+  const tags = [text("benchmark", row), text("round", row), text("division", row), isPublished(row) ? "" : marks(row)].filter(Boolean);
   const board = text("board", row);
   dialog.replaceChildren(
     el(
@@ -30,6 +30,7 @@ function openDetails(row, onHistory) {
       ),
       el("button", { type: "button", "aria-label": "Close", autofocus: true, click: () => dialog.close() }, "×"),
     ),
+    el("p", { class: "labels" }, labels(row)),
     ...notes(row).map((note) => el("p", { class: "note" }, note)),
     el("h3", {}, "Figures"),
     list("number"),

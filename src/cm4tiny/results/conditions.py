@@ -6,6 +6,7 @@ closed), at which supply voltage and clock it holds, what the virtual board's mo
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,8 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from cm4tiny.benchmarks import ALL_BENCHMARKS
+from cm4tiny.benchmarks.embedded import embedded_index
+from cm4tiny.benchmarks.official.table import PRECISIONS, official_table
 from cm4tiny.boards.power import SUPPLY_V
-from cm4tiny.errors import ResultsError
+from cm4tiny.errors import ResultsError, UsageError
 
 if TYPE_CHECKING:
     from cm4tiny.results.rounds import Session
@@ -121,7 +125,7 @@ class Conditions:
     @property
     def model(self) -> str:
         """Whose model and inputs."""
-        return f"{self.assets} model" + (f", {self.inputs} inputs" if self.inputs else "")
+        return (f"{self.assets} model" if self.assets else "model not identified") + (f", {self.inputs} inputs" if self.inputs else "")
 
     @property
     def supply(self) -> str:
@@ -173,8 +177,8 @@ class Conditions:
         return {
             "board": self.board,
             "figures": self.origin,
-            "model": self.assets,
-            "inputs": self.inputs or self.assets,
+            "model": self.assets or "not identified",
+            "inputs": self.inputs or self.assets or "not identified",
             "division": self.division or "none claimed",
             "supply_v": self.supply_v,
             "clock_mhz": self.clock_mhz,
@@ -224,6 +228,18 @@ def differences(run: Conditions, other: Conditions, *, energy: bool) -> tuple[st
     if energy and run.supply_v is not None and run.supply_v != other.supply_v:
         found.append(other.supply if other.supply_v is None else f"another supply voltage: {other.supply}")
     return tuple(found)
+
+
+def assets_of_model(sha256: str) -> str:
+    """Whose model a file is, by its hash; empty for any other model."""
+    if any(file.sha256 == sha256 for file in embedded_index().values()):
+        return EMBEDDED
+    for row in ALL_BENCHMARKS.values():
+        for precision in PRECISIONS:
+            with contextlib.suppress(UsageError):  # MLPerf Tiny publishes no such file
+                if official_table().model(row.model_id, precision).digest.value == sha256:
+                    return OFFICIAL
+    return ""
 
 
 def run_conditions(report: Mapping[str, Any], entries: Mapping[str, Any] | list[Mapping[str, Any]]) -> Conditions:

@@ -18,6 +18,7 @@ import yaml
 from cm4tiny.benchmarks import ALL_BENCHMARKS
 from cm4tiny.benchmarks.embedded import embedded_index
 from cm4tiny.benchmarks.official.table import PRECISIONS, official_table
+from cm4tiny.boards.catalogue import board_identity, exact_board_name
 from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.errors import ResultsError, UsageError
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 Figure = Literal["throughput", "energy", "outputs"]
 HOME_BOARD = "NUCLEO-L4R5ZI"
 """The board that this project reproduces, and the one that the virtual board models: with the LDO, not the ``-P`` with an external SMPS."""
-RUN_BOARDS = {"virtual": HOME_BOARD, "NUCLEO": HOME_BOARD}
-"""Kind of board in a report -> the board's exact name."""
 NOT_JUDGED = "not judged: the quality target is that of MLPerf Tiny's own model and data"
 SIMULATED, MEASURED, PUBLISHED = "simulated", "measured", "published"
 EMBEDDED_PREFIX = "emb_"
@@ -51,13 +50,14 @@ def same_board(one: str, other: str) -> bool:
 
 
 def exact_name(name: str) -> str:
-    """The board's name in one spelling where this project knows the board, else as it is printed."""
-    return HOME_BOARD if same_board(name, HOME_BOARD) else name.strip()
+    """The board's name as it is printed on the board where this project knows the board, else as the text has it."""
+    return exact_board_name(name) or name.strip()
 
 
 def is_variant(board: str, other: str) -> bool:
-    """Whether another board's name is this one's with something added, such as ``-P``: alike, but not the same board."""
-    return board_key(other).startswith(board_key(board))
+    """Whether one board's name is the other's with something added, such as ``-P``: alike, but not the same board; or the same."""
+    keys = board_key(board), board_key(other)
+    return keys[0].startswith(keys[1]) or keys[1].startswith(keys[0])
 
 
 def virtual_name(board: str) -> str:
@@ -245,14 +245,14 @@ def assets_of_model(sha256: str) -> str:
 def run_conditions(report: Mapping[str, Any], entries: Mapping[str, Any] | list[Mapping[str, Any]]) -> Conditions:
     """The labels of one entry of a report, or of several that are shown as one result (a benchmark's modes).
 
-    Clock and supply voltage are what the run recorded. Reports of earlier versions recorded neither: there the cycle count gives the clock,
-    and the voltage is the one that simulated energy holds for.
+    Board, clock and supply voltage are what the run recorded. Reports of earlier versions recorded none of them: there the cycle count
+    gives the clock, and the voltage is the one that simulated energy holds for.
     """
     listed = [entries] if isinstance(entries, Mapping) else entries
     rows = [entry for entry in listed if entry]
     simulated = any(entry.get("simulated", False) for entry in rows)
     return Conditions(
-        board=RUN_BOARDS[report["board"]],
+        board=next((str(entry["board_name"]) for entry in rows if entry.get("board_name")), board_identity(report["board"]).name),
         origin=SIMULATED if simulated else MEASURED,
         assets=EMBEDDED if report["assets"] == EMBEDDED else OFFICIAL,
         division="open" if any(entry.get("division") == "open" for entry in rows) else "",

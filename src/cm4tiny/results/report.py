@@ -102,7 +102,7 @@ def make_report(
     report["results"] = [_labelled(entry, about) for entry in entries]
     for benchmark in benchmarks:
         ours = run_conditions(about, [entry for entry in entries if entry["benchmark"] == benchmark])
-        report["published"] += [_published(row, engine, ours) for row in published_for(benchmark, variants=True)]
+        report["published"] += [_published(row, engine, ours) for row in published_for(benchmark, ours.board, variants=True)]
     check_report(report, "the new report")
     return report
 

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from cm4tiny.results.conditions import NOT_JUDGED, RUN_BOARDS, Conditions, run_conditions
+from cm4tiny.results.conditions import NOT_JUDGED, Conditions, run_conditions
 
 Rows = list[list[str]]
 HEADER = ["benchmark", "", "inf/s", "accuracy", "energy uJ/inf", "by", "labels"]
@@ -163,7 +163,7 @@ def summary(report: Mapping[str, Any]) -> str:
 
 
 def _board(report: Mapping[str, Any]) -> str:
-    board = RUN_BOARDS[report["board"]]
+    board = run_conditions(report, report["results"]).board
     return f"the virtual {board} (simulated)" if report["board"] == "virtual" else f"a {board}"
 
 
@@ -260,5 +260,6 @@ def _comparison(report: Mapping[str, Any], benchmark: str) -> list[str]:
     if not ordered:
         return []
     header = ["who", "framework", "inf/s", "accuracy", "energy uJ/inf", "labels", "differs from this run"]
-    title = f"Published results for {RUN_BOARDS[report['board']]} and boards of similar name; what differs cannot be compared directly:"
+    board = _conditions(report, benchmark).board
+    title = f"Published results for {board} and boards of similar name; what differs cannot be compared directly:"
     return [title, "", *_md_table(header, ordered), ""]

@@ -21,7 +21,7 @@ import cm4tiny
 from cm4tiny.benchmarks import BENCHMARKS, DataSet, get_benchmark
 from cm4tiny.benchmarks.assets import inputs_kind
 from cm4tiny.boards import energy_uj
-from cm4tiny.boards.catalogue import open_board, side_by_side, simulated_label
+from cm4tiny.boards.catalogue import board_identity, open_board, side_by_side, simulated_label
 from cm4tiny.boards.nucleo import Wishes
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
@@ -203,7 +203,9 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
         "session": done.session.relative_to(campaign.out).as_posix(),
         "firmware_sha256": done.job.image,
     }
-    common |= {key: value for key, value in (("supply_v", done.supply_v), ("clock_mhz", done.clock_mhz)) if value}
+    identity = board_identity(campaign.board, campaign.wishes, done.supply_v)
+    common |= {"board_name": identity.name, "clock_mhz": done.clock_mhz or identity.clock_hz / 1e6}
+    common |= {"supply_v": identity.supply_v} if identity.supply_v else {}
     if done.job.open_division:
         common |= {"division": "open", "division_reason": done.job.open_division}
     stand_in = campaign.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"

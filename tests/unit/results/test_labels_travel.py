@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.labelled import EXPECTED, OUTPUTS, elements, missing
 
+from cm4tiny.boards.catalogue import board_identity
 from cm4tiny.errors import ResultsError
 from cm4tiny.images.fidelity import errors_of, read_rows
 from cm4tiny.results import conditions
@@ -109,6 +110,10 @@ def test_a_board_is_known_by_its_exact_name() -> None:
     assert same_board("NUCLEO-L4R5ZI", "Nucleo_L4R5ZI") and same_board("NUCLEO-L4R5ZI (virtual)", "NUCLEO-L4R5ZI")
     assert not same_board("NUCLEO-L4R5ZI", "NUCLEO-L4R5ZI-P") and is_variant("NUCLEO-L4R5ZI", "NUCLEO-L4R5ZI-P")
     assert not is_variant("NUCLEO-L4R5ZI", "NUCLEO-H7A3ZI-Q")
+
+
+def test_the_board_is_the_one_that_the_catalogue_of_boards_means() -> None:
+    assert conditions.HOME_BOARD == board_identity("virtual").name == board_identity("NUCLEO").name
 
 
 def test_no_other_module_spells_the_board_s_name() -> None:

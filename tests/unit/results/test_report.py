@@ -211,3 +211,20 @@ def test_a_locked_run_is_linked_from_its_report() -> None:
     assert made["lock"] == "../run.json"
     assert "`../run.json`" in markdown(made)
     assert "lock" not in report() and "--locked" not in markdown(report())
+
+
+def test_a_run_on_the_p_board_is_compared_with_that_board() -> None:
+    """Chip and USB ids of the NUCLEO-L4R5ZI-P are those of the NUCLEO-L4R5ZI; the run records which it was."""
+    results = [
+        {**entry, "simulated": False, "board_name": "NUCLEO-L4R5ZI-P", "supply_v": 3.0, "derived": False}
+        if entry["mode"] == "energy"
+        else {**entry, "simulated": False, "board_name": "NUCLEO-L4R5ZI-P", "clock_mhz": 120.0}
+        for entry in report()["results"]
+    ]
+    made = report(board="NUCLEO", assets="mlcommons", results=results)
+    labels = next(e["labels"] for e in made["results"] if e["mode"] == "energy")
+    assert labels["text"] == "measured, official model, NUCLEO-L4R5ZI-P, 3 V, 120 MHz, no division claimed"
+    assert summary(made).startswith("MLPerf Tiny on a NUCLEO-L4R5ZI-P,")
+    fastest = next(dict(zip(HEADER, row, strict=True)) for row in summary_rows(made) if row[1] == "fastest")
+    assert (fastest["inf/s"], fastest["by"], fastest["energy uJ/inf"]) == ("23.032", "STMicroelectronics v1.3", "1431")
+    assert {row["differs"][0] for row in made["published"] if row["differs"]} == {"another board: NUCLEO-L4R5ZI"}

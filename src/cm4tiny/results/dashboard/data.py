@@ -107,7 +107,8 @@ def site_data(table: Table) -> dict[str, Any]:
 def _virtual_boards(records: Iterable[Record]) -> dict[str, str]:
     """Board -> the name of its virtual model, where there are results of both or of the model."""
     names = {record.text("board") for record in records}
-    return {name: virtual_name(name) for name in {name.removesuffix(VIRTUAL_SUFFIX) for name in names} if virtual_name(name) in names}
+    real = sorted({name.removesuffix(VIRTUAL_SUFFIX) for name in names})
+    return {name: virtual_name(name) for name in real if virtual_name(name) in names}
 
 
 def _differences(records: Sequence[Record]) -> dict[str, Value]:

@@ -231,6 +231,9 @@ def test_the_front_leaves_out_what_misses_the_quality_target_unless_told_otherwi
     missing = [row for row in whole if row.get("quality_target_met") == "no"]
     assert len(missing) == 2
     assert "2 results miss the quality target and are left out." in view.page.locator("#front-note").inner_text()
+    with view.page.expect_download() as download:
+        view.page.locator("#save-svg").click()
+    assert "2 results miss the quality target and are left out." in Path(download.value.path()).read_text(encoding="utf-8")
     said = {row["source"]: row["pareto_front"] for row in view.saved()}
     assert all(said[row["source"]] == "left out: misses the quality target" for row in missing)
     view.act(lambda: view.page.locator("#judge").uncheck())

@@ -64,7 +64,12 @@ SINKS = {
     "plot.js": ["labels(datum.row)"],
     "details.js": ["labels(row)"],
     "front.js": ["labels(row)", 'text("differs", row)', "leftOut(excluded)"],
-    "comparison.js": ["plotTitle(shown, ownRows)", "subtitle: scope.title", "layers.push(...namesLayers(x, y))"],
+    "comparison.js": [
+        "plotTitle(state, shown, ownRows)",
+        "leftOut(candidates(state, shown, objectives).excluded)",
+        "subtitle: scope.title",
+        "layers.push(...namesLayers(x, y))",
+    ],
     "history.js": ["layers.push(...namesLayers(x, y))", "supplies(rows, state)", "DATA.boards.home"],
     "scales.js": ["own run: ${marks(row)}"],
     "query.js": ["state.judge ? whole.filter((row) => !misses(row)) : whole"],

@@ -77,7 +77,7 @@ function drawComparison(plot, state, rows, frontRows) {
     metrics,
   });
   const ownRows = shown.filter(isOwn);
-  const style = { own: scope.own, line: objectivesOf(state).length === 2, title: plotTitle(shown, ownRows) };
+  const style = { own: scope.own, line: objectivesOf(state).length === 2, title: plotTitle(state, shown, ownRows) };
   const data = {
     points: visible(scope.own ? shown.filter((row) => !isOwn(row)) : shown, scope.cells).map(point),
     ...(scope.own ? { own: ownRows.map(point), named: namedPoints(ownRows, state, types, shown).map((one) => ({ ...point(one.row), ...one })) } : {}),
@@ -118,7 +118,7 @@ function namesLayers(x, y) {
 }
 
 /** What every point of the plot is: it is part of the picture, so that it is in the saved file too. */
-function plotTitle(shown, ownRows) {
+function plotTitle(state, shown, ownRows) {
   const groups = new Map();
   for (const row of ownRows) {
     const key = labels(row);
@@ -132,6 +132,9 @@ function plotTitle(shown, ownRows) {
     const all = published.every((one) => one.startsWith("measured by the submitter"));
     lines.unshift(`Points: ${all ? "measured by their submitters" : "as their labels say"}; board, supply voltage and clock differ.`);
   }
+  const objectives = objectivesOf(state);
+  const excluded = objectives.length ? leftOut(candidates(state, shown, objectives).excluded).trim() : "";
+  if (excluded) lines.push(`Rings: the Pareto front. ${excluded}`);
   return lines.flatMap((line) => wrapped(line, Math.max(40, Math.floor((widthOf("plot") - 60) / 6))));
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from cm4tiny.results.experiments.rounds import source_of, system_facts
 from cm4tiny.results.rounds import find_rounds, walk
 
-COLUMNS = ("source", "supply_mv", "memory", "storage")
+COLUMNS = ("source", "supply_mv", "memory", "storage", "processor_memory")
 
 
 def rows(folder: Path) -> list[dict[str, str]]:

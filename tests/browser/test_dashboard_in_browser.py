@@ -11,6 +11,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from cm4tiny.results.dashboard import Constraint, Query, collect, pareto, select
+from cm4tiny.results.dashboard import Constraint, Query, collect, judged, pareto, select
 from cm4tiny.results.dashboard.builder import build
 from cm4tiny.results.dashboard.data import make_table, site_data
 from cm4tiny.results.dashboard.page import page as page_text
@@ -144,7 +145,7 @@ class View:
 
 def expected(rows: list[Any], query: Query) -> tuple[list[str], list[str]]:
     chosen = select(rows, query)
-    return sorted(r["source"] for r in chosen), sorted(r["source"] for r in pareto(chosen, OBJECTIVES))
+    return sorted(r["source"] for r in chosen), sorted(r["source"] for r in pareto(judged(chosen), OBJECTIVES))
 
 
 def shown(view: View) -> tuple[list[str], list[str]]:
@@ -154,7 +155,7 @@ def shown(view: View) -> tuple[list[str], list[str]]:
 
 def test_it_loads_from_disk_and_asks_nobody_for_anything(browser: Any, site: Path) -> None:
     view = View(browser, site)
-    assert view.count == "90 results, 3 on the Pareto front"
+    assert view.count == "90 results, 2 on the Pareto front"
     assert view.page.locator("#plot canvas").count() == 1
     assert view.page.locator("#history canvas").count() == 1
     assert view.requests == [site.as_uri()]
@@ -215,13 +216,76 @@ def test_the_front_follows_the_axes_and_a_third_objective(browser: Any, site: Pa
     for axis, column in (("x", "throughput_per_mhz"), ("y", "accuracy_pct"), ("z", "energy_delay_uj_s")):
         view.act(lambda axis=axis, column=column: view.page.locator(f"#{axis}").select_option(column))
     front = pareto(
-        select(rows, Query({"benchmark": frozenset({"kws"})})),
+        judged(select(rows, Query({"benchmark": frozenset({"kws"})}))),
         [("throughput_per_mhz", "more"), ("accuracy_pct", "more"), ("energy_delay_uj_s", "less")],
     )
     assert sorted(r["source"] for r in view.saved() if r["pareto_front"] == "yes") == sorted(str(r["source"]) for r in front)
     view.act(lambda: view.page.locator("#x").select_option("supply_v"))
     assert "supply voltage has no better side" in view.page.locator("#front-note").inner_text()
     assert view.count == "90 results"
+
+
+def test_the_front_leaves_out_what_misses_the_quality_target_unless_told_otherwise(browser: Any, site: Path, rows: list[Any]) -> None:
+    view = View(browser, site)
+    whole = [row for row in rows if row["benchmark"] == "kws" and all(row.get(column) is not None for column, _ in OBJECTIVES)]
+    missing = [row for row in whole if row.get("quality_target_met") == "no"]
+    assert len(missing) == 2
+    assert "2 results miss the quality target and are left out." in view.page.locator("#front-note").inner_text()
+    with view.page.expect_download() as download:
+        view.page.locator("#save-svg").click()
+    assert "2 results miss the quality target and are left out." in Path(download.value.path()).read_text(encoding="utf-8")
+    said = {row["source"]: row["pareto_front"] for row in view.saved()}
+    assert all(said[row["source"]] == "left out: misses the quality target" for row in missing)
+    view.act(lambda: view.page.locator("#judge").uncheck())
+    assert "left out" not in view.page.locator("#front-note").inner_text()
+    front = sorted(r["source"] for r in view.saved() if r["pareto_front"] == "yes")
+    assert front == sorted(str(r["source"]) for r in pareto(whole, OBJECTIVES)) and len(front) == 3
+    view.until("location.hash.includes('judge=no')")
+    assert not View(browser, site, state="#judge=no").page.locator("#judge").is_checked()
+
+
+FIND_OWN_POINT = """() => {
+  const canvas = document.querySelector("#plot canvas"), box = canvas.getBoundingClientRect();
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const own = [];
+  for (let i = 0; i < data.length; i += 4)
+    if (data[i] > 200 && Math.abs(data[i + 1] - 0x5e) < 24 && data[i + 2] < 40) own.push(i / 4);
+  const inPlot = own.filter((n) => n % canvas.width < 0.75 * canvas.width);
+  const n = inPlot[Math.floor(inPlot.length / 2)];
+  return [box.x + ((n % canvas.width) * box.width) / canvas.width, box.y + (Math.floor(n / canvas.width) * box.height) / canvas.height];
+}"""
+"""The middle of the orange diamond, on the screen; the same colour in the legend, on the right, does not count."""
+LABELS = ("simulated", "embedded model", "NUCLEO-L4R5ZI", "1.8 V", "120 MHz", "no division claimed", "model error: throughput")
+
+
+def test_an_own_run_carries_its_labels_in_plot_file_tip_front_and_table(browser: Any, site: Path) -> None:
+    view = View(browser, site, state="#is.round=own+run", viewport={"width": 1600, "height": 1400})
+    with view.page.expect_download() as download:
+        view.page.locator("#save-svg").click()
+    svg = re.sub(r"<[^>]*>", " ", re.sub(r"</tspan>|</text>", " ", Path(download.value.path()).read_text(encoding="utf-8")))
+    svg = " ".join(svg.split())
+    (line,) = view.saved()
+    x, y = view.page.evaluate(FIND_OWN_POINT)
+    view.page.mouse.move(x, y)
+    view.until("!document.querySelector('#tip').hidden")
+    tip, front = view.page.locator("#tip").inner_text(), view.page.locator("#front").inner_text()
+    row = view.page.locator("#table .row").first
+    assert "simulated, embedded model" in row.inner_text() and "NUCLEO-L4R5ZI (virtual)" in row.inner_text()
+    for label in LABELS:
+        assert label in svg and label in tip and label in front and label in line["conditions"], label
+    assert (line["label"], line["supply_v"], line["frequency_mhz"]) == ("simulated, embedded model", "1.8", "120")
+    cut = view.page.evaluate("""() => [...document.querySelectorAll("#table .row:first-of-type td")].concat(
+        [...document.querySelectorAll("#table .row td")]).filter((td) => /virtual|embedded model$/.test(td.textContent)
+        && (td.scrollWidth > td.clientWidth || td.scrollHeight > td.clientHeight + 1)).map((td) => td.textContent)""")
+    assert cut == []
+
+
+def test_results_of_another_board_clock_or_voltage_say_so_beside_an_own_run(browser: Any, site: Path) -> None:
+    lines = {line["source"]: line for line in View(browser, site).saved()}
+    differs = {source.partition("/results/")[2]: line["differs"] for source, line in lines.items()}
+    assert differs["NUCLEO_L4R5ZI-P/kws"] == "another board: NUCLEO-L4R5ZI-P; another supply voltage: 3 V"
+    assert differs["NUCLEO_L4R5ZI/kws"] == ""
+    assert differs["NUCLEO-L4R5ZI_X-CUBE-AI-8.0/kws"] == "another supply voltage: 3 V"
 
 
 def test_counts_beside_the_filters_say_what_each_would_give(browser: Any, site: Path, rows: list[Any]) -> None:

@@ -57,6 +57,10 @@ def test_a_file_is_measured_and_its_outcome_says_that_it_is_simulated(images: di
     (entry,) = outcome["images"]
     assert entry["simulated"] is True
     assert (tmp_path / entry["performance_session"] / "results.json").is_file()
+    expected = (
+        "simulated, model not identified, embedded inputs, NUCLEO-L4R5ZI, 1.8 V, 120 MHz, no division claimed, model error: throughput -"
+    )
+    assert entry["labels"]["text"].startswith(expected)
     row = measure(images["elf"], "kws", row_id="mine", kind="build")
     assert row.predicted == pytest.approx(entry["throughput_inf_per_s"], rel=1e-3)
     assert row.misaligned is not None and 0 < row.misaligned < row.instructions

@@ -47,6 +47,7 @@ def profile(*layers: LayerProfile, **changes: Any) -> Profile:
         "footprint": Footprint(500, 600, 700),
         "outside_cycles": 33.5,
         "notes": (),
+        "assets": "embedded",
     }
     return Profile(**{**values, **changes})
 

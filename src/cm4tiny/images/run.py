@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from typing import Any
 from cm4tiny.benchmarks import BENCHMARKS, DataSet, embedded_data_set, get_benchmark
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.catalogue import simulated_label
+from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.errors import Cm4TinyError, DeadlineError, ProtocolError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.images.logs import as_printed, published_outputs
 from cm4tiny.images.table import PublishedImage, images_of
-from cm4tiny.results.published import PublishedResult
+from cm4tiny.results.conditions import EMBEDDED, FIGURES, HOME_BOARD, SIMULATED, Conditions
+from cm4tiny.results.published import PublishedResult, published_conditions
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.dut import Dut
 from cm4tiny.runner.farm import Job, JobResult, run_farm
@@ -185,9 +187,19 @@ def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None,
         for mode in modes
     ]
     published = image.result() if image else None
+    entry["labels"] = image_conditions(image, said["hclk_hz"], modes, embedded_inputs=data is None).as_json()
     for result in run_farm(jobs, run.out, workers=run.jobs, events=events):
         entry |= _figures(run, image, result, published)
     return entry
+
+
+def image_conditions(image: PublishedImage | None, hclk_hz: int, modes: Iterable[str], *, embedded_inputs: bool) -> Conditions:
+    """The labels of an image's figures. A published image holds its submitter's model, MLPerf Tiny's own in the closed division."""
+    published = image.result() if image else None
+    assets = published_conditions(published).assets if published else ""
+    figures = tuple(FIGURES[mode] for mode in modes)
+    inputs = EMBEDDED if embedded_inputs else ""
+    return Conditions(HOME_BOARD, SIMULATED, assets, "", SUPPLY_V, hclk_hz / 1e6, figures, inputs)
 
 
 def _opener(file: Path, baud: int | None, name: str) -> Callable[[], VirtualBoard]:
@@ -218,6 +230,7 @@ def _figures(run: ImageRun, image: PublishedImage | None, done: JobResult, publi
             figures |= {
                 "published_inf_per_s": published.throughput_inf_per_s,
                 "predicted_to_published": result.throughput / published.throughput_inf_per_s,
+                "published_labels": published_conditions(published).as_json(),
             }
         return figures
     assert isinstance(result, AccuracyResult)

@@ -6,13 +6,15 @@ Each profile has a folder of its own below ``profile`` in the run's folder, with
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cm4tiny.benchmarks.assets import AssetSource, model_file
 from cm4tiny.benchmarks.table import ALL_BENCHMARKS, BENCHMARKS
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.firmware.division import OPEN, open_division
 from cm4tiny.firmware.engines import octoml
 from cm4tiny.firmware.recipe import RECORD, read_record
 from cm4tiny.profiling.measure import ProfileWish, measure_profile
@@ -20,6 +22,7 @@ from cm4tiny.profiling.model import Profile
 from cm4tiny.profiling.page import page
 from cm4tiny.profiling.plot import svg
 from cm4tiny.profiling.text import table
+from cm4tiny.results.conditions import OFFICIAL, assets_of_model
 from cm4tiny.runner.session import file_errors
 
 FOLDER = "profile"
@@ -103,7 +106,15 @@ def _wish(image: Path, symbols: Path | None, root: str, model: bytes, events: Ev
     except FirmwareError as error:
         events.message(STEP, f"{elf.parent / RECORD} is not used: {error.why}", "warning")
         return ProfileWish(image, symbols, root, model=model)
-    return ProfileWish(image, symbols, root, str(record.get("engine", "")), tuple(record.get("layers", ())), model)
+    engine, layers = str(record.get("engine", "")), tuple(record.get("layers", ()))
+    return ProfileWish(image, symbols, root, engine, layers, model, _assets(record), OPEN if open_division(record) else "")
+
+
+def _assets(record: Mapping[str, Any]) -> str:
+    """Whose model an image was built from. A submission's code was compiled from MLPerf Tiny's own."""
+    if record.get("engine") in octoml.VARIANTS:
+        return OFFICIAL
+    return assets_of_model(str(record.get("model", {}).get("sha256", "")))
 
 
 def _with_official_model(wish: ProfileWish, benchmark: str, mirror: str, events: EventStream) -> ProfileWish:
@@ -114,7 +125,7 @@ def _with_official_model(wish: ProfileWish, benchmark: str, mirror: str, events:
         what = error.what if isinstance(error, Cm4TinyError) else str(error)
         events.message(STEP, f"the model of {benchmark} is not at hand, so no MACs are shown ({what})", "warning")
         return wish
-    return ProfileWish(wish.image, wish.symbols, wish.root, wish.engine, wish.layers, model)
+    return replace(wish, model=model)
 
 
 def run_profiles(run: ProfileRun, events: EventStream = SILENT, *, width: int = 0) -> list[tuple[Path, str]]:

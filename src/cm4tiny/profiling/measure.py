@@ -21,6 +21,7 @@ from cm4tiny.profiling.assemble import Parts, assemble, calls_of
 from cm4tiny.profiling.matching import Record
 from cm4tiny.profiling.model import Profile
 from cm4tiny.profiling.roots import Root, find_root
+from cm4tiny.results.conditions import assets_of_model
 from cm4tiny.runner.dut import Dut, Inference
 
 TRACED = 2
@@ -40,7 +41,8 @@ class ProfileWish:
         root: name of the function whose callees are the layers; empty: a known one.
         engine: of the build; empty: what the root tells.
         layers: what the build knows of the layers (``firmware.json``).
-        model: bytes of the ``.tflite``; empty if it is not at hand.
+        model: bytes of the ``.tflite``; empty if it is not available.
+        assets, division: labels that the record of the build gives; see :class:`~cm4tiny.profiling.model.Profile`.
     """
 
     image: Path
@@ -49,6 +51,8 @@ class ProfileWish:
     engine: str = ""
     layers: Sequence[Record] = field(default_factory=tuple)
     model: bytes = b""
+    assets: str = ""
+    division: str = ""
 
 
 def measure_profile(wish: ProfileWish, events: EventStream = SILENT, *, backend: str = "auto") -> Profile:
@@ -74,6 +78,8 @@ def measure_profile(wish: ProfileWish, events: EventStream = SILENT, *, backend:
             engine=wish.engine or root.engine,
             image=wish.image.name,
             sha256=hashlib.sha256(wish.image.read_bytes()).hexdigest(),
+            assets=wish.assets or (assets_of_model(hashlib.sha256(wish.model).hexdigest()) if wish.model else ""),
+            division=wish.division,
         )
         outcome.note = f"{len(profile.layers)} layers, {profile.whole.cycles:,.0f} cycles"
     return profile

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE
 from cm4tiny.boards.virtual.trace import TraceCost
+from cm4tiny.results.conditions import HOME_BOARD, SIMULATED, Conditions
 
 SCHEMA_FILE = Path(__file__).resolve().parent / "profile.schema.json"
 VERSION = 1
-LABEL = "simulated: predicted on the virtual board"
+LABEL = f"{SIMULATED}: predicted on the virtual board"
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,8 @@ class Profile:
         outside_cycles: of an inference as the device times it, what lies outside of the root, with the clock's resolution; None without
             time stamps.
         notes: what the reader should know.
+        assets: whose model it is: ``"embedded"``, ``"official"``, or empty if nothing tells.
+        division: ``"open"`` where the record of the build says so, else empty.
     """
 
     benchmark: str
@@ -175,6 +179,14 @@ class Profile:
     footprint: Footprint
     outside_cycles: float | None
     notes: tuple[str, ...] = ()
+    assets: str = ""
+    division: str = ""
+
+    @property
+    def conditions(self) -> Conditions:
+        """The labels of every figure of the profile."""
+        clock = self.hclk_hz / 1e6
+        return Conditions(HOME_BOARD, SIMULATED, self.assets, self.division, SUPPLY_V, clock, ("throughput",))
 
     @property
     def title(self) -> str:
@@ -196,7 +208,8 @@ class Profile:
             "profile_version": VERSION,
             "simulated": True,
             "label": LABEL,
-            "board": "virtual NUCLEO-L4R5ZI",
+            "board": f"virtual {HOME_BOARD}",
+            "labels": self.conditions.as_json(),
             "hclk_hz": self.hclk_hz,
             "benchmark": self.benchmark or None,
             "engine": self.engine,

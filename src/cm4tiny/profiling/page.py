@@ -17,6 +17,7 @@ main { max-width: 1140px; margin: 24px auto; padding: 0 16px; } section { backgr
 margin-bottom: 20px; padding: 14px 18px; overflow-x: auto; } svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 h1 { font-size: 20px; margin: 0 0 12px; } h2 { font-size: 16px; margin: 4px 0 10px; } table { border-collapse: collapse; width: 100%; }
 th { font-weight: 600; color: #55616e; text-align: right; border-bottom: 1px solid #aeb7c1; padding: 3px 7px; font-size: 12px; }
+caption { caption-side: top; text-align: left; color: #8a4b00; font-weight: 600; font-size: 12.5px; padding: 2px 7px 6px; }
 td { text-align: right; padding: 3px 7px; font-variant-numeric: tabular-nums; border-bottom: 1px solid #eef1f4; font-size: 13px; }
 th.l, td.l { text-align: left; } tr.sum td { border-top: 1px solid #aeb7c1; font-weight: 600; } summary { cursor: pointer; padding: 3px 0; }
 summary span { color: #6a7683; font-size: 12.5px; }
@@ -43,10 +44,11 @@ _LEFT = ("layer", "output", "function")
 
 def page(profile: Profile) -> str:
     """The text of an HTML file."""
+    functions = [_functions(i, layer, profile.conditions.text) for i, layer in enumerate(profile.layers)]
     body = [
         f"<section>{svg(profile)}</section>",
         f"<section><h2>Layers</h2>{_layers(profile)}{_notes(profile)}</section>",
-        f"<section><h2>Functions within each layer</h2>{''.join(_functions(i, layer) for i, layer in enumerate(profile.layers))}",
+        f"<section><h2>Functions within each layer</h2>{''.join(functions)}",
         '<p class="note">Cost of a function without what it called.</p></section>',
     ]
     title = escape(f"Profile of {profile.title}")
@@ -57,7 +59,7 @@ def page(profile: Profile) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], last: Sequence[str] = ()) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], labels: str, last: Sequence[str] = ()) -> str:
     left = [name in _LEFT for name in head]
 
     def cells(tag: str, row: Sequence[str]) -> str:
@@ -65,7 +67,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], last: Sequence[st
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     end = f'<tr class="sum">{cells("td", last)}</tr>' if last else ""
-    return f"<table><tr>{cells('th', head)}</tr>{body}{end}</table>"
+    return f"<table><caption>{escape(labels)}</caption><tr>{cells('th', head)}</tr>{body}{end}</table>"
 
 
 def _counts(cost: Cost, total: Cost, per_mac: str) -> list[str]:
@@ -97,7 +99,7 @@ def _layers(profile: Profile) -> str:
     used = profile.footprint
     sizes = (used.code_bytes, used.const_bytes, profile.stored_bytes, used.ram_bytes)
     bytes_used = ["-" if n is None else f"{n:,}" for n in sizes]
-    return _table(_HEAD, rows, ["", "inference", "", macs, *_counts(total, total, per_mac), *bytes_used])
+    return _table(_HEAD, rows, profile.conditions.text, ["", "inference", "", macs, *_counts(total, total, per_mac), *bytes_used])
 
 
 def _notes(profile: Profile) -> str:
@@ -111,7 +113,7 @@ def _notes(profile: Profile) -> str:
     return f'<p class="note">{" ".join([*words, *(f"{escape(note)}." for note in profile.notes)])}</p>'
 
 
-def _functions(number: int, layer: LayerProfile) -> str:
+def _functions(number: int, layer: LayerProfile, labels: str) -> str:
     shown, total = layer.functions[:FUNCTIONS_SHOWN], layer.cost
     rows = [
         [
@@ -125,4 +127,4 @@ def _functions(number: int, layer: LayerProfile) -> str:
     rest = len(layer.functions) - len(shown)
     more = f'<p class="note">and {rest} more</p>' if rest else ""
     title = f"{number} {escape(layer.name)} <span>{escape(hottest(layer))}</span>"
-    return f"<details><summary>{title}</summary>{_table(head, rows)}{more}</details>"
+    return f"<details><summary>{title}</summary>{_table(head, rows, labels)}{more}</details>"

@@ -9,6 +9,7 @@ from html import escape
 
 from cm4tiny.profiling.model import LABEL, Cost, LayerProfile, Profile
 from cm4tiny.profiling.text import hottest, shorten, summary
+from cm4tiny.results.conditions import HOME_BOARD
 
 PARTS = (
     ("issue", "instructions", "#3f74b5"),
@@ -16,7 +17,7 @@ PARTS = (
     ("dcache_stall", "waiting for data from flash", "#c4483f"),
 )
 """Part of a cost, its name in the legend, its colour (apart in hue and in lightness, so also without colours)."""
-_WIDTH, _TOP, _ROW, _BAR, _MARGIN = 1080, 118, 26, 16, 28
+_WIDTH, _TOP, _ROW, _BAR, _MARGIN = 1080, 138, 26, 16, 28
 _BARS_FROM, _BARS_TO = 300, 790
 _COLUMNS = (880, 950, 1052)
 _STYLE = """
@@ -47,7 +48,7 @@ def svg(profile: Profile) -> str:
     height = bottom + 62
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" role="img">',
-        f"<title>{escape(profile.title)}: cycles by layer, {LABEL}</title>",
+        f"<title>{escape(profile.title)}: cycles by layer, {escape(profile.conditions.text)}</title>",
         f"<style>{_STYLE}</style>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
         *_header(profile),
@@ -55,7 +56,7 @@ def svg(profile: Profile) -> str:
         *_grid(step, scale, longest, bottom),
     ]
     for row, bar in enumerate(bars):
-        parts += _row(row, bar, scale, profile.whole)
+        parts += _row(row, bar, scale, profile)
     parts += _footer(profile, bottom)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -103,12 +104,13 @@ def _header(profile: Profile) -> list[str]:
         f'<text class="title" x="{_MARGIN}" y="36">{escape(profile.title)}</text>',
         f'<text class="sub" x="{_MARGIN}" y="58">{escape(", ".join(part for part in (summary(profile), macs) if part))}</text>',
         f'<text class="mark num" x="{_COLUMNS[2]}" y="36">{LABEL}</text>',
+        f'<text class="mark" x="{_MARGIN}" y="78">{escape(profile.conditions.text)}</text>',
     ]
     x = _MARGIN
     for key, words, colour in PARTS:
         text = f"{words} {100 * _part(total, key) / total.cycles:.1f} %" if total.ticks else words
-        lines.append(f'<rect x="{x}" y="75" width="12" height="12" rx="2" fill="{colour}"/>')
-        lines.append(f'<text class="sub" x="{x + 18}" y="85">{text}</text>')
+        lines.append(f'<rect x="{x}" y="95" width="12" height="12" rx="2" fill="{colour}"/>')
+        lines.append(f'<text class="sub" x="{x + 18}" y="105">{text}</text>')
         x += 34 + round(6.9 * len(text))
     for column, words in zip(_COLUMNS, ("cycles", "%", "cycles / MAC"), strict=True):
         lines.append(f'<text class="head num" x="{column}" y="{_TOP - 9}">{words}</text>')
@@ -142,10 +144,11 @@ def _stripe(row: int) -> str:
     return f'<rect class="stripe" x="{_MARGIN - 8}" y="{_TOP + _ROW * row}" width="{_WIDTH - 2 * _MARGIN + 16}" height="{_ROW}"/>'
 
 
-def _row(row: int, bar: _Bar, scale: float, total: Cost) -> list[str]:
+def _row(row: int, bar: _Bar, scale: float, profile: Profile) -> list[str]:
+    total = profile.whole
     top = _TOP + _ROW * row
     baseline = top + 17.5
-    lines = [f"<g><title>{escape(bar.tip)}</title>"]
+    lines = [f"<g><title>{escape(bar.tip)}\n{escape(profile.conditions.text)}</title>"]
     lines.append(f'<text class="small num" x="{_MARGIN + 14}" y="{baseline}">{bar.number}</text>')
     lines.append(f'<text x="{_MARGIN + 24}" y="{baseline}">{escape(bar.name)}</text>')
     lines.append(f'<text class="small num" x="{_BARS_FROM - 10}" y="{baseline}">{escape(bar.detail)}</text>')
@@ -162,5 +165,5 @@ def _row(row: int, bar: _Bar, scale: float, total: Cost) -> list[str]:
 
 
 def _footer(profile: Profile, bottom: int) -> Sequence[str]:
-    words = f"One inference of {profile.image} on a virtual NUCLEO-L4R5ZI; layers are what {profile.root} calls, in order."
+    words = f"One inference of {profile.image} on a virtual {HOME_BOARD}; layers are what {profile.root} calls, in order."
     return [f'<text class="small" x="{_MARGIN}" y="{bottom + 46}">{escape(words)}</text>']

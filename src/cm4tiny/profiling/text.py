@@ -64,7 +64,11 @@ def summary(profile: Profile) -> str:
 
 
 def _title(profile: Profile) -> list[str]:
-    return [f"{profile.title}: {summary(profile)}", f"{LABEL}; layers called by {profile.root} of {profile.image}"]
+    return [
+        f"{profile.title}: {summary(profile)}",
+        f"{LABEL}; layers called by {profile.root} of {profile.image}",
+        f"Labels: {profile.conditions.text}",
+    ]
 
 
 def _layer(number: int, layer: LayerProfile, total: Cost) -> Sequence[str]:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.results.conditions import HOME_BOARD, MEASURED, OFFICIAL, SUBMITTERS, Conditions, exact_name, is_variant, same_board
+from cm4tiny.results.names import megahertz
+from cm4tiny.results.published_digests import check_digests
 
 TABLE = Path(__file__).parent / "published.csv"
 SYSTEMS = Path(__file__).parent / "published_systems.csv"
-REPRODUCED_BOARD = "l4r5zi"
-"""Part of the names of the board that this project reproduces, in lower case: ``NUCLEO-L4R5ZI``, ``Nucleo-L4R5ZI``, and
-``NUCLEO-L4R5ZI-P`` of v1.3 (external SMPS: same clock and core, less energy)."""
 _RESTORE = "restore the table from the repository"
 
 
@@ -71,13 +71,15 @@ class PublishedResult:
 class PublishedSystem:
     """What the files of a published result tell beyond its claims (``published_systems.csv``, made by ``tools/import_systems.py``).
 
-    ``supply_mv`` is what the energy log records; ``memory`` and ``storage`` are texts of the system description.
+    ``supply_mv`` is what the energy log records; ``memory`` and ``storage`` of the SoC and ``processor_memory`` are texts of the system
+    description.
     """
 
     source: str
     supply_mv: float | None
     memory: str
     storage: str
+    processor_memory: str = ""
 
 
 def _number(text: str, where: str) -> float | None:
@@ -132,12 +134,34 @@ def published_systems(table: Path = SYSTEMS) -> dict[str, PublishedSystem]:
 def _table(kind: type[Any], table: Path) -> list[Any]:
     try:
         with table.open(newline="", encoding="utf-8") as file:
-            return [_row(kind, row, f"{table.name} line {line}") for line, row in enumerate(csv.DictReader(file), start=2)]
+            rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ResultsError(f"{table} cannot be read", why=str(error), cure=_RESTORE) from error
+    parsed = [_row(kind, row, f"{table.name} line {line}") for line, row in enumerate(rows, start=2)]
+    check_digests(table, rows)
+    return parsed
 
 
-def published_for(benchmark: str, board: str = REPRODUCED_BOARD) -> tuple[PublishedResult, ...]:
-    """The rows of one benchmark on boards whose name holds ``board`` (lower case; ``""`` for all), fastest first."""
-    rows = (row for row in published_results() if row.benchmark == benchmark and board in row.board.lower())
+def published_for(benchmark: str, board: str = HOME_BOARD, *, variants: bool = False) -> tuple[PublishedResult, ...]:
+    """The rows of one benchmark on one board (``""``: on all), fastest first.
+
+    Args:
+        variants: with rows of boards of similar name; mark them: the ``NUCLEO-L4R5ZI-P`` is another board than the ``NUCLEO-L4R5ZI``.
+    """
+    wanted = is_variant if variants else same_board
+    rows = (row for row in published_results() if row.benchmark == benchmark and (not board or wanted(board, row.board)))
     return tuple(sorted(rows, key=lambda row: -row.throughput_inf_per_s))
+
+
+def published_conditions(row: PublishedResult) -> Conditions:
+    """The labels of a published result. In the closed division the model is MLPerf Tiny's own."""
+    system = published_systems().get(row.source)
+    return Conditions(
+        board=exact_name(row.board),
+        origin=MEASURED,
+        assets=OFFICIAL if row.division == "closed" else SUBMITTERS,
+        division=row.division,
+        supply_v=system.supply_mv / 1000 if system and system.supply_mv else None,
+        clock_mhz=megahertz(row.frequency),
+        submitter=row.submitter,
+    )

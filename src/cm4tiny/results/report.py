@@ -15,12 +15,15 @@ from typing import Any
 
 from cm4tiny.errors import ResultsError
 from cm4tiny.firmware.engines.catalogue import ENGINES, published_folders
-from cm4tiny.results.published import PublishedResult, published_for
+from cm4tiny.results.conditions import EMBEDDED, HOME_BOARD, Conditions, differences, run_conditions
+from cm4tiny.results.published import PublishedResult, published_conditions, published_for
 from cm4tiny.results.summary import markdown
 
 Report = dict[str, Any]
 SCHEMA_NAME = "cm4tiny-report-1"
 SCHEMA_FILE = Path(__file__).parent / "report.schema.json"
+_ADDED = ("labels", "judged")
+"""Keys of an entry that follow from the others and are written here."""
 REPORT_JSON = "report.json"
 REPORT_MD = "report.md"
 
@@ -28,7 +31,7 @@ EMBEDDED_NOTICE = (
     "These figures come from models and samples that this project made (embedded assets): they are not MLPerf Tiny's and not an "
     "MLPerf result. The variation _mlcommons takes MLPerf Tiny's own models and data."
 )
-SIMULATED_NOTICE = "Throughput and energy are simulated: predicted on the virtual NUCLEO-L4R5ZI, not measured on a board."
+SIMULATED_NOTICE = f"Throughput and energy are simulated: predicted on the virtual {HOME_BOARD}, not measured on a board."
 
 
 def _division_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -77,7 +80,8 @@ def make_report(
     Raises:
         ResultsError: an entry breaks the schema.
     """
-    entries = [dict(entry) for entry in results]
+    entries = [{key: value for key, value in entry.items() if key not in _ADDED} for entry in results]
+    about = {"board": board, "assets": assets, "results": entries}
     simulated = any(entry.get("simulated", False) for entry in entries)
     notices = ([SIMULATED_NOTICE] if simulated else []) + ([EMBEDDED_NOTICE] if assets == "embedded" else [])
     notices += [*_inputs_notice(entries), *_division_notice(entries)]
@@ -92,16 +96,28 @@ def make_report(
         "results": entries,
         "files": sorted((dict(file) for file in files), key=lambda file: (file["role"], file["name"])),
         "tools": dict(sorted(tools.items())),
-        "published": [_published(row, engine) for benchmark in benchmarks for row in published_for(benchmark)],
+        "published": [],
     }
     report.update(made_with or {})
     if lock:
         report["lock"] = lock
     check_report(report, "the new report")
+    report["results"] = [_labelled(entry, about) for entry in entries]
+    for benchmark in benchmarks:
+        ours = run_conditions(about, [entry for entry in entries if entry["benchmark"] == benchmark])
+        report["published"] += [_published(row, engine, ours) for row in published_for(benchmark, ours.board, variants=True)]
+    check_report(report, "the new report")
     return report
 
 
-def _published(row: PublishedResult, engine: str) -> dict[str, Any]:
+def _labelled(entry: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with its labels; an accuracy of embedded models and samples is not judged."""
+    judged = {"judged": False} if entry["mode"] == "accuracy" and about["assets"] == EMBEDDED else {}
+    return {**entry, **judged, "labels": run_conditions(about, entry).as_json()}
+
+
+def _published(row: PublishedResult, engine: str, ours: Conditions) -> dict[str, Any]:
+    conditions = published_conditions(row)
     folders = published_folders(engine) if engine in ENGINES else ()
     same_code = any(row.source.startswith(f"{folder}/") for folder in folders)
     return ({"same_code": True} if same_code else {}) | {
@@ -115,6 +131,8 @@ def _published(row: PublishedResult, engine: str) -> dict[str, Any]:
         "metric": row.metric,
         "energy_uj_per_inf": row.energy_uj_per_inf,
         "source": row.source,
+        "labels": conditions.as_json(),
+        "differs": list(differences(ours, conditions, energy=row.energy_uj_per_inf is not None)),
     }
 
 
@@ -132,7 +150,22 @@ def check_report(report: Any, name: str) -> None:
         raise ResultsError(
             f"{name} is not a valid report",
             why=f"at {error.json_path}: {error.message[:300]}",
-            cure="see docs/report.md for the format; make the report anew",
+            cure="see docs/report.md for the format; run the step again for a new report",
+        )
+    for entry in report["results"]:
+        _check_labels(report, entry, name)
+
+
+def _check_labels(report: Report, entry: Mapping[str, Any], name: str) -> None:
+    """Labels that an entry carries must be those that follow from it; the model's error is that of the version which wrote them."""
+    labels, expected = entry.get("labels"), run_conditions(report, entry).as_json()
+    wrong = [key for key in expected if key not in ("model_error", "text") and labels is not None and labels[key] != expected[key]]
+    if wrong:
+        said = ", ".join(f"{key} {labels[key]!r} for {expected[key]!r}" for key in wrong if labels)
+        raise ResultsError(
+            f"{name} is not a valid report",
+            why=f"the labels of {entry['benchmark']} {entry['mode']} contradict the figures that they belong to: {said}",
+            cure="do not edit a report by hand; run the step again for a new one",
         )
 
 

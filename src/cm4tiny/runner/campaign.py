@@ -22,7 +22,7 @@ from cm4tiny import packages
 from cm4tiny.benchmarks import BENCHMARKS, DataSet, get_benchmark
 from cm4tiny.benchmarks.assets import inputs_kind
 from cm4tiny.boards import energy_uj
-from cm4tiny.boards.catalogue import emulator_facts, open_board, side_by_side, simulated_label
+from cm4tiny.boards.catalogue import board_identity, emulator_facts, open_board, side_by_side, simulated_label
 from cm4tiny.boards.nucleo import Wishes
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
@@ -199,13 +199,16 @@ def _opener(campaign: Campaign, elf: Path, events: EventStream) -> Callable[[], 
 def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
     """The report entries of one job."""
     simulated = bool(simulated_label(campaign.board))
-    common = {
+    common: dict[str, Any] = {
         "benchmark": done.job.benchmark.id,
         "mode": done.job.mode,
         "simulated": simulated,
         "session": done.session.relative_to(campaign.out).as_posix(),
         "firmware_sha256": done.job.image,
     }
+    identity = board_identity(campaign.board, campaign.wishes, done.supply_v)
+    common |= {"board_name": identity.name, "clock_mhz": done.clock_mhz or identity.clock_hz / 1e6}
+    common |= {"supply_v": identity.supply_v} if identity.supply_v else {}
     if done.job.open_division:
         common |= {"division": "open", "division_reason": done.job.open_division}
     stand_in = campaign.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"

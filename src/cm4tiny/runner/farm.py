@@ -87,11 +87,13 @@ class Job:
 
 @dataclass(frozen=True)
 class JobResult:
-    """The outcome of one job: its result and the folder of its session."""
+    """The outcome of one job: its result, the folder of its session, and what the board says of clock and supply (None if it cannot)."""
 
     job: Job
     result: PerformanceResult | AccuracyResult | EnergyResult
     session: Path
+    clock_mhz: float | None = None
+    supply_v: float | None = None
 
 
 def run_farm(
@@ -175,9 +177,16 @@ def _run(job: Job, out_dir: Path, events: EventStream, stop: threading.Event) ->
         dut = Dut(board.link, chunk_bytes=job.chunk_bytes, stop=stop, events=events)
         root, journal = out_dir / "sessions" / job.id, out_dir / "journals" / f"{job.id}.jsonl"
         with SessionWriter(root, simulated=job.simulated, open_division=job.open_division, now=job.now) as session:
-            return JobResult(job, _measure(job, journal, board, dut, session, events), session.folder)
+            result = _measure(job, journal, board, dut, session, events)
+            return JobResult(job, result, session.folder, *_conditions(board))
     finally:
         board.close()
+
+
+def _conditions(board: Board) -> tuple[float | None, float | None]:
+    """Core clock in MHz and supply voltage, where the board counts cycles or has a power monitor."""
+    statistics, power = getattr(board, "statistics", None), getattr(board, "power", None)
+    return statistics().hclk_hz / 1e6 if statistics else None, power.voltage_v if power else None
 
 
 def _measure(

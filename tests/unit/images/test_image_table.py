@@ -11,7 +11,7 @@ import pytest
 
 from cm4tiny.errors import AssetError, Cm4TinyError, HashMismatchError, ResultsError, UsageError
 from cm4tiny.images.logs import as_printed, published_outputs
-from cm4tiny.images.run import ImageRun, compare_outputs
+from cm4tiny.images.run import ImageRun, compare_outputs, image_conditions
 from cm4tiny.images.table import images_of, published_images
 
 
@@ -126,3 +126,14 @@ def test_checkouts_come_from_the_step_that_gets_results(tmp_path: Path) -> None:
     ):
         with pytest.raises(AssetError, match="is not in"):
             read({"CM_TINY_IMAGE_SET": "bosch-v1.1", **key})
+
+
+def test_the_figures_of_an_image_are_labelled_with_its_clock_and_whose_model_it_holds() -> None:
+    image = next(image for image in published_images() if image.result() is not None)
+    official = image_conditions(image, 80_000_000, ("performance",), embedded_inputs=False)
+    assert official.text.startswith(
+        "simulated, official model, NUCLEO-L4R5ZI, 1.8 V, 80 MHz, no division claimed, model error: throughput -"
+    )
+    own = image_conditions(None, 120_000_000, ("performance", "accuracy"), embedded_inputs=True)
+    assert own.words[1] == "model not identified, embedded inputs" and ", outputs equal in " in own.text
+    assert "measured" not in official.text + own.text

@@ -80,8 +80,8 @@ def test_the_table_gives_up_what_can_be_missed_for_a_narrow_terminal() -> None:
     assert "most of it in" in wide
     assert "most of it in" not in narrow
     for word in ("cycles", "per MAC", "I-miss", "D-miss", "const B", "RAM B"):
-        assert word in narrow.splitlines()[3]
-    assert max(map(len, narrow.splitlines()[3:9])) <= 122
+        assert word in narrow.splitlines()[4]
+    assert max(map(len, narrow.splitlines()[4:10])) <= 122
 
 
 def test_throughput_counts_what_lies_outside_of_the_root() -> None:

@@ -74,3 +74,34 @@ def test_a_folder_without_rounds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Cm4TinyError) as refused:
         round_records(tmp_path)
     assert refused.value.cure
+
+
+def test_a_streaming_result_has_the_throughput_of_its_performance_session(checkout: Path) -> None:
+    folder = checkout / "closed/Nobody/results/BOARD/sww"
+    write(folder / "energy" / "results.txt", "Average duty cycle: 0.56085\nEstimated throughput: 55.742 inf./sec.\n")
+    write(folder / "energy" / "log.txt", "")
+    only_energy = next(r for r in round_records(checkout) if r.text("benchmark") == "sww")
+    write(folder / "performance" / "results.txt", "Average duty cycle: 0.55914\nEstimated throughput: 55.908 inf./sec.\n")
+    write(folder / "performance" / "log.txt", "")
+    both = next(r for r in round_records(checkout) if r.text("benchmark") == "sww")
+    assert (only_energy.figure("throughput_inf_per_s"), both.figure("throughput_inf_per_s")) == (55.742, 55.908)
+
+
+def test_the_processors_memory_is_not_the_socs(checkout: Path) -> None:
+    system = {"Board Name": "B", "Processor memory type and capacity": "304KB SRAM", "Processor storage type and capacity": "1MB"}
+    write(checkout / "closed/Nobody/systems/BOARD.json", json.dumps(system))
+    record = next(r for r in round_records(checkout) if r.text("source").endswith(NEW))
+    assert [record.figure(name) for name in ("memory_kib", "storage_kib", "processor_memory_kib")] == [None, None, 304.0]
+
+
+def test_a_draft_of_a_simulated_run_is_not_called_printed(checkout: Path) -> None:
+    folder = checkout / NEW
+    plain = next(r for r in round_records(checkout) if r.text("source").endswith(NEW))
+    assert (plain.text("label"), plain.text("quality_target_met")) == ("printed", "no")
+    text = (folder / "performance" / "results.txt").read_text(encoding="utf-8")
+    write(folder / "performance" / "results.txt", "SIMULATED: virtual NUCLEO-L4R5ZI; these numbers were not measured\n" + text)
+    simulated = next(r for r in round_records(checkout) if r.text("source").endswith(NEW))
+    assert simulated.text("label") == "simulated"
+    assert simulated.text("board") == "A board (virtual)"
+    assert "simulated, official model, A board, 1.8 V, 100 MHz, closed division, model error: " in simulated.text("conditions")
+    assert simulated.notes == ("Its sessions say: simulated.",)

@@ -31,7 +31,9 @@ def test_published_rows_are_facts_with_a_source() -> None:
 
 def test_published_for_is_the_reproduced_board_unless_all_are_asked_for() -> None:
     own, every = published_for("kws"), published_for("kws", board="")
-    assert all("l4r5zi" in row.board.lower() for row in own)
+    assert {row.board for row in own} == {"NUCLEO-L4R5ZI", "Nucleo-L4R5ZI"}
+    with_variants = published_for("kws", variants=True)
+    assert {row.board for row in with_variants} - {row.board for row in own} == {"NUCLEO-L4R5ZI-P"}
     assert len(own) < len(every) == 89
     assert [row.throughput_inf_per_s for row in every] == sorted((row.throughput_inf_per_s for row in every), reverse=True)
 
@@ -43,7 +45,7 @@ def test_a_report_compares_with_its_own_board_only() -> None:
             board="virtual", engine="microtvm", assets="embedded", results=[{**entry, "benchmark": benchmark}], files=[], tools={}
         )
         sources = {row["source"] for row in made["published"]}
-        assert sources == {row.source for row in published_for(benchmark)}
+        assert sources == {row.source for row in published_for(benchmark, variants=True)}
 
 
 def test_streaming_wakeword_claims_power_and_counts() -> None:

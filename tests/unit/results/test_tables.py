@@ -48,6 +48,26 @@ def test_a_row_holds_the_printed_claims_and_the_description(rows: tuple[SummaryR
     assert tuple(kws.cells) == COLUMNS
 
 
+def test_a_simulated_system_says_so_in_every_format(tmp_path: Path) -> None:
+    result = tmp_path / "closed" / "A" / "results" / "S"
+    maker.performance(result / "kws" / "performance", simulated="virtual board")
+    maker.performance(result / "ic" / "performance", "ic")
+    for path in (result / "ic" / "performance").iterdir():
+        path.write_text(path.read_text(encoding="utf-8").replace("airplane_s_000000", "emb_0000"), encoding="utf-8")
+    found = summary_rows(replay([tmp_path], maker.small_lists(), round_id="v1.4", jobs=1).results)
+    assert len({one.cells["SystemDesc"] for one in found}) == 1 and len(found) == 2
+    write_tables(found, final_tables(found, "1.4", "tiny_results_v1.4"), tmp_path / "out")
+    (cells,) = sheets(tmp_path / "out" / "summary.xlsx").values()
+    texts = [(tmp_path / "out" / f"summary.{suffix}").read_text(encoding="utf-8") for suffix in ("csv", "md")]
+    for text in [*texts, " ".join(cells.values())]:
+        assert "S [simulated, embedded model, " in text
+        assert "clock not stated, closed division, model error: throughput -" in text
+
+
+def test_a_measured_system_is_called_by_its_name_alone(rows: tuple[SummaryRow, ...]) -> None:
+    assert {one.cells["SystemDesc"] for one in rows} == {"BOARD_A"}
+
+
 def test_streaming_results_show_the_f1_score_and_power(tmp_path: Path) -> None:
     folder = tmp_path / "closed" / "A" / "results" / "S" / "sww"
     maker.streaming(folder / "energy", hits=46, misses=4, false=5)

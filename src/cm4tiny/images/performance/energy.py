@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cm4tiny.boards.power import SUPPLY_V, energy_uj
-from cm4tiny.results.published import REPRODUCED_BOARD, PublishedResult, PublishedSystem
+from cm4tiny.results.conditions import HOME_BOARD, same_board
+from cm4tiny.results.published import PublishedResult, PublishedSystem
 
 CLOCK_HZ = 120e6
-SMPS_BOARD = "l4r5zi-p"
 _SOURCE = ("v1.0", "OctoML")
 
 
@@ -47,6 +47,6 @@ def energy_error(results: Iterable[PublishedResult], systems: dict[str, Publishe
 
 
 def _comparable(row: PublishedResult, systems: dict[str, PublishedSystem]) -> bool:
-    board, system = row.board.lower(), systems.get(row.source)
+    system = systems.get(row.source)
     at_voltage = system is not None and system.supply_mv == SUPPLY_V * 1000
-    return REPRODUCED_BOARD in board and SMPS_BOARD not in board and at_voltage and row.frequency.replace(" ", "").lower() == "120mhz"
+    return same_board(HOME_BOARD, row.board) and at_voltage and row.frequency.replace(" ", "").lower() == "120mhz"

@@ -81,7 +81,7 @@ def judge(rows: Sequence[Measured], targets: Sequence[Target] = TARGETS) -> list
 
 def targets_section(rows: Sequence[Measured], targets: Sequence[Target] = TARGETS) -> list[str]:
     """The table as Markdown."""
-    lines = ["| benchmark | plan | to reach | measured | met |", "|---|---|---|---|---|"]
+    lines = ["| benchmark | plan | to reach | predicted | met |", "|---|---|---|---|---|"]
     for verdict in judge(rows, targets):
         target = verdict.target
         cells = (target.benchmark, variant(target.variant).label, _wanted(verdict), _figure(target, verdict.measured), _word(verdict.met))

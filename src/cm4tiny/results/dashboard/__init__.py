@@ -4,6 +4,6 @@
 """
 
 from cm4tiny.results.dashboard.builder import Site, build, collect
-from cm4tiny.results.dashboard.query import Constraint, Query, pareto, select
+from cm4tiny.results.dashboard.query import Constraint, Query, judged, pareto, select
 
-__all__ = ["Constraint", "Query", "Site", "build", "collect", "pareto", "select"]
+__all__ = ["Constraint", "Query", "Site", "build", "collect", "judged", "pareto", "select"]

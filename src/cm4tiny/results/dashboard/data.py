@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cm4tiny.results.conditions import HOME_BOARD, VIRTUAL_SUFFIX, differences, virtual_name
 from cm4tiny.results.dashboard.columns import UserTable
 from cm4tiny.results.dashboard.findings import Audit, Finding, findings_by_record
 from cm4tiny.results.derived import BUILT_IN, Metric, Value, apply, parse_metrics
-from cm4tiny.results.experiments.records import COLUMNS, Column, Record, harmonise
+from cm4tiny.results.experiments.records import COLUMNS, OWN_RUN, Column, Record, conditions_of, harmonise
+
+DIFFERS = Column("differs", "differs from own run")
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,13 @@ def make_table(
     listed = harmonise(_once(records))
     own = user.columns if user else ()
     joined, unmatched = user.join(listed) if user else ({}, ())
-    known = [*COLUMNS, *(_metric_column(metric) for metric in BUILT_IN), *own]
+    apart = _differences(listed)
+    known = [*COLUMNS, *([DIFFERS] if apart else []), *(_metric_column(metric) for metric in BUILT_IN), *own]
     defined = parse_metrics(metrics, [column.id for column in known])
     columns = (*known, *(_metric_column(metric) for metric in defined))
     rows = []
     for record in listed:
-        values = {**record.values, **joined.get(record.id, {})}
+        values = {**record.values, **({DIFFERS.id: apart[record.id]} if record.id in apart else {}), **joined.get(record.id, {})}
         derived = apply((*BUILT_IN, *defined), values)
         rows.append({**values, **{name: value for name, value in derived.items() if value is not None}})
     return Table(
@@ -92,11 +96,38 @@ def site_data(table: Table) -> dict[str, Any]:
     return {
         "columns": [{**dataclasses.asdict(column), "own": column.id in table.own, **_cells(column, table.rows)} for column in filled],
         "ids": [record.id for record in table.records],
+        "boards": {"home": HOME_BOARD, "virtual": _virtual_boards(table.records)},
         "links": [list(map(list, record.links.items())) for record in table.records],
         "audited": list(table.audited),
         "notes": _shared([list(record.notes) for record in table.records]),
         "findings": [[[f.severity, f.rule, f.path, f.message] for f in table.findings.get(r.id, ())] for r in table.records],
     }
+
+
+def _virtual_boards(records: Iterable[Record]) -> dict[str, str]:
+    """Board -> the name of its virtual model, where there are results of both or of the model."""
+    names = {record.text("board") for record in records}
+    real = sorted({name.removesuffix(VIRTUAL_SUFFIX) for name in names})
+    return {name: virtual_name(name) for name in real if virtual_name(name) in names}
+
+
+def _differences(records: Sequence[Record]) -> dict[str, Value]:
+    """Record id -> what sets a published result apart from the own runs of its benchmark; nothing where nothing does."""
+    runs: dict[str, list[Record]] = {}
+    for record in records:
+        if record.text("origin") == OWN_RUN:
+            runs.setdefault(record.text("benchmark"), []).append(record)
+    found: dict[str, Value] = {}
+    for record in records:
+        words = [_apart(run, record) for run in runs.get(record.text("benchmark"), ()) if record.text("origin") != OWN_RUN]
+        if words and any(words):
+            found[record.id] = "; ".join(dict.fromkeys(word for one in words for word in one))
+    return found
+
+
+def _apart(run: Record, other: Record) -> tuple[str, ...]:
+    both = (run.figure("energy_uj_per_inf"), other.figure("energy_uj_per_inf"))
+    return differences(conditions_of(run), conditions_of(other), energy=None not in both)
 
 
 def _known(value: Value) -> bool:

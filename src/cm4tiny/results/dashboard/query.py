@@ -63,6 +63,11 @@ def _holds(row: Row, words: list[str]) -> bool:
     return all(word in text for word in words)
 
 
+def judged(rows: Iterable[Row]) -> list[Row]:
+    """The rows that do not miss the quality target: those that may be on the front unless the page is told otherwise."""
+    return [row for row in rows if row.get("quality_target_met") != "no"]
+
+
 def pareto(rows: Iterable[Row], objectives: Sequence[tuple[str, str]]) -> list[Row]:
     """The rows that no row of the same benchmark beats: none is as good in every objective and better in one.
 

@@ -2,7 +2,7 @@
 
 An experiment is called ``mlperf-tiny--ROUND--DIVISION--BENCHMARK`` (and once more with ``all`` for the round); its ``cm-result.json`` is a
 list of flat dictionaries with upstream's keys. Beside those a result here has every figure and derived metric under its name in this
-project. Own runs go into experiments of their own, ``mlperf-tiny--own--LABEL--BENCHMARK``, and every one of them says what it is.
+project, and the labels of its figures. Own runs go into experiments of their own, ``mlperf-tiny--own--LABEL--BENCHMARK``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ def experiment_tags(name: str) -> list[str]:
 
 def result_of(record: Record, metrics: Sequence[Metric] = ()) -> Result:
     """One result of a ``cm-result.json``."""
-    own = record.text("origin") == OWN_RUN
     result: Result = {
         **_figures(record),
         **{key: record.text(column) for key, column in _SYSTEM_KEYS.items() if record.text(column)},
@@ -58,7 +57,13 @@ def result_of(record: Record, metrics: Sequence[Metric] = ()) -> Result:
         "Benchmark": record.text("benchmark"),
         "__System": record.text("system"),
         "uid": record.id,
+        "label": record.text("label"),
+        "labels": record.text("conditions"),
+        "model": record.text("model"),
+        "simulated": "simulated" in record.text("label"),
     }
+    if record.text("model_error"):
+        result["model_error"] = record.text("model_error")
     link = next((address for address in record.links.values() if address.startswith("https://github.com/")), "")
     if link:
         result["git_url"] = link
@@ -68,9 +73,6 @@ def result_of(record: Record, metrics: Sequence[Metric] = ()) -> Result:
         if column.kind == "number" and record.figure(column.id) is not None:
             result[column.id] = record.figure(column.id)
     result.update({name: value for name, value in apply((*BUILT_IN, *metrics), record.values).items() if value is not None})
-    if own:
-        result["simulated"] = "simulated" in record.text("label")
-        result["label"] = record.text("label")
     if record.notes:
         result["notes"] = " ".join(record.notes)
     return result

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.results.conditions import EMBEDDED, NOT_JUDGED, run_conditions
 from cm4tiny.results.derived import Value
-from cm4tiny.results.experiments.records import OWN_RUN, Record, accuracy_pct, make_record
+from cm4tiny.results.experiments.records import OWN_RUN, Record, accuracy_pct, labels, make_record
 from cm4tiny.results.report import REPORT_JSON, SCHEMA_NAME, Report, check_report, make_report
 from cm4tiny.results.summary import benchmarks
 
@@ -72,21 +73,15 @@ def run_records(report: Report, path: Path) -> tuple[Record, ...]:
 def _record(report: Report, benchmark: str, path: Path, notice: tuple[str, ...]) -> Record:
     entries: dict[str, Mapping[str, Any]] = {e["mode"]: e for e in report["results"] if e["benchmark"] == benchmark}
     performance, accuracy, energy = (entries.get(mode, {}) for mode in ("performance", "accuracy", "energy"))
-    simulated = any(entry["simulated"] for entry in entries.values())
-    embedded = report["assets"] == "embedded"
-    cycles, throughput = performance.get("cycles_per_inference"), performance.get("throughput_inf_per_s")
-    is_open = any(entry.get("division") == "open" for entry in entries.values())
-    marks = (("simulated", simulated), ("embedded model", embedded), ("open division", is_open))
-    label = ", ".join(word for word, holds in marks if holds) or "measured"
+    conditions = run_conditions(report, list(entries.values()))
+    judged = report["assets"] != EMBEDDED and accuracy.get("judged", True)
     values: dict[str, Value] = {
         "benchmark": benchmark,
         "origin": OWN_RUN,
-        "label": label,
+        **labels(conditions),
         "round": OWN_RUN,
-        **({"division": "open"} if is_open else {}),
         "submitter": OWN_RUN,
-        "system": f"{'virtual ' if simulated else ''}NUCLEO-L4R5ZI, {report['engine']}",
-        "board": "NUCLEO-L4R5ZI (virtual)" if simulated else "NUCLEO-L4R5ZI",
+        "system": f"{'virtual ' if conditions.simulated else ''}{conditions.board}, {report['engine']}",
         "soc": "STM32L4R5ZIT6",
         "core": "Cortex-M4",
         "processor": "Arm Cortex-M4",
@@ -94,16 +89,17 @@ def _record(report: Report, benchmark: str, path: Path, notice: tuple[str, ...])
         "framework": report["engine"],
         "metric": accuracy.get("metric", ""),
         "runner": "cm4tiny",
-        "quality_target_met": {True: "yes", False: "no", None: ""}[accuracy.get("quality_target_met")],
-        "throughput_inf_per_s": throughput,
+        "quality_target_met": {True: "yes", False: "no", None: ""}[accuracy.get("quality_target_met") if judged else None],
+        "throughput_inf_per_s": performance.get("throughput_inf_per_s"),
         "accuracy_pct": accuracy_pct(accuracy.get("metric", ""), accuracy.get("value")),
         "energy_uj_per_inf": energy.get("energy_uj_per_inf"),
-        "frequency_mhz": round(cycles * throughput / 1e6, 3) if cycles and throughput else None,
-        "cycles_per_inference": cycles,
+        "cycles_per_inference": performance.get("cycles_per_inference"),
     }
     if accuracy:
         values["top1" if accuracy["metric"] == "top-1" else "auc"] = accuracy["value"]
-    notes = notice + tuple(rule for entry in entries.values() for rule in entry.get("broken_rules", ()))
+    notes = notice + tuple(rule for entry in entries.values() for rule in entry.get("broken_rules", ()) if judged or entry is not accuracy)
+    if accuracy and not judged:
+        notes += (f"Accuracy is {NOT_JUDGED}.",)
     if energy.get("derived"):
         notes += ("Energy is computed from the performance windows' cycles, not from an energy run.",)
     sessions = {f"{mode} session": _inside(path.parent, entry.get("session", "")) for mode, entry in entries.items()}

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from cm4tiny.benchmarks import ALL_BENCHMARKS
+from cm4tiny.results.conditions import MEASURED, SIMULATED, VIRTUAL_SUFFIX, Conditions, virtual_name
 from cm4tiny.results.derived import Value
-from cm4tiny.results.experiments.names import common_spelling, core, framework_family, kibibytes, known, megahertz
-from cm4tiny.results.published import PublishedResult, PublishedSystem, published_results, published_systems
+from cm4tiny.results.names import common_spelling, core, framework_family, kibibytes, known
+from cm4tiny.results.published import PublishedResult, PublishedSystem, published_conditions, published_results, published_systems
 
 PUBLISHED = "published"
 OWN_RUN = "own run"
@@ -41,6 +42,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("benchmark", "benchmark"),
     Column("origin", "origin"),
     Column("label", "figures are"),
+    Column("conditions", "labels"),
     Column("round", "round"),
     Column("division", "division"),
     Column("submitter", "submitter"),
@@ -54,6 +56,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("framework_family", "framework"),
     Column("framework", "framework as printed"),
     Column("status", "availability"),
+    Column("model", "model"),
+    Column("model_error", "model error"),
     Column("metric", "accuracy metric"),
     Column("quality_target_met", "target met"),
     Column("runner", "runner"),
@@ -75,6 +79,7 @@ COLUMNS: tuple[Column, ...] = (
         ("supply_v", "supply voltage", "V", ""),
         ("memory_kib", "SoC memory", "KiB", "less"),
         ("storage_kib", "SoC storage", "KiB", "less"),
+        ("processor_memory_kib", "processor memory", "KiB", "less"),
         ("cycles_per_inference", "cycles per inference", "", "less"),
     ),
 )
@@ -120,6 +125,28 @@ def make_record(source: str, values: Mapping[str, Value], *, links: Mapping[str,
     return Record(hashlib.sha256(source.encode(errors="replace")).hexdigest()[:16], kept, dict(links or {}), notes)
 
 
+def labels(conditions: Conditions) -> dict[str, Value]:
+    """The labels of a result as values of its record."""
+    return {
+        "label": conditions.marks,
+        "conditions": conditions.text,
+        "model": conditions.model,
+        "model_error": conditions.error.removeprefix("model error: "),
+        "division": conditions.division or "none claimed",
+        "board": virtual_name(conditions.board) if conditions.simulated else conditions.board,
+        "supply_v": conditions.supply_v,
+        "frequency_mhz": conditions.clock_mhz,
+    }
+
+
+def conditions_of(record: Record) -> Conditions:
+    """Board, supply voltage and clock of a record, for comparisons."""
+    simulated = "simulated" in record.text("label")
+    board = record.text("board").removesuffix(VIRTUAL_SUFFIX)
+    origin, assets = SIMULATED if simulated else MEASURED, record.text("model").partition(" ")[0]
+    return Conditions(board, origin, assets, supply_v=record.figure("supply_v"), clock_mhz=record.figure("frequency_mhz"))
+
+
 def accuracy_pct(metric: str, value: float | None) -> float | None:
     """Accuracy in per cent: top-1 as it is, AUC and F1 (fractions) times a hundred."""
     if value is None:
@@ -144,28 +171,29 @@ def _published(row: PublishedResult, system: PublishedSystem | None) -> Record:
     links = {"logs and results": evidence_link(row.source)}
     if row.system_file:
         links["system description"] = evidence_link(f"{repository}/{row.system_file}").replace("/tree/", "/blob/")
-    recomputed = tuple(
+    remarks = tuple(
         f"{what} was not printed in round {row.round}; recomputed from the log."
         for what, source in (("Throughput", row.throughput_source), ("Accuracy", row.accuracy_source))
         if source == "recomputed from log"
     )
+    if row.throughput_source == "results.txt(energy)":
+        remarks += ("Throughput is what the energy session printed; there is no performance session.",)
     values: dict[str, Value] = {
         "origin": PUBLISHED,
-        "label": "published",
+        **labels(published_conditions(row)),
         "core": core(row.processor),
         "framework_family": framework_family(row.framework),
         "accuracy_pct": accuracy_pct(row.metric, row.accuracy),
-        "frequency_mhz": megahertz(row.frequency),
-        "supply_v": system.supply_mv / 1000 if system and system.supply_mv else None,
         "memory_kib": kibibytes(system.memory) if system else None,
         "storage_kib": kibibytes(system.storage) if system else None,
+        "processor_memory_kib": kibibytes(system.processor_memory) if system else None,
         "quality_target_met": quality_met(row.benchmark, row.accuracy, (row.false_positives, row.false_negatives)),
     }
     for name in (field.name for field in dataclasses.fields(row)):
         if name in COLUMN_IDS:
             value = getattr(row, name)
             values.setdefault(name, known(value) if isinstance(value, str) else value)
-    return make_record(row.source, values, links=links, notes=recomputed)
+    return make_record(row.source, values, links=links, notes=remarks)
 
 
 def quality_met(benchmark: str, value: float | None, wrong: tuple[float | None, ...] = ()) -> str:

@@ -11,13 +11,16 @@ from pathlib import Path
 
 from cm4tiny.errors import ResultsError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.results.conditions import EMBEDDED, NOT_JUDGED, session_conditions
 from cm4tiny.results.derived import Value
-from cm4tiny.results.experiments.names import core, framework_family, kibibytes, known, megahertz
-from cm4tiny.results.experiments.records import PUBLISHED, Record, accuracy_pct, make_record, published_records, quality_met
+from cm4tiny.results.experiments.records import PUBLISHED, Record, accuracy_pct, labels, make_record, published_records, quality_met
+from cm4tiny.results.names import core, framework_family, kibibytes, known, megahertz
 from cm4tiny.results.rounds import Printed, ResultDir, find_rounds, read_printed, read_session, read_system, walk
 
-_MEMORY = ("SoC Memory capacity (not including processor or accelerator)", "Processor memory type and capacity")
-_STORAGE = ("SoC storage capacity", "Processor storage type and capacity")
+_MEMORY = ("SoC Memory capacity (not including processor or accelerator)", "SoC Memory capacity")
+"""Keys for the memory of the SoC: the template's, and the one that greenwaves-technologies wrote in v1.0."""
+_STORAGE = ("SoC storage capacity",)
+_PROCESSOR_MEMORY = ("Processor memory type and capacity",)
 _TEXTS = {  # column -> key of the system description
     "board": "Board Name",
     "soc": "SoC Name",
@@ -27,6 +30,8 @@ _TEXTS = {  # column -> key of the system description
     "status": "Status",
 }
 _STEP = "read rounds"
+PRINTED = "printed"
+"""Label of a result that is in no published table: its figures are printed in its files, and nothing marks them."""
 
 
 def round_records(place: Path, events: EventStream = SILENT) -> tuple[Record, ...]:
@@ -54,17 +59,21 @@ def source_of(result: ResultDir) -> str:
 
 
 def system_facts(result: ResultDir) -> dict[str, str]:
-    """What the packaged table of systems holds of a result: supply voltage in mV as logged, memory and storage as described."""
+    """What the packaged table of systems holds of a result: supply voltage in mV as logged, memory and storage as described.
+
+    The SoC's and the processor's memory are two fields of the description and stay two figures here.
+    """
     energy = read_session(result, "energy") if result.files("energy") else None
     return {
         "supply_mv": energy.voltage_mv if energy else "",
         "memory": _first(result, _MEMORY),
         "storage": _first(result, _STORAGE),
+        "processor_memory": _first(result, _PROCESSOR_MEMORY),
     }
 
 
 def _first(result: ResultDir, keys: tuple[str, ...]) -> str:
-    """The first of the keys' texts that names exactly one size and is no cache."""
+    """The first of the keys' texts that names a size, or a sum of sizes, and is not about a cache."""
     if result.system_json is None:
         return ""
     system = read_system(result.system_json)
@@ -73,17 +82,39 @@ def _first(result: ResultDir, keys: tuple[str, ...]) -> str:
 
 
 def _record(result: ResultDir, packaged: Record | None) -> Record:
+    """A published result keeps its claims and labels but for what the files add; any other one is labelled by what its sessions say."""
     facts = {name: value for name, value in _figures(system_facts(result)) if value is not None}
     links = {"files": (result.root / result.path).resolve().as_uri()}
+    described = {**packaged.values, **facts} if packaged else {**_described(result), **_claims(result), **facts}
+    conditions = session_conditions(
+        () if packaged else (read_session(result, files.mode) for files in result.modes),
+        board=str(described.get("board") or ""),
+        division=result.division,
+        submitter=result.submitter,
+        supply_v=_float(described.get("supply_v")),
+        clock_mhz=_float(described.get("frequency_mhz")),
+    )
+    values = {**described, **labels(conditions)}
     if packaged:
-        return Record(packaged.id, {**packaged.values, **facts}, {**packaged.links, **links}, packaged.notes)
-    return make_record(source_of(result), {**_described(result), **_claims(result), **facts}, links=links)
+        return Record(
+            packaged.id, {name: value for name, value in values.items() if value is not None}, {**packaged.links, **links}, packaged.notes
+        )
+    if conditions.marks == PUBLISHED:
+        return make_record(source_of(result), {**values, "label": PRINTED}, links=links)
+    own = conditions.assets == EMBEDDED
+    notes = (f"Its sessions say: {conditions.marks}.", *((f"Accuracy is {NOT_JUDGED}.",) if own else ()))
+    return make_record(source_of(result), {**values, **({"quality_target_met": ""} if own else {})}, links=links, notes=notes)
+
+
+def _float(value: Value) -> float | None:
+    return value if isinstance(value, float) else None
 
 
 def _figures(facts: dict[str, str]) -> Iterator[tuple[str, float | None]]:
     yield "supply_v", int(facts["supply_mv"]) / 1000 if facts["supply_mv"].isdecimal() else None
     yield "memory_kib", kibibytes(facts["memory"])
     yield "storage_kib", kibibytes(facts["storage"])
+    yield "processor_memory_kib", kibibytes(facts["processor_memory"])
 
 
 def _described(result: ResultDir) -> dict[str, Value]:
@@ -92,7 +123,6 @@ def _described(result: ResultDir) -> dict[str, Value]:
     return {
         **texts,
         "origin": PUBLISHED,
-        "label": "printed",
         "round": result.round.id,
         "division": result.division,
         "submitter": result.submitter,
@@ -112,7 +142,7 @@ def _claims(result: ResultDir) -> dict[str, Value]:
     value = {"top-1": top1, "auc": auc, "F1": None}[metric]
     return {
         "metric": metric,
-        "throughput_inf_per_s": _number(performance.throughput) or _number(energy.sww_throughput),
+        "throughput_inf_per_s": _number(throughput_claim(performance, energy)),
         "top1": top1,
         "auc": auc,
         "accuracy_pct": accuracy_pct(metric, value),
@@ -121,6 +151,11 @@ def _claims(result: ResultDir) -> dict[str, Value]:
         "power_mw": _number(energy.power_mw),
         "duty_cycle": _number(energy.duty_cycle),
     }
+
+
+def throughput_claim(performance: Printed, energy: Printed) -> str:
+    """The printed throughput: the performance session's; a streaming result without that session prints one in its energy session."""
+    return performance.throughput or performance.sww_throughput or energy.sww_throughput
 
 
 def _printed(result: ResultDir, mode: str) -> Printed:

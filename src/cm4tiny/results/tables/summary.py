@@ -2,17 +2,20 @@
 
 Two differences, both on purpose: rows are ordered by path (the checker follows the file system), and of a field that a description has
 twice the first filled one counts, where the checker takes the last one, often an empty one. Results without a printed claim, which the
-checker leaves out, show what their logs give (round v0.5).
+checker leaves out, show what their logs give (round v0.5). Where a system's
+sessions say that they are simulated, or are of embedded samples (drafts), the labels follow the system's name.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cm4tiny.results.conditions import PUBLISHED, session_conditions
+from cm4tiny.results.names import megahertz
 from cm4tiny.results.rounds import read_system
 
 if TYPE_CHECKING:
@@ -82,11 +85,14 @@ class SummaryRow:
 
 def summary_rows(results: Iterable[Replayed]) -> tuple[SummaryRow, ...]:
     """The rows of all results that have a possible throughput, ordered by path."""
-    rows = [row for replayed in results if (row := _row(replayed)) is not None]
+    systems: dict[tuple[str, ...], list[Replayed]] = {}
+    for replayed in results:
+        systems.setdefault((replayed.result.division, replayed.result.submitter, replayed.result.system), []).append(replayed)
+    rows = [row for system in systems.values() for marks in (_marks(system),) for one in system if (row := _row(one, marks)) is not None]
     return tuple(sorted(rows, key=lambda row: row.path))
 
 
-def _row(replayed: Replayed) -> SummaryRow | None:
+def _row(replayed: Replayed, marks: str) -> SummaryRow | None:
     result = replayed.result
     streaming = result.benchmark == "sww"
     printed = _streaming_claims(replayed) if streaming else None
@@ -98,7 +104,7 @@ def _row(replayed: Replayed) -> SummaryRow | None:
     cells = {
         "Organization": result.submitter,
         "Division": result.division,
-        "SystemDesc": result.system,
+        "SystemDesc": result.system + marks,
         "Model": result.variant or result.benchmark,
         "MlperfModel": result.benchmark,
         "Result": str(speed),
@@ -111,6 +117,21 @@ def _row(replayed: Replayed) -> SummaryRow | None:
         **_description(replayed),
     }
     return SummaryRow(result.path, speed, power, {column: cells.get(column, "") for column in COLUMNS})
+
+
+def _marks(system: Sequence[Replayed]) -> str:
+    """The labels of a system that is simulated or ran embedded samples, in brackets; empty for what may be a result of MLPerf Tiny."""
+    description, first = _description(system[0]), system[0].result
+    volts = [energy.voltage_mv for one in system if (energy := one.sessions.get("energy")) is not None]
+    conditions = session_conditions(
+        (session for one in system for session in one.sessions.values()),
+        board=description["BoardName"],
+        division=first.division,
+        submitter=first.submitter,
+        supply_v=next((int(text) / 1000 for text in volts if text.isdecimal()), None),
+        clock_mhz=megahertz(description["HostProcessorFrequency"]),
+    )
+    return "" if conditions.marks == PUBLISHED else f" [{conditions.text}]"
 
 
 def _claim(replayed: Replayed, metric: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cm4tiny.results.audit.rule import Hit, rule
 from cm4tiny.results.audit.views import SessionView, some
+from cm4tiny.results.conditions import EMBEDDED_PREFIX
 
 if TYPE_CHECKING:
     from cm4tiny.results.rounds.labels import Identified
@@ -15,7 +16,6 @@ _RULES = "MLPerfTiny_Rules.adoc, Data Sets"
 _STUDY = "past-rounds 2e"
 OLD_LISTS = {"ic01-v0.5"}
 AD_SEGMENTS = 196
-EMBEDDED_PREFIX = "emb_"
 
 
 def _files(view: SessionView) -> tuple[str, ...]:

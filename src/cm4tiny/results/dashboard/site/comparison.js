@@ -1,10 +1,5 @@
 // The comparison: any figure against any other, with the Pareto front.
 
-const hasFigure = (column, row) => {
-  const value = figure(column, row);
-  return value !== null && value !== undefined;
-};
-
 const CROWD = 2000; // results above which only one of those that lie close together is drawn
 const CELL = 9; // pixels, the width of a point; cells grow until about that many points are left
 
@@ -42,7 +37,7 @@ function scopeOf(state) {
     const types = { x: scaleOf(state.x, rows), y: scaleOf(state.y, rows) };
     const colors = colorScale(state.color, drawable);
     const place = new Map(colors.domain.map((name, i) => [name, i]));
-    const colorIndex = (row) => place.get(text(state.color, row)) ?? colors.domain.length - 1;
+    const colorIndex = (row) => place.get(shade(state.color, row)) ?? colors.domain.length - 1;
     const cells = drawable.length > CROWD ? cellsOf(state, drawable, types, colorIndex) : null;
     scopeKept = { colors, types, own: rows.some(isOwn), colorIndex, cells };
     scopeKey = key;
@@ -81,15 +76,77 @@ function drawComparison(plot, state, rows, frontRows) {
     benchmark: text("benchmark", row),
     metrics,
   });
-  const style = { own: scope.own, line: objectivesOf(state).length === 2 };
+  const ownRows = shown.filter(isOwn);
+  const style = { own: scope.own, line: objectivesOf(state).length === 2, title: plotTitle(state, shown, ownRows) };
   const data = {
     points: visible(scope.own ? shown.filter((row) => !isOwn(row)) : shown, scope.cells).map(point),
-    ...(scope.own ? { own: shown.filter(isOwn).map(point) } : {}),
+    ...(scope.own ? { own: ownRows.map(point), named: namedPoints(ownRows, state, types, shown).map((one) => ({ ...point(one.row), ...one })) } : {}),
     front: frontRows.map(point),
   };
   const size = `${widthOf("plot") > 560}${widthOf("plot") > 720}`;
   const key = JSON.stringify([state.x, state.y, state.color, colors, types, style, theme(), size]);
   return plot.show(key, () => comparisonSpec(state, style, colors, types), data, label);
+}
+
+const MOST_NAMED = 8; // own points that carry their marks as a text; of more, one for each different text
+
+/** The own rows whose points carry a text. */
+function withText(ownRows) {
+  const seen = new Set();
+  return ownRows.length > MOST_NAMED ? ownRows.filter((row) => !seen.has(marks(row)) && seen.add(marks(row))) : ownRows;
+}
+
+/** Own points with a text beside them: on which side of the point it fits. */
+function namedPoints(ownRows, state, types, shown) {
+  const some = withText(ownRows);
+  const value = (row) => (types.x.type === "log" ? Math.log(figure(state.x, row)) : figure(state.x, row));
+  const all = shown.map(value);
+  const middle = (all.reduce((a, b) => Math.min(a, b), Infinity) + all.reduce((a, b) => Math.max(a, b), -Infinity)) / 2;
+  return some.map((row) => ({ row, mark: marks(row), right: value(row) > middle }));
+}
+
+/** The two text layers for such points: the text on a halo, so that it can be read across other points. */
+function namesLayers(x, y) {
+  const side = (left, right) => ({ expr: `datum.right ? ${right} : ${left}` });
+  const c = PALETTE[theme()];
+  const encoding = { x, y, text: { field: "mark" } };
+  const mark = { type: "text", align: side("'left'", "'right'"), dx: side("11", "-11"), fontSize: 11, fontWeight: 600 };
+  return [
+    { data: { name: "named" }, mark: { ...mark, stroke: c.halo, strokeWidth: 4, strokeJoin: "round", color: c.halo }, encoding },
+    { data: { name: "named" }, mark: { ...mark, color: c.ink }, encoding },
+  ];
+}
+
+/** What every point of the plot is: it is part of the picture, so that it is in the saved file too. */
+function plotTitle(state, shown, ownRows) {
+  const groups = new Map();
+  for (const row of ownRows) {
+    const key = labels(row);
+    groups.set(key, (groups.get(key) || new Set()).add(text("benchmark", row)));
+  }
+  const texts = [...groups].map(([words, benchmarks]) => `${[...benchmarks].sort().join(", ")}, own run: ${words}`).sort();
+  const lines = texts.slice(0, MOST_NAMED);
+  if (texts.length > lines.length) lines.push(`and ${texts.length - lines.length} more own runs: the saved table has their labels`);
+  const published = shown.filter((row) => !isOwn(row)).map(labels);
+  if (published.length) {
+    const all = published.every((one) => one.startsWith("measured by the submitter"));
+    lines.unshift(`Points: ${all ? "measured by their submitters" : "as their labels say"}; board, supply voltage and clock differ.`);
+  }
+  const objectives = objectivesOf(state);
+  const excluded = objectives.length ? leftOut(candidates(state, shown, objectives).excluded).trim() : "";
+  if (excluded) lines.push(`Rings: the Pareto front. ${excluded}`);
+  return lines.flatMap((line) => wrapped(line, Math.max(40, Math.floor((widthOf("plot") - 60) / 6))));
+}
+
+/** A text in lines of at most so many characters. */
+function wrapped(line, most) {
+  const lines = [];
+  for (const word of line.split(" ")) {
+    const last = lines.length - 1;
+    if (last >= 0 && lines[last].length + word.length < most) lines[last] += ` ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function plotNote(rows, shown) {
@@ -105,7 +162,7 @@ function comparisonSpec(state, scope, colors, types) {
   const c = PALETTE[theme()];
   const x = { ...axis(state.x, types.x), field: "x" };
   const y = { ...axis(state.y, types.y), field: "y" };
-  const color = { field: "color", type: "nominal", scale: colors, legend: { title: named(state.color) } };
+  const color = { field: "color", type: "nominal", scale: colors, legend: { title: named(state.color), labelExpr: LINES } };
   const layers = [
     { mark: { type: "point", filled: true, size: 64, opacity: 0.82, cursor: "pointer" }, encoding: { x, y, color } },
     {
@@ -120,6 +177,7 @@ function comparisonSpec(state, scope, colors, types) {
       mark: { type: "point", filled: true, shape: "diamond", size: 190, opacity: 0.95, stroke: c.front, strokeWidth: 1, cursor: "pointer" },
       encoding: { x, y, color },
     });
+    layers.push(...namesLayers(x, y));
   }
   if (scope.line) {
     layers.unshift({
@@ -128,5 +186,7 @@ function comparisonSpec(state, scope, colors, types) {
       encoding: { x, y, detail: { field: "benchmark" }, order: { field: "x", type: "quantitative" } },
     });
   }
-  return { data: { name: "points" }, width: "container", height: widthOf("plot") > 560 ? 430 : 330, layer: layers };
+  const text = wrapped(`${named(state.y)} against ${named(state.x)}`, Math.floor((widthOf("plot") - 90) / 7));
+  const title = { text, subtitle: scope.title, anchor: "start", frame: "group" };
+  return { data: { name: "points" }, title, width: "container", height: widthOf("plot") > 560 ? 430 : 330, layer: layers };
 }

@@ -36,8 +36,8 @@ function renderAxes(state, change) {
   const options = figures.map((column) => [column.id, withUnit(column.id)]);
   const third = [["", "none"], ...figures.filter((column) => column.better).map((column) => [column.id, withUnit(column.id)])];
   byId("axes").replaceChildren(
-    picker("x", "Across", options, state.x, (value) => change({ x: value })),
-    picker("y", "Up", options, state.y, (value) => change({ y: value })),
+    picker("x", "X axis", options, state.x, (value) => change({ x: value })),
+    picker("y", "Y axis", options, state.y, (value) => change({ y: value })),
     picker("z", "Third objective of the front", third, state.z, (value) => change({ z: value })),
     picker(
       "color",
@@ -45,6 +45,17 @@ function renderAxes(state, change) {
       COLORS.map((id) => [id, named(id)]),
       state.color,
       (value) => change({ color: value }),
+    ),
+    el(
+      "label",
+      { class: "check" },
+      el("input", {
+        id: "judge",
+        type: "checkbox",
+        checked: state.judge,
+        change: (event) => change({ judge: event.target.checked }),
+      }),
+      "Leave what misses the quality target out of the front",
     ),
   );
 }

@@ -22,12 +22,21 @@ const figure = (column, row) => {
   const c = COLUMNS.get(column);
   return c && c.values ? c.values[row] : null;
 };
+const hasFigure = (column, row) => {
+  const value = figure(column, row);
+  return value !== null && value !== undefined;
+};
 const named = (column) => (COLUMNS.get(column) || { title: column }).title;
 const withUnit = (column) => {
   const c = COLUMNS.get(column);
   return c.unit ? `${c.title} (${c.unit})` : c.title;
 };
+/** All labels of a result's figures: simulated or measured, model, board, supply voltage, clock, division, model error. */
+const labels = (row) => text("conditions", row);
 const isOwn = (row) => text("origin", row) === "own run";
+/** What a figure is never shown without; of published results the round stands for it. */
+const marks = (row) => text("label", row);
+const isPublished = (row) => ["published", "printed"].includes(marks(row));
 const sameTexts = (column) => (COLUMNS.get(column) || { dictionary: [] }).dictionary;
 const notes = (row) => DATA.notes.dictionary[DATA.notes.index[row]];
 
@@ -45,7 +54,8 @@ function haystack(row) {
 /** How a result is called in one line. */
 function caption(row) {
   const parts = [text("board", row) || text("system", row), text("framework_family", row)].filter(Boolean);
-  return `${text("submitter", row)} · ${parts.join(" · ")}${isOwn(row) ? "" : ` (${text("round", row)})`}`;
+  const mark = isPublished(row) ? text("round", row) : marks(row);
+  return `${text("submitter", row)} · ${parts.join(" · ")}${mark ? ` (${mark})` : ""}`;
 }
 
 /** Rounds in their order, own runs last. */

@@ -16,7 +16,8 @@ function openDetails(row, onHistory) {
           el("dd", {}, kind === "number" ? `${format(value)} ${column.unit}` : value),
         ]),
     );
-  const tags = [text("benchmark", row), text("round", row), text("division", row), isOwn(row) ? text("label", row) : ""].filter(Boolean);
+  const division = text("division", row) === "none claimed" ? "no division claimed" : text("division", row);
+  const tags = [text("benchmark", row), text("round", row), division, isPublished(row) ? "" : marks(row)].filter(Boolean);
   const board = text("board", row);
   dialog.replaceChildren(
     el(
@@ -30,6 +31,7 @@ function openDetails(row, onHistory) {
       ),
       el("button", { type: "button", "aria-label": "Close", autofocus: true, click: () => dialog.close() }, "×"),
     ),
+    el("p", { class: "labels" }, labels(row)),
     ...notes(row).map((note) => el("p", { class: "note" }, note)),
     el("h3", {}, "Figures"),
     list("number"),

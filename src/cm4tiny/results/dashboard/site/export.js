@@ -14,12 +14,12 @@ function cell(value) {
   return /[",\r\n]/.test(content) ? `"${content.replaceAll('"', '""')}"` : content;
 }
 
-/** The filtered table with every column, in the table's order. */
-function tableAsCsv(rows, front) {
+/** The filtered table with every column, in the table's order; says of each row whether it is on the front, or was left out of it. */
+function tableAsCsv(rows, front, judge) {
   const ids = [...COLUMNS.keys()],
     inFront = new Set(front);
   const lines = rows.map((row) => [
-    inFront.has(row) ? "yes" : "no",
+    inFront.has(row) ? "yes" : judge && misses(row) ? "left out: misses the quality target" : "no",
     ...ids.map((id) => (COLUMNS.get(id).kind === "number" ? figure(id, row) : text(id, row))),
   ]);
   return [["pareto_front", ...ids], ...lines].map((line) => line.map(cell).join(",")).join("\r\n") + "\r\n";

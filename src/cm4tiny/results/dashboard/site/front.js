@@ -2,7 +2,13 @@
 
 const SHOWN_AT_MOST = 200;
 
-function renderFront(state, rows, onOpen) {
+/** What the front leaves out, in words. */
+function leftOut(count) {
+  if (!count) return "";
+  return count === 1 ? " 1 result misses the quality target and is left out." : ` ${count} results miss the quality target and are left out.`;
+}
+
+function renderFront(state, rows, excluded, onOpen) {
   const objectives = objectivesOf(state);
   const node = byId("front"),
     note = byId("front-note");
@@ -16,13 +22,13 @@ function renderFront(state, rows, onOpen) {
     return;
   }
   if (!rows.length) {
-    note.textContent = `No result that meets the filters has all of: ${objectives.map(({ id }) => named(id)).join(", ")}.`;
+    note.textContent = `No result that meets the filters has all of: ${objectives.map(({ id }) => named(id)).join(", ")}.${leftOut(excluded)}`;
     node.replaceChildren();
     return;
   }
   const words = objectives.map(({ id, better }) => `${better} ${named(id)}`).join(", ");
   const within = state.benchmark ? "" : " Results are compared within their benchmark.";
-  note.textContent = `${rows.length} ${rows.length === 1 ? "result is" : "results are"} not beaten in all of: ${words}.${within}`;
+  note.textContent = `${rows.length} ${rows.length === 1 ? "result is" : "results are"} not beaten in all of: ${words}.${within}${leftOut(excluded)}`;
   const ids = objectives.map(({ id }) => id);
   const ordered = sorted(rows, { column: ids[0], descending: objectives[0].better === "more" });
   const head = el(
@@ -43,6 +49,7 @@ function renderFront(state, rows, onOpen) {
           {},
           el("button", { type: "button", "data-front": row, click: () => onOpen(row) }, caption(row)),
           el("span", { class: "muted" }, [text("system", row), text("variant", row)].filter(Boolean).join(" ")),
+          el("span", { class: "muted labels" }, [labels(row), text("differs", row)].filter(Boolean).join("; ")),
         ),
         ...(state.benchmark ? [] : [el("td", {}, text("benchmark", row))]),
         ...ids.map((id) => el("td", { class: "num" }, format(figure(id, row)))),

@@ -1,7 +1,7 @@
 // A board over the rounds: every result as a point, the best of each round joined by a line.
 
-const HOME_BOARD = "NUCLEO-L4R5ZI"; // the board that this project reproduces
-const virtual = (board) => `${board} (virtual)`;
+const HOME_BOARD = DATA.boards.home; // the board that this project reproduces
+const virtual = (board) => DATA.boards.virtual[board] || board;
 
 /** Rows of the board that the other filters allow (rounds and boards are this plot's own business), and of own runs on its virtual twin. */
 function historyRows(state) {
@@ -45,6 +45,7 @@ function historySpec(state, rounds, names, type) {
   const shape = { condition: { test: "datum.own", value: "diamond" }, value: "circle" };
   const size = { condition: { test: "datum.own", value: 170 }, value: 64 };
   const layers = [{ mark: { type: "point", filled: true, opacity: 0.82, cursor: "pointer" }, encoding: { x, y, color, shape, size } }];
+  layers.push(...namesLayers(x, y));
   if (better) {
     layers.unshift({
       data: { name: "best" },
@@ -96,6 +97,7 @@ function drawHistory(plot, state) {
     metrics: [state.historyMetric],
   });
   const data = apart(rows, state, type).map(point);
+  const labelled = withText(rows.filter(isOwn)).map((row) => ({ ...point(row), mark: marks(row), right: true }));
   const node = byId("history"),
     empty = byId("history-empty");
   empty.hidden = data.length > 0;
@@ -105,6 +107,7 @@ function drawHistory(plot, state) {
     data.length && better
       ? "The line joins the best published result of each round; own runs are diamonds. Filters other than round and board apply."
       : "";
+  byId("history-note").textContent += supplies(rows, state);
   const label = `${withUnit(state.historyMetric)} of ${state.board} over ${rounds.filter((round) => round.startsWith("v")).length} rounds`;
   if (!data.length) return Promise.resolve();
   const key = JSON.stringify([
@@ -121,9 +124,19 @@ function drawHistory(plot, state) {
   return plot.show(
     key,
     () => historySpec(state, rounds, names, type),
-    { points: data, ...(better ? { best: [...chosen].map(point) } : {}) },
+    { points: data, named: labelled, ...(better ? { best: [...chosen].map(point) } : {}) },
     label,
   );
+}
+
+const AT_A_VOLTAGE = ["energy_uj_per_inf", "inferences_per_joule", "energy_delay_uj_s", "power_mw"];
+
+/** Energies at different supply voltages stand in one plot: which voltages, in words. */
+function supplies(rows, state) {
+  if (!AT_A_VOLTAGE.includes(state.historyMetric) || !rows.length) return "";
+  const volts = [...new Set(rows.map((row) => figure("supply_v", row)))].sort((a, b) => (a ?? Infinity) - (b ?? Infinity));
+  const names = volts.map((volt) => (volt === null || volt === undefined ? "not stated" : `${format(volt)} V`));
+  return names.length > 1 ? ` These results are at different supply voltages (${names.join(", ")}) and do not compare without them.` : "";
 }
 
 /** Of very many rows only those whose points lie apart: one for each round, benchmark and half point of height. */

@@ -24,11 +24,12 @@ async function change(changes) {
   if ("benchmark" in changes || "board" in changes) renderHistoryBar(state, change);
   const { rows, counts } = select(state);
   const objectives = objectivesOf(state);
-  const front = objectives.length ? pareto(rows, objectives) : [];
+  const { eligible, excluded } = candidates(state, rows, objectives);
+  const front = objectives.length ? pareto(eligible, objectives) : [];
   current = { rows: sorted(rows, state.sort), front };
   updateFacets(state, counts);
   summary(rows, front);
-  renderFront(state, front, open);
+  renderFront(state, front, excluded, open);
   table.show(current.rows, columnsShown(), front, state.sort);
   bookmark();
   await Promise.all([drawComparison(plot, state, rows, front), drawHistory(historyPlot, state)]);
@@ -64,8 +65,8 @@ function summary(rows, front) {
 }
 
 function reset() {
-  const { benchmark, x, y, z, color, sort, shown, board, historyMetric } = state;
-  start({ ...initialState(), benchmark, x, y, z, color, sort, shown, board, historyMetric });
+  const { benchmark, x, y, z, judge, color, sort, shown, board, historyMetric } = state;
+  start({ ...initialState(), benchmark, x, y, z, judge, color, sort, shown, board, historyMetric });
 }
 
 /** Shows a state from scratch. */
@@ -100,7 +101,7 @@ byId("theme").addEventListener("click", () => {
 byId("search").addEventListener("input", (event) => change({ search: event.target.value }));
 byId("controls").addEventListener("submit", (event) => event.preventDefault());
 byId("reset").addEventListener("click", reset);
-byId("save-csv").addEventListener("click", () => save("mlperf-tiny-results.csv", "text/csv", tableAsCsv(current.rows, current.front)));
+byId("save-csv").addEventListener("click", () => save("mlperf-tiny-results.csv", "text/csv", tableAsCsv(current.rows, current.front, state.judge)));
 byId("save-svg").addEventListener("click", async () => save("mlperf-tiny-plot.svg", "image/svg+xml", await plotAsSvg(plot)));
 byId("table").addEventListener("focus", () => table.mark());
 byId("table").addEventListener("blur", () => table.mark());

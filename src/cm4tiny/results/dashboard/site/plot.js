@@ -62,7 +62,7 @@ function showTip(event, datum) {
   tip.hidden = !datum || datum.row === undefined;
   if (tip.hidden) return;
   const lines = datum.metrics.map((id) => el("div", {}, `${named(id)}: ${format(figure(id, datum.row))} ${COLUMNS.get(id).unit}`));
-  tip.replaceChildren(el("b", {}, caption(datum.row)), ...lines, ...(isOwn(datum.row) ? [el("div", {}, text("label", datum.row))] : []));
+  tip.replaceChildren(el("b", {}, caption(datum.row)), ...lines, el("div", { class: "labels" }, labels(datum.row)));
   const { clientX, clientY } = event;
   tip.style.left = `${Math.min(clientX + 14, window.innerWidth - tip.offsetWidth - 8)}px`;
   tip.style.top = `${clientY + tip.offsetHeight + 22 > window.innerHeight ? clientY - tip.offsetHeight - 10 : clientY + 16}px`;

@@ -51,6 +51,15 @@ function objectivesOf(state) {
   return objectives.every((objective) => objective.better) ? objectives : [];
 }
 
+const misses = (row) => text("quality_target_met", row) === "no";
+
+/** The rows that may be on the front, and how many are left out because they miss the quality target. What is not judged stays. */
+function candidates(state, rows, objectives) {
+  const whole = rows.filter((row) => objectives.every(({ id }) => hasFigure(id, row)));
+  const eligible = state.judge ? whole.filter((row) => !misses(row)) : whole;
+  return { eligible, excluded: whole.length - eligible.length };
+}
+
 /** The rows that no row of the same benchmark beats. */
 function pareto(rows, objectives) {
   const columns = objectives.map(({ id, better }) => ({ values: COLUMNS.get(id).values, sign: better === "less" ? 1 : -1 }));

@@ -11,6 +11,7 @@ const PALETTE = {
     front: "#1b1f24",
     rounds: ["#c9a800", "#79b83a", "#1fa187", "#277f8e", "#3f4f8f", "#440154"],
     ink: "#1b1f24",
+    halo: "#ffffff",
     muted: "#59636e",
     line: "#e3e6ea",
   },
@@ -20,6 +21,7 @@ const PALETTE = {
     front: "#ffffff",
     rounds: ["#8b6fc4", "#6189d8", "#3aa6b9", "#3fc58f", "#a5db5a", "#fde64b"],
     ink: "#e7eaee",
+    halo: "#1b2026",
     muted: "#a3adb8",
     line: "#2a313a",
   },
@@ -35,12 +37,16 @@ const widthOf = (id) => {
 
 const theme = () => document.documentElement.dataset.theme;
 
+/** The text that colours a point; that of an own run says what its figures are. */
+const shade = (column, row) => (column === "round" && isOwn(row) ? `own run: ${marks(row)}` : text(column, row));
+const LINES = "split(datum.label, ': ')";
+
 /** Texts of a column with their colours: the most common ones, the others in grey. */
 function colorScale(column, rows) {
   const palette = PALETTE[theme()];
   const counts = new Map();
   for (const row of rows) {
-    const key = text(column, row) || OTHER;
+    const key = shade(column, row) || OTHER;
     counts.set(key, (counts.get(key) || 0) + 1);
   }
   if (column === "round") {
@@ -123,6 +129,15 @@ function config(width) {
       tickColor: c.line,
       titlePadding: 10,
     },
+    title: {
+      color: c.ink,
+      subtitleColor: c.muted,
+      fontSize: 13,
+      fontWeight: 600,
+      subtitleFontSize: 11,
+      subtitleFont: font,
+      offset: 10,
+    },
     legend: {
       labelColor: c.ink,
       titleColor: c.muted,
@@ -132,7 +147,7 @@ function config(width) {
       symbolSize: 80,
       symbolBaseFillColor: c.muted,
       symbolBaseStrokeColor: c.muted,
-      labelLimit: 190,
+      labelLimit: 210,
       orient: width > 720 ? "right" : "bottom",
       columns: width > 720 ? 1 : Math.max(2, Math.floor(width / 170)),
     },

@@ -2,15 +2,21 @@
 
 const SHOWN = [
   "round",
+  "label",
   "submitter",
   "board",
-  "core",
-  "framework_family",
   "throughput_inf_per_s",
   "latency_ms",
   "energy_uj_per_inf",
+  "supply_v",
   "accuracy_pct",
   "quality_target_met",
+  "frequency_mhz",
+  "division",
+  "core",
+  "framework_family",
+  "model_error",
+  "differs",
 ];
 const own = figures.filter((column) => column.own).map((column) => column.id);
 
@@ -24,6 +30,7 @@ function initialState() {
     x: has("latency_ms", figures[0].id),
     y: has("energy_uj_per_inf", figures[0].id),
     z: "",
+    judge: true,
     color: "round",
     sort: { column: has("throughput_inf_per_s", "round"), descending: true },
     shown: [...SHOWN.filter((id) => COLUMNS.has(id)), ...own],
@@ -49,6 +56,7 @@ function stateToHash(state) {
   const parts = new URLSearchParams();
   for (const key of ["benchmark", "search", "x", "y", "z", "color", "board", "historyMetric"])
     if (state[key] !== first[key]) parts.set(key, state[key]);
+  if (!state.judge) parts.set("judge", "no");
   for (const [id, chosen] of Object.entries(state.facets)) for (const value of chosen) parts.append(`is.${id}`, value);
   for (const rule of state.constraints) if (Number.isFinite(rule.value)) parts.append("if", `${rule.column}${rule.sense}${rule.value}`);
   return parts.toString();
@@ -65,6 +73,7 @@ function stateFromHash(hash) {
     const value = parts.get(key);
     if (value !== null && (value === "" || sameTexts(key).includes(value))) state[key] = value;
   }
+  state.judge = parts.get("judge") !== "no";
   state.search = (parts.get("search") || "").slice(0, 200);
   for (const id of FACETS) {
     const values = parts.getAll(`is.${id}`).filter((value) => sameTexts(id).includes(value));

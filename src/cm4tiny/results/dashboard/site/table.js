@@ -3,10 +3,15 @@
 const ROW_HEIGHT = 34;
 const MARGIN = 12;
 const WIDTHS = {
-  round: 64,
+  round: 80,
   benchmark: 84,
   submitter: 118,
-  board: 142,
+  board: 190,
+  label: 190,
+  conditions: 420,
+  division: 104,
+  model_error: 380,
+  differs: 330,
   core: 104,
   framework_family: 136,
   throughput_inf_per_s: 112,
@@ -14,7 +19,11 @@ const WIDTHS = {
   energy_uj_per_inf: 100,
   accuracy_pct: 84,
   quality_target_met: 76,
+  supply_v: 76,
+  frequency_mhz: 76,
 };
+
+const WRAPPED = ["board", "label", "conditions", "model_error", "differs"]; // labels take two lines rather than being cut off
 
 class Table {
   constructor(node, onOpen, onSort) {
@@ -132,7 +141,7 @@ class Table {
       const value = text(id, row);
       return el(
         "td",
-        { role: "gridcell", title: value, class: id === "quality_target_met" && value === "no" ? "bad" : null },
+        { role: "gridcell", title: value, class: id === "quality_target_met" && value === "no" ? "bad" : WRAPPED.includes(id) ? "wrap" : null },
         value || "–",
       );
     });

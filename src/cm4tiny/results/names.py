@@ -48,9 +48,11 @@ def megahertz(text: str) -> float | None:
 
 
 def kibibytes(text: str) -> float | None:
-    """``"640KB RAM"``, ``"2 MB"`` in KiB; None where the text does not name exactly one size."""
-    sizes = _MEMORY.findall(text)
-    return float(sizes[0][0]) * _KIB[sizes[0][1].lower()] if len(sizes) == 1 else None
+    """``"640KB RAM"``, ``"2 MB"``, ``"2MB+32KB"``, ``"1.5 MB L2 + 128 KB L1"`` in KiB; None where a part does not name exactly one size."""
+    sizes = [_MEMORY.findall(part) for part in text.split("+")]
+    if any(len(found) != 1 for found in sizes):
+        return None
+    return sum(float(amount) * _KIB[unit.lower()] for ((amount, unit),) in sizes)
 
 
 def core(processor: str) -> str:

@@ -57,6 +57,9 @@ arg_claimed_t ee_infer_parse(const char *command);
 void ee_infer(uint32_t n, uint32_t n_warmup);
 
 /* tensor.c */
+void th_model_initialize(void);
+/* False, after an error message, if the model could not be set up: such an image answers errors, never results. */
+bool th_model_ready(void);
 bool th_load_tensor(void);
 void th_infer(void);
 void th_results(void);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -70,6 +71,13 @@ def test_an_inference_reports_warm_up_laps_and_results_in_order(kws: HostHarness
         "m-warmup-start-2\r\nm-warmup-done\r\nm-infer-start-3\r\nm-lap-us-14\r\nm-lap-us-21\r\nm-infer-done\r\n"
         f"m-results-[{expected_probabilities(signed(INPUT)[:12])}]\r\n"
     )
+
+
+def test_an_image_whose_model_cannot_be_set_up_answers_errors_and_never_results(tmp_path: Path) -> None:
+    broken = HostHarness(tmp_path, "kws", "performance", failure="the arena is too small")
+    error = "e-[The model cannot be set up: the arena is too small]\r\n"
+    assert broken.talk(b"").startswith(error)
+    assert broken.answers(*load_commands(INPUT), "infer 3 2", "results", "infer 1 0", "results")[-4:] == [error] * 4
 
 
 def test_infer_defaults_to_one_inference_after_ten_warm_ups(kws: HostHarness) -> None:

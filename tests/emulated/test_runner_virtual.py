@@ -119,7 +119,7 @@ def test_performance_is_the_same_to_the_byte_and_cycles_agree_with_the_time(
 def test_accuracy_counts_what_the_inputs_hold(images: dict[str, Path], data_set: DataSet, tmp_path: Path) -> None:
     board = VirtualBoard(images["performance"])
     with SessionWriter(tmp_path / "s", simulated=board.link.name) as session:
-        result = run_accuracy(Dut(board.link, read_back=True), KWS, data_set, session, journal=tmp_path / "j.jsonl")
+        result = run_accuracy(Dut(board.link), KWS, data_set, session, journal=tmp_path / "j.jsonl")
     board.close()
     assert result.top_1 == pytest.approx(80.0)
     entries = json.loads((session.folder / "results.json").read_text())

@@ -388,7 +388,7 @@ class Dut:
     def _proved(self, answer: Answer, results: tuple[float, ...]) -> tuple[float, ...]:
         """The results of an answer that its checksum confirms; or those that two of up to three readings agree on."""
         if self.knows_check():
-            told = self._ask("check", settle=True).check().one(Check)
+            told = self._ask("check").check().one(Check)
             if told is None or told.crc != answer.crc:
                 raise ProtocolError(
                     f"the answer to '{answer.command}' is not what the device sent",

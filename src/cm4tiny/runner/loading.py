@@ -82,7 +82,7 @@ class Loader:
 
     def _announce(self, data: bytes) -> None:
         command = f"db load {len(data)}"
-        answer = self._ask(command, self._ask_s, settle=True)
+        answer = self._ask(command, self._ask_s)
         if any("exceeds maximum" in m.line for m in answer.messages):
             raise ProtocolError(
                 f"the device's buffer is smaller than the input of {len(data)} bytes",

@@ -36,6 +36,10 @@ class ScriptedDevice:
         energy: an energy image: time stamps are edges on a pin.
         disturb: what happens to bytes on the line: (direction, bytes) -> bytes; direction is ``"to"`` or ``"from"`` the device.
         rate: how fast the device's clock runs.
+        start_us: what its clock says when it starts.
+        command_size: characters that a command of the own dialect may have.
+        failure: why its model cannot be set up, or an empty text.
+        edit: what becomes of the lines of an answer on their way: (command, lines) -> lines.
         edges: times of the time stamps of an energy image.
         laps: the pairs of time stamps that were printed.
         infers: measured and unmeasured inferences of each ``infer`` that ran.
@@ -50,6 +54,10 @@ class ScriptedDevice:
     running: bool = True
     disturb: Callable[[str, bytes], bytes] = lambda direction, data: data
     rate: float = 1.0
+    start_us: int = 1000
+    command_size: int = OWN_COMMAND
+    failure: str = ""
+    edit: Callable[[str, list[bytes]], list[bytes]] = lambda command, lines: lines
     name: str = "scripted device"
     edges: list[float] = field(default_factory=list)
     laps: list[tuple[int, int]] = field(default_factory=list)
@@ -107,13 +115,15 @@ class ScriptedDevice:
         self._out.append((self.time, data))
 
     def restart(self) -> None:
+        if self.failure:
+            self.say(f"e-[The model cannot be set up: {self.failure}]")
         self.say(f"m-timestamp-mode-{'energy' if self.energy else 'performance'}")
         self._stamp()
         self.say("m-init-done")
         self.say("m-ready")
 
     def _stamp(self) -> int:
-        us = (1000 + round(self.time * self.rate * 1e6)) % 2**32
+        us = (self.start_us + round(self.time * self.rate * 1e6)) % 2**32
         if self.energy:
             self.edges.append(self.time)
         else:
@@ -126,7 +136,7 @@ class ScriptedDevice:
             self._complete()
         elif own and byte in b"\r\n\0":
             return
-        elif own and len(self._line) < OWN_COMMAND:
+        elif own and len(self._line) < self.command_size:
             self._line.append(byte)
         elif own:
             self._too_long = True
@@ -137,13 +147,21 @@ class ScriptedDevice:
 
     def _complete(self) -> None:
         command, self._line = self._line.decode("latin-1"), bytearray()
+        before = len(self._out)
+        self._answer(command)
+        lines = [self._out.pop() for _ in range(len(self._out) - before)][::-1]
+        edited = self.edit(command, [data for _, data in lines])
+        times = [at for at, _ in lines] + [self.time] * len(edited)
+        self._out.extend(zip(times, edited, strict=False))
+
+    def _answer(self, command: str) -> None:
         too_long, self._too_long = self._too_long, False
         if self.dialect == "own" and command == "check" and not too_long:
-            self.say(f"m-check-{self._last_sum:08x}-{OWN_COMMAND}")
+            self.say(f"m-check-{self._last_sum:08x}-{self.command_size}")
         else:
             self._sum = 0
             if too_long:
-                self.say(f"e-[Command longer than {OWN_COMMAND} characters, ignored]")
+                self.say(f"e-[Command longer than {self.command_size} characters, ignored]")
             else:
                 self._obey([word for word in command.split(" ") if word])
             self._last_sum = self._sum
@@ -227,6 +245,9 @@ class ScriptedDevice:
     def _infer(self, words: Sequence[str]) -> None:
         n = atoi(words[0]) if words else 1
         warmups = atoi(words[1]) if len(words) > 1 else 10
+        if self.failure:
+            self.say(f"e-[The model cannot be set up: {self.failure}]")
+            return
         if n <= 0:
             self.say("e-[Inference iterations must be >0]")
             return

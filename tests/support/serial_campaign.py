@@ -15,12 +15,12 @@ import random
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -45,8 +45,7 @@ LIMIT_S = 100_000.0
 """No single fault may keep a run for so many seconds (of the link's clock)."""
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """One fault: ``kind`` is ``drop``, ``double``, ``flip`` (``value``: the bit), ``change`` or ``insert`` (``value``: the byte)."""
 
     mode: str
@@ -159,9 +158,9 @@ class Bench:
             disturb=line,
         )
 
-    def run(self, mode: str, dialect: str, line: Line) -> Record:
-        """One whole run; raises what it raises."""
-        device = self.device(mode, dialect, line)
+    def run(self, mode: str, dialect: str, line: Line, device: ScriptedDevice | None = None) -> Record:
+        """One whole run, on ``device`` if there is one; raises what it raises."""
+        device = self.device(mode, dialect, line) if device is None else device
         folder = self.folder / f"run{next(self._number)}"
         journal = folder / "journal.jsonl"
         try:
@@ -302,26 +301,25 @@ def _lines_differ(lines: list[str], right: list[str]) -> str:
     return ""
 
 
-def faults(bench: Bench, generator: random.Random, *, per_position: int = 3) -> Iterator[Fault]:
+def faults(bench: Bench, generator: random.Random, *, modes: Sequence[str] = MODES, per_position: int = 3) -> Iterator[Fault]:
     """Every position of every conversation with every kind: each bit flipped, and some bytes replaced and inserted."""
     telling = b"%\r\n0123456789 -[].,em\0\x80"
-    for mode, dialect, direction in itertools.product(MODES, DIALECTS, DIRECTIONS):
+    for mode, dialect, direction in itertools.product(modes, DIALECTS, DIRECTIONS):
         passed = bench.truth(mode, dialect)[1].passed[direction]
         for position in range(len(passed)):
-            base = Fault(mode, dialect, direction, position, "drop")
-            yield base
-            yield replace(base, kind="double")
-            yield from (replace(base, kind="flip", value=bit) for bit in range(8))
+            where = (mode, dialect, direction, position)
+            yield Fault(*where, "drop")
+            yield Fault(*where, "double")
+            yield from (Fault(*where, "flip", bit) for bit in range(8))
             for kind in ("change", "insert"):
-                for value in generator.sample(telling, per_position - 1):
-                    yield replace(base, kind=kind, value=value)
-                yield replace(base, kind=kind, value=generator.randrange(256))
+                for value in (*generator.sample(telling, per_position - 1), generator.randrange(256)):
+                    yield Fault(*where, kind, value)
 
 
-def sample(bench: Bench, seed: int, tries: int) -> list[Fault]:
+def sample(bench: Bench, seed: int, tries: int, modes: Sequence[str] = MODES) -> list[Fault]:
     """So many faults, chosen by seed, from all of them."""
     generator = random.Random(seed)
-    everything = list(faults(bench, generator))
+    everything = list(faults(bench, generator, modes=modes))
     return everything if tries >= len(everything) else generator.sample(everything, tries)
 
 
@@ -359,15 +357,14 @@ class Tally:
         return "\n".join(rows)
 
 
-def run_part(arguments: tuple[Path, int, int, int, int]) -> Tally:
-    """Part ``index`` of ``parts`` of a seeded campaign, in a folder of its own."""
-    folder, seed, tries, index, parts = arguments
+def try_all(bench: Bench, chosen: Sequence[Fault], on_try: Callable[[], object] = lambda: None) -> Tally:
+    """Tries one fault after the other."""
     tally = Tally(Counter(), [])
     with without_sync():
-        bench = Bench(folder / f"part{index}")
-        for fault in sample(bench, seed, tries)[index::parts]:
+        for fault in chosen:
             outcome, text = bench.judge(fault)
             tally.counts[fault.mode, fault.dialect, outcome] += 1
             if outcome == "wrong":
                 tally.wrong.append((fault, text))
+            on_try()
     return tally

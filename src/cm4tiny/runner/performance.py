@@ -29,8 +29,8 @@ T = TypeVar("T")
 LARGE_SPREAD = 0.05
 """Windows that differ by more from their median are named in the result."""
 WINDOW_SPREAD = 0.005
-"""Windows that differ by more are measured again where nothing else proves their time stamps. A microcontroller's hardly differ (round v1.3's
-NUCLEO systems: 0.17 %, one 0.49 %, between inputs), those of a board under an operating system by some per cent."""
+"""Windows that differ by more are measured again where nothing else proves their stamps. A microcontroller's hardly differ (round v1.3's
+NUCLEO systems: 0.17 %, one 0.49 %), those of a board under an operating system by some per cent."""
 
 
 @dataclass(frozen=True)

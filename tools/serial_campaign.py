@@ -57,6 +57,8 @@ def main() -> int:
                 for number, tally in enumerate(pool.imap_unordered(part, parts), 1):
                     total.counts.update(tally.counts)
                     total.wrong += tally.wrong
+                    for fault, text in tally.wrong:
+                        print(f"\nWRONG {fault}: {text}", flush=True)
                     done, took = min(number * CHUNK, count), time.monotonic() - began
                     rest = took / done * (count - done)
                     print(f"\r{done}/{count}, {len(total.wrong)} wrong, {rest:.0f} s left   ", end="", file=sys.stderr, flush=True)
@@ -64,8 +66,6 @@ def main() -> int:
                 pool.terminate()
                 print("\ninterrupted", file=sys.stderr)
     print(f"\n{total.table()}\n{time.monotonic() - began:.0f} s on {chosen.jobs} processes")
-    for fault, text in total.wrong[:100]:
-        print(f"WRONG {fault}: {text}")
     return 1 if total.wrong else 0
 
 

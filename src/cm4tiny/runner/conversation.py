@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from cm4tiny.boards import Link
 
 TERMINATOR = b"%"
-MAX_ANSWER_BYTES = 4 << 20
-"""An answer longer than this is not one: the longest sound one, ``db print`` of 27648 bytes, has 114 kB."""
+MAX_ANSWER_BYTES = 1 << 18
+"""An answer longer than this is not one: the longest of the protocol, ``db print`` of 27648 bytes, has 114 kB."""
 NOISE_SHARE = 0.2
+NOISE_BYTES = 2000
+"""So much noise settles it: an answer is not waited for any longer."""
 BOOT_S = 2.0
 QUIET_S = 0.1
 """Silence after which a link counts as empty when a common starting point is looked for."""
@@ -222,7 +224,7 @@ class Conversation:
         )
 
     def _collect(self, command: str, deadline: Deadline) -> tuple[tuple[DutMessage, ...], tuple[float, ...]]:
-        heard = bytearray()
+        heard, judged = bytearray(), 0
         messages: list[DutMessage] = []
         arrivals: list[float] = []
         start = self._reader.received
@@ -231,6 +233,10 @@ class Conversation:
             if line is None:
                 raise self._silence(command, deadline, bytes(heard) + self._reader.partial)
             heard += line.raw[:2000] if len(heard) < 20000 else b""
+            if len(heard) > judged + NOISE_BYTES:
+                judged = len(heard)
+                if noise(bytes(heard)) > NOISE_SHARE:
+                    raise self._silence(command, deadline, bytes(heard))
             for message in line.messages:
                 if isinstance(message, Ready):
                     self._refuse_more(command, line.messages)
@@ -312,11 +318,18 @@ class Conversation:
         self.resyncs += 1
         error: DeadlineError | ProtocolError | None = None
         limit = self.deadline(patience)
-        attempts = 0
+        attempts = endless = 0
         while attempts < POLICY.resyncs or not limit.expired:
             attempts += 1
             try:
                 self._drain()
+            except ProtocolError as failure:
+                endless += 1
+                if endless >= POLICY.resyncs:
+                    raise
+                error = failure
+                continue
+            try:
                 answer = self.ask("name", seconds)
                 name = answer.check().one(Name)
             except DAMAGE as failure:

@@ -84,6 +84,8 @@ class LinkReader:
                     why=f"they begin with {bytes(self._buffer[:60])!r}",
                     cure="check the baud rate, and that the port is that of the device under test",
                 )
+            if deadline.expired and self._buffer:
+                return None  # bytes came, but no line in time
             unended = READY in self._buffer
             if not self._fill(Deadline(min(UNENDED_S, deadline.remaining), self._link.clock) if unended else deadline):
                 if not unended:

@@ -353,16 +353,17 @@ class Conversation:
         start = self._reader.received
         last = b""
         while not limit.expired and self._reader.received - start < MAX_ANSWER_BYTES:
+            before = self._reader.received
             try:
                 line = self._reader.next(self.deadline(QUIET_S))
             except ProtocolError:
                 last = self._reader.partial
                 self._reader.discard()
                 continue
-            if line is None:
+            if line is None and self._reader.received == before:
                 self._reader.discard()
                 return
-            last = line.raw
+            last = self._reader.partial if line is None else line.raw
         self._reader.discard()
         raise self._endless(last, self._reader.received - start)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import DeadlineError, DeviceResetError, ProtocolError
-from cm4tiny.runner.link_reader import MAX_LINE_BYTES, READY, LinkReader
+from cm4tiny.runner.link_reader import READY, LinkReader
 from cm4tiny.runner.messages import (
     Buffer,
     BufferCrc,
@@ -351,7 +351,7 @@ class Conversation:
         """Discards what comes in until there is silence; :class:`ProtocolError` if there is none within :data:`BOOT_S`."""
         limit = self.deadline(BOOT_S)
         start = self._reader.received
-        last = b""
+        last, lines = b"", 0
         while not limit.expired and self._reader.received - start < MAX_ANSWER_BYTES:
             before = self._reader.received
             try:
@@ -364,15 +364,16 @@ class Conversation:
                 self._reader.discard()
                 return
             last = self._reader.partial if line is None else line.raw
+            lines += line is not None
         self._reader.discard()
-        raise self._endless(last, self._reader.received - start)
+        raise self._endless(last, lines, self._reader.received - start)
 
-    def _endless(self, last: bytes, count: int) -> ProtocolError:
+    def _endless(self, last: bytes, lines: int, count: int) -> ProtocolError:
         if noise(last) > NOISE_SHARE:
             return ProtocolError(
                 f"noise on {self.link.name} that does not end", why=f"{count} bytes, lastly {last[-60:]!r}", cure=CURE_NOISE
             )
-        kind = "a line without the end of a line" if len(last) > MAX_LINE_BYTES else "lines that nobody asked for"
+        kind = "lines that nobody asked for" if lines else "bytes without the end of a line"
         return ProtocolError(
             f"the device does not stop sending: {kind}",
             why=f"{count} bytes within {BOOT_S:g} s, lastly {last[-60:]!r}",

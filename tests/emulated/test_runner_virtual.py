@@ -104,7 +104,7 @@ def test_performance_is_the_same_to_the_byte_and_cycles_agree_with_the_time(
     for name in ("a", "b"):
         board = VirtualBoard(images["performance"])
         with SessionWriter(tmp_path / name, simulated=board.link.name, now=lambda: datetime(2026, 1, 1)) as session:
-            dut = Dut(board.link, chunk_bytes=512)
+            dut = Dut(board.link)
             result = run_performance(dut, KWS, data_set, session, rules=SHORT, cycles=lambda b=board: b.cycles)  # type: ignore[misc]
         board.close()
         assert dut.timestamp_mode == "performance"
@@ -165,9 +165,9 @@ def test_a_model_that_never_returns_costs_a_deadline_in_virtual_time(tmp_path: P
 def test_boards_side_by_side_give_what_one_gives(images: dict[str, Path], data_set: DataSet, tmp_path: Path) -> None:
     def jobs(label: str) -> list[Job]:
         return [
-            Job(lambda: VirtualBoard(images["performance"]), KWS, data_set, "performance", simulated=label, chunk_bytes=512, rules=SHORT),
-            Job(lambda: VirtualBoard(images["performance"]), KWS, data_set, "accuracy", simulated=label, chunk_bytes=512),
-            Job(lambda: VirtualBoard(images["energy"]), KWS, data_set, "energy", simulated=label, chunk_bytes=512, rules=SHORT),
+            Job(lambda: VirtualBoard(images["performance"]), KWS, data_set, "performance", simulated=label, rules=SHORT),
+            Job(lambda: VirtualBoard(images["performance"]), KWS, data_set, "accuracy", simulated=label),
+            Job(lambda: VirtualBoard(images["energy"]), KWS, data_set, "energy", simulated=label, rules=SHORT),
         ]
 
     one = run_farm(jobs("virtual"), tmp_path / "one", workers=1)

@@ -238,7 +238,7 @@ def differs(record: Record, truth: Record, *, exact: bool) -> str:
             return f"journal {entry} instead of {right}"
         if why := _stamps_differ(entry["t"], right["t"], record.laps, exact):
             return f"journal: {why}"
-    return _lines_differ(record.results, truth.results) or _lines_differ(record.log, truth.log)
+    return _lines_differ(record.results, truth.results) or _lines_differ(_standing(record.log), truth.log)
 
 
 def _stamps_differ(stamps: list[int], right: list[int], printed: set[tuple[int, int]], exact: bool) -> str:
@@ -283,6 +283,25 @@ def _joules(power: dict[str, Any]) -> float:
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _MEASURED = re.compile(r"Runtime|Throughput|Median|Elapsed|Power  |Energy|Inferences|Running inference")
 _REPEATED = re.compile(r"Captured samples|measured again")
+
+
+_BLOCK = re.compile(r"Performance results for window (\d+):$")
+_BLOCK_LINES = 5
+
+
+def _standing(log: list[str]) -> list[str]:
+    """The log without the blocks of windows that it says were measured again."""
+    starts: dict[str, int] = {}
+    dropped: set[int] = set()
+    for at, line in enumerate(log):
+        block = _BLOCK.search(line)
+        if block is None:
+            continue
+        before = starts.get(block[1])
+        if before is not None and any(f"Window {block[1]} differs" in between for between in log[before:at]):
+            dropped.update(range(before, before + _BLOCK_LINES))
+        starts[block[1]] = at
+    return [line for at, line in enumerate(log) if at not in dropped]
 
 
 def _lines_differ(lines: list[str], right: list[str]) -> str:

@@ -263,7 +263,7 @@ class Dut:
             refusals = 0
             for _ in range(POLICY.exchanges):
                 try:
-                    before = self._conversation.ask("name", NAME_S, settle=True)
+                    before = self._conversation.ask("name", NAME_S, settle=True).check()
                     answer = self._ask("check", NAME_S)
                     told = answer.one(Check)
                     if told is not None and told.crc == before.crc:

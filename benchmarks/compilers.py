@@ -56,7 +56,7 @@ def outputs(elf: Path, benchmark: Benchmark, count: int) -> list[bytes]:
     symbol = read_elf(elf).symbols[OUTPUT]
     found = []
     with VirtualBoard(elf) as board:
-        dut = Dut(board.link, chunk_bytes=512)
+        dut = Dut(board.link)
         dut.expect_model(benchmark.model_id)
         for seed in range(count):
             dut.load(synthetic_input(benchmark, seed))

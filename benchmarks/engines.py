@@ -80,7 +80,7 @@ def part(arguments: tuple[Path, Path, int, int]) -> int:
     samples = DataSet.open(root, kws)
     right = 0
     with VirtualBoard(elf) as board:
-        dut = Dut(board.link, chunk_bytes=512)
+        dut = Dut(board.link)
         dut.connect()
         for sample in samples.samples[first::step]:
             (data,) = samples.segments(sample)

@@ -33,6 +33,11 @@
 #else
 #define EE_MSG_TIMESTAMP_MODE "m-timestamp-mode-performance\r\n"
 #endif
+/* Not in the API: the checksum of the answer before, and how many characters a command may have (docs/firmware.md, "Extensions"). */
+#define CM4TINY_CMD_CHECK "check"
+#define CM4TINY_MSG_CHECK "m-check-%08x-%u\r\n"
+/* Not in the API: the checksum of the bytes that were loaded. */
+#define CM4TINY_MSG_BUFFER "m-buffer-crc-%08x\r\n"
 #define EE_ERR_CMD "e-[Unknown command: %s]\r\n"
 
 /* The submitter's choice (submitter_implemented.h of the public API): the input of the benchmark, no more; RAM is for the model. */
@@ -57,6 +62,9 @@ arg_claimed_t ee_infer_parse(const char *command);
 void ee_infer(uint32_t n, uint32_t n_warmup);
 
 /* tensor.c */
+void th_model_initialize(void);
+/* False, after an error message, if the model could not be set up: such an image answers errors, never results. */
+bool th_model_ready(void);
 bool th_load_tensor(void);
 void th_infer(void);
 void th_results(void);
@@ -65,7 +73,9 @@ void th_results(void);
 void th_timestamp_initialize(void);
 void th_timestamp(void);
 
-/* output.c: %s %d %u %lu %02x %c and %%, nothing else */
+/* output.c: %s %d %u %lu %02x %08x %c and %%, nothing else. All that is printed counts for the checksum of the answer. */
+void th_answer_begins(void);
+uint32_t th_answer_checksum(void);
 void th_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

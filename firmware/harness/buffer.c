@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "checksum.h"
 #include "numbers.h"
 
 static uint8_t buffer[MAX_DB_INPUT_SIZE];
@@ -104,6 +105,8 @@ arg_claimed_t ee_buffer_parse(const char *command)
         load(ee_next_token());
     } else if (strcmp(argument, "print") == 0) {
         print();
+    } else if (strcmp(argument, "crc") == 0) {
+        th_printf(CM4TINY_MSG_BUFFER, (unsigned)checksum_of(buffer, buffer_level));
     } else {
         append(argument);
     }

@@ -1,17 +1,12 @@
 /* The benchmark firmware: start the board, introduce itself, answer commands for ever. */
 #include "api.h"
 #include "board.h"
-#include "model.h"
 
 int main(void)
 {
     board_init();
-#if CM4TINY_MODEL_INIT
-    const char *failure = cm4tiny_model_init();
-    if (failure != 0) {
-        th_printf("e-[The model cannot be set up: %s]\r\n", failure);
-    }
-#endif
+    th_model_initialize();
+    (void)th_model_ready(); /* says now what every command that needs the model will say again */
     ee_benchmark_initialize();
     for (;;) {
         const int received = board_uart_getc_nonblocking();

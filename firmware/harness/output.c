@@ -3,20 +3,39 @@
 
 #include "api.h"
 #include "board.h"
+#include "checksum.h"
 #include "numbers.h"
+
+static uint32_t answer_state = CHECKSUM_START; /* over the characters of the answer so far */
+
+void th_answer_begins(void)
+{
+    answer_state = CHECKSUM_START;
+}
+
+uint32_t th_answer_checksum(void)
+{
+    return checksum_value(answer_state);
+}
+
+static void put(char c)
+{
+    answer_state = checksum_add(answer_state, (uint8_t)c);
+    board_uart_putc(c);
+}
 
 static void put_text(const char *text)
 {
     while (*text != '\0') {
-        board_uart_putc(*text++);
+        put(*text++);
     }
 }
 
 static void put_hex_byte(unsigned value)
 {
     static const char digits[] = "0123456789abcdef";
-    board_uart_putc(digits[(value >> 4) & 15u]);
-    board_uart_putc(digits[value & 15u]);
+    put(digits[(value >> 4) & 15u]);
+    put(digits[value & 15u]);
 }
 
 /* Prints the conversion behind a '%' and returns the first character after it. */
@@ -28,7 +47,7 @@ static const char *put_conversion(const char *at, va_list *arguments)
         put_text(va_arg(*arguments, const char *));
         return at + 1;
     case 'c':
-        board_uart_putc((char)va_arg(*arguments, int));
+        put((char)va_arg(*arguments, int));
         return at + 1;
     case 'd':
         put_text(numbers_signed(va_arg(*arguments, int), number));
@@ -39,11 +58,18 @@ static const char *put_conversion(const char *at, va_list *arguments)
     case 'l': /* %lu */
         put_text(numbers_unsigned((uint32_t)va_arg(*arguments, unsigned long), number));
         return at + 2;
-    case '0': /* %02x */
+    case '0': /* %02x, %08x */
+        if (at[1] == '8') {
+            const unsigned word = va_arg(*arguments, unsigned);
+            for (unsigned shift = 32u; shift != 0u; shift -= 8u) {
+                put_hex_byte((word >> (shift - 8u)) & 0xFFu);
+            }
+            return at + 3;
+        }
         put_hex_byte(va_arg(*arguments, unsigned));
         return at + 3;
     default: /* %% */
-        board_uart_putc('%');
+        put('%');
         return at + 1;
     }
 }
@@ -56,7 +82,7 @@ void th_printf(const char *format, ...)
         if (*format == '%') {
             format = put_conversion(format + 1, &arguments);
         } else {
-            board_uart_putc(*format++);
+            put(*format++);
         }
     }
     va_end(arguments);

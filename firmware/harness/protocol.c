@@ -12,6 +12,7 @@ static size_t command_length;
 static bool command_too_long;
 static bool command_lost_characters;
 static char *token_rest; /* what ee_next_token() has not handed out yet */
+static uint32_t last_answer; /* checksum of the answer to the last command that was not `check`, its "m-ready" left out */
 
 char *ee_next_token(void)
 {
@@ -62,6 +63,7 @@ static void help(void)
     th_printf("             : Print N bytes at offset as hex\r\n");
     th_printf("infer N [W=0]: Load input, execute N inferences after W warmup loops\r\n");
     th_printf("results      : Return the result fp32 vector\r\n");
+    th_printf("check        : Print the CRC-32 of the answer before\r\n"); /* not in the API */
     th_printf("reset        : Restart the firmware\r\n"); /* not in the API */
 }
 
@@ -83,8 +85,25 @@ static arg_claimed_t profile_parse(const char *command)
     return EE_ARG_CLAIMED;
 }
 
+/* Asking for the checksum does not change it, so a damaged reply to `check` can be asked for again. */
+static void check(void)
+{
+    th_printf(CM4TINY_MSG_CHECK EE_MSG_READY, (unsigned)last_answer, (unsigned)EE_CMD_SIZE);
+}
+
+static void answer_ends(void)
+{
+    last_answer = th_answer_checksum();
+    th_printf(EE_MSG_READY);
+}
+
 void ee_serial_command_parser_callback(char *command)
 {
+    if (strcmp(command, CM4TINY_CMD_CHECK) == 0) {
+        check();
+        return;
+    }
+    th_answer_begins();
     token_rest = command;
     char *token = ee_next_token();
     if (token == NULL) {
@@ -96,7 +115,7 @@ void ee_serial_command_parser_callback(char *command)
     } else if (profile_parse(token) == EE_ARG_UNCLAIMED) {
         unknown_command(token);
     }
-    th_printf(EE_MSG_READY);
+    answer_ends();
 }
 
 static void command_complete(void)
@@ -104,9 +123,13 @@ static void command_complete(void)
     command_text[command_length] = '\0';
     command_length = 0;
     if (command_lost_characters) {
-        th_printf("e-[Receiver overrun, command ignored]\r\n" EE_MSG_READY);
+        th_answer_begins();
+        th_printf("e-[Receiver overrun, command ignored]\r\n");
+        answer_ends();
     } else if (command_too_long) {
-        th_printf("e-[Command longer than %u characters, ignored]\r\n" EE_MSG_READY, (unsigned)EE_CMD_SIZE);
+        th_answer_begins();
+        th_printf("e-[Command longer than %u characters, ignored]\r\n", (unsigned)EE_CMD_SIZE);
+        answer_ends();
     } else {
         ee_serial_command_parser_callback(command_text);
     }

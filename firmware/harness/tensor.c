@@ -114,8 +114,28 @@ static float result(size_t index)
 }
 #endif
 
+static const char *set_up_failure; /* why there will be no inference; NULL: there is no reason */
+
+void th_model_initialize(void)
+{
+#if CM4TINY_MODEL_INIT
+    set_up_failure = cm4tiny_model_init();
+#endif
+}
+
+bool th_model_ready(void)
+{
+    if (set_up_failure != NULL) {
+        th_printf("e-[The model cannot be set up: %s]\r\n", set_up_failure);
+    }
+    return set_up_failure == NULL;
+}
+
 bool th_load_tensor(void)
 {
+    if (!th_model_ready()) {
+        return false;
+    }
     if (ee_buffer_level() != CM4TINY_INPUT_BYTES) {
         th_printf("e-[Input db has %u elemented, expected %u]\r\n", (unsigned)ee_buffer_level(), (unsigned)CM4TINY_INPUT_BYTES);
         return false;
@@ -132,6 +152,9 @@ void th_infer(void)
 
 void th_results(void)
 {
+    if (!th_model_ready()) {
+        return;
+    }
     if (!model_has_run) {
         th_printf("e-[No inference has been run]\r\n");
         return;

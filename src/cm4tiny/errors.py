@@ -165,6 +165,10 @@ class PowerTraceError(ProtocolError):
     """What a power monitor recorded is damaged, incomplete or does not agree with the device: no energy follows from it."""
 
 
+class WitnessError(ProtocolError):
+    """A measured value contradicts a second, independent measurement of the same thing."""
+
+
 class DeviceResetError(RunnerError):
     """The device restarted in the middle of a run."""
 

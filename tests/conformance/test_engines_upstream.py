@@ -84,7 +84,7 @@ def test_tflm_equals_the_reference_kernels(
     rows = rng.integers(-128, 128, size=(ROWS[name], entry.size)).astype(np.int8)
     code = tflm.inference_code(tflite, read_library(library), c_library, name=name)
     with board_of(code, benchmark, toolchain, tmp_path) as board:
-        dut = Dut(board.link, chunk_bytes=512)
+        dut = Dut(board.link)
         dut.connect()
         for row in rows:
             reference = reference_run(tflite, row.reshape(1, *entry.shape[1:])).reshape(-1)
@@ -125,7 +125,7 @@ def test_octomls_code_prints_what_its_log_holds(
     built = build_library(variant, roots, tmp_path / "library", toolchain=toolchain, commits=commits)
     samples = {sample.file: sample for sample in kws01.samples}
     with board_of(octoml.inference_code(variant, kws, roots, built, c_library), kws, toolchain, tmp_path / "image") as board:
-        dut = Dut(board.link, chunk_bytes=512)
+        dut = Dut(board.link)
         dut.connect()
         rows = list(published_results(shared, variant.removeprefix("octoml_")))
         assert len(rows) == 1000

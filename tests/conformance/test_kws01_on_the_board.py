@@ -48,7 +48,7 @@ def reference_numbers(model: bytes, data: bytes) -> list[str]:
 
 
 def test_the_board_prints_what_the_reference_kernels_compute(board: VirtualBoard, model: bytes, kws01: DataSet) -> None:
-    dut = Dut(board.link, chunk_bytes=512)
+    dut = Dut(board.link)
     dut.connect()
     for sample in kws01.samples[:100]:
         (data,) = kws01.segments(sample)
@@ -59,6 +59,6 @@ def test_the_board_prints_what_the_reference_kernels_compute(board: VirtualBoard
 @pytest.mark.long
 def test_the_accuracy_on_all_of_kws01_is_that_of_the_reference_kernels(board: VirtualBoard, kws01: DataSet, tmp_path: Path) -> None:
     with SessionWriter(tmp_path / "sessions", simulated="virtual NUCLEO-L4R5ZI") as session:
-        result = run_accuracy(Dut(board.link, chunk_bytes=512), KWS, kws01, session)
+        result = run_accuracy(Dut(board.link), KWS, kws01, session)
     assert result.samples == 1000
     assert result.top_1 == pytest.approx(90.1)  # with the reference kernels: 0.901

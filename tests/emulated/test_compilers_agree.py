@@ -64,7 +64,7 @@ def test_every_tool_chain_makes_a_firmware_that_computes_the_reference_outputs(b
     inputs = (values ^ 128).view(np.int8) if row.input_kind == "uint8" else values.view(np.int8)
     expected = reference_run(embedded_model(benchmark).read_bytes(), inputs)
     with VirtualBoard(elf) as board:
-        dut = Dut(board.link, chunk_bytes=512)
+        dut = Dut(board.link)
         for data, wanted in zip(sent, expected, strict=True):
             dut.load(data)
             dut.infer(1)

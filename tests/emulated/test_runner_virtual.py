@@ -104,7 +104,7 @@ def test_performance_is_the_same_to_the_byte_and_cycles_agree_with_the_time(
     for name in ("a", "b"):
         board = VirtualBoard(images["performance"])
         with SessionWriter(tmp_path / name, simulated=board.link.name, now=lambda: datetime(2026, 1, 1)) as session:
-            dut = Dut(board.link, chunk_bytes=512)
+            dut = Dut(board.link)
             result = run_performance(dut, KWS, data_set, session, rules=SHORT, cycles=lambda b=board: b.cycles)  # type: ignore[misc]
         board.close()
         assert dut.timestamp_mode == "performance"
@@ -119,7 +119,7 @@ def test_performance_is_the_same_to_the_byte_and_cycles_agree_with_the_time(
 def test_accuracy_counts_what_the_inputs_hold(images: dict[str, Path], data_set: DataSet, tmp_path: Path) -> None:
     board = VirtualBoard(images["performance"])
     with SessionWriter(tmp_path / "s", simulated=board.link.name) as session:
-        result = run_accuracy(Dut(board.link, read_back=True), KWS, data_set, session, journal=tmp_path / "j.jsonl")
+        result = run_accuracy(Dut(board.link), KWS, data_set, session, journal=tmp_path / "j.jsonl")
     board.close()
     assert result.top_1 == pytest.approx(80.0)
     entries = json.loads((session.folder / "results.json").read_text())
@@ -165,9 +165,9 @@ def test_a_model_that_never_returns_costs_a_deadline_in_virtual_time(tmp_path: P
 def test_boards_side_by_side_give_what_one_gives(images: dict[str, Path], data_set: DataSet, tmp_path: Path) -> None:
     def jobs(label: str) -> list[Job]:
         return [
-            Job(lambda: VirtualBoard(images["performance"]), KWS, data_set, "performance", simulated=label, chunk_bytes=512, rules=SHORT),
-            Job(lambda: VirtualBoard(images["performance"]), KWS, data_set, "accuracy", simulated=label, chunk_bytes=512),
-            Job(lambda: VirtualBoard(images["energy"]), KWS, data_set, "energy", simulated=label, chunk_bytes=512, rules=SHORT),
+            Job(lambda: VirtualBoard(images["performance"]), KWS, data_set, "performance", simulated=label, rules=SHORT),
+            Job(lambda: VirtualBoard(images["performance"]), KWS, data_set, "accuracy", simulated=label),
+            Job(lambda: VirtualBoard(images["energy"]), KWS, data_set, "energy", simulated=label, rules=SHORT),
         ]
 
     one = run_farm(jobs("virtual"), tmp_path / "one", workers=1)

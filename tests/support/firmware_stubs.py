@@ -21,8 +21,8 @@ OUTPUT_SCALE, OUTPUT_ZERO_POINT = 1 / 256, -128
 COPY_INPUT = "void cm4tiny_model_run(const int8_t *input, int8_t *output)\n{\n    memcpy(output, input, CM4TINY_MODEL_OUTPUT_SIZE);\n}\n"
 
 
-def stub_model(benchmark: str | Benchmark, *, body: str = COPY_INPUT) -> CompiledModel:
-    """A model whose output is the beginning of its input; ``body`` replaces that."""
+def stub_model(benchmark: str | Benchmark, *, body: str = COPY_INPUT, failure: str = "") -> CompiledModel:
+    """A model whose output is the beginning of its input; ``body`` replaces that. ``failure``: why it cannot be set up."""
     row = get_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
     inputs, outputs = math.prod(row.model_input_shape), math.prod(row.model_output_shape)
     header = (
@@ -30,8 +30,11 @@ def stub_model(benchmark: str | Benchmark, *, body: str = COPY_INPUT) -> Compile
         f"#define CM4TINY_MODEL_INPUT_SIZE {inputs}\n#define CM4TINY_MODEL_OUTPUT_SIZE {outputs}\n"
         f"#define CM4TINY_MODEL_INPUT_SCALE {INPUT_SCALE.hex()}f\n#define CM4TINY_MODEL_INPUT_ZERO_POINT {INPUT_ZERO_POINT}\n"
         f"#define CM4TINY_MODEL_OUTPUT_SCALE {OUTPUT_SCALE.hex()}f\n#define CM4TINY_MODEL_OUTPUT_ZERO_POINT ({OUTPUT_ZERO_POINT})\n"
+        f"#define CM4TINY_MODEL_INIT {int(bool(failure))}\nconst char *cm4tiny_model_init(void);\n"
         "void cm4tiny_model_run(const int8_t *input, int8_t *output);\n"
     )
+    if failure:
+        body += f'const char *cm4tiny_model_init(void)\n{{\n    return "{failure}";\n}}\n'
     return CompiledModel(
         source='#include "model.h"\n#include <string.h>\n' + body,
         header=header,
@@ -64,8 +67,8 @@ def sanitizers(compiler: str, folder: str) -> tuple[str, ...]:
 class HostHarness:
     """The harness with a stub model, compiled for this machine and run once per conversation."""
 
-    def __init__(self, folder: Path, benchmark: str, mode: str) -> None:
-        row, model, compiler = get_benchmark(benchmark), stub_model(benchmark), host_compiler()
+    def __init__(self, folder: Path, benchmark: str, mode: str, *, failure: str = "") -> None:
+        row, model, compiler = get_benchmark(benchmark), stub_model(benchmark, failure=failure), host_compiler()
         self.benchmark = row
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in (("model.c", model.source), ("model.h", model.header), ("build_config.h", build_config(row, mode, 115200))):

@@ -37,6 +37,7 @@ class Benchmark:
         model_output_shape: shape of the model's int8 output tensor.
         classes: number of labels.
         results: numbers in ``m-results-[...]``.
+        output_kind: what these numbers can be: ``softmax`` (in [0, 1], their sum is 1), ``score`` (not negative) or ``numbers`` (finite).
         metric: ``top-1`` (per cent), ``auc`` (0 to 1), or ``false-detections`` (a count, for positives and negatives alike).
         quality_target: the least value of the metric that the rules accept, in the metric's unit; for ``false-detections`` the greatest.
         labels: names of the classes by label.
@@ -54,6 +55,7 @@ class Benchmark:
     model_output_shape: tuple[int, ...]
     classes: int
     results: int
+    output_kind: str
     metric: str
     quality_target: float
     labels: tuple[str, ...]

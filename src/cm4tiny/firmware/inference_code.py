@@ -84,7 +84,7 @@ def model_header(model_input: TensorInfo, model_output: TensorInfo, *, init: boo
     ]
     if init:
         lines += [
-            "/* Once, before the first inference. Returns 0, or why there will be none. */",
+            "/* Once, before the first inference. Returns 0, or why there will be none: then cm4tiny_model_run() is never called. */",
             "const char *cm4tiny_model_init(void);",
             "",
         ]

@@ -6,6 +6,7 @@ takes every window of a file and averages. Metrics: :mod:`cm4tiny.benchmarks.met
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,13 @@ from cm4tiny.benchmarks import metrics
 from cm4tiny.errors import RunnerError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner import report_lines
-from cm4tiny.runner.attempts import with_attempts
 from cm4tiny.runner.dut import Dut, Identity, Inference
 from cm4tiny.runner.journal import Journal, JournalKey, data_set_hash
-from cm4tiny.runner.performance import check_width
+from cm4tiny.runner.performance import unproved, warn_repeat
+from cm4tiny.runner.retry import POLICY
 from cm4tiny.runner.session import SessionWriter
+from cm4tiny.runner.values import check_results
+from cm4tiny.runner.witness import Steady
 
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark, DataSet, Sample
@@ -40,6 +43,7 @@ class AccuracyResult:
         eembc_auc: the simplified AUC that EEMBC's runner prints.
         metric: ``"top-1"`` or ``"auc"``: which of them the rules ask for.
         target: the quality target, in the metric's unit.
+        doubts: what the device gave no means to prove; empty for a run that counts.
     """
 
     benchmark: str
@@ -52,6 +56,7 @@ class AccuracyResult:
     eembc_auc: float
     metric: str
     target: float
+    doubts: tuple[str, ...] = ()
 
     @property
     def value(self) -> float:
@@ -105,11 +110,13 @@ def run_accuracy(
                 resumed = _announce(book, session, events, step)
                 notes = book.inferences
                 _measure(dut, benchmark, data_set, session, work, notes, book, events, step, total)
-        result = _summary(benchmark, identity, work, notes, resumed)
+        result = _summary(benchmark, identity, work, notes, resumed, unproved(dut))
         for index, sample, count in work:
             for segment in range(count):
                 segments = count if sample.stride_bytes else None
-                session.entry(report_lines.entry(sample, notes[index, segment], "a", segments=segments))
+                session.entry(report_lines.entry(sample, notes[index, segment], "a", segments=segments, dut=dut))
+        for doubt in result.doubts:
+            session.result(f"e-[{doubt}]")
         report_lines.accuracy(session, result.top_1, result.auc)
         session.finish()
         if journal is not None and not keep_journal:
@@ -142,6 +149,7 @@ def _measure(
     step: str,
     total: int,
 ) -> None:
+    steady = None if dut.exact else Steady()
     number = 0
     for index, sample, count in work:
         missing = any((index, segment) not in notes for segment in range(count))
@@ -151,7 +159,7 @@ def _measure(
             data = next(inputs, b"")
             done = notes.get((index, segment))
             report_lines.loading(session, sample, segment)
-            inference = done if done is not None else with_attempts(dut, partial(_one, dut, benchmark, data), events, step)
+            inference = done if done is not None else _repeated(dut, partial(_one, dut, benchmark, data, steady), events, step)
             report_lines.loaded(session, inference.warmups, inference.iterations)
             report_lines.window(session, number, inference)
             if done is None:
@@ -161,13 +169,26 @@ def _measure(
                 events.progress(step, number, total)
 
 
-def _one(dut: Dut, benchmark: Benchmark, data: bytes) -> Inference:
+def _repeated(dut: Dut, measure: Callable[[], Inference], events: EventStream, step: str) -> Inference:
+    return POLICY.run(POLICY.measurements, measure, dut.recover, lambda error: warn_repeat(events, step, error))
+
+
+def _one(dut: Dut, benchmark: Benchmark, data: bytes, steady: Steady | None) -> Inference:
     dut.load(data)
-    return check_width(dut.infer(1, 0), benchmark)
+    for _ in range(1 if steady is None or steady.primed else 2):  # one more at the start, which the others are compared with
+        inference = check_results(dut.infer(1, 0), benchmark)
+        if steady is not None and inference.elapsed_us is not None:
+            steady.accept(inference.elapsed_us, dut.clock_step_us)
+    return inference
 
 
 def _summary(
-    benchmark: Benchmark, identity: Identity, work: list[tuple[int, Sample, int]], notes: dict[tuple[int, int], Inference], resumed: int
+    benchmark: Benchmark,
+    identity: Identity,
+    work: list[tuple[int, Sample, int]],
+    notes: dict[tuple[int, int], Inference],
+    resumed: int,
+    doubts: tuple[str, ...],
 ) -> AccuracyResult:
     if not work:
         raise RunnerError("the data set is empty", cure="use the benchmark's own data set")
@@ -190,4 +211,5 @@ def _summary(
         eembc_auc=metrics.eembc_auc(raw, labels),
         metric=benchmark.metric,
         target=benchmark.quality_target,
+        doubts=doubts,
     )

@@ -15,8 +15,9 @@ from __future__ import annotations
 import contextlib
 import math
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,18 +26,20 @@ from cm4tiny.boards.power import START_S, PowerTrace, ask, check_trace, check_vo
 from cm4tiny.errors import PowerTraceError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner import report_lines
-from cm4tiny.runner.attempts import with_attempts
 from cm4tiny.runner.calibration import calibrate, long_enough
 from cm4tiny.runner.dut import Dut, Identity, Inference
 from cm4tiny.runner.follow import follow_window
-from cm4tiny.runner.performance import check_width, performance_inputs
+from cm4tiny.runner.performance import performance_inputs, unproved, warn_repeat
+from cm4tiny.runner.retry import POLICY
 from cm4tiny.runner.rules import Rules, official_rules
 from cm4tiny.runner.session import SessionWriter
+from cm4tiny.runner.values import check_results
 
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark, DataSet, Sample
     from cm4tiny.boards import PowerMonitor
 
+T = TypeVar("T")
 AFTER_ERROR_S = 2.0
 """How long a monitor may take to stop when the run has failed already."""
 WITNESS_TOLERANCE, JITTER_S = 0.02, 0.03
@@ -158,7 +161,7 @@ class _Run:
         ask(self.power, "start", self.power.start)
         began = clock()
         try:
-            inference = check_width(self.dut.infer(iterations, warmups), self.benchmark)
+            inference = check_results(self.dut.infer(iterations, warmups), self.benchmark)
         except BaseException:
             with contextlib.suppress(Exception):  # the first error counts
                 ask(self.power, "stop", self.power.stop, AFTER_ERROR_S)
@@ -202,6 +205,9 @@ class _Run:
                 cure="check the wire from the time-stamp pin to the monitor, and its ground",
             )
 
+    def _repeated(self, measure: Callable[[], T]) -> T:
+        return POLICY.run(POLICY.measurements, measure, self.dut.recover, lambda e: warn_repeat(self.events, self.step, e))
+
     def calibrate(self, data: bytes) -> int:
         def measure() -> int:
             self.dut.load(data)
@@ -209,7 +215,7 @@ class _Run:
             self.infer(1, 0)  # shows what the texts take, the next one confirms it
             return calibrate(lambda n: self.infer(n, 0).elapsed_s, self.rules)
 
-        return with_attempts(self.dut, measure, self.events, self.step)
+        return self._repeated(measure)
 
     def window(self, sample: Sample, data: bytes, iterations: int) -> tuple[_Measured, int]:
         def run(count: int) -> _Measured:
@@ -221,7 +227,7 @@ class _Run:
         def measure() -> tuple[_Measured, int]:
             return long_enough(run, lambda measured: measured.elapsed_s, iterations, self.rules)
 
-        measured, iterations = with_attempts(self.dut, measure, self.events, self.step)
+        measured, iterations = self._repeated(measure)
         self.session.log("done")
         self.session.log(f"Captured samples:{len(measured.samples)} timestamps:{len(measured.events)}")
         return measured, iterations
@@ -252,10 +258,10 @@ class _Run:
         for captured in measured.events:
             stamps.append([f"{self._stamps % 100:02d}", captured])
             self._stamps += 1
-        entry = report_lines.entry(sample, measured.inference, "e", segments=1 if sample.stride_bytes else None)
-        mode = entry.pop("mode")
+        entry = report_lines.entry(sample, measured.inference, "e", segments=1 if sample.stride_bytes else None, dut=self.dut)
+        tail: dict[str, Any] = {key: entry.pop(key) for key in ("mode", "load_proof") if key in entry}
         power = {"samples": measured.samples.tolist(), "timestamps": stamps, "extracted_power": None, "voltage": self.set_v}
-        return {**entry, "power": power, "mode": mode}
+        return {**entry, "power": power, **tail}
 
 
 def _not_an_energy_image(why: str) -> ProtocolError:
@@ -337,7 +343,7 @@ def _summary(run: _Run, identity: Identity, measured: list[tuple[Sample, _Measur
         monitor=run.power.name,
         voltage_v=run.set_v,
         simulated=run.power.simulated,
-        breaches=official_rules().breaches([(w.iterations, w.elapsed_s) for w in windows]),
+        breaches=(*official_rules().breaches([(w.iterations, w.elapsed_s) for w in windows]), *unproved(run.dut)),
     )
 
 

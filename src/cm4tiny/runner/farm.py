@@ -19,7 +19,7 @@ from cm4tiny.errors import InterruptedRunError, UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream
 from cm4tiny.locks import acquire
 from cm4tiny.runner.accuracy import AccuracyResult, run_accuracy
-from cm4tiny.runner.dut import DEFAULT_CHUNK_BYTES, Dut
+from cm4tiny.runner.dut import Dut
 from cm4tiny.runner.energy import EnergyResult, run_energy
 from cm4tiny.runner.performance import PerformanceResult, run_performance
 from cm4tiny.runner.rules import Rules
@@ -59,7 +59,7 @@ class Job:
         simulated: label for the session's files, empty for hardware (see :class:`SessionWriter`).
         open_division: why the image is one of the open division, empty if it is not known to be.
         image: sha256 of the firmware image, for the accuracy run's journal.
-        chunk_bytes: data bytes in a ``db`` line.
+        chunk_bytes: most data bytes in a ``db`` line; None: as many as the device proves.
         iterations: inferences in a window; None: calibrated.
         rules: None: the official ones.
         name: of the job's folders; unique in a farm. Default ``<benchmark>-<mode>``.
@@ -73,7 +73,7 @@ class Job:
     simulated: str = ""
     open_division: str = ""
     image: str = ""
-    chunk_bytes: int = DEFAULT_CHUNK_BYTES
+    chunk_bytes: int | None = None
     iterations: int | None = None
     rules: Rules | None = None
     name: str = ""

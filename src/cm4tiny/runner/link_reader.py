@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import InterruptedRunError, ProtocolError
-from cm4tiny.runner.messages import DutMessage, parse_line
+from cm4tiny.runner.messages import DutMessage, parse_messages
 
 if TYPE_CHECKING:
     from cm4tiny.boards import Link
@@ -19,10 +21,30 @@ SLICE_S = 0.25
 """Longest single wait on the link, in seconds of its clock: how quickly a stop is noticed."""
 MIN_SLICE_S = 0.001
 """Shortest one: a clock that counts whole cycles may never reach a deadline that is a fraction of one away."""
+UNENDED_S = 0.1
+"""How long a line that holds ``m-ready`` may lack its end before it counts as ended."""
+READY = b"m-ready"
+_LINE_END = re.compile(rb"[\r\n]")
+BLANK = b"\r\n\0 \t"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line.
+
+    Attributes:
+        raw: its bytes, without the line end.
+        messages: what it says, at least one.
+        at: when its last byte arrived, on the link's clock.
+    """
+
+    raw: bytes
+    messages: tuple[DutMessage, ...]
+    at: float
 
 
 class LinkReader:
-    """Buffers a link's bytes and hands out parsed lines.
+    """Buffers a link's bytes and hands out parsed lines. A line ends with LF, CR or both; empty lines are skipped.
 
     Args:
         link: where the bytes come from.
@@ -35,10 +57,14 @@ class LinkReader:
         self._stop = stop
         self._on_wait = on_wait
         self._buffer = bytearray()
+        self._taken = bytearray()  # bytes of the lines that were handed out since mark()
+        self._at = 0.0  # when the last byte of the buffer arrived
         self.received = 0  # bytes since the link was opened
 
-    def next(self, deadline: Deadline) -> tuple[bytes, DutMessage] | None:
-        """The next line, raw and parsed; None when the deadline passed without one.
+    def next(self, deadline: Deadline) -> Line | None:
+        """The next line; None when the deadline passed without one.
+
+        A line that holds ``m-ready`` and gets no line end also counts: some firmware prints none.
 
         Raises:
             ProtocolError: a line longer than :data:`MAX_LINE_BYTES`.
@@ -46,19 +72,32 @@ class LinkReader:
             LinkError: the device is gone.
         """
         while True:
-            end = self._buffer.find(b"\n")
-            if end >= 0:
-                raw = bytes(self._buffer[:end])
-                del self._buffer[: end + 1]
-                return raw, parse_line(raw)
+            end = _LINE_END.search(self._buffer)
+            if end is not None:
+                raw = self._take(end.start(), end.end())
+                if raw.strip(BLANK):
+                    return Line(raw, parse_messages(raw), self._at)
+                continue
             if len(self._buffer) > MAX_LINE_BYTES:
                 raise ProtocolError(
                     f"the device sent {len(self._buffer)} bytes without the end of a line",
                     why=f"they begin with {bytes(self._buffer[:60])!r}",
                     cure="check the baud rate, and that the port is that of the device under test",
                 )
-            if not self._fill(deadline):
-                return None
+            if deadline.expired and self._buffer:
+                return None  # bytes came, but no line in time
+            unended = READY in self._buffer
+            if not self._fill(Deadline(min(UNENDED_S, deadline.remaining), self._link.clock) if unended else deadline):
+                if not unended:
+                    return None
+                raw = self._take(len(self._buffer), len(self._buffer))
+                return Line(raw, parse_messages(raw), self._at)
+
+    def _take(self, line_bytes: int, with_end: int) -> bytes:
+        raw = bytes(self._buffer[:line_bytes])
+        self._taken += self._buffer[:with_end]
+        del self._buffer[:with_end]
+        return raw
 
     def _fill(self, deadline: Deadline) -> bool:
         while True:
@@ -66,12 +105,41 @@ class LinkReader:
             data = self._link.read(Deadline(max(MIN_SLICE_S, min(SLICE_S, deadline.remaining)), self._link.clock))
             if data:
                 self._buffer += data
+                self._at = self._link.clock()
                 self.received += len(data)
                 return True
             if deadline.expired:
                 return False
             if self._on_wait is not None:
                 self._on_wait()
+
+    def mark(self) -> None:
+        """From here on bytes are kept for :meth:`taken`."""
+        self._taken.clear()
+
+    def taken(self) -> bytes:
+        """The bytes of all lines since :meth:`mark`, line ends included."""
+        return bytes(self._taken)
+
+    def leftover(self) -> bytes:
+        """Removes and returns what arrived after the last line, without blanks and line ends. Does not wait."""
+        rest = bytes(self._buffer).strip(BLANK)
+        self._buffer.clear()
+        return rest
+
+    def settle(self, seconds: float) -> bytes:
+        """Waits until nothing has arrived for so long; removes and returns what did arrive, without blanks.
+
+        Gives up after 20 times as long, or a line's length. 0 seconds: takes what is there already.
+        """
+        limit = Deadline(20 * seconds, self._link.clock)
+        while True:
+            self.check_stop()
+            data = self._link.read(Deadline(seconds, self._link.clock))
+            self._buffer += data
+            self.received += len(data)
+            if not data or limit.expired or len(self._buffer) > MAX_LINE_BYTES:
+                return self.leftover()
 
     def check_stop(self) -> None:
         """Raises :class:`InterruptedRunError` when somebody asked this run to stop."""

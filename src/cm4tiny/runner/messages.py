@@ -2,9 +2,11 @@
 
 The spellings are those of the EEMBC/MLCommons reference API (``mlcommons/tiny``: ``benchmark/api/internally_implemented.cpp`` and
 ``submitter_implemented.h``). A token is looked for anywhere in its line, because published logs show echoed commands, debug text and
-prompts glued in front of it (``timestampm-lap-us-604250223``, ``infer 1 0%m-warmup-start-0``); the first token of a line decides.
-Nothing a device sends can make :func:`parse_line` fail: what is not understood is :class:`Text`, what is almost right is
-:class:`Malformed`.
+prompts glued in front of it (``timestampm-lap-us-604250223``, ``infer 1 0%m-warmup-start-0``), and a line may hold several
+(``m-results-[0.1,0.9]m-ready``). Nothing a device sends can make the parser fail: what is not understood is :class:`Text`, what is almost
+right is :class:`Malformed`.
+
+``m-check`` and ``m-buffer-crc`` are extensions of this project's firmware (``docs/firmware.md``).
 """
 
 from __future__ import annotations
@@ -94,6 +96,21 @@ class Buffer(DutMessage):
 
 
 @dataclass(frozen=True)
+class BufferCrc(DutMessage):
+    """``m-buffer-crc-XXXXXXXX``: CRC-32 of the loaded bytes."""
+
+    crc: int
+
+
+@dataclass(frozen=True)
+class Check(DutMessage):
+    """``m-check-XXXXXXXX-N``: CRC-32 of the answer before, and the characters that a command may have."""
+
+    crc: int
+    command_size: int
+
+
+@dataclass(frozen=True)
 class Warmup(DutMessage):
     """``m-warmup-start-N`` (count N) or ``m-warmup-done`` (count None)."""
 
@@ -153,16 +170,25 @@ def _buffer(line: str, digits: str) -> DutMessage:
     return Buffer(line, bytes.fromhex(digits.replace("-", "")))
 
 
+def _check(line: str, text: str) -> DutMessage:
+    crc, _, size = text.partition("-")
+    return Check(line, int(crc, 16), int(size)) if len(size) <= 6 else Malformed(line, "a command size of more than 6 digits")
+
+
 def _count(kind: Callable[[str, int], DutMessage]) -> Callable[[str, str], DutMessage]:
     return lambda line, digits: kind(line, int(digits)) if len(digits) <= 10 else Malformed(line, "a count of more than 10 digits")
 
+
+_END = r"(?=\s|[me]-|\Z)"
+"""What may follow a number: a digit that became a letter must not shorten it."""
 
 # Name of the group, pattern, what to make of the line and the text of the pattern's own group.
 _TOKENS: tuple[tuple[str, str, Callable[[str, str], DutMessage]], ...] = (
     ("ready", r"m-ready", lambda line, _: Ready(line)),
     ("results", r"m-results-\[([^\]]*)\]", _results),
     ("broken_results", r"m-results\b", lambda line, _: Malformed(line, "a list of results without its brackets")),
-    ("lap", r"m-lap-us-(\d+)", _lap),
+    ("lap", rf"m-lap-us-(\d+){_END}", _lap),
+    ("broken_lap", r"m-lap-us-", lambda line, _: Malformed(line, "a time stamp that is not a number")),
     ("name", r"m-name-dut-\[([^\]]*)\]", Name),
     ("profile", r"m-profile-\[([^\]]*)\]", Profile),
     ("model", r"m-model-\[([^\]]*)\]", Model),
@@ -170,10 +196,14 @@ _TOKENS: tuple[tuple[str, str, Callable[[str, str], DutMessage]], ...] = (
     ("init", r"m-init-done", lambda line, _: InitDone(line)),
     ("expecting", r"m-\[Expecting (\d+) bytes\]", _count(Expecting)),
     ("load_done", r"m-load-done", lambda line, _: LoadDone(line)),
+    ("buffer_crc", rf"m-buffer-crc-([0-9a-f]{{8}}){_END}", lambda line, digits: BufferCrc(line, int(digits, 16))),
+    ("broken_buffer_crc", r"m-buffer-crc", lambda line, _: Malformed(line, "a checksum that is not one")),
+    ("check", rf"m-check-([0-9a-f]{{8}}-\d+){_END}", _check),
+    ("broken_check", r"m-check-", lambda line, _: Malformed(line, "a checksum that is not one")),
     ("buffer", r"m-buffer-([0-9a-fA-F]{2}(?:-[0-9a-fA-F]{2})*)-?", _buffer),
-    ("warmup", r"m-warmup-start-(\d+)", _count(Warmup)),
+    ("warmup", rf"m-warmup-start-(\d+){_END}", _count(Warmup)),
     ("warmup_done", r"m-warmup-done", lambda line, _: Warmup(line, None)),
-    ("infer", r"m-infer-start-(\d+)", _count(Infer)),
+    ("infer", rf"m-infer-start-(\d+){_END}", _count(Infer)),
     ("infer_done", r"m-infer-done", lambda line, _: Infer(line, None)),
     ("error", r"e-\[([^\]]*)\]?", Error),
 )
@@ -187,12 +217,20 @@ def clean(raw: bytes) -> str:
     return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
 
 
-def parse_line(raw: bytes | str) -> DutMessage:
-    """The message in one line (without its line end). Never raises for any input."""
+def parse_messages(raw: bytes | str) -> tuple[DutMessage, ...]:
+    """All messages in one line (without its line end), at least one. Never raises for any input."""
     line = clean(raw) if isinstance(raw, bytes) else raw
-    match = _TOKEN.search(line)
-    if match is None or match.lastgroup is None:
-        return Text(line)
+    found = tuple(_message(line, match) for match in _TOKEN.finditer(line))
+    return found or (Text(line),)
+
+
+def parse_line(raw: bytes | str) -> DutMessage:
+    """The first message in one line. Never raises for any input."""
+    return parse_messages(raw)[0]
+
+
+def _message(line: str, match: re.Match[str]) -> DutMessage:
+    assert match.lastgroup is not None
     inner = next((g for g in match.groups()[match.re.groupindex[match.lastgroup] :] if g is not None), "")
     return _MAKE[match.lastgroup](line, inner)
 

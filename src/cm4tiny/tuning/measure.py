@@ -51,7 +51,7 @@ def measure_layers(
 def trace_layers(elf: Path, benchmark: Benchmark, model: CycleModel | None = None) -> list[int]:
     """Cycles of each function that the model calls, in order, in the second inference; ``model`` None: the virtual board's own."""
     with VirtualBoard(elf, exact=True, model=model) as board:
-        dut = Dut(board.link, chunk_bytes=512)
+        dut = Dut(board.link)
         dut.connect()
         dut.load(sample_input(benchmark))
         dut.infer(1, 0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
+import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -70,6 +73,46 @@ def test_an_inference_reports_warm_up_laps_and_results_in_order(kws: HostHarness
         "m-warmup-start-2\r\nm-warmup-done\r\nm-infer-start-3\r\nm-lap-us-14\r\nm-lap-us-21\r\nm-infer-done\r\n"
         f"m-results-[{expected_probabilities(signed(INPUT)[:12])}]\r\n"
     )
+
+
+def test_an_image_whose_model_cannot_be_set_up_answers_errors_and_never_results(tmp_path: Path) -> None:
+    broken = HostHarness(tmp_path, "kws", "performance", failure="the arena is too small")
+    error = "e-[The model cannot be set up: the arena is too small]\r\n"
+    assert broken.talk(b"").startswith(error)
+    assert broken.answers(*load_commands(INPUT), "infer 3 2", "results", "infer 1 0", "results")[-4:] == [error] * 4
+
+
+def checksums(harness: HostHarness, *commands: str) -> tuple[list[str], list[int]]:
+    """The answers to some commands, and what ``check`` says after each."""
+    answers = harness.answers(*(part for command in commands for part in (command, "check")))
+    found = [re.fullmatch(r"m-check-([0-9a-f]{8})-1040\r\n", answer) for answer in answers[1::2]]
+    return answers[::2], [int(match[1], 16) for match in found if match]
+
+
+def test_check_tells_the_crc_of_the_answer_before_it(kws: HostHarness) -> None:
+    commands = [*load_commands(INPUT, 245), "infer 3 2", "results", "name", "what", "", "db zz"]
+    answers, sums = checksums(kws, *commands)
+    assert sums == [zlib.crc32(answer.encode("latin-1")) for answer in answers]
+
+
+def test_check_can_be_asked_again(kws: HostHarness) -> None:
+    assert len(set(kws.answers("profile", "check", "check", "check")[1:])) == 1
+
+
+def test_a_refused_command_has_a_checksum_as_well(kws: HostHarness) -> None:
+    answers, sums = checksums(kws, "x" * 1041, "na\x01me")
+    assert sums == [zlib.crc32(answer.encode("latin-1")) for answer in answers]
+    assert "Command longer than" in answers[0] and "Receiver overrun" in answers[1]
+
+
+@pytest.mark.parametrize("count", [1, 31, 489, 490])
+def test_db_crc_is_the_crc_of_the_bytes_that_arrived(kws: HostHarness, count: int) -> None:
+    answer = kws.answers("db load 490", *load_commands(INPUT[:count])[1:], "db crc")[-1]
+    assert answer == f"m-buffer-crc-{zlib.crc32(INPUT[:count]):08x}\r\n"
+
+
+def test_db_crc_before_a_load_is_that_of_nothing(kws: HostHarness) -> None:
+    assert kws.answers("db crc") == ["m-buffer-crc-00000000\r\n"]
 
 
 def test_infer_defaults_to_one_inference_after_ten_warm_ups(kws: HostHarness) -> None:
@@ -205,7 +248,7 @@ def test_line_ends_of_a_terminal_are_ignored(kws: HostHarness) -> None:
 
 def test_help_names_every_command(kws: HostHarness) -> None:
     (answer,) = kws.answers("help")
-    for command in ("help", "name", "db SUBCMD", "load N", "infer N [W=0]", "results", "reset"):
+    for command in ("help", "name", "db SUBCMD", "load N", "infer N [W=0]", "results", "check", "reset"):
         assert command in answer
 
 

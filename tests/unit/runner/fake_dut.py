@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,6 +57,7 @@ class FakeDut:
     faults: Faults = field(default_factory=Faults)
     model_id: str = ""
     line_bytes: int = 80
+    own: bool = False  # this project's firmware: knows `check` and `db crc`, and long commands
     start_us: int = 1000
     name: str = "fake device"
     results_of: Callable[[Benchmark, bytes], tuple[float, ...]] = softmax_like
@@ -74,6 +76,9 @@ class FakeDut:
         self._buffer = bytearray()
         self._size = 0
         self._chunks = 0
+        self._answered = 0  # checksum of the last answer
+        if self.own:
+            self.line_bytes = 1040
         if not self.running:
             self._boot()
 
@@ -153,7 +158,12 @@ class FakeDut:
         if self.faults.reset_at == count:
             self._boot()
             return
-        self._answer(command.split(" "))
+        if self.own and command == "check":
+            self.say(f"m-check-{self._answered:08x}-{self.line_bytes}")
+        else:
+            before = len(self._out)
+            self._answer(command.split(" "))
+            self._answered = zlib.crc32(self._out[before:])
         self.say("m-ready")
 
     def _answer(self, words: list[str]) -> None:
@@ -183,6 +193,8 @@ class FakeDut:
         elif words[0] == "print":
             for start in range(0, len(self._buffer), 8):
                 self.say("m-buffer-" + self._buffer[start : start + 8].hex("-"))
+        elif words == ["crc"] and self.own:
+            self.say(f"m-buffer-crc-{zlib.crc32(self._buffer):08x}")
         elif len(words[0]) % 2:
             self.say("e-[Insufficent number of hex digits]")
         else:
@@ -198,13 +210,13 @@ class FakeDut:
 
     def _infer(self, n: int, warmups: int) -> None:
         self.infers.append((n, warmups))
-        took = self.timing(len(self.infers)) * n if self.timing else self.inference_s * n
+        each = self.timing(len(self.infers)) if self.timing else self.inference_s
         self.say(f"m-warmup-start-{warmups}")
-        self.now += self.inference_s * warmups
+        self.now += each * warmups
         self.say("m-warmup-done")
         self.say(f"m-infer-start-{n}")
         self._stamp()
-        self.now += took
+        self.now += each * n
         self._stamp()
         self.say("m-infer-done")
         self._results()

@@ -31,7 +31,7 @@ def run(tmp_path: Path, fake: FakeDut, *, files: int = FILES, folder: str = "s",
 
 
 def test_every_sample_is_judged_once_and_its_class_comes_from_the_list(tmp_path: Path) -> None:
-    fake = FakeDut()
+    fake = FakeDut(own=True)
     result, folder = run(tmp_path, fake)
     assert (result.samples, result.inferences, result.resumed) == (FILES, FILES, 0)
     assert result.top_1 == 80.0 and result.value == 80.0
@@ -45,7 +45,7 @@ def test_every_sample_is_judged_once_and_its_class_comes_from_the_list(tmp_path:
 
 def test_anomaly_detection_averages_all_segments_of_a_file(tmp_path: Path) -> None:
     ad = get_benchmark("ad")
-    fake = FakeDut(benchmark=ad)
+    fake = FakeDut(own=True, benchmark=ad)
     result, folder = run(tmp_path, fake, files=8)
     assert (result.samples, result.inferences) == (8, 24)
     entries = json.loads((folder / "results.json").read_text())
@@ -62,7 +62,7 @@ def test_anomaly_detection_averages_all_segments_of_a_file(tmp_path: Path) -> No
 
 def test_progress_counts_inferences_of_a_known_total(tmp_path: Path) -> None:
     heard: list[Event] = []
-    run(tmp_path, FakeDut(benchmark=get_benchmark("ad")), files=4, events=EventStream(heard.append))
+    run(tmp_path, FakeDut(own=True, benchmark=get_benchmark("ad")), files=4, events=EventStream(heard.append))
     assert isinstance(heard[0], Started) and (heard[0].total, heard[0].unit) == (12, "inferences")
     assert [(e.done, e.total) for e in heard if isinstance(e, Progress)] == [(n, 12) for n in range(1, 13)]
     assert isinstance(heard[-1], Finished) and heard[-1].note.startswith("AUC ")
@@ -71,20 +71,20 @@ def test_progress_counts_inferences_of_a_known_total(tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on_where_it_stopped_and_ends_the_same(tmp_path: Path) -> None:
     stop = threading.Event()
     journal = tmp_path / "j.jsonl"
-    fake = FakeDut()
-    fake.faults.before = lambda count, command: stop.set() if len(fake.infers) == 23 else None
+    fake = FakeDut(own=True)
+    fake.faults.before = lambda count, command: stop.set() if len(fake.infers) == 23 and command.startswith("db load") else None
     with pytest.raises(InterruptedRunError):
         run(tmp_path, fake, folder="first", stop=stop, journal=journal)
     assert [p.name for p in next((tmp_path / "first").iterdir()).iterdir()] == ["log.txt"]
     assert len(journal.read_text().splitlines()) == 24
     heard: list[Event] = []
-    again = FakeDut()
+    again = FakeDut(own=True)
     result, folder = run(tmp_path, again, folder="second", journal=journal, events=EventStream(heard.append))
     assert result.resumed == 23 and len(again.infers) == FILES - 23
     assert any("23 inferences were measured" in e.text for e in heard if isinstance(e, Message))
     assert not journal.exists()
     assert (folder / "log.txt").read_text().count("Loading file") == FILES
-    plain, reference = run(tmp_path, FakeDut(), folder="third")
+    plain, reference = run(tmp_path, FakeDut(own=True), folder="third")
     assert (folder / "results.txt").read_bytes() == (reference / "results.txt").read_bytes()
     assert (plain.top_1, plain.auc, plain.eembc_auc) == (result.top_1, result.auc, result.eembc_auc)
 
@@ -93,19 +93,19 @@ def test_a_stopped_run_goes_on_where_it_stopped_and_ends_the_same(tmp_path: Path
 def test_a_lost_device_loses_no_measured_sample(tmp_path: Path, fault: dict[str, int], error: type[Exception]) -> None:
     journal = tmp_path / "j.jsonl"
     with pytest.raises(error):
-        run(tmp_path, FakeDut(faults=Faults(**fault)), journal=journal)
+        run(tmp_path, FakeDut(own=True, faults=Faults(**fault)), journal=journal)
     measured = len(journal.read_text().splitlines()) - 1
     assert measured > 5
-    assert run(tmp_path, FakeDut(), journal=journal)[0].resumed == measured
+    assert run(tmp_path, FakeDut(own=True), journal=journal)[0].resumed == measured
 
 
 def test_a_torn_last_line_is_measured_again(tmp_path: Path) -> None:
     journal = tmp_path / "j.jsonl"
-    run(tmp_path, FakeDut(), journal=journal, keep_journal=True)
+    run(tmp_path, FakeDut(own=True), journal=journal, keep_journal=True)
     data = journal.read_bytes()
     journal.write_bytes(data[:-9])
     heard: list[Event] = []
-    fake = FakeDut()
+    fake = FakeDut(own=True)
     result, _ = run(tmp_path, fake, journal=journal, keep_journal=True, events=EventStream(heard.append))
     assert (result.resumed, len(fake.infers)) == (FILES - 1, 1)
     assert any("torn line" in e.text for e in heard if isinstance(e, Message))
@@ -117,9 +117,9 @@ def test_a_torn_last_line_is_measured_again(tmp_path: Path) -> None:
 )
 def test_a_journal_of_something_else_is_put_aside_with_a_message(tmp_path: Path, change: str, word: str) -> None:
     journal = tmp_path / "j.jsonl"
-    run(tmp_path, FakeDut(), journal=journal, image="a" * 64, keep_journal=True)
+    run(tmp_path, FakeDut(own=True), journal=journal, image="a" * 64, keep_journal=True)
     options = {"image": "a" * 64}
-    fake = FakeDut()
+    fake = FakeDut(own=True)
     if change == "image":
         options["image"] = "b" * 64
     elif change == "format":
@@ -140,7 +140,7 @@ def test_a_changed_sample_makes_it_another_data_set(tmp_path: Path) -> None:
     data_set = make_data_set(tmp_path / "data", "kws", FILES)
     for expected in (0, FILES, 0):
         with SessionWriter(tmp_path / "s") as session:
-            result = run_accuracy(Dut(FakeDut()), data_set.benchmark, data_set, session, journal=journal, keep_journal=True)
+            result = run_accuracy(Dut(FakeDut(own=True)), data_set.benchmark, data_set, session, journal=journal, keep_journal=True)
         assert result.resumed == expected
         if expected:
             (tmp_path / "data" / "sample_007.bin").write_bytes(bytes(490))
@@ -148,15 +148,15 @@ def test_a_changed_sample_makes_it_another_data_set(tmp_path: Path) -> None:
 
 def test_a_damaged_answer_is_asked_for_again(tmp_path: Path) -> None:
     heard: list[Event] = []
-    fake = FakeDut(faults=Faults(garble_results_at=7, damage_every=50))
+    fake = FakeDut(own=True, faults=Faults(garble_results_at=7, damage_every=50))
     result, _ = run(tmp_path, fake, events=EventStream(heard.append))
     assert result.top_1 == 80.0
     assert len(fake.infers) == FILES + 1
-    assert any("taken again" in e.text for e in heard if isinstance(e, Message))
+    assert any("retried" in e.text for e in heard if isinstance(e, Message))
 
 
 def test_an_answer_that_stays_damaged_ends_the_run(tmp_path: Path) -> None:
-    fake = FakeDut(results_of=lambda benchmark, data: (1.0,))
+    fake = FakeDut(own=True, results_of=lambda benchmark, data: (1.0,))
     with pytest.raises(ProtocolError, match="printed 1 results, kws01 has 12"):
         run(tmp_path, fake)
     assert len(fake.infers) == 3
@@ -164,19 +164,19 @@ def test_an_answer_that_stays_damaged_ends_the_run(tmp_path: Path) -> None:
 
 def test_the_wrong_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProtocolError, match="flash the image of kws01"):
-        run(tmp_path, FakeDut(model_id="vww01"))
+        run(tmp_path, FakeDut(own=True, model_id="vww01"))
 
 
 def test_an_energy_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProtocolError, match="the performance image is needed"):
-        run(tmp_path, FakeDut(energy=True))
+        run(tmp_path, FakeDut(own=True, energy=True))
 
 
 def test_an_empty_data_set_is_refused(tmp_path: Path) -> None:
     data_set = make_data_set(tmp_path / "data", "kws", 3)
     object.__setattr__(data_set, "samples", ())
     with SessionWriter(tmp_path / "s") as session, pytest.raises(RunnerError, match="empty"):
-        run_accuracy(Dut(FakeDut()), data_set.benchmark, data_set, session)
+        run_accuracy(Dut(FakeDut(own=True)), data_set.benchmark, data_set, session)
 
 
 CHILD = """
@@ -185,7 +185,7 @@ CHILD = """
     from fake_dut import FakeDut, make_data_set
     from cm4tiny.runner import Dut, SessionWriter, run_accuracy
     root = Path(sys.argv[1])
-    fake = FakeDut()
+    fake = FakeDut(own=True)
     fake.faults.before = lambda count, command: time.sleep(0.01 if command.startswith("infer") else 0)
     data_set = make_data_set(root / "data", "kws", 400)
     with SessionWriter(root / "s") as session:
@@ -209,7 +209,7 @@ def test_a_killed_run_goes_on_from_its_journal(tmp_path: Path, kind: signal.Sign
         child.wait()
     measured = journal.read_bytes().count(b"\n") - 1
     assert 30 <= measured < 400
-    fake = FakeDut()
+    fake = FakeDut(own=True)
     result, folder = run(tmp_path, fake, files=400, folder="again", journal=journal)
     assert result.resumed == measured
     assert len(fake.infers) == 400 - measured

@@ -97,7 +97,6 @@ def run_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **division: str) -
     record = {"engine": "microtvm", "elf": {"name": elf.name, "sha256": digest, "bytes": 4}, "tools": {}}
     (tmp_path / "firmware.json").write_text(json.dumps(record | {"model": {"name": "m", "sha256": digest, "bytes": 1}} | division))
     data_set = make_data_set(tmp_path / "kws01", "kws", 6)
-    monkeypatch.setattr(module, "CHUNK_BYTES", 31)
     monkeypatch.setattr(module, "open_board", lambda *_: SimpleNamespace(link=FakeDut(), close=lambda: None, cycles=0))
     env = KWS | {"CM_TINY_MODE": "performance", "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")}
     path = run_campaign(Campaign.from_env(env | {"CM_MLPERF_TINY_DATASETS_KWS": str(data_set.root)}))

@@ -93,6 +93,7 @@ def test_entries_have_the_runners_keys_and_time_stamps_are_numbered_through(tmp_
         "infer",
         "power",
         "mode",
+        "load_proof",
         "simulated",
     ]
     assert list(entries[0]["infer"]) == ["results", "total_inferences", "iterations", "warmups"]

@@ -78,7 +78,7 @@ def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path, kws: DataS
 
 
 def test_the_first_error_stops_the_others_and_keeps_their_journals(tmp_path: Path, kws: DataSet) -> None:
-    slow = FakeDut()
+    slow = FakeDut(own=True)
     slow.faults.before = lambda count, command: time.sleep(0.002)
     board = FakeBoard(slow)
     failing = FakeDut(faults=Faults(disconnect_at=60))
@@ -89,7 +89,7 @@ def test_the_first_error_stops_the_others_and_keeps_their_journals(tmp_path: Pat
     assert board.closed == [True]
     assert (tmp_path / "out" / "journals" / "kws-accuracy.jsonl").exists()
     assert 2 < len(slow.infers) < 24
-    again = FakeDut()
+    again = FakeDut(own=True)
     result = run_farm([job(kws, "accuracy", again)], tmp_path / "out")[0].result
     assert isinstance(result, AccuracyResult)
     assert 0 <= len(slow.infers) - result.resumed <= 1  # at most the one whose answer was not waited for

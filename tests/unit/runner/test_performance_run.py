@@ -114,12 +114,12 @@ def test_progress_is_in_seconds_of_measured_time_with_a_total(tmp_path: Path) ->
     assert isinstance(heard[-1], Finished) and heard[-1].note == "20.000 inf/s"
 
 
-def test_a_window_whose_results_were_damaged_is_taken_again(tmp_path: Path) -> None:
+def test_a_window_whose_results_were_damaged_is_retried(tmp_path: Path) -> None:
     heard: list[Event] = []
     fake = FakeDut(faults=Faults(garble_results_at=5))
     result, _ = run(tmp_path, fake, events=EventStream(heard.append))
     assert len(result.windows) == 5
-    assert any(isinstance(e, Message) and "taken again" in e.text for e in heard)
+    assert any(isinstance(e, Message) and "retried" in e.text for e in heard)
 
 
 @pytest.mark.parametrize("damage", [{"damage_every": 40}, {"drop_every": 40}])

@@ -21,7 +21,12 @@ TERMINATOR = b"%"
 
 
 class VirtualLink:
-    """A byte stream to a virtual board in this process. Implements :class:`cm4tiny.boards.links.Link`."""
+    """A byte stream to a virtual board in this process. Implements :class:`cm4tiny.boards.links.Link`.
+
+    Its clock is that of the emulated core (``exact_clock``), so that it is an exact witness of the firmware's time stamps.
+    """
+
+    exact_clock = True
 
     def __init__(self, board: VirtualBoard) -> None:
         self.name = board.name

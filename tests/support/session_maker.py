@@ -76,7 +76,7 @@ def _sample(benchmark: str, name: str, label: int) -> Sample:
 
 
 def _greet(session: SessionWriter, benchmark: str) -> None:
-    dut: Any = SimpleNamespace(link=SimpleNamespace(name="/dev/ttyACM0"))
+    dut: Any = SimpleNamespace(link=SimpleNamespace(name="/dev/ttyACM0"), answer_proof="none", clock_is_exact=False)
     identity: Any = SimpleNamespace(name="board", profile="ULPMark for tinyML Firmware V0.0.1", model_id=get_benchmark(benchmark).model_id)
     report_lines.greet(session, dut, identity)
 

@@ -372,7 +372,7 @@ def killed(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 # --- texts ------------------------------------------------------------------------------------------------------------------------------
 def long_text(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     """A field of a submission is ``text``, repeated; a quadratic reader would take hours."""
-    from cm4tiny.results.experiments import names
+    from cm4tiny.results import names
 
     text = inputs.get("before", "") + inputs["text"] * 300_000
     found = getattr(names, inputs["reader"])(text)

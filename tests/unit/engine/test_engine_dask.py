@@ -92,6 +92,8 @@ def test_jobs_on_the_cluster_end_with_the_run(micro: Any, cluster: Any) -> None:
     while Path(f"/proc/{pid_file.read_text().strip()}").exists() and time.monotonic() < end:
         time.sleep(0.1)
     assert not Path(f"/proc/{pid_file.read_text().strip()}").exists()
+    while any(name.startswith("long_") for name in micro.folders) and time.monotonic() < end:
+        time.sleep(0.1)  # the worker removes the folder after its shell has ended
     assert not any(name.startswith("long_") for name in micro.folders)
 
 

@@ -228,3 +228,12 @@ def test_a_run_on_the_p_board_is_compared_with_that_board() -> None:
     fastest = next(dict(zip(HEADER, row, strict=True)) for row in summary_rows(made) if row[1] == "fastest")
     assert (fastest["inf/s"], fastest["by"], fastest["energy uJ/inf"]) == ("23.032", "STMicroelectronics v1.3", "1431")
     assert {row["differs"][0] for row in made["published"] if row["differs"]} == {"another board: NUCLEO-L4R5ZI"}
+
+
+def test_a_lower_energy_at_another_voltage_is_not_the_least_and_is_shown_with_its_voltage() -> None:
+    made = report()
+    row = next(row for row in made["published"] if row["energy_uj_per_inf"] and not row["differs"])
+    row |= {"energy_uj_per_inf": 7.0, "differs": ["another supply voltage: 3 V"], "labels": {**row["labels"], "supply_v": 3.0}}
+    rows = {cells[1]: dict(zip(HEADER, cells, strict=True)) for cells in summary_rows(made)}
+    assert row["throughput_inf_per_s"] == 23.155 and rows["fastest"]["energy uJ/inf"] == "7 at 3 V"
+    assert rows["least energy"]["energy uJ/inf"] not in ("7", "7 at 3 V", "-")

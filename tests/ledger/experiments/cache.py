@@ -380,7 +380,7 @@ def long_text(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 
 
 def sample(inputs: Mapping[str, Any], folder: Path) -> Outcome:
-    """One bit of a prepared sample flips between the step that prepared it and the run that sends it (``when``: before or after opening)."""
+    """One bit of a prepared sample flips between its preparation and the run that sends it (``when``: before or after opening)."""
     from cm4tiny.benchmarks.assets import prepared_set
 
     root = folder / "ic01"

@@ -22,6 +22,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -89,7 +90,7 @@ class NativeLibrary:
         return {
             "backend": "native",
             "library_sha256": self.sha256,
-            "sources_sha256": self.sources,
+            "sources_sha256": package_sha256(),
             "compiler": self.compiler,
             "unicorn": self.unicorn.version,
             "unicorn_sha256": self.unicorn.sha256,
@@ -172,8 +173,17 @@ def source_files() -> tuple[Path, ...]:
 
 def sources_sha256() -> str:
     """One digest of all C files and their names."""
+    return _digest_of(source_files())
+
+
+def package_sha256() -> str:
+    """One digest of all sources of the virtual board, C and Python: the cost of a block is computed in Python."""
+    return _digest_of(sorted((*source_files(), *SOURCES.glob("*.py"))))
+
+
+def _digest_of(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in source_files():
+    for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -68,18 +68,18 @@ def bare_host(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def test_a_host_without_any_compiler_gets_zigs_where_it_may_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare_host(monkeypatch, tmp_path)
-    monkeypatch.setattr(build, "wheel_program", lambda wheel, install, events: tmp_path / "zig")
+    monkeypatch.setattr(build, "install_wheel", lambda wheel, events: tmp_path / "zig")
     found = build.find_compiler(install=True)
     assert found.command == (str(tmp_path / "zig"), "cc")
     assert dict(found.environment)["ZIG_GLOBAL_CACHE_DIR"].startswith(str(tmp_path))
 
 
 def test_a_host_without_compiler_or_network_hears_why_it_is_slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def offline(wheel: object, install: bool, events: object) -> Path:
+    def offline(wheel: object, events: object) -> Path:
         raise ToolchainError("pip could not fetch ziglang")
 
     bare_host(monkeypatch, tmp_path)
-    monkeypatch.setattr(build, "wheel_program", offline)
+    monkeypatch.setattr(build, "install_wheel", offline)
     heard: list[object] = []
     with pytest.raises(ToolchainError, match="no C compiler"):
         build.find_compiler(install=True, events=EventStream(heard.append))

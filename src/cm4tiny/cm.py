@@ -46,9 +46,12 @@ class Step:
         return value
 
     def path(self, key: str) -> str:
-        """A path that the user gave, absolute; empty if none was given. Relative ones count from where ``cm`` was called."""
+        """A path that the user gave, absolute; empty if none was given.
+
+        Relative ones count from where ``cm`` was called, ``~/`` is the home folder.
+        """
         value = str(self.env.get(key, "")).strip()
-        return str(Path(self.env.get("CM_TMP_CURRENT_PATH") or self.folder) / value) if value else ""
+        return str(Path(self.env.get("CM_TMP_CURRENT_PATH") or self.folder) / Path(value).expanduser()) if value else ""
 
 
 def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cm4tiny.benchmarks.data_set import DataSet
-from cm4tiny.benchmarks.embedded import EMBEDDED, embedded_data_set, embedded_model
-from cm4tiny.benchmarks.official import official_set, official_set_if_here, official_table
+from cm4tiny.benchmarks.embedded import EMBEDDED, embedded_data_set, embedded_index, embedded_model
+from cm4tiny.benchmarks.official import official_set, official_set_if_here, official_table, recorded_files
 from cm4tiny.benchmarks.table import get_benchmark
 from cm4tiny.errors import NotAvailableError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
@@ -107,6 +107,22 @@ def run_inputs(benchmark_id: str, kind: str = "embedded", *, mode: str = "standa
     return stand_in
 
 
+def prepared_set(benchmark_id: str, folder: Path) -> DataSet:
+    """The samples in a folder that an earlier step handed over; every read is compared with the digests that it was handed out with.
+
+    A folder of the user's own has none.
+
+    Raises:
+        As :meth:`~cm4tiny.benchmarks.data_set.DataSet.open`.
+    """
+    benchmark, root = get_benchmark(benchmark_id), Path(folder).resolve()
+    if root.is_relative_to(EMBEDDED):
+        prefix = f"{root.relative_to(EMBEDDED).as_posix()}/"
+        hashes = {file.removeprefix(prefix): row.sha256 for file, row in embedded_index().items() if file.startswith(prefix)}
+        return DataSet.open(folder, benchmark, hashes=hashes)
+    return DataSet.open(folder, benchmark, hashes=recorded_files(root))
+
+
 def inputs_kind(folder: Path) -> str:
     """Whose samples a folder holds: ``embedded`` for this project's, else ``mlcommons``."""
     return "embedded" if EMBEDDED in Path(folder).resolve().parents else "mlcommons"
@@ -127,4 +143,4 @@ def _refuse_streaming(benchmark_id: str) -> None:
         )
 
 
-__all__ = ["AssetSource", "data_set", "inputs_kind", "model_file", "run_inputs", "streaming_set"]
+__all__ = ["AssetSource", "data_set", "inputs_kind", "model_file", "prepared_set", "run_inputs", "streaming_set"]

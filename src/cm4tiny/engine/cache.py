@@ -106,6 +106,9 @@ class Cache:
         entries it was made from are still the same. :attr:`complaint` says what is wrong with one that is there.
         """
         self.complaint = ""
+        if entry.path.is_symlink():
+            self._complain(entry, "it is a symbolic link")
+            return None
         raw = self._read(entry.path)
         if raw is None or raw.get("key") != entry.key or raw.get("format") != STATE_FORMAT:
             if (entry.path / META).exists():
@@ -232,9 +235,9 @@ class Cache:
         aside = self._aside(entry)
         try:
             aside.parent.mkdir(parents=True, exist_ok=True)
-            if entry.path.exists() and keep_files:
+            if entry.path.exists() and keep_files and not entry.path.is_symlink():
                 (entry.path / META).unlink(missing_ok=True)
-            elif (entry.path / META).exists():
+            elif (entry.path / META).exists() and not entry.path.is_symlink():
                 discard(aside)
                 entry.path.rename(aside)
             else:
@@ -293,7 +296,10 @@ class Cache:
 
 
 def discard(folder: Path) -> None:
-    """Removes an entry's folder; its mark goes first, so that it is no entry from the beginning."""
+    """Removes an entry's folder; its mark goes first, so that it is no entry from the beginning. Of a link only the link goes."""
+    if folder.is_symlink():
+        folder.unlink()
+        return
     with contextlib.suppress(OSError):
         (folder / META).unlink(missing_ok=True)
     remove_tree(folder)

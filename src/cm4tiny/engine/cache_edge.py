@@ -14,8 +14,11 @@ from typing import Any
 
 from cm4tiny.engine.cache import CACHE_AUTOMATION, ENGINE_TAG, LOCAL_REPO, META, PROJECT_TAG, STATE, remove_tree
 from cm4tiny.engine.cm_index import forget_entries
+from cm4tiny.engine.options import FROM_CMIND
 from cm4tiny.engine.selection import Query
 from cm4tiny.errors import CacheError, Cm4TinyError, UsageError
+
+_KNOWN = ("tags", "quiet", "silent", "s", "verbose", "v", "j", "json", "help")
 
 
 def entries(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -47,11 +50,20 @@ def _wanted(i: Mapping[str, Any]) -> tuple[set[str], set[str], str]:
     return swapped, {ENGINE_TAG if tag == PROJECT_TAG else tag for tag in without}, artifact
 
 
+def refuse_unknown(i: Mapping[str, Any], *known: str) -> None:
+    """Raises UsageError for a flag that nobody reads: ``cm rm cache -f --plan`` must not remove anything."""
+    unknown = sorted(key for key in i if key not in (*known, *_KNOWN) and key not in FROM_CMIND)
+    if unknown:
+        given = ", ".join(f"--{name}" if len(name) > 1 else f"-{name}" for name in (*known, "tags"))
+        raise UsageError(f"the flag --{unknown[0]} is unknown", why=f"flags of this action: {given}", cure="leave it out; nothing was done")
+
+
 def search_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
     """The entries with these tags as cmind's artifacts: ``{'return': 0, 'list': [...]}``."""
     from cmind.artifact import Artifact
 
     try:
+        refuse_unknown(i, "env", "f", "force")
         tags, without, name = _wanted(i)
     except Cm4TinyError as error:
         return error.as_cm()
@@ -93,6 +105,10 @@ def remove_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
 
     Asks for each one on a terminal unless ``-f``; without a terminal ``-f`` is needed. An entry stops being one before its files go.
     """
+    try:
+        refuse_unknown(i, "f", "force")
+    except UsageError as error:
+        return error.as_cm()
     answer = search_cache(automation, {**i, "out": None})
     if answer["return"] > 0:
         return answer

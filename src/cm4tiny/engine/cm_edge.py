@@ -144,6 +144,7 @@ def _first(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
         from cm4tiny.engine.lock_edge import flags_of_lock
 
         flags = flags_of_lock(flags, session)
+    flags = options.with_home(flags)
     request = request_of(flags)
     session.planner.user_env.update({**request.env, **request.const})
     script, _ = pick(session.store, request, quiet=session.quiet)

@@ -6,6 +6,7 @@ one that upstream has and this engine has not is refused as well, because ignori
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,7 @@ FROM_CMIND = frozenset(
         "action", "automation", "artifact", "artifacts", "parsed_automation", "parsed_artifact", "parsed_artifacts", "cmd", "out",
         "common", "h", "ignore_inheritance", "save_to_json", "unparsed_cmd", "cm-debug", "cm_debug", "skip_write_test",
         "remembered_selections", "skip_remembered_selections", "recursion", "recursion_spaces", "run_state", "script_call_prefix",
+        "control",
     }
 )  # fmt: skip
 
@@ -119,6 +121,15 @@ TO_ENV = (
 def is_on(value: Any) -> bool:
     """True for a flag that was given without a value or with a yes-word."""
     return value is True or str(value).lower() in {"true", "yes", "on", "1"}
+
+
+def with_home(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags with ``~/`` at the beginning of a value turned into the home folder: a shell leaves ``--model=~/x`` as it is."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - a text, not a path
+    return {
+        key: home + value[1:] if isinstance(value, str) and (value == "~" or value.startswith("~/")) else value
+        for key, value in flags.items()
+    }
 
 
 def env_of_flags(flags: Mapping[str, Any]) -> dict[str, Any]:

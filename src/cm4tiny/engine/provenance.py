@@ -103,6 +103,7 @@ def begin(resolved: Resolved, places: Places, user_env: Env) -> Record:
 def _inputs(resolved: Resolved, places: Places, user_env: Env) -> dict[str, Any]:
     blocks = [resolved.script.meta, *resolved.script.variations.values()]
     passed = {str((block.get("input_mapping") or {}).get(flag, "")) for block in blocks for flag in _NOT_WHAT}
+    given = {*user_env, *resolved.const}
     found: dict[str, Any] = {}
     for key in sorted(resolved.declared | set(user_env)):
         if key not in resolved.env or key in passed or key in HOW:
@@ -111,7 +112,8 @@ def _inputs(resolved: Resolved, places: Places, user_env: Env) -> dict[str, Any]
         if is_secret(key):
             found[key] = SECRET
         elif isinstance(value, str) and value.startswith("/") and not value.startswith(places.cache) and Path(value).is_file():
-            found[key] = f"sha256:{sha256_of(Path(value))}"
+            if key in given:  # else another step of the run made it, whose record says from what
+                found[key] = f"sha256:{sha256_of(Path(value))}"
         else:
             found[key] = places.portable(value)
     return found

@@ -20,7 +20,7 @@ from typing import Any
 import cm4tiny
 from cm4tiny import packages
 from cm4tiny.benchmarks import BENCHMARKS, DataSet, get_benchmark
-from cm4tiny.benchmarks.assets import inputs_kind
+from cm4tiny.benchmarks.assets import inputs_kind, prepared_set
 from cm4tiny.boards import energy_uj
 from cm4tiny.boards.catalogue import board_identity, emulator_facts, open_board, side_by_side, simulated_label
 from cm4tiny.boards.nucleo import Wishes
@@ -136,7 +136,7 @@ def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
         Cm4TinyError: that of the first job that failed; sessions and journals of the others are kept.
     """
     records = {key: read_record(elf) for key, elf in campaign.firmware.items()}
-    data_sets = {b: DataSet.open(folder, get_benchmark(b)) for b, folder in campaign.data_sets.items()}
+    data_sets = {b: prepared_set(b, folder) for b, folder in campaign.data_sets.items()}
     host_seconds = _Stopwatch()
     events.subscribe(host_seconds)
     jobs = [_job(campaign, records, data_sets, benchmark, mode, events) for benchmark, mode in _longest_first(campaign)]
@@ -190,7 +190,11 @@ def _job(
 
 
 def _opener(campaign: Campaign, elf: Path, events: EventStream) -> Callable[[], Any]:
-    return lambda: open_board(campaign.board, elf, campaign.wishes, events)
+    def opened() -> Any:
+        read_record(elf)  # the board may be opened minutes after the run began
+        return open_board(campaign.board, elf, campaign.wishes, events)
+
+    return opened
 
 
 def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:

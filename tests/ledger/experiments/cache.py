@@ -377,3 +377,27 @@ def long_text(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     text = inputs.get("before", "") + inputs["text"] * 300_000
     found = getattr(names, inputs["reader"])(text)
     return Outcome("correct" if found in (None, text) else "wrong", text=str(found)[:80])
+
+
+def sample(inputs: Mapping[str, Any], folder: Path) -> Outcome:
+    """One bit of a prepared sample flips between its preparation and the run that sends it (``when``: before or after opening)."""
+    from cm4tiny.benchmarks.assets import prepared_set
+
+    root = folder / "ic01"
+    root.mkdir()
+    (root / "emu.bin").write_bytes(bytes(3072))
+    (root / "y_labels.csv").write_text("emu.bin,10,2\n")
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in root.iterdir()}
+    record = {"set": "ic01", "list": "current", "origin": "a test", "checked": True, "files": digests}
+    (folder / "data-set.json").write_text(json.dumps(record))
+
+    def use() -> Outcome:
+        if inputs["when"] == "before":
+            _flip(root / "emu.bin")
+        prepared = prepared_set("ic", root)
+        if inputs["when"] == "after":
+            _flip(root / "emu.bin")
+        sent = b"".join(prepared.segments(prepared.samples[0]))
+        return Outcome("correct" if sent == bytes(3072) else "wrong", text="the damaged sample was sent")
+
+    return attempt(use)

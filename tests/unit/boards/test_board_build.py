@@ -68,18 +68,18 @@ def bare_host(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def test_a_host_without_any_compiler_gets_zigs_where_it_may_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare_host(monkeypatch, tmp_path)
-    monkeypatch.setattr(build, "wheel_program", lambda wheel, install, events: tmp_path / "zig")
+    monkeypatch.setattr(build, "install_wheel", lambda wheel, events: tmp_path / "zig")
     found = build.find_compiler(install=True)
     assert found.command == (str(tmp_path / "zig"), "cc")
     assert dict(found.environment)["ZIG_GLOBAL_CACHE_DIR"].startswith(str(tmp_path))
 
 
 def test_a_host_without_compiler_or_network_hears_why_it_is_slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def offline(wheel: object, install: bool, events: object) -> Path:
+    def offline(wheel: object, events: object) -> Path:
         raise ToolchainError("pip could not fetch ziglang")
 
     bare_host(monkeypatch, tmp_path)
-    monkeypatch.setattr(build, "wheel_program", offline)
+    monkeypatch.setattr(build, "install_wheel", offline)
     heard: list[object] = []
     with pytest.raises(ToolchainError, match="no C compiler"):
         build.find_compiler(install=True, events=EventStream(heard.append))
@@ -90,3 +90,38 @@ def test_a_unicorn_without_headers_is_reported(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
     with pytest.raises(ToolchainError, match="headers or library are missing"):
         build.find_unicorn()
+
+
+def test_the_digest_of_the_board_covers_the_cost_model_and_the_librarys_name_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("machine.c", "cycle_model.py"):
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(build, "SOURCES", tmp_path)
+    before = build.sources_sha256(), build.package_sha256()
+    (tmp_path / "cycle_model.py").write_text("2")
+    after = build.sources_sha256(), build.package_sha256()
+    assert after[0] == before[0] and after[1] != before[1]
+
+
+def test_the_loaded_library_is_the_bytes_that_were_compared_whatever_happens_to_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cm4tiny.boards.virtual.native import _load
+
+    monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path))
+    built = build.native_library()
+    built.path.write_bytes(b"not a library")
+    assert _load(built).cm4_free is not None
+    again = build.native_library()
+    assert again.content == built.content and again.path.read_bytes() == built.content
+
+
+def test_where_programs_in_memory_are_forbidden_a_private_copy_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cm4tiny.boards.virtual import native
+
+    def forbidden(*_: object) -> int:
+        raise PermissionError(1, "not here")
+
+    monkeypatch.setattr(native.os, "memfd_create", forbidden)
+    assert native._load.__wrapped__(build.native_library()).cm4_free is not None

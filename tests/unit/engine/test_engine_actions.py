@@ -361,3 +361,28 @@ def test_a_mistyped_name_is_told_although_everything_is_cached(cm: Cm, micro: An
     out = cm("run", "script", "--tags=top", "--adr.compilr.env.T_A=1")[1]
     assert "--adr.compilr changed nothing: no dependency has this name; did you mean 'compiler'?" in out
     assert "changed nothing" not in cm("run", "script", "--tags=top", "--adr.compiler.env.T_A=1")[1]
+
+
+@pytest.mark.parametrize("flag", ["--plan", "--dry_run", "--tag=a"])
+@pytest.mark.parametrize("action", ["rm", "show", "find"])
+def test_the_cache_refuses_flags_that_it_does_not_know(cm: Any, micro: Any, action: str, flag: str) -> None:
+    micro.script("a", cache=True)
+    assert cm("run", "script", "--tags=a")[0] == 0
+    status, _, err = cm(action, "cache", *(["-f"] if action == "rm" else []), flag)
+    assert status == 1
+    assert f"the flag {flag.partition('=')[0]} is unknown" in err
+    assert len(micro.entries) == 1
+
+
+def test_cms_second_command_runs_scripts_as_well(cm: Any, micro: Any) -> None:
+    micro.script("a")
+    command = [str(Path(sys.executable).parent / "cmx"), "run", "script", "--tags=a"]
+    done = subprocess.run(command, env=cm.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert micro.ran == ["a"]
+
+
+def test_the_home_folder_in_the_value_of_a_flag_is_meant(cm: Any, micro: Any) -> None:
+    micro.script("a", input_mapping={"model": "T_MODEL"})
+    assert cm("run", "script", "--tags=a", "--model=~/m.tflite", HOME=str(micro.base))[0] == 0
+    assert micro.trace[0][2]["T_MODEL"] == str(micro.base / "m.tflite")

@@ -127,6 +127,18 @@ def test_a_file_in_the_entry_of_a_dependency_that_the_result_names_is_compared(m
     assert micro.run("top").cached
 
 
+@pytest.mark.parametrize("target", ["moved", "nowhere"])
+def test_an_entry_that_became_a_link_is_made_again_and_the_links_target_stays(micro: Any, target: str) -> None:
+    writing(micro)
+    entry = micro.run("w").path
+    entry.rename(entry.parents[3] / "moved")
+    entry.symlink_to(entry.parents[3] / target)
+    result = micro.run("w")
+    assert not result.cached and not entry.is_symlink()
+    assert (entry.parents[3] / "moved" / "_cm.json").is_file()
+    assert micro.run("w").cached
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_a_flipped_bit_that_kept_size_and_time_is_found_on_a_hit(micro: Any, own: bool) -> None:
     writing(micro)

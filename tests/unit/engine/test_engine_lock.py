@@ -104,6 +104,25 @@ def test_files_outside_the_cache_count_with_the_digests_that_hooks_return(micro:
         command(micro, "uses", env={"T_DIGEST": "none"})
 
 
+def test_a_file_that_the_run_itself_makes_is_not_an_input_of_its_later_steps(micro: Any) -> None:
+    """Its bytes may hold times, as many results do; what they come from stands in the record of the step that made them."""
+    makes = """
+    import os, time
+    def preprocess(i):
+        i["env"]["T_RESULT"] = os.path.join(os.getcwd(), "result.json")
+        open("result.json", "w").write(str(time.time_ns()))
+        return {"return": 0}
+    """
+    micro.script("measures", makes, new_env_keys=["T_RESULT"])
+    micro.script("reports", input_mapping={"result": "T_RESULT"})
+    micro.script("job", deps=[{"tags": "measures"}, {"tags": "reports"}])
+    lock = command(micro, "job", lock="lock.json")["lock"]
+    assert [record["inputs"] for record in lock["scripts"]] == [{}, {}, {}]
+    command(micro, "", locked="lock.json")
+    given = command(micro, "reports", lock="lock.json", result=str(micro.work / "result.json"))["lock"]
+    assert given["scripts"][-1]["inputs"]["T_RESULT"].startswith("sha256:")
+
+
 def test_other_packages_are_told_and_allowed(micro: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     tree(micro)
     command(micro, lock="lock.json")

@@ -30,6 +30,13 @@ def test_nothing_that_a_user_types_reaches_a_shell_as_code() -> None:
     assert not any("inputs." in command or "github.event" in command for command in commands)
 
 
+def test_actions_are_named_by_commit_with_their_version_beside_it() -> None:
+    """A tag can be moved to other code, a commit cannot."""
+    used = [line.strip() for file in WORKFLOW.parent.glob("*.yml") for line in file.read_text().splitlines() if "uses:" in line]
+    assert used
+    assert [line for line in used if not re.search(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+(\.\d+)*$", line)] == []
+
+
 @pytest.mark.parametrize("script", ["replay-mlperf-tiny", "get-mlperf-tiny-results"])
 def test_the_scripts_offer_every_public_round(script: str) -> None:
     meta = yaml.safe_load((ROOT / "cm-repo/script" / script / "_cm.yaml").read_text())

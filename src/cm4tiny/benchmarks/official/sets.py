@@ -105,6 +105,15 @@ def official_set_if_here(
     return official_set(set_id, list_name=list_name, fetcher=fetcher, root=root, table=table)
 
 
+def recorded_files(folder: Path) -> dict[str, str] | None:
+    """The digests that a prepared set's folder has beside it; None for a folder that this module did not prepare."""
+    try:
+        provenance = Provenance(**json.loads((folder.parent / RECORD).read_text(encoding="utf-8")))
+        return dict(provenance.files) if provenance.set == folder.name else None
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+
+
 def _home(root: Path | None, table: OfficialTable, row: SetRow, list_name: str) -> Path:
     return (root or user_cache() / "datasets") / f"{row.id}-{list_name}-{table.item(row.lists[list_name]).digest.value[:12]}"
 

@@ -22,6 +22,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -34,7 +35,7 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
 from cm4tiny.scratch import scratch_folder
-from cm4tiny.wheels import ZIG_WHEEL, cache_environment, wheel_program
+from cm4tiny.wheels import ZIG_WHEEL, PinnedWheel, cache_environment, install_wheel
 
 SOURCES = Path(__file__).resolve().parent
 FLAGS = ("-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-sanitize=all")
@@ -47,11 +48,12 @@ _CURE = "install a C compiler (Debian: apt-get install gcc libc6-dev) or set CC;
 
 @dataclass(frozen=True)
 class HostCompiler:
-    """A C compiler of the host, the first line of its ``--version``, and environment that it needs."""
+    """A C compiler of the host, the first line of its ``--version``, environment that it needs, and the wheel that it comes from."""
 
     command: tuple[str, ...]
     version: str
     environment: tuple[tuple[str, str], ...] = ()
+    wheel: PinnedWheel | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class NativeLibrary:
         return {
             "backend": "native",
             "library_sha256": self.sha256,
-            "sources_sha256": self.sources,
+            "sources_sha256": package_sha256(),
             "compiler": self.compiler,
             "unicorn": self.unicorn.version,
             "unicorn_sha256": self.unicorn.sha256,
@@ -123,14 +125,17 @@ def find_compiler(*, install: bool = False, events: EventStream = SILENT) -> Hos
 
 
 def _zig(install: bool, events: EventStream) -> HostCompiler | None:
-    try:
-        program = wheel_program(ZIG_WHEEL, install=install, events=events)
-    except ToolchainError as error:
-        events.message(_STEP, f"no C compiler on this host, and none could be fetched: {error.what}", "warning")
-        return None
-    if program is None:
-        return None
-    return HostCompiler((str(program), "cc"), f"{ZIG_WHEEL.project} {ZIG_WHEEL.version}", cache_environment())
+    """zig, if it was unpacked before or may be fetched; its tree of 400 MB is compared only before it compiles something."""
+    program = ZIG_WHEEL.home / ZIG_WHEEL.program
+    if not program.is_file():
+        try:
+            if not install:
+                return None
+            program = install_wheel(ZIG_WHEEL, events)
+        except ToolchainError as error:
+            events.message(_STEP, f"no C compiler on this host, and none could be fetched: {error.what}", "warning")
+            return None
+    return HostCompiler((str(program), "cc"), f"{ZIG_WHEEL.project} {ZIG_WHEEL.version}", cache_environment(), ZIG_WHEEL)
 
 
 def find_unicorn() -> Unicorn:
@@ -172,8 +177,17 @@ def source_files() -> tuple[Path, ...]:
 
 def sources_sha256() -> str:
     """One digest of all C files and their names."""
+    return _digest_of(source_files())
+
+
+def package_sha256() -> str:
+    """One digest of all sources of the virtual board, C and Python: the cost of a block is computed in Python."""
+    return _digest_of(sorted((*source_files(), *SOURCES.glob("*.py"))))
+
+
+def _digest_of(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in source_files():
+    for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -209,11 +223,11 @@ def native_library(*, install: bool = False, events: EventStream = SILENT) -> Na
             _remove_partial(target.parent)
             with acquire(target.with_suffix(".lock"), wait_s=_TIMEOUT_S, subject="the virtual board's library"):
                 found = _read(target, unicorn, SILENT)
-                return found if found is not None else _compile(compiler, unicorn, target)
+                return found if found is not None else _compile(compiler, unicorn, target, events)
     except (LockingError, OSError):
         target = _process_folder() / target.name
         found = _read(target, unicorn, events)
-        return found if found is not None else _compile(compiler, unicorn, target)
+        return found if found is not None else _compile(compiler, unicorn, target, events)
 
 
 def emulator_facts(*, install: bool = False, events: EventStream = SILENT) -> dict[str, Any]:
@@ -273,7 +287,9 @@ def _process_folder() -> Path:
     return _made[0]
 
 
-def _compile(compiler: HostCompiler, unicorn: Unicorn, target: Path) -> NativeLibrary:
+def _compile(compiler: HostCompiler, unicorn: Unicorn, target: Path, events: EventStream) -> NativeLibrary:
+    if compiler.wheel is not None:
+        install_wheel(compiler.wheel, events)
     environment = {**os.environ, "LC_ALL": "C", **dict(compiler.environment)}
     sources = [str(path) for path in source_files() if path.suffix == ".c"]
     with scratch_folder("build", target.parent) as folder:

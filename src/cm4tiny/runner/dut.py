@@ -317,7 +317,8 @@ class Dut:
         ``first_inference_s`` each.
 
         Args:
-            prove: have the answer proved by further questions; False where a caller counts what the board does meanwhile.
+            prove: wait for silence first and have the answer proved by further questions; False where a caller counts what the board does
+                meanwhile.
 
         Raises:
             ProtocolError: no results or several, an odd number of time stamps, or counts other than asked for.
@@ -332,7 +333,7 @@ class Dut:
         seconds = self._first_inference_s * total if each is None else total * each * 1.5 + COMMAND_S
         self._busy_s = seconds
         before = self.meter() if self.meter else 0
-        answer = self._ask(f"infer {n} {warmup}", seconds, settle=True)
+        answer = self._ask(f"infer {n} {warmup}", seconds, settle=prove)
         self.metered = (self.meter() if self.meter else 0) - before
         self._busy_s = 0.0
         self._check_counts(answer.check(), n, warmup)

@@ -28,7 +28,7 @@ from support.scripted_device import ScriptedDevice
 
 from cm4tiny.benchmarks import Benchmark, DataSet, get_benchmark
 from cm4tiny.errors import Cm4TinyError
-from cm4tiny.runner import Dut, Rules, SessionWriter, run_accuracy, run_energy, run_performance
+from cm4tiny.runner import Dut, Rules, SessionWriter, energy, run_accuracy, run_energy, run_performance
 
 MODES = ("performance", "accuracy", "energy")
 DIALECTS = ("own", "reference")
@@ -346,8 +346,12 @@ def sample(bench: Bench, seed: int, tries: int, modes: Sequence[str] = MODES) ->
 
 @contextlib.contextmanager
 def without_sync() -> Iterator[None]:
-    """Files are not forced to the disk: that is not what is tried here, and takes most of the time."""
-    with mock.patch.object(os, "fsync", lambda descriptor: None):
+    """Files are not forced to the disk, the monitor is asked without a thread: not tried here, and most of the time."""
+
+    def ask(power: object, what: str, action: Callable[[], Any], limit_s: float = 0.0) -> Any:
+        return action()
+
+    with mock.patch.object(os, "fsync", lambda descriptor: None), mock.patch.object(energy, "ask", ask):
         yield
 
 

@@ -28,7 +28,7 @@ def test_the_real_board_answers_as_the_virtual_one(tmp_path: Path) -> None:
     data_set = embedded_data_set("kws")
     real, virtual = NucleoBoard(image.elf, Wishes(baud=image.baud)), VirtualBoard(image.elf)
     try:
-        duts = [Dut(real.link), Dut(virtual.link, chunk_bytes=512)]
+        duts = [Dut(real.link), Dut(virtual.link)]
         assert duts[0].connect() == duts[1].connect()
         for sample in data_set.samples[:20]:
             (data,) = data_set.segments(sample)

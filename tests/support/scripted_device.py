@@ -70,8 +70,8 @@ class ScriptedDevice:
         self._out: deque[tuple[float, bytes]] = deque()
         self._line = bytearray()
         self._too_long = False
-        self._buffer = bytearray()
-        self._size = 0
+        self._memory = bytearray(2 * self.input_bytes + 8)
+        self._level = self._size = 0
         self._output: tuple[str, ...] = ()
         self._tensor = bytes(self.input_bytes)
         self._sum = self._last_sum = 0
@@ -196,11 +196,11 @@ class ScriptedDevice:
             self._load(words[1:])
         elif words[0] == "print":
             for start in range(0, self._size, 8):
-                self.say("m-buffer-" + bytes(self._buffer[start : min(start + 8, self._size)]).hex("-"))
+                self.say("m-buffer-" + bytes(self._memory[start : min(start + 8, self._size)]).hex("-"))
             if self._size % 8:
                 self.say("")
         elif words[0] == "crc" and own:
-            self.say(f"m-buffer-crc-{zlib.crc32(self._buffer):08x}")
+            self.say(f"m-buffer-crc-{zlib.crc32(self._memory[: self._level]):08x}")
         elif len(words[0]) % 2:
             self.say("e-[Insufficent number of hex digits]")
         else:
@@ -211,7 +211,7 @@ class ScriptedDevice:
             self.say("e-[Command 'db load' requires the # of bytes]")
             return
         size = atoi(words[0])
-        self._buffer, self._size = bytearray(), 0
+        self._level = self._size = 0
         if size <= 0:
             self.say("e-[Command 'db load' must be >0 bytes]")
         elif size > self.input_bytes:
@@ -228,17 +228,18 @@ class ScriptedDevice:
         if own and bad is not None:
             self.say(f"e-[Invalid hex digit '{bad}']")
             return
-        if own and len(self._buffer) >= self._size:
+        if own and self._level >= self._size:
             self.say("e-[Command 'db' has no room for more bytes, use 'db load' first]")
             return
         for pair in pairs:
             if pair == bad:
                 self.say(f"e-[Invalid hex digit '{bad}']")
                 return
-            if len(self._buffer) > 2 * self.input_bytes:
+            if self._level == len(self._memory):
                 return  # the API writes on behind its buffer
-            self._buffer.append(int(pair, 16))
-            if len(self._buffer) == self._size:
+            self._memory[self._level] = int(pair, 16)
+            self._level += 1
+            if self._level == self._size:
                 self.say("m-load-done")
                 return
 
@@ -254,14 +255,14 @@ class ScriptedDevice:
         if warmups < 0:
             self.say("e-[Inference warmup must be >=0]")
             return
-        if len(self._buffer) != self.input_bytes:
-            text = f"Input db has {len(self._buffer)} elemented, expected {self.input_bytes}"
+        if self._level != self.input_bytes:
+            text = f"Input db has {self._level} elemented, expected {self.input_bytes}"
             if self.dialect == "own":
                 self.say(f"e-[{text}]")
                 return
             self.say(text)
         else:
-            self._tensor = bytes(self._buffer)
+            self._tensor = bytes(self._memory[: self._level])
         self.infers.append((n, warmups))
         self.say(f"m-warmup-start-{warmups}")
         self.time += warmups * self.inference_s

@@ -28,7 +28,7 @@ from support.scripted_device import ScriptedDevice
 
 from cm4tiny.benchmarks import Benchmark, DataSet, get_benchmark
 from cm4tiny.errors import Cm4TinyError
-from cm4tiny.runner import Dut, Rules, SessionWriter, run_accuracy, run_energy, run_performance
+from cm4tiny.runner import Dut, Rules, SessionWriter, energy, run_accuracy, run_energy, run_performance
 
 MODES = ("performance", "accuracy", "energy")
 DIALECTS = ("own", "reference")
@@ -238,7 +238,7 @@ def differs(record: Record, truth: Record, *, exact: bool) -> str:
             return f"journal {entry} instead of {right}"
         if why := _stamps_differ(entry["t"], right["t"], record.laps, exact):
             return f"journal: {why}"
-    return _lines_differ(record.results, truth.results) or _lines_differ(_standing(record.log), truth.log)
+    return _lines_differ(record.results, truth.results) or _lines_differ(_standing(record), truth.log)
 
 
 def _stamps_differ(stamps: list[int], right: list[int], printed: set[tuple[int, int]], exact: bool) -> str:
@@ -281,7 +281,7 @@ def _joules(power: dict[str, Any]) -> float:
 
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_MEASURED = re.compile(r"Runtime|Throughput|Median|Elapsed|Power  |Energy|Inferences|Running inference")
+_MEASURED = re.compile(r"Runtime|Throughput|Median|Elapsed|Power  |Energy|Inferences")
 _REPEATED = re.compile(r"Captured samples|measured again")
 
 
@@ -289,8 +289,10 @@ _BLOCK = re.compile(r"Performance results for window (\d+):$")
 _BLOCK_LINES = 5
 
 
-def _standing(log: list[str]) -> list[str]:
-    """The log without the blocks of windows that it says were measured again."""
+def _standing(record: Record) -> list[str]:
+    """The log without the blocks of windows that it says were measured again, and without true lines about what the device did."""
+    ran = {f"Running inference with {warmups}/{count} (warmup/measured) iterations ..." for count, warmups in record.infers}
+    log = [line for line in record.log if line not in ran]
     starts: dict[str, int] = {}
     dropped: set[int] = set()
     for at, line in enumerate(log):
@@ -344,8 +346,12 @@ def sample(bench: Bench, seed: int, tries: int, modes: Sequence[str] = MODES) ->
 
 @contextlib.contextmanager
 def without_sync() -> Iterator[None]:
-    """Files are not forced to the disk: that is not what is tried here, and takes most of the time."""
-    with mock.patch.object(os, "fsync", lambda descriptor: None):
+    """Files are not forced to the disk, the monitor is asked without a thread: not tried here, and most of the time."""
+
+    def ask(power: object, what: str, action: Callable[[], Any], limit_s: float = 0.0) -> Any:
+        return action()
+
+    with mock.patch.object(os, "fsync", lambda descriptor: None), mock.patch.object(energy, "ask", ask):
         yield
 
 

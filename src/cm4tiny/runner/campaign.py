@@ -32,7 +32,7 @@ from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.energy import EnergyResult
 from cm4tiny.runner.farm import Job, JobResult, run_farm
 from cm4tiny.runner.performance import PerformanceResult
-from cm4tiny.runner.session import file_errors
+from cm4tiny.runner.session import write_atomically
 
 MODES: dict[str, tuple[str, ...]] = {
     "standard": ("performance", "accuracy"),
@@ -155,10 +155,7 @@ def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
         "host_seconds": host_seconds.seconds,
     }
     path = campaign.out / OUTCOME
-    with file_errors(path):
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+    write_atomically(path, [json.dumps(outcome, indent=1), "\n"])
     return path
 
 

@@ -132,7 +132,8 @@ class Dut:
         self._inference_s: float | None = None
         self._identity: Identity | None = None
         self._checks: bool | None = None  # whether it knows `check`; None: not asked yet
-        self._reads_results = True  # whether it knows `results`
+        self._reads_results = True  # whether it knows `results`, and repeats them
+        self._odd_results: tuple[float, ...] | None = None  # results that no second reading confirmed
         self._step_us = 0  # greatest common divisor of all time stamps
         self._busy_s = 0.0  # how long the device may still be at work on what it was asked last
         self._exact = bool(getattr(link, "exact_clock", False))
@@ -163,7 +164,7 @@ class Dut:
 
     @property
     def answer_proof(self) -> str:
-        """How the answers to ``infer`` are proved: ``"crc"``, ``"read twice"``, or ``"none"`` if it does not know ``results``."""
+        """How the answers to ``infer`` are proved: ``"crc"``, ``"read twice"``, or ``"none"`` if it does not repeat its results."""
         if self.knows_check():
             return "crc"
         return "read twice" if self._reads_results else "none"
@@ -317,7 +318,8 @@ class Dut:
         ``first_inference_s`` each.
 
         Args:
-            prove: have the answer proved by further questions; False where a caller counts what the board does meanwhile.
+            prove: wait for silence first and have the answer proved by further questions; False where a caller counts what the board does
+                meanwhile.
 
         Raises:
             ProtocolError: no results or several, an odd number of time stamps, or counts other than asked for.
@@ -332,7 +334,7 @@ class Dut:
         seconds = self._first_inference_s * total if each is None else total * each * 1.5 + COMMAND_S
         self._busy_s = seconds
         before = self.meter() if self.meter else 0
-        answer = self._ask(f"infer {n} {warmup}", seconds, settle=True)
+        answer = self._ask(f"infer {n} {warmup}", seconds, settle=prove)
         self.metered = (self.meter() if self.meter else 0) - before
         self._busy_s = 0.0
         self._check_counts(answer.check(), n, warmup)
@@ -376,7 +378,7 @@ class Dut:
 
     def _timing(self, answer: Answer, warmups: float) -> Timing:
         first, last = answer.arrivals_of(LapUs)
-        return Timing(last - first, answer.took, warmups, self._exact, self.clock_step_us)
+        return Timing(last - first, answer.took, warmups, self._exact, not self._checks, self.clock_step_us)
 
     @staticmethod
     def _results(answer: Answer) -> tuple[float, ...]:
@@ -386,7 +388,7 @@ class Dut:
         return results.values
 
     def _proved(self, answer: Answer, results: tuple[float, ...]) -> tuple[float, ...]:
-        """The results of an answer that its checksum confirms; or those that two of up to three readings agree on."""
+        """The results of an answer that its checksum, or another reading, confirms."""
         if self.knows_check():
             told = self._ask("check").check().one(Check)
             if told is None or told.crc != answer.crc:
@@ -396,24 +398,29 @@ class Dut:
                     cure=CURE_DAMAGE,
                 )
             return results
-        readings = [results]
-        refusals = 0
-        while self._reads_results and len(readings) < 3:
+        return self._read_again(results) if self._reads_results else results
+
+    def _read_again(self, results: tuple[float, ...]) -> tuple[float, ...]:
+        """The results, if a second or a third reading is equal.
+
+        If none is, the measurement is to be repeated; if that gives these results again and again others when they are read, the device
+        prints them once only, and nothing is proved.
+        """
+        refusals = readings = 0
+        while readings < 2 and refusals < 2:
             again = self._ask("results", settle=True)
             if again.one(Error) is not None:
                 refusals += 1
-                self._reads_results = refusals < 2
-                continue
-            readings.append(self._results(again.check()))
-            if readings[-1] in readings[:-1]:
-                return readings[-1]
-        if self._reads_results:
-            raise ProtocolError(
-                "the results differ each time that they are read",
-                why=" | ".join(map(str, readings)),
-                cure="the link changes bytes: " + CURE_DAMAGE,
-            )
-        return results
+                self.recover()  # a terminator in the middle of the command gets two answers
+            elif self._results(again.check()) == results:
+                return results
+            else:
+                readings += 1
+        odd, self._odd_results = self._odd_results, results
+        if refusals == 2 or odd == results:
+            self._reads_results = False
+            return results
+        raise ProtocolError(f"the results differ when they are read again: {results}", why=f"'results': {again.lines}", cure=CURE_DAMAGE)
 
     # --- helpers --------------------------------------------------------------------------------------------------------------
     def recover(self) -> None:

@@ -23,7 +23,8 @@ from cm4tiny.runner.session import file_errors
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import DataSet
 
-FORMAT = "cm4tiny accuracy journal 1"
+FORMAT = "cm4tiny accuracy journal 2"
+"""Journal 1 is of runs whose inputs and answers were not proved: such a run starts again."""
 BATCH = 20
 """Inferences between two syncs: a few seconds of a fast run."""
 

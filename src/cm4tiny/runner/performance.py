@@ -263,7 +263,7 @@ def unproved(dut: Dut) -> tuple[str, ...]:
     if dut.load_proof == "none":
         found.append("the inputs were not proved to have arrived: the device knows neither 'db crc' nor 'db print'")
     if dut.answer_proof == "none":
-        found.append("the results were read once only: the device knows neither 'check' nor 'results'")
+        found.append("the results were read once only: the device knows no 'check' and does not repeat them when asked for 'results'")
     return tuple(found)
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 ANSWER_PROOFS = {
-    "crc": "their checksum (CRC-32)",
-    "read twice": "reading the results twice",
-    "none": "nothing, the device knows neither 'check' nor 'results'",
+    "crc": "checksums (CRC-32)",
+    "read twice": "reading inputs back and results twice",
+    "none": "nothing: the device does not repeat its results",
 }
 
 
@@ -28,7 +28,7 @@ def greet(session: SessionWriter, dut: Dut, identity: Identity) -> None:
     session.log(f"Device name retrieved: {identity.name}")
     session.log(f"Device profile retrieved: {identity.profile}")
     session.log(f"Device model retrieved: {identity.model_id}")
-    session.log(f"Answers are proved by: {ANSWER_PROOFS[dut.answer_proof]}")
+    session.log(f"Inputs and answers are proved by: {ANSWER_PROOFS[dut.answer_proof]}")
     session.log(f"Time stamps are compared with: {'the cycle counter of the board' if dut.clock_is_exact else 'the clock of the host'}")
 
 

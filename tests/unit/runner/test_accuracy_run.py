@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from fake_dut import FIXED_NOW, FakeDut, Faults, make_data_set
 
+import cm4tiny
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.errors import DeviceResetError, InterruptedRunError, LinkError, ProtocolError, RunnerError
 from cm4tiny.events import Event, EventStream, Finished, Message, Progress, Started
@@ -195,7 +196,8 @@ CHILD = """
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_killed_run_goes_on_from_its_journal(tmp_path: Path, kind: signal.Signals) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    folders = (Path(__file__).parent, Path(cm4tiny.__file__).parents[1])  # the same package as in this process
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(CHILD), str(tmp_path)], env=environment, stderr=subprocess.DEVNULL)
     journal = tmp_path / "j.jsonl"
     try:

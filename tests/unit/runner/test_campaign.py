@@ -1,7 +1,9 @@
 """What a campaign reads from CM's env, what it refuses, and what it says about the firmware's division."""
 
+import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from fake_dut import FakeDut, make_data_set
 
 from cm4tiny.boards.virtual.build import native_library
-from cm4tiny.errors import FirmwareError, UsageError
+from cm4tiny.errors import FirmwareError, ResultsError, UsageError
 from cm4tiny.runner import campaign as module
 from cm4tiny.runner.campaign import Campaign, run_campaign
 
@@ -135,3 +137,21 @@ def test_tools_of_images_from_different_builds_are_all_named() -> None:
     records = [{"tools": {"compiler": "gcc 12"}}, {"tools": {"compiler": "gcc 13", "apache-tvm": "1"}}, {"tools": {"compiler": "gcc 12"}}]
     tools = module._tools(records)
     assert (tools["compiler"], tools["apache-tvm"]) == ("gcc 12; gcc 13", "1")
+
+
+def test_a_disk_that_is_full_at_the_end_costs_the_outcome_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Path.open
+
+    def full(path: Path, *arguments: Any, **options: Any) -> Any:
+        if "outcome.json" in path.name and arguments == ("w",):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return original(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(ResultsError, match=r"cannot write .*outcome\.json") as error:
+            run_fake(tmp_path, monkeypatch)
+    assert "the disk is full" in error.value.why and "free some space" in error.value.cure
+    assert [p.name for p in (tmp_path / "out").glob("*outcome*")] == []
+    assert len(list((tmp_path / "out" / "sessions").rglob("results.txt"))) == 1
+    assert run_fake(tmp_path, monkeypatch)["results"]

@@ -335,3 +335,16 @@ def test_a_clock_of_whole_ticks_reaches_every_deadline() -> None:
     fake.read = whole_ticks  # type: ignore[method-assign]
     with pytest.raises(DeadlineError):
         Dut(fake).profile()
+
+
+def test_what_arrives_between_two_commands_is_discarded_counted_and_reported() -> None:
+    fake = FakeDut(own=True)
+    heard: list[Event] = []
+    dut = Dut(fake, events=EventStream(heard.append))
+    dut.load(INPUT)
+    right = dut.infer(1).results
+    fake.say("m-results-[1.0,0,0,0,0,0,0,0,0,0,0,0]")
+    fake.say("m-ready")
+    assert dut.results() == right
+    assert dut.statistics.discarded > 30 and dut.statistics.repeats == 1
+    assert any("spoke before 'results' was sent" in e.text for e in heard if isinstance(e, Message))

@@ -1,5 +1,6 @@
 """Several boards at once."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from fake_dut import FIXED_NOW, FakeDut, Faults, make_data_set
 from test_energy_run import Monitor
 
+import cm4tiny
 from cm4tiny.benchmarks import DataSet
 from cm4tiny.errors import BusyError, InterruptedRunError, LinkError, UsageError
 from cm4tiny.events import Event, EventStream, Finished
@@ -158,8 +160,9 @@ CHILD = """
 
 
 def test_ctrl_c_ends_all_boards_quickly_and_keeps_their_journals(tmp_path: Path) -> None:
+    folders = (Path(__file__).parent, Path(cm4tiny.__file__).parents[1])  # the same package as in this process
     child = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(CHILD), str(tmp_path)], env={"PYTHONPATH": str(Path(__file__).parent), "PATH": ""}
+        [sys.executable, "-c", textwrap.dedent(CHILD), str(tmp_path)], env={"PYTHONPATH": os.pathsep.join(map(str, folders)), "PATH": ""}
     )
     journals = [tmp_path / "out" / "journals" / f"board{i}.jsonl" for i in range(3)]
     try:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fake_dut import FIXED_NOW, FakeDut, make_data_set
 from support.faulty_monitor import ACTIVE_W, FAULTS, FaultyMonitor, shifted_stamps
+from support.prompt_dut import PromptDut
 
 from cm4tiny.boards import power
-from cm4tiny.deadline import Deadline
 from cm4tiny.errors import Cm4TinyError, LinkError, PowerError, PowerTraceError, ProtocolError
 from cm4tiny.runner import Dut, EnergyResult, Rules, SessionWriter, energy, official_rules, run_energy
 
@@ -169,38 +169,6 @@ def test_an_image_that_prints_time_stamps_in_a_window_is_refused(tmp_path: Path)
 
 
 # --- a device that sends each text when it is due -------------------------------------------------------------------------------------
-class PromptDut(FakeDut):
-    """As :class:`FakeDut`, but what it says arrives at the time at which it says it, not when all is done."""
-
-    def __post_init__(self) -> None:
-        self._due: list[tuple[float, int]] = []  # when, and how many bytes in all
-        self._delivered = 0
-        super().__post_init__()
-
-    def say(self, text: str) -> None:
-        super().say(text)
-        self._due.append((self.now, self._delivered + len(self._out)))
-
-    def write(self, data: bytes) -> None:
-        began = self.now
-        super().write(data)
-        self.now = began + len(data) * 1e-5
-
-    def read(self, deadline: Deadline) -> bytes:
-        if not self._due:
-            return super().read(deadline)
-        at, end = self._due[0]
-        if at > self.now + deadline.remaining:
-            self.now += max(deadline.remaining, 1e-9)
-            return b""
-        self.now = max(self.now, at)
-        count = end - self._delivered
-        data, self._out = bytes(self._out[:count]), self._out[count:]
-        self._delivered = end
-        del self._due[0]
-        return data
-
-
 @pytest.mark.parametrize("simulated", [True, False])
 def test_the_texts_around_the_inferences_are_the_witness(tmp_path: Path, simulated: bool) -> None:
     result = run(tmp_path, FaultyMonitor(PromptDut(energy=True), simulated=simulated))

@@ -200,13 +200,16 @@ class _Run:
         seen, whole = inference.between_s or 0.0, False
         if seen < between / 2:
             seen, whole = inference.took_s * inference.iterations / (inference.iterations + inference.warmups), True
+        most = MAX_TEXTS_S if whole else MAX_LINE_S
         if not inference.warmups:
-            self._texts_s.setdefault(whole, min(max(0.0, seen - between), MAX_TEXTS_S if whole else MAX_LINE_S))
-        expected = seen - self._texts_s.get(whole, 0.0)
+            self._texts_s.setdefault(whole, min(max(0.0, seen - between), most))
+        texts = self._texts_s.get(whole)  # unknown where the number of inferences was given, and nothing had to be tried
         relative, absolute = (WITNESS_TOLERANCE if whole else CLOCK_TOLERANCE, JITTER_S)
         if self.power.simulated:
             relative, absolute = (SAME_CLOCK_TOLERANCE if whole else 0.0, SAME_CLOCK_S)
-        if abs(between - expected) > relative * expected + absolute:
+        least, expected = seen - (most if texts is None else texts), seen - (texts or 0.0)
+        slack = relative * expected + absolute
+        if not least - slack <= between <= expected + slack:
             raise PowerTraceError(
                 f"the time-stamp pin marks {between:.3f} s, the link's clock says {expected:.3f} s",
                 why=f"{inference.iterations} inferences after {inference.warmups} warm-ups lie between the right time stamps; "
@@ -317,8 +320,7 @@ def run_energy(
         run = _Run(dut, power, benchmark, session, rules, events)
         report_lines.greet(session, dut, identity)
         session.log(f"Power monitor: {power.name} at {run.set_v:g} V")
-        calibrated = run.calibrate(inputs[0][1])
-        iterations = calibrated if iterations is None else max(iterations, rules.min_iterations)
+        iterations = run.calibrate(inputs[0][1]) if iterations is None else max(iterations, rules.min_iterations)
         measured: list[tuple[Sample, _Measured]] = []
         done = 0.0
         for number in range(rules.windows):

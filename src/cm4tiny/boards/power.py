@@ -39,7 +39,7 @@ the 45 windows that round v1.3 published with samples. A damaged exponent change
 MARK_TOLERANCE_SAMPLES = 1.5
 CLOCK_TOLERANCE = 0.002
 """How far an instrument's clock may be from the host's: both have a quartz, good to 0.01 %."""
-START_S, STOP_S = 0.05, 0.5
+START_S, STOP_S = 0.05, 0.05
 """What a real instrument may record less and more than the time between its start and its stop."""
 _CURE_SAMPLES = "use another USB port for the monitor, keep the host idle, then run again"
 _CURE_WIRE = "check the wire from the time-stamp pin to the monitor, and its ground"

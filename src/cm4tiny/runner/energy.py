@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AFTER_ERROR_S = 2.0
 """How long a monitor may take to stop when the run has failed already."""
-WITNESS_TOLERANCE, JITTER_S = 0.02, 0.03
-"""How far the window may be from the link's clock where only the whole exchange is known, as warm-ups may take longer than measured
-inferences; and what USB frames and the host's scheduler delay."""
+WITNESS_TOLERANCE, JITTER_S = 0.003, 0.02
+"""How far the window may be from the link's clock where only the whole exchange is known: warm-ups may take a little longer than measured
+inferences. And what USB frames, serial adapters (16 ms) and the host's scheduler delay."""
 WINDOW_SPREAD = 0.005
 """Windows whose time of an inference differs by more from the median are measured again, as in performance runs."""
 PACE_SPREAD = 0.003

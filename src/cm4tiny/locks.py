@@ -104,7 +104,7 @@ def acquire(
             after = f" after {wait_s:g} s" if wait_s else ""
             raise BusyError(
                 f"{subject or path} is still in use by another run{after}" if wait_s else f"another run uses {subject or path}",
-                why=f"{holder or 'an unknown process'} holds {path}",
+                why=f"{f'{holder},' if holder else 'an unknown process'} holds {path}",
                 cure=cure,
             )
         if on_wait is not None and not waited:

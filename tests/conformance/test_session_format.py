@@ -23,6 +23,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "runner"))
 
 from fake_dut import FIXED_NOW, FakeDut
+from support.prompt_dut import PromptDut
 
 from cm4tiny.benchmarks import DataSet, get_benchmark
 from cm4tiny.runner import Dut, Rules, SessionWriter, run_accuracy, run_energy, run_performance
@@ -71,6 +72,25 @@ class Replay(FakeDut):
         self.say(f"m-results-[{','.join(map(repr, infer['results']))}]")
 
 
+class EnergyReplay(PromptDut):
+    """The same with a monitor: the clock goes on as the samples and time stamps of a published recording say."""
+
+    entries: list[dict[str, Any]]
+
+    def _infer(self, n: int, warmups: int) -> None:
+        entry = self.entries[len(self.infers)]
+        self.infers.append((n, warmups))
+        assert (n, warmups) == (entry["infer"]["iterations"], entry["infer"]["warmups"])
+        began = self.now
+        first, last = (int(captured) / 1000 for _, captured in entry["power"]["timestamps"][-2:])
+        self.now = began + first
+        self.say(f"m-infer-start-{n}")
+        self.now = began + last
+        self.say("m-infer-done")
+        self.now = began + len(entry["power"]["samples"]) / 1000
+        self.say(f"m-results-[{','.join(map(repr, entry['infer']['results']))}]")
+
+
 @dataclass(frozen=True)
 class Trace:
     sample_period_s: float
@@ -109,7 +129,7 @@ def data_set(root: Path, benchmark_id: str, entries: list[dict[str, Any]]) -> Da
 def replay(tmp_path: Path, benchmark_id: str, mode: str, entries: list[dict[str, Any]], output_kind: str = "") -> Path:
     benchmark = get_benchmark(benchmark_id)
     benchmark = replace(benchmark, output_kind=output_kind or benchmark.output_kind)
-    device = Replay(benchmark=benchmark, energy=mode == "energy", own=True)
+    device = (EnergyReplay if mode == "energy" else Replay)(benchmark=benchmark, energy=mode == "energy", own=True)
     device.entries = entries
     warmups = {mode: {benchmark_id: entries[0]["infer"]["warmups"]}}
     rules = Rules(windows=len(entries), min_window_s=0.001, min_iterations=1, performance_files=len(entries), warmups=warmups)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from support.faulty_monitor import ACTIVE_W, PERIOD_S, Damage, FaultyMonitor
+from support.prompt_dut import PromptDut
 from unit.runner.fake_dut import FIXED_NOW, FakeDut, make_data_set
 
 from cm4tiny.benchmarks import DataSet
@@ -139,9 +140,10 @@ class Counts:
     refusals: Counter[str] = field(default_factory=Counter)
 
 
-def run_one(damage: Damage, data_set: DataSet, folder: Path, *, when: Callable[[int], bool], real_clock: bool) -> list[float]:
+def run_one(
+    damage: Damage, data_set: DataSet, folder: Path, *, when: Callable[[int], bool], real_clock: bool, device: FakeDut
+) -> list[float]:
     """Energy of an inference by the result and by each record of ``results.json``; recordings for which ``when(number)`` are damaged."""
-    device = FakeDut(energy=True)
     monitor = FaultyMonitor(device, simulated=not real_clock)
     monitor.damage = lambda trace: damage(trace) if when(monitor.recordings) else trace
     with SessionWriter(folder, simulated="scripted", now=lambda: FIXED_NOW, folder=folder / "one") as session:
@@ -160,7 +162,15 @@ def campaign(seed: int, tries: int, folder: Path, tell: Callable[[int], None] = 
     for number in range(tries):
         dice = random.Random(f"{seed}-{number}")
         fault, real_clock, once, at = FAULTS[number % len(FAULTS)], dice.random() < 0.5, dice.random() < 0.7, dice.randrange(1, 6)
-        name = f"{fault.__name__.strip('_')} {'once' if once else 'from'} {at}, {'real' if real_clock else 'same'} clock"
+        prompt = dice.random() < 0.5
+        words = (
+            fault.__name__.strip("_"),
+            "once" if once else "from",
+            at,
+            "real" if real_clock else "same",
+            "prompt" if prompt else "late",
+        )
+        name = "{} {} {}, {} clock, {} texts".format(*words)
         counts.tries += 1
         try:
             figures = run_one(
@@ -169,6 +179,7 @@ def campaign(seed: int, tries: int, folder: Path, tell: Callable[[int], None] = 
                 folder,
                 when=lambda recording: recording == at if once else recording >= at,  # noqa: B023
                 real_clock=real_clock,
+                device=PromptDut(energy=True) if prompt else FakeDut(energy=True),
             )
         except Cm4TinyError as error:
             counts.refused += 1

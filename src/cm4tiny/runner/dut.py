@@ -58,12 +58,17 @@ class Inference:
         warmups: inferences before them.
         lap_us: the two time stamps around the measured inferences as printed, or None from an energy image.
         results: the numbers of the last inference.
+        took_s: seconds from the command to its ``m-ready``, by the link's clock.
+        between_s: seconds from ``m-infer-start-N`` to ``m-infer-done``, by the link's clock: the witness of an energy image, which prints
+            no time stamps. None where these messages are missing.
     """
 
     iterations: int
     warmups: int
     lap_us: tuple[int, int] | None
     results: tuple[float, ...]
+    took_s: float = 0.0
+    between_s: float | None = None
 
     @property
     def elapsed_us(self) -> int | None:
@@ -342,7 +347,8 @@ class Dut:
         results = self._results(answer)
         if prove:
             results = self._proved(answer, results)
-        inference = Inference(n, warmup, laps, results)
+        around = answer.arrivals_of(Infer)
+        inference = Inference(n, warmup, laps, results, answer.took, around[1] - around[0] if len(around) == 2 else None)
         if laps is not None:
             self._step_us = math.gcd(self._step_us, *laps)
             elapsed_us(*laps, self._timing(answer, warmup / n))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from cm4tiny.boards.power import START_S, PowerTrace, ask, check_trace, check_voltage, check_window, stamps_in_samples
+from cm4tiny.boards.power import CLOCK_TOLERANCE, START_S, PowerTrace, ask, check_trace, check_voltage, check_window, stamps_in_samples
 from cm4tiny.errors import PowerTraceError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner import report_lines
@@ -42,13 +42,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AFTER_ERROR_S = 2.0
 """How long a monitor may take to stop when the run has failed already."""
-WITNESS_TOLERANCE, JITTER_S = 0.02, 0.03
-"""How far the window may be from what the link's clock says. Warm-ups may take longer than measured inferences; USB frames and the host's
-scheduler delay what is read."""
+WITNESS_TOLERANCE, JITTER_S = 0.003, 0.02
+"""How far the window may be from the link's clock where only the whole exchange is known: warm-ups may take a little longer than measured
+inferences. And what USB frames, serial adapters (16 ms) and the host's scheduler delay."""
 WINDOW_SPREAD = 0.005
 """Windows whose time of an inference differs by more from the median are measured again, as in performance runs."""
 PACE_SPREAD = 0.003
 """The same for the length of a recording compared with the link's clock: two quartz clocks keep it, lost samples do not."""
+MAX_LINE_S = 0.05
+"""The longest time that one line takes: 20 characters at 9600 baud take 21 ms."""
 MAX_TEXTS_S = 1.0
 """The longest time that the texts of one exchange take: 200 bytes at 9600 baud take 0.2 s."""
 SAME_CLOCK_TOLERANCE, SAME_CLOCK_S = 0.002, 0.005
@@ -150,7 +152,7 @@ class _Run:
         self.warmups = rules.warmups.get("energy", {}).get(benchmark.id, 0)
         self.set_v = power.voltage_v
         self._stamps = 0
-        self._texts_s: float | None = None
+        self._texts_s: dict[bool, float] = {}  # of one line, or of the whole exchange
         check_voltage(power, self.set_v)
 
     def infer(self, iterations: int, warmups: int) -> _Measured:
@@ -190,14 +192,24 @@ class _Run:
         return measured
 
     def _witness(self, measured: _Measured) -> None:
-        """Compares the window with the link's clock, less what the texts take: that is known from the first exchange without warm-ups."""
+        """Compares the window with the link's clock, less what texts take: that is known from the first exchange without warm-ups.
+
+        The link sees the window from ``m-infer-start`` to ``m-infer-done``, or the whole exchange if the device keeps its texts back.
+        """
         inference, between = measured.inference, measured.between_s
-        seen = measured.took_s * inference.iterations / (inference.iterations + inference.warmups)
-        if self._texts_s is None and not inference.warmups:
-            self._texts_s = min(max(0.0, seen - between), MAX_TEXTS_S)
-        expected = seen - (self._texts_s or 0.0)
-        relative, absolute = (SAME_CLOCK_TOLERANCE, SAME_CLOCK_S) if self.power.simulated else (WITNESS_TOLERANCE, JITTER_S)
-        if abs(between - expected) > relative * expected + absolute:
+        seen, whole = inference.between_s or 0.0, False
+        if seen < between / 2:
+            seen, whole = inference.took_s * inference.iterations / (inference.iterations + inference.warmups), True
+        most = MAX_TEXTS_S if whole else MAX_LINE_S
+        if not inference.warmups:
+            self._texts_s.setdefault(whole, min(max(0.0, seen - between), most))
+        texts = self._texts_s.get(whole)  # unknown where the number of inferences was given, and nothing had to be tried
+        relative, absolute = (WITNESS_TOLERANCE if whole else CLOCK_TOLERANCE, JITTER_S)
+        if self.power.simulated:
+            relative, absolute = (SAME_CLOCK_TOLERANCE if whole else 0.0, SAME_CLOCK_S)
+        least, expected = seen - (most if texts is None else texts), seen - (texts or 0.0)
+        slack = relative * expected + absolute
+        if not least - slack <= between <= expected + slack:
             raise PowerTraceError(
                 f"the time-stamp pin marks {between:.3f} s, the link's clock says {expected:.3f} s",
                 why=f"{inference.iterations} inferences after {inference.warmups} warm-ups lie between the right time stamps; "
@@ -211,7 +223,7 @@ class _Run:
     def calibrate(self, data: bytes) -> int:
         def measure() -> int:
             self.dut.load(data)
-            self._texts_s = None
+            self._texts_s.clear()
             self.infer(1, 0)  # shows what the texts take, the next one confirms it
             return calibrate(lambda n: self.infer(n, 0).elapsed_s, self.rules)
 
@@ -308,8 +320,7 @@ def run_energy(
         run = _Run(dut, power, benchmark, session, rules, events)
         report_lines.greet(session, dut, identity)
         session.log(f"Power monitor: {power.name} at {run.set_v:g} V")
-        calibrated = run.calibrate(inputs[0][1])
-        iterations = calibrated if iterations is None else max(iterations, rules.min_iterations)
+        iterations = run.calibrate(inputs[0][1]) if iterations is None else max(iterations, rules.min_iterations)
         measured: list[tuple[Sample, _Measured]] = []
         done = 0.0
         for number in range(rules.windows):

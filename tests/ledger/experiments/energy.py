@@ -8,6 +8,7 @@ from typing import Any
 from unittest import mock
 
 from support.faulty_monitor import ACTIVE_W, FAULTS, FaultyMonitor
+from support.prompt_dut import PromptDut
 from unit.runner.fake_dut import FIXED_NOW, FakeDut, make_data_set
 
 from cm4tiny.boards import power
@@ -41,8 +42,12 @@ def recording(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 
 
 def real_clock(inputs: Mapping[str, Any], folder: Path) -> Outcome:
-    """On a link with a clock of its own, windows (or only one, ``once``) are shorter than the inferences by the share ``short``."""
-    monitor = FaultyMonitor(FakeDut(energy=True, inference_s=INFERENCE_S), since=3, simulated=False)
+    """On a link with a clock of its own, windows (or only one, ``once``) are shorter than the inferences by the share ``short``.
+
+    The device keeps its texts until all is done, or sends each when it is due (``prompt``).
+    """
+    device = (PromptDut if inputs.get("prompt") else FakeDut)(energy=True, inference_s=INFERENCE_S)
+    monitor = FaultyMonitor(device, since=3, simulated=False)
 
     def damage(trace: power.PowerTrace) -> power.PowerTrace:
         first, last = trace.timestamps_s[-2:]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fake_dut import FIXED_NOW, FakeDut, make_data_set
 from support.faulty_monitor import ACTIVE_W, FAULTS, FaultyMonitor, shifted_stamps
+from support.prompt_dut import PromptDut
 
 from cm4tiny.boards import power
 from cm4tiny.errors import Cm4TinyError, LinkError, PowerError, PowerTraceError, ProtocolError
@@ -165,3 +166,34 @@ def test_an_image_that_prints_time_stamps_in_a_window_is_refused(tmp_path: Path)
     with pytest.raises(ProtocolError, match="image for performance runs") as caught:
         run(tmp_path, FaultyMonitor(device))
     assert "printed the time stamps" in caught.value.why
+
+
+# --- a device that sends each text when it is due -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("simulated", [True, False])
+def test_the_texts_around_the_inferences_are_the_witness(tmp_path: Path, simulated: bool) -> None:
+    result = run(tmp_path, FaultyMonitor(PromptDut(energy=True), simulated=simulated))
+    assert result.microjoules_per_inference == pytest.approx(TRUE_UJ, rel=2e-3)
+
+
+@pytest.mark.parametrize(("simulated", "shift_s"), [(True, 0.006), (False, 0.04)])
+@pytest.mark.parametrize("stamp", [0, 1])
+def test_a_window_that_the_texts_contradict_is_refused(tmp_path: Path, simulated: bool, shift_s: float, stamp: int) -> None:
+    shifts = [0.0, 0.0]
+    shifts[stamp] -= shift_s
+    with pytest.raises(PowerTraceError, match="the time-stamp pin marks"):
+        run(tmp_path, FaultyMonitor(PromptDut(energy=True), shifted_stamps(*shifts), since=3, simulated=simulated))
+
+
+class SlowToWarmUp(PromptDut):
+    """A warm-up takes twice as long as a measured inference."""
+
+    def _infer(self, n: int, warmups: int) -> None:
+        super()._infer(n, 2 * warmups)
+        said = f"m-warmup-start-{2 * warmups}".encode()
+        assert said in self._out or not warmups
+        self._out[:] = self._out.replace(said, f"m-warmup-start-{warmups}".encode().ljust(len(said)))
+
+
+def test_warm_ups_may_take_longer_than_measured_inferences(tmp_path: Path) -> None:
+    device = SlowToWarmUp(energy=True)
+    assert run(tmp_path, FaultyMonitor(device, simulated=False)).microjoules_per_inference == pytest.approx(TRUE_UJ, rel=2e-3)

@@ -19,6 +19,7 @@ from cm4tiny.firmware.microtvm import emit
 from cm4tiny.firmware.microtvm.arena import ArenaPlan
 from cm4tiny.firmware.microtvm.codegen import generate_c
 from cm4tiny.firmware.microtvm.compiled import CompiledModel, CompileOptions, LayerInfo
+from cm4tiny.firmware.microtvm.consistency import check_graph
 from cm4tiny.firmware.microtvm.costs import Costs, content, shipped_costs
 from cm4tiny.firmware.microtvm.dead import drop_dead, open_reason
 from cm4tiny.firmware.microtvm.graph import Conv, Graph
@@ -122,12 +123,15 @@ class _Step:
 
 def _passes(graph: Graph, options: CompileOptions) -> tuple[Graph, str]:
     """The graph passes, and why the result belongs to the open division; empty if it does not."""
+    check_graph(graph)
     reason = ""
     if options.drop_dead:
         smaller = drop_dead(graph)
         reason = "" if smaller is graph else open_reason(graph, smaller)
         graph = smaller
-    return (skip_zero(graph) if options.skip_zero else graph), reason
+    graph = skip_zero(graph) if options.skip_zero else graph
+    check_graph(graph)
+    return graph, reason
 
 
 def _plan(graph: Graph, options: CompileOptions, costs: Costs) -> tuple[tuple[Action, ...], Plan]:

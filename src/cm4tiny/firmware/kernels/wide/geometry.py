@@ -8,6 +8,7 @@ from typing import NamedTuple
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.wide.block import Block, Epilogue
 from cm4tiny.firmware.kernels.wide.cover import Region
+from cm4tiny.firmware.kernels.wide.guards import require_window
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
 from cm4tiny.firmware.kernels.wide.storage import Storage
 
@@ -134,17 +135,7 @@ def plan_geometries(window: Window, source: Storage, target: Storage, live: tupl
 def _check(window: Window, source: Storage, target: Storage) -> None:
     if source.layout != "pixels":
         raise KernelLimitError("its input lies in planes")
-    if (source.height, source.width, source.channels) != (window.height, window.width, window.channels):
-        raise KernelLimitError("its input has another shape than the window says")
-    if (target.height, target.width) != window.output:
-        raise KernelLimitError("its output has another shape than the window says")
-    needed = []
-    for axis, size in enumerate((window.height, window.width)):
-        reach = (window.output[axis] - 1) * window.strides[axis] + (window.kernel[axis] - 1) * window.dilation[axis] + 1
-        needed.append((window.padding[axis], reach - window.padding[axis] - size))
-    wanted = (needed[0][0], needed[1][0], needed[0][1], needed[1][1])
-    if any(have < want for have, want in zip(source.border, wanted, strict=True)):
-        raise KernelLimitError(f"its input has a border of {source.border}, but the window reads {tuple(max(0, w) for w in wanted)}")
+    require_window(window, source, target, target.channels)
 
 
 def _merged(starts: list[int], count: int) -> tuple[tuple[int, ...], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from cm4tiny.firmware.tvm_package import PACKAGE, installed_tvm
 
 MODES = ("performance", "energy")
 RECORD = "firmware.json"
+NOT_VERIFIED = {"verified": False, "reason": "the image was never executed on test inputs (no_verify)"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Recipe:
         skip_zero: dot products whose weights are all zero are not computed (closed division).
         drop_dead: channels that cannot change the result are removed with their weights (open division).
         costs: path of a table of kernel costs (:mod:`cm4tiny.tuning`); empty: the one that comes with the package.
+        verify: the finished image is executed and its answers compared with a reference (:mod:`cm4tiny.verification`).
     """
 
     benchmark: str
@@ -57,6 +59,7 @@ class Recipe:
     skip_zero: bool = True
     drop_dead: bool = False
     costs: str = ""
+    verify: bool = True
 
     def check(self) -> Benchmark:
         """The benchmark; raises UsageError for unknown names."""
@@ -73,8 +76,16 @@ class Recipe:
         return get_benchmark(self.benchmark)
 
 
-def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> FirmwareImage:
+Verifier = Callable[[FirmwareImage, InferenceCode, bytes], dict[str, Any]]
+"""Executes an image made from inference code and a model's bytes; returns what the record says about it, or raises."""
+
+
+def build(recipe: Recipe, folder: Path, events: EventStream = SILENT, verifier: Verifier | None = None) -> FirmwareImage:
     """Builds the image and writes ``firmware.json`` beside it.
+
+    Args:
+        verifier: is asked before the record is written, so that an image that failed has none and is never used. The steps call
+            :func:`cm4tiny.verification.build`, which brings it.
 
     Raises:
         UsageError: see :meth:`Recipe.check`.
@@ -88,6 +99,7 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
     with events.step(step) as outcome:
         image, code, facts = _build(recipe, benchmark, tflite, toolchain, folder, events)
         image = replace(image, elf=image.elf.rename(folder / f"{recipe.benchmark}-{recipe.mode}.elf"))
+        verification = NOT_VERIFIED if verifier is None else verifier(image, code, tflite)
         outcome.note = f"{image.flash_bytes / 1000:.0f} kB flash, {image.ram_bytes / 1000:.0f} kB RAM"
     record = {
         "benchmark": recipe.benchmark,
@@ -98,6 +110,7 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
         "flash_bytes": image.flash_bytes,
         "ram_bytes": image.ram_bytes,
         **facts,
+        "verification": verification,
         "tools": {
             "cm4tiny": cm4tiny.__version__,
             **_tools(recipe, code),
@@ -157,6 +170,12 @@ def _digests(toolchain: Toolchain, code: InferenceCode) -> dict[str, str]:
 
 def _tools(recipe: Recipe, code: InferenceCode) -> dict[str, str]:
     return {PACKAGE: installed_tvm()} if recipe.engine == OWN else dict(code.tools)
+
+
+def is_verified(record: Mapping[str, Any]) -> bool:
+    """Whether a record says that its image was executed and answered as the reference."""
+    verification = record.get("verification")
+    return isinstance(verification, Mapping) and verification.get("verified") is True
 
 
 def read_record(elf: Path) -> dict[str, Any]:

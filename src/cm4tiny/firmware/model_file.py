@@ -27,6 +27,7 @@ from cm4tiny.firmware.model_tables import (
 )
 
 MAX_TENSORS = 10_000
+_AXIS_FIELD = 16  # of quantized_dimension in the vtable of QuantizationParameters (schema.fbs: the seventh field)
 _READ_FAILURES = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError, AssertionError, KeyError)
 CURE_INT8 = "convert the model with full integer quantisation: int8 weights, activations, input and output"
 _CURE_ENDS = "convert the model with inference_input_type and inference_output_type tf.int8"
@@ -102,6 +103,27 @@ def check_ends(tables: ModelTables) -> None:
 def model_ends(tables: ModelTables) -> tuple[TensorInfo, TensorInfo]:
     """The model's input and output tensor."""
     return _info(tables.tensors[tables.inputs[0]]), _info(tables.tensors[tables.outputs[0]])
+
+
+def without_needless_axes(data: bytes) -> bytes:
+    """A model file with ``quantized_dimension`` 0 wherever it means nothing: one scale for the whole tensor, or a tensor of one axis.
+
+    Converters and TensorFlow Lite for Microcontrollers' own models write any number there; TVM's importer and TensorFlow Lite's own
+    checks refuse some. The bytes must have passed :func:`read_tables`.
+    """
+    import tflite
+
+    changed = bytearray(data)
+    graph = tflite.Model.GetRootAsModel(data, 0).Subgraphs(0)
+    for i in range(graph.TensorsLength()):
+        tensor = graph.Tensors(i)
+        quantization = tensor.Quantization()
+        if quantization is None or (quantization.ScaleLength() > 1 and tensor.ShapeLength() > 1):
+            continue
+        offset = quantization._tab.Offset(_AXIS_FIELD)
+        if offset:
+            struct.pack_into("<i", changed, quantization._tab.Pos + offset, 0)
+    return bytes(changed)
 
 
 @contextmanager

@@ -14,16 +14,19 @@ from cm4tiny.benchmarks import Benchmark, get_benchmark
 from cm4tiny.digests import known_sha256
 from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.firmware.build import FirmwareImage, build_firmware
+from cm4tiny.firmware.build import FirmwareImage, build_firmware, check_sizes
 from cm4tiny.firmware.c_library import find_c_library, fingerprint
 from cm4tiny.firmware.engines import octoml, tflm
 from cm4tiny.firmware.engines.catalogue import OWN, check_engine, read_library, takes_model
+from cm4tiny.firmware.image import RAM
 from cm4tiny.firmware.inference_code import InferenceCode
-from cm4tiny.firmware.own_engine import build_own
+from cm4tiny.firmware.model_file import model_ends
+from cm4tiny.firmware.own_engine import build_own, harness_ram
 from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
 from cm4tiny.firmware.tvm_package import PACKAGE, installed_tvm
 
 MODES = ("performance", "energy")
+_INTERPRETER_BYTES = 4096  # static data of TensorFlow Lite for Microcontrollers besides the arena: under 1 KB was measured
 RECORD = "firmware.json"
 NOT_VERIFIED = {"verified": False, "reason": "the image was never executed on test inputs (no_verify)"}
 
@@ -45,6 +48,7 @@ class Recipe:
         skip_zero: dot products whose weights are all zero are not computed (closed division).
         drop_dead: channels that cannot change the result are removed with their weights (open division).
         costs: path of a table of kernel costs (:mod:`cm4tiny.tuning`); empty: the one that comes with the package.
+        arena_bytes: of the interpreter's arena (TensorFlow Lite for Microcontrollers); 0: all that the chip has left.
         verify: the finished image is executed and its answers compared with a reference (:mod:`cm4tiny.verification`).
     """
 
@@ -59,6 +63,7 @@ class Recipe:
     skip_zero: bool = True
     drop_dead: bool = False
     costs: str = ""
+    arena_bytes: int = 0
     verify: bool = True
 
     def check(self) -> Benchmark:
@@ -94,6 +99,8 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT, verifier: 
     """
     benchmark = recipe.check()
     tflite = _read_model(recipe.model) if takes_model(recipe.engine) else b""
+    if takes_model(recipe.engine):
+        check_model(recipe.engine, benchmark, tflite)
     toolchain = find_toolchain(recipe.toolchain, install=False)
     step = f"firmware {recipe.benchmark} {recipe.mode}"
     with events.step(step) as outcome:
@@ -123,6 +130,34 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT, verifier: 
     return image
 
 
+def check_model(engine: str, benchmark: Benchmark, tflite: bytes) -> None:
+    """What can be said of a model before anything is compiled: takes milliseconds.
+
+    Raises:
+        ModelError: it is damaged, not int8, or its input and output are not the benchmark's.
+        UnsupportedOpError: the engine does not implement its operators.
+    """
+    if engine == OWN:
+        from cm4tiny.firmware.microtvm.importer import check_model as check_own
+
+        check_sizes(benchmark, *check_own(tflite))
+    elif takes_model(engine):
+        check_sizes(benchmark, *model_ends(tflm.check_model(tflite)))
+
+
+def check_given_model(engine: str, model: str) -> None:
+    """For the steps that prepare an engine: a model that it does not support is refused before its library is built.
+
+    Args:
+        model: its path; empty: not known yet.
+
+    Raises:
+        ModelError, UnsupportedOpError: as :func:`check_model`.
+    """
+    if model and engine in tflm.VARIANTS:
+        tflm.check_model(_read_model(model))
+
+
 def _read_model(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
@@ -138,7 +173,12 @@ def _build(
         own = build_own(recipe, benchmark, tflite, toolchain, folder, events)
         return own.image, own.model.code, own.facts()
     code = _code(recipe, benchmark, tflite, toolchain, events)
-    return build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events), code, {}
+    facts = {"arena_bytes": _arena(recipe, benchmark)} if recipe.engine in tflm.VARIANTS else {}
+    return build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events), code, facts
+
+
+def _arena(recipe: Recipe, benchmark: Benchmark) -> int:
+    return recipe.arena_bytes or RAM.size - harness_ram(benchmark) - _INTERPRETER_BYTES
 
 
 def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:
@@ -149,7 +189,7 @@ def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolch
         return octoml.inference_code(recipe.engine, benchmark, roots, built, library)
     if built is None:
         raise FirmwareError(f"the engine {recipe.engine} needs its library", cure="run the step build,tiny,engine,library first")
-    return tflm.inference_code(tflite, built, library, name=benchmark.id)
+    return tflm.inference_code(tflite, built, library, arena_bytes=_arena(recipe, benchmark))
 
 
 def _model_record(recipe: Recipe, tflite: bytes, code: InferenceCode) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,16 @@ from cm4tiny.errors import CompileError, ToolchainError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware import recipe as recipes
 from cm4tiny.firmware.build import FirmwareImage
+from cm4tiny.firmware.engines import tflm
+from cm4tiny.firmware.engines.catalogue import takes_model
 from cm4tiny.firmware.inference_code import InferenceCode
-from cm4tiny.firmware.recipe import Recipe
+from cm4tiny.firmware.kernels.base import round_up
+from cm4tiny.firmware.recipe import Recipe, Verifier
 from cm4tiny.verification.comparison import verify_image
+from cm4tiny.verification.image_run import SetUpError, boot_image, read_word
 
+NO_MODEL_FILE = {"verified": False, "reason": "the engine is its submitter's compiled code, without a model file to compare with"}
+_RESERVES = (0, 1024, 8192)  # bytes of arena beyond what the interpreter says it uses
 _YES, _NO = ("yes", "true", "on", "1"), ("", "no", "false", "off", "0")
 
 
@@ -38,14 +46,48 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
         VerificationError: the image answers something else than the reference. NotAvailableError: no reference is installed.
     """
 
-    def verifier(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
+    if recipe.verify or recipe.engine in tflm.VARIANTS:
+        _prepare_board(events)
+    if recipe.engine in tflm.VARIANTS and not recipe.arena_bytes:
+        return _build_with_arena(recipe, folder, events)
+    return recipes.build(recipe, folder, events, _verifier(recipe, events))
+
+
+def _build_with_arena(recipe: Recipe, folder: Path, events: EventStream) -> FirmwareImage:
+    """Asks the interpreter how much of a large arena it uses, and builds with so much.
+
+    Setting up takes temporary memory, too; if it does not fit into what the model uses afterwards, the arena gets a reserve.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        roomy = recipes.build(recipe, Path(name), events)
+        used = read_word(roomy.elf, tflm.ARENA_USED)
+    events.message(f"build {recipe.benchmark} {recipe.mode}", f"the interpreter uses {used} bytes of its arena")
+    for reserve in _RESERVES:
+        chosen = replace(recipe, arena_bytes=round_up(used + reserve, 16))
+        try:
+            return recipes.build(chosen, folder, events, _verifier(chosen, events))
+        except SetUpError:
+            if reserve == _RESERVES[-1]:
+                raise
+    raise AssertionError("there is at least one reserve")
+
+
+def _verifier(recipe: Recipe, events: EventStream) -> Verifier | None:
+    """None: nothing is executed."""
+
+    def verify(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
         with events.step(f"verify {recipe.benchmark} {recipe.mode}") as outcome:
-            _prepare_board(events)
             found = verify_image(image.elf, get_benchmark(recipe.benchmark), recipe.engine, tflite, (code.input, code.output), events)
             outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
             return found.record()
 
-    return recipes.build(recipe, folder, events, verifier if recipe.verify else None)
+    def boot(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
+        boot_image(image.elf)
+        return dict(NO_MODEL_FILE if recipe.verify else recipes.NOT_VERIFIED)
+
+    if recipe.verify and takes_model(recipe.engine):
+        return verify
+    return boot if recipe.verify or recipe.engine in tflm.VARIANTS else None
 
 
 def _prepare_board(events: EventStream) -> None:

@@ -25,6 +25,11 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.image import Symbol, read_elf
 from cm4tiny.firmware.inference_code import TensorInfo
 
+
+class SetUpError(VerificationError):
+    """The image says that its model cannot be set up: its arena is too small, or an operator is missing."""
+
+
 Int8 = npt.NDArray[np.int8]
 
 INPUT, OUTPUT, BUFFER = "model_input", "model_output", "buffer"
@@ -33,6 +38,7 @@ _CHUNK_BYTES = 512  # of data in a `db` line; a command has 1040 characters (fir
 _BOOT_S, _LOAD_S, _INFER_S = 10.0, 10.0, 120.0  # of virtual time; the slowest engine takes seconds for the largest model
 _ERROR = re.compile(r"^e-\[.*$", re.MULTILINE)
 _RESULTS = re.compile(r"^m-results-\[([^\]]*)\]\s*$", re.MULTILINE)
+_SET_UP = "The model cannot be set up"
 _REBUILD = "build the image again, or report the model with this message"
 
 
@@ -93,6 +99,24 @@ def run_image(
         return ImageRun(np.stack(rows), tuple(printed), board.cycles)
 
 
+def boot_image(elf: Path) -> None:
+    """Raises VerificationError unless an image starts and sets its model up."""
+    with VirtualBoard(elf) as board:
+        _ask(board, "", _BOOT_S)
+
+
+def read_word(elf: Path, symbol: str) -> int:
+    """A variable of 32 bits of an image that has started.
+
+    Raises:
+        VerificationError: it has none of that name, or it does not start.
+    """
+    place = _symbol(read_elf(elf).symbols, symbol, 4, elf)
+    with VirtualBoard(elf) as board:
+        _ask(board, "", _BOOT_S)
+        return int.from_bytes(board.read_memory(place.address, 4), "little")
+
+
 def as_sent(row: Int8, benchmark: Benchmark, entry: TensorInfo) -> bytes:
     """The bytes that make the harness infer ``row``, by the benchmark's kind of input (firmware/harness/tensor.c)."""
     if benchmark.input_kind == "float32":
@@ -139,7 +163,8 @@ def _ask(board: VirtualBoard, command: str, seconds: float) -> str:
     text = answer.decode("ascii", "replace")
     errors: Sequence[str] = _ERROR.findall(text)
     if errors:
-        raise VerificationError("the image answers with an error", why=errors[0].strip(), cure=_REBUILD)
+        kind = SetUpError if _SET_UP in errors[0] else VerificationError
+        raise kind("the image answers with an error", why=errors[0].strip(), cure=_REBUILD)
     return text
 
 

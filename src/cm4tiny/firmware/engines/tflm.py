@@ -30,6 +30,8 @@ _HERE = Path(__file__).resolve().parent
 _PCH = "tflm_pch.h"
 _OWN = "engine"
 _BYTES_PER_LINE = 24
+ARENA_USED = "tflm_arena_used_bytes"
+"""A variable of the firmware (firmware/engines/tflm): how much of the arena the model uses, once it is set up."""
 
 
 @lru_cache(maxsize=1)
@@ -141,23 +143,21 @@ def check_model(tflite: bytes) -> ModelTables:
     return tables
 
 
-def inference_code(tflite: bytes, built: EngineLibrary, library: CLibrary, *, name: str, arena_bytes: int = 0) -> InferenceCode:
+def inference_code(tflite: bytes, built: EngineLibrary, library: CLibrary, *, arena_bytes: int) -> InferenceCode:
     """A model's unit on top of a library.
 
     Args:
-        name: the benchmark's id, which chooses the arena's size unless ``arena_bytes`` does.
+        arena_bytes: for activations, tensors and the interpreter's tables. How many a model takes, the interpreter says once it is set up
+            (:data:`ARENA_USED`); :mod:`cm4tiny.verification` asks it.
 
     Raises:
         ModelError: the bytes are no int8 model. UnsupportedOpError: an operator is not in the library.
     """
     tables = check_model(tflite)
-    table = _table()
     kinds = sorted({operator.kind for operator in tables.operators})
-    arenas: dict[str, int] = table["arena_bytes"]
-    size = arena_bytes or arenas.get(name, arenas["default"])
     entry, result = model_ends(tables)
     return InferenceCode(
-        files={HEADER: model_header(entry, result, init=True), MODEL_UNIT: _unit(tflite, kinds, size)},
+        files={HEADER: model_header(entry, result, init=True), MODEL_UNIT: _unit(tflite, kinds, arena_bytes)},
         input=entry,
         output=result,
         archives=(built.archive,),

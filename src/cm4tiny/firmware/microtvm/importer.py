@@ -10,7 +10,7 @@ from typing import Any
 from cm4tiny.errors import ModelError
 from cm4tiny.firmware.inference_code import TensorInfo
 from cm4tiny.firmware.microtvm.operators import check_kinds, check_operator
-from cm4tiny.firmware.model_file import check_ends, check_scheme, model_ends, read_tables, reading
+from cm4tiny.firmware.model_file import check_ends, check_scheme, model_ends, read_tables, reading, without_needless_axes
 
 
 def check_model(data: bytes) -> tuple[TensorInfo, TensorInfo]:
@@ -42,7 +42,7 @@ def import_relax(data: bytes) -> Any:
     from tvm.relax.frontend.tflite import from_tflite
 
     try:
-        return from_tflite(_normalised()(data), op_converter=_converter())
+        return from_tflite(_numbered()(without_needless_axes(data)), op_converter=_converter())
     except Exception as error:
         raise ModelError(
             "TVM cannot import the model", why=f"{type(error).__name__}: {_first_line(error)}", cure="check the model with another tool"
@@ -50,30 +50,18 @@ def import_relax(data: bytes) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _normalised() -> Callable[[bytes], Any]:
-    """A reader of model files that hides from TVM's importer what means nothing to TensorFlow Lite but something to TVM.
+def _numbered() -> Callable[[bytes], Any]:
+    """A reader of model files in which every tensor's name is its number.
 
-    * The importer takes names for identities: tensors that share a name, or have none, would become one. Here every name is a number.
-    * Where one scale holds for a whole tensor, or a tensor has one axis, ``quantized_dimension`` has no meaning; converters and TensorFlow
-      Lite for Microcontrollers' own models write any number there, and the importer refuses some. Here it is 0.
+    TVM's importer takes names for identities; in a file, tensors may share a name or have none.
     """
     import tflite
-
-    class Quantization(tflite.QuantizationParameters):  # type: ignore[misc]
-        axes = 0
-
-        def QuantizedDimension(self) -> int:  # noqa: N802 - the schema's name
-            return 0 if self.ScaleLength() < 2 or self.axes < 2 else int(super().QuantizedDimension())
 
     class Tensor(tflite.Tensor):  # type: ignore[misc]
         number = 0
 
-        def Name(self) -> bytes:  # noqa: N802
+        def Name(self) -> bytes:  # noqa: N802 - the schema's name
             return b"tensor%d" % self.number
-
-        def Quantization(self) -> Any:  # noqa: N802
-            found = super().Quantization()
-            return None if found is None else _as(Quantization, found, axes=self.ShapeLength())
 
     class SubGraph(tflite.SubGraph):  # type: ignore[misc]
         def Tensors(self, j: int) -> Any:  # noqa: N802

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.wide.block import Block, Epilogue
 from cm4tiny.firmware.kernels.wide.cover import Region
-from cm4tiny.firmware.kernels.wide.guards import require_window
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
 from cm4tiny.firmware.kernels.wide.storage import Storage
 
@@ -94,7 +93,8 @@ def plan_geometries(window: Window, source: Storage, target: Storage, live: tupl
     Raises:
         KernelLimitError: the layer does not fit into this scheme.
     """
-    _check(window, source, target)
+    if source.layout != "pixels":
+        raise KernelLimitError("its input lies in planes")
     (strides_y, strides_x), (dilation_y, dilation_x) = window.strides, window.dilation
     first, count = live
     starts = [y * dilation_y * source.row + x * dilation_x * source.pixel for y in range(window.kernel[0]) for x in range(window.kernel[1])]
@@ -130,12 +130,6 @@ def plan_geometries(window: Window, source: Storage, target: Storage, live: tupl
             )
         )
     return tuple(found)
-
-
-def _check(window: Window, source: Storage, target: Storage) -> None:
-    if source.layout != "pixels":
-        raise KernelLimitError("its input lies in planes")
-    require_window(window, source, target, target.channels)
 
 
 def _merged(starts: list[int], count: int) -> tuple[tuple[int, ...], int]:

@@ -12,16 +12,17 @@ from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.errors import CompileError, ToolchainError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware import recipe as recipes
-from cm4tiny.firmware.build import FirmwareImage
+from cm4tiny.firmware.build import FirmwareImage, build_firmware
 from cm4tiny.firmware.engines import tflm
 from cm4tiny.firmware.engines.catalogue import takes_model
 from cm4tiny.firmware.inference_code import InferenceCode
 from cm4tiny.firmware.kernels.base import round_up
 from cm4tiny.firmware.recipe import Recipe, Verifier
-from cm4tiny.verification.comparison import verify_image
+from cm4tiny.firmware.toolchain import find_toolchain
+from cm4tiny.verification.comparison import verify_image, verify_images
 from cm4tiny.verification.image_run import SetUpError, boot_image, read_word
 
-NO_MODEL_FILE = {"verified": False, "reason": "the engine is its submitter's compiled code, without a model file to compare with"}
+_PLAIN = ("-O0", "-fno-strict-aliasing")  # for the engine's units: after its own switches, so these count
 _RESERVES = (0, 1024, 8192)  # bytes of arena beyond what the interpreter says it uses
 _YES, _NO = ("yes", "true", "on", "1"), ("", "no", "false", "off", "0")
 
@@ -81,13 +82,23 @@ def _verifier(recipe: Recipe, events: EventStream) -> Verifier | None:
             outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
             return found.record()
 
+    def verify_submitted(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
+        with events.step(f"verify {recipe.benchmark} {recipe.mode}") as outcome, tempfile.TemporaryDirectory() as name:
+            plain = replace(code, flags=(*code.flags, *_PLAIN))
+            toolchain = find_toolchain(recipe.toolchain, install=False)
+            benchmark = get_benchmark(recipe.benchmark)
+            other = build_firmware(benchmark, plain, mode=recipe.mode, toolchain=toolchain, out_dir=Path(name), events=events)
+            found = verify_images(image.elf, other.elf, benchmark, recipe.engine, (code.input, code.output), events)
+            outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
+            return found.record()
+
     def boot(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
         boot_image(image.elf)
-        return dict(NO_MODEL_FILE if recipe.verify else recipes.NOT_VERIFIED)
+        return dict(recipes.NOT_VERIFIED)
 
-    if recipe.verify and takes_model(recipe.engine):
-        return verify
-    return boot if recipe.verify or recipe.engine in tflm.VARIANTS else None
+    if recipe.verify:
+        return verify if takes_model(recipe.engine) else verify_submitted
+    return boot if recipe.engine in tflm.VARIANTS else None
 
 
 def _prepare_board(events: EventStream) -> None:

@@ -109,7 +109,25 @@ def verify_image(
     return Verification(reference, len(inputs), expected.size, SEED, *found, most)
 
 
-def compare(found: npt.NDArray[Any], expected: npt.NDArray[np.int8], name: str, *, most: int = 0, share: float = 0.0) -> tuple[int, int]:
+def verify_images(
+    elf: Path, plain: Path, benchmark: Benchmark, engine: str, tensors: tuple[TensorInfo, TensorInfo], events: EventStream = SILENT
+) -> Verification:
+    """Executes an image of code that came without a model file, and one of the same code that was compiled without optimisation.
+
+    Raises:
+        VerificationError: they answer differently.
+    """
+    inputs = candidate_inputs(tensors[0])[1:2]  # unoptimised code takes seconds for one
+    found, expected = (run_image(path, benchmark, inputs, tensors, events).outputs.astype(np.float64) for path in (elf, plain))
+    row = _table()["engines"][engine]
+    if tensors[1].dtype == "float32":  # an engine that quantises on its own; in steps of one part in 65536 of the largest value
+        step = float(np.abs(expected).max()) / 65536 or 1.0
+        found, expected = (np.rint(values / step) for values in (found, expected))
+    differing, largest = compare(found, expected, elf.name, most=row["most"], share=row["share"])
+    return Verification("the same code without optimisation", len(inputs), expected.size, SEED, differing, largest, row["most"])
+
+
+def compare(found: npt.NDArray[Any], expected: npt.NDArray[Any], name: str, *, most: int = 0, share: float = 0.0) -> tuple[int, int]:
     """How many values differ, and by how much at most.
 
     Args:

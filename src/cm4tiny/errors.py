@@ -124,7 +124,19 @@ class ImageTooLargeError(FirmwareError):
 
 
 class RamBudgetError(ImageTooLargeError):
-    """A model cannot be computed within the RAM that the user allows."""
+    """A model cannot be computed within the RAM that the user allows.
+
+    Attributes:
+        needed: the least number of bytes with which the same request succeeds: tried, not estimated.
+    """
+
+    def __init__(self, what: str, *, why: str = "", cure: str = "", needed: int = 0) -> None:
+        super().__init__(what, why=why, cure=cure)
+        self.needed = needed
+
+
+class VerificationError(FirmwareError):
+    """A linked image does not answer what an independent reference answers."""
 
 
 class WrongTargetError(FirmwareError):

@@ -82,7 +82,7 @@ def test_tflm_equals_the_reference_kernels(
     entry, result = model_ends(read_model(tflite))
     rng = np.random.default_rng(7)
     rows = rng.integers(-128, 128, size=(ROWS[name], entry.size)).astype(np.int8)
-    code = tflm.inference_code(tflite, read_library(library), c_library, name=name)
+    code = tflm.inference_code(tflite, read_library(library), c_library, arena_bytes=200 * 1024)
     with board_of(code, benchmark, toolchain, tmp_path) as board:
         dut = Dut(board.link)
         dut.connect()

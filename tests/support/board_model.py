@@ -22,13 +22,12 @@ _RETURN = FLASH.start + FLASH.size - 16
 _GUARD = 64
 
 
-class BoardModel:
-    """The model in an image. ``input_size`` and ``output_size`` count values."""
+class BoardCore:
+    """A Cortex-M4 with an image in flash and its initialised data in RAM; calls functions of the image."""
 
-    def __init__(self, elf: Path, input_size: int, output_size: int) -> None:
+    def __init__(self, elf: Path) -> None:
         unicorn: Any = pytest.importorskip("unicorn")
         self._arm: Any = importlib.import_module("unicorn.arm_const")
-        self._sizes = input_size, output_size
         self._engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
         self._engine.ctl_set_cpu_model(self._arm.UC_CPU_ARM_CORTEX_M4)
         self._engine.mem_map(FLASH.start, FLASH.size, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
@@ -37,29 +36,35 @@ class BoardModel:
         self._engine.mem_map(self._outside, 1 << 20)
         for address, data in load_elf(elf).segments:
             self._engine.mem_write(address, data)
-        symbols = {name: symbol.address for name, symbol in read_elf(elf).symbols.items()}
-        start, end = symbols["_sdata"], symbols["_edata"]
+        self._symbols = {name: symbol.address for name, symbol in read_elf(elf).symbols.items()}
+        start, end = self._symbols["_sdata"], self._symbols["_edata"]
         if end > start:
-            self._engine.mem_write(start, bytes(self._engine.mem_read(symbols["_sidata"], end - start)))
-        self._run = symbols["cm4tiny_model_run"] | 1
+            self._engine.mem_write(start, bytes(self._engine.mem_read(self._symbols["_sidata"], end - start)))
 
-    def infer(self, values: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    def call(self, function: str, values: npt.NDArray[np.int8], results: int) -> npt.NDArray[np.int8]:
         """One inference; both buffers lie between guard bytes."""
         arm, engine = self._arm, self._engine
-        size, results = self._sizes
         source, target = self._outside + _GUARD, self._outside + (1 << 19)
         engine.mem_write(source, values.astype(np.int8).tobytes())
         engine.mem_write(target - _GUARD, bytes([0x5A]) * (results + 2 * _GUARD))
         for register, value in ((arm.UC_ARM_REG_R0, source), (arm.UC_ARM_REG_R1, target), (arm.UC_ARM_REG_LR, _RETURN | 1)):
             engine.reg_write(register, value)
         engine.reg_write(arm.UC_ARM_REG_SP, RAM.end)
-        engine.emu_start(self._run, _RETURN)
+        engine.emu_start(self._symbols[function] | 1, _RETURN)
         assert engine.reg_read(arm.UC_ARM_REG_PC) & ~1 == _RETURN, "the inference did not return"
         found = bytes(engine.mem_read(target - _GUARD, results + 2 * _GUARD))
         assert found[:_GUARD] == found[-_GUARD:] == bytes([0x5A]) * _GUARD, "the inference wrote beside its output"
-        assert bytes(engine.mem_read(source, size)) == values.tobytes(), "the inference changed its input"
+        assert bytes(engine.mem_read(source, values.size)) == values.tobytes(), "the inference changed its input"
         return np.frombuffer(found[_GUARD:-_GUARD], np.int8).copy()
+
+
+class BoardModel:
+    """The model in an image. ``input_size`` and ``output_size`` count values."""
+
+    def __init__(self, elf: Path, input_size: int, output_size: int) -> None:
+        self._core = BoardCore(elf)
+        self._sizes = input_size, output_size
 
     def run(self, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
         """[n, ...] int8 -> [n, outputs] int8."""
-        return np.stack([self.infer(row) for row in inputs.reshape(-1, self._sizes[0])])
+        return np.stack([self._core.call("cm4tiny_model_run", row, self._sizes[1]) for row in inputs.reshape(-1, self._sizes[0])])

@@ -14,7 +14,13 @@ import numpy as np
 import tflite
 
 Options = tuple[int, Callable[[flatbuffers.Builder], int]]
-_TYPES = {"int8": tflite.TensorType.INT8, "int32": tflite.TensorType.INT32, "float32": tflite.TensorType.FLOAT32}
+_TYPES = {
+    "int8": tflite.TensorType.INT8,
+    "uint8": tflite.TensorType.UINT8,
+    "int16": tflite.TensorType.INT16,
+    "int32": tflite.TensorType.INT32,
+    "float32": tflite.TensorType.FLOAT32,
+}
 _INT8_VERSION = {  # the operator versions that TFLite's converter writes for int8
     tflite.BuiltinOperator.CONV_2D: 3,
     tflite.BuiltinOperator.DEPTHWISE_CONV_2D: 3,

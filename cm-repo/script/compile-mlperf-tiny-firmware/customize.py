@@ -4,7 +4,8 @@ from cm4tiny import cm
 from cm4tiny.fetch.hashes import check_input
 from cm4tiny.firmware.engines.sources import read_sources
 from cm4tiny.firmware.own_engine import parse_ram_budget
-from cm4tiny.firmware.recipe import Recipe, build
+from cm4tiny.firmware.recipe import Recipe
+from cm4tiny.verification import build, wanted
 
 
 @cm.step
@@ -26,6 +27,7 @@ def preprocess(step):
         skip_zero=step.env.get("CM_TINY_ZEROS") != "keep_zeros",
         drop_dead=step.env.get("CM_TINY_DEAD") == "drop_dead",
         costs=step.path("CM_TINY_COSTS_FILE"),
+        verify=wanted(step.env.get("CM_TINY_NO_VERIFY", "")),
     )
     image = build(recipe, step.folder / "firmware", step.events)
     step.env[f"CM_TINY_FIRMWARE_{recipe.benchmark.upper()}_{recipe.mode.upper()}"] = str(image.elf)

@@ -23,7 +23,7 @@ from cm4tiny.errors import CompileError, FirmwareError, ImageTooLargeError, Mode
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import compile_flags, flags, link_flags
 from cm4tiny.firmware.image import FLASH, RAM, Image, read_elf
-from cm4tiny.firmware.inference_code import InferenceCode
+from cm4tiny.firmware.inference_code import InferenceCode, TensorInfo
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.paths import firmware_sources
 from cm4tiny.scratch import scratch_folder
@@ -91,7 +91,7 @@ def build_firmware(
         raise UsageError(f"there is no firmware mode '{mode}'", cure=f"use {' or '.join(MODES)}")
     speed = DEFAULT_BAUD[mode] if baud is None else baud
     code = model if isinstance(model, InferenceCode) else model.code
-    _check_model(benchmark, code)
+    check_sizes(benchmark, code.input, code.output)
     generated = {**code.files, "build_config.h": build_config(benchmark, mode, speed)}
     step = f"build {benchmark.id} {mode}"
     try:
@@ -125,13 +125,14 @@ def build_config(benchmark: Benchmark, mode: str, baud: int) -> str:
     return "".join(["#pragma once\n", *(f"#define {name} {value}\n" for name, value in values)])
 
 
-def _check_model(benchmark: Benchmark, model: InferenceCode) -> None:
+def check_sizes(benchmark: Benchmark, entry: TensorInfo, result: TensorInfo) -> None:
+    """Raises ModelError unless a model takes and returns as many values as a benchmark."""
     elements = benchmark.input_bytes // (4 if benchmark.input_kind == "float32" else 1)
     outputs = elements if benchmark.input_kind == "float32" else benchmark.results
-    if (model.input.size, model.output.size) != (elements, outputs):
+    if (entry.size, result.size) != (elements, outputs):
         raise ModelError(
             f"the model does not fit the benchmark '{benchmark.id}'",
-            why=f"it maps {model.input.size} values to {model.output.size}; the benchmark maps {elements} to {outputs}",
+            why=f"it maps {entry.size} values to {result.size}; the benchmark maps {elements} to {outputs}",
             cure="use the model of this benchmark",
         )
 

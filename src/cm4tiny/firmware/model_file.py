@@ -15,18 +15,39 @@ from typing import Any
 
 from cm4tiny.errors import Cm4TinyError, ModelError
 from cm4tiny.firmware.inference_code import TensorInfo
-from cm4tiny.firmware.model_tables import MAX_VALUES, TYPE_BYTES, ModelTables, OperatorEntry, TensorEntry, operator_name, type_name
+from cm4tiny.firmware.model_tables import (
+    CURE_FILE,
+    MAX_VALUES,
+    TYPE_BYTES,
+    ModelTables,
+    OperatorEntry,
+    TensorEntry,
+    operator_name,
+    type_name,
+)
 
 MAX_TENSORS = 10_000
+_AXIS_FIELD = 16  # of quantized_dimension in the vtable of QuantizationParameters (schema.fbs: the seventh field)
 _READ_FAILURES = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError, AssertionError, KeyError)
-_CURE_INT8 = "convert the model with full integer quantisation: int8 weights, activations, input and output"
+CURE_INT8 = "convert the model with full integer quantisation: int8 weights, activations, input and output"
+_CURE_ENDS = "convert the model with inference_input_type and inference_output_type tf.int8"
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_SCHEMES = {
+    ("float32", "float32"): "the model is a float model",
+    ("float32", "float16"): "the model is a float model with float16 weights",
+    ("float32", "int8"): "the model is quantised in its weights only (dynamic range)",
+    ("float32", "uint8"): "the model is quantised in its weights only (dynamic range)",
+    ("int16", "int8"): "the model has 16-bit activations (16x8 quantisation)",
+    ("uint8", "uint8"): "the model is quantised to uint8 (TensorFlow Lite's first scheme)",
+}
+"""By the types of a layer's input and weights."""
 
 
-def read_model(data: bytes) -> ModelTables:
-    """The tables of an int8 model with one input and one output.
+def read_tables(data: bytes) -> ModelTables:
+    """The tables of a model with one subgraph, whatever its types are.
 
     Raises:
-        ModelError: the bytes are no whole ``.tflite`` file, or the model is not int8.
+        ModelError: the bytes are not a whole ``.tflite`` file.
     """
     if len(data) < 8 or data[4:8] != b"TFL3":
         raise ModelError(
@@ -35,15 +56,74 @@ def read_model(data: bytes) -> ModelTables:
             cure="check the path and that the download is complete",
         )
     with reading():
-        tables = _read_tables(data)
-        for indices, what in ((tables.inputs, "input"), (tables.outputs, "output")):
-            _check_end(tables.tensors[_only(indices, what)], what)
-        return tables
+        return _read_tables(data)
+
+
+def read_model(data: bytes) -> ModelTables:
+    """The tables of an int8 model with one input and one output.
+
+    Raises:
+        ModelError: the bytes are not a whole ``.tflite`` file, or the model is not int8.
+    """
+    tables = read_tables(data)
+    check_scheme(tables)
+    check_ends(tables)
+    return tables
+
+
+def check_scheme(tables: ModelTables) -> None:
+    """Raises ModelError if the layers of a model do not compute in int8: says in which of TensorFlow Lite's schemes they do."""
+    for operator in tables.operators:
+        if operator.kind not in _WEIGHTED or len(operator.inputs) < 2:
+            continue
+        x, w = (tables.tensors[i] for i in operator.inputs[:2])
+        if x.dtype == "int8" or (x.dtype, w.dtype) not in _SCHEMES:
+            continue
+        end = tables.tensors[tables.inputs[0]] if tables.inputs else x
+        raise ModelError(
+            f"{_SCHEMES[x.dtype, w.dtype]}: its input '{end.name}' is {end.dtype}",
+            why=f"its {operator.kind} reads {x.dtype} '{x.name}' and {w.dtype} weights; the engine computes in int8",
+            cure=CURE_INT8,
+        )
+
+
+def check_ends(tables: ModelTables) -> None:
+    """Raises ModelError unless a model has one int8 input and one int8 output."""
+    for indices, what in ((tables.inputs, "input"), (tables.outputs, "output")):
+        if len(indices) != 1:
+            raise ModelError(f"the model has {len(indices)} {what}s", why="the benchmarks have one", cure="export one input and one output")
+        tensor = tables.tensors[indices[0]]
+        if tensor.dtype != "int8":
+            raise ModelError(
+                f"the model's {what} '{tensor.name}' is {tensor.dtype}", why="the engine takes and returns int8", cure=_CURE_ENDS
+            )
+        tensor.require_activation(what)
 
 
 def model_ends(tables: ModelTables) -> tuple[TensorInfo, TensorInfo]:
     """The model's input and output tensor."""
     return _info(tables.tensors[tables.inputs[0]]), _info(tables.tensors[tables.outputs[0]])
+
+
+def without_needless_axes(data: bytes) -> bytes:
+    """A model file with ``quantized_dimension`` 0 wherever it means nothing: one scale for the whole tensor, or a tensor of one axis.
+
+    Converters and TensorFlow Lite for Microcontrollers' own models write any number there; TVM's importer and TensorFlow Lite's own
+    checks refuse some. The bytes must have passed :func:`read_tables`.
+    """
+    import tflite
+
+    changed = bytearray(data)
+    graph = tflite.Model.GetRootAsModel(data, 0).Subgraphs(0)
+    for i in range(graph.TensorsLength()):
+        tensor = graph.Tensors(i)
+        quantization = tensor.Quantization()
+        if quantization is None or (quantization.ScaleLength() > 1 and tensor.ShapeLength() > 1):
+            continue
+        offset = quantization._tab.Offset(_AXIS_FIELD)
+        if offset:
+            struct.pack_into("<i", changed, quantization._tab.Pos + offset, 0)
+    return bytes(changed)
 
 
 @contextmanager
@@ -55,24 +135,8 @@ def reading() -> Iterator[None]:
         raise
     except _READ_FAILURES as error:
         raise ModelError(
-            "the .tflite file is damaged", why=f"a table points to a place that is not there ({error})", cure="get the file again"
+            "the .tflite file is damaged", why=f"a table points to a place that is not there ({error})", cure=CURE_FILE
         ) from error
-
-
-def _only(indices: tuple[int, ...], what: str) -> int:
-    if len(indices) != 1:
-        raise ModelError(f"the model has {len(indices)} {what}s", why="the benchmarks have one", cure="export one input and one output")
-    return indices[0]
-
-
-def _check_end(tensor: TensorEntry, what: str) -> None:
-    if tensor.dtype == "float32":
-        raise ModelError(
-            f"the model is a float model: its {what} '{tensor.name}' is float32", why="the engine computes in int8", cure=_CURE_INT8
-        )
-    if tensor.dtype != "int8":
-        raise ModelError(f"the model's {what} '{tensor.name}' is {tensor.dtype}", why="the engine computes in int8", cure=_CURE_INT8)
-    tensor.require_activation(what)
 
 
 def _info(tensor: TensorEntry) -> TensorInfo:
@@ -101,7 +165,7 @@ def _read_tables(data: bytes) -> ModelTables:
 def _buffer_bytes(buffer: Any, limit: int) -> int:
     size = int(buffer.DataLength())
     if size > limit:
-        raise ModelError("the .tflite file is damaged", why=f"a buffer has {size} bytes, the file {limit}", cure="get the file again")
+        raise ModelError("the .tflite file is damaged", why=f"a buffer has {size} bytes, the file {limit}", cure=CURE_FILE)
     if size:
         buffer.Data(size - 1)  # the accessor fails if the end lies outside of the file
     return size
@@ -109,7 +173,7 @@ def _buffer_bytes(buffer: Any, limit: int) -> int:
 
 def _index(value: int, count: int) -> int:
     if not 0 <= value < count:
-        raise ModelError("the .tflite file is damaged", why=f"tensor {value} of {count} is used", cure="get the file again")
+        raise ModelError("the .tflite file is damaged", why=f"tensor {value} of {count} is used", cure=CURE_FILE)
     return int(value)
 
 
@@ -122,20 +186,20 @@ def _read_tensor(tensor: Any, buffer_sizes: list[int]) -> TensorEntry:
     shape = tuple(int(tensor.Shape(i)) for i in range(min(tensor.ShapeLength(), 9)))
     if len(shape) > 8 or any(n < 1 for n in shape) or math.prod(shape) > MAX_VALUES:
         raise ModelError(
-            f"tensor '{name}' has the shape {list(shape)}", why="its size is unknown or too large for a microcontroller", cure=_CURE_INT8
+            f"tensor '{name}' has the shape {list(shape)}", why="its size is unknown or too large for a microcontroller", cure=CURE_INT8
         )
     dtype, size = type_name(tensor.Type()), buffer_sizes[tensor.Buffer()]
     if size and dtype in TYPE_BYTES and size != math.prod(shape) * TYPE_BYTES[dtype]:
         raise ModelError(
             f"tensor '{name}' has {size} bytes of data",
             why=f"its shape {list(shape)} of {dtype} needs {math.prod(shape) * TYPE_BYTES[dtype]}",
-            cure="get the file again",
+            cure=CURE_FILE,
         )
     q = tensor.Quantization()
     if q is None:
         return TensorEntry(name, shape, dtype, size > 0, (), (), 0)
     if q.ScaleLength() > MAX_VALUES or q.ZeroPointLength() > MAX_VALUES:
-        raise ModelError(f"tensor '{name}' has an impossible number of scales", cure="get the file again")
+        raise ModelError(f"tensor '{name}' has an impossible number of scales", cure=CURE_FILE)
     scales = tuple(float(q.Scale(i)) for i in range(q.ScaleLength()))
     zero_points = tuple(int(q.ZeroPoint(i)) for i in range(q.ZeroPointLength()))
     if any(not math.isfinite(s) or s <= 0 for s in scales):
@@ -147,9 +211,13 @@ def _read_operator(operator: Any, codes: list[int], tensors: int) -> OperatorEnt
     kind = operator_name(codes[operator.OpcodeIndex()])
     lengths = (operator.InputsLength(), operator.OutputsLength())
     if max(lengths) > MAX_TENSORS:
-        raise ModelError("the .tflite file is damaged", why=f"an operator {kind} claims {lengths[0]} inputs", cure="get the file again")
+        raise ModelError("the .tflite file is damaged", why=f"an operator {kind} claims {lengths[0]} inputs", cure=CURE_FILE)
     inputs = [int(operator.Inputs(i)) for i in range(lengths[0])]
-    while inputs and inputs[-1] == -1:  # an optional input that is left out
+    omitted = tuple(i for i, index in enumerate(inputs) if index == -1)  # optional inputs that are left out
+    while inputs and inputs[-1] == -1:
         inputs.pop()
     outputs = tuple(_index(operator.Outputs(i), tensors) for i in range(lengths[1]))
-    return OperatorEntry(kind, tuple(_index(i, tensors) for i in inputs), outputs, operator.BuiltinOptions(), operator.BuiltinOptionsType())
+    present = tuple(_index(i, tensors) for i in inputs if i != -1)
+    return OperatorEntry(
+        kind, present, outputs, operator.BuiltinOptions(), operator.BuiltinOptionsType(), tuple(i for i in omitted if i < len(inputs))
+    )

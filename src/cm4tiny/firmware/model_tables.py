@@ -11,6 +11,7 @@ from cm4tiny.errors import ModelError, UnsupportedOpError
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
 
 MAX_VALUES = 1 << 24  # values per tensor: far above what a Cortex-M4 holds, far below what hurts the host
+CURE_FILE = "get the file again, or export the model again"
 TYPE_BYTES = {"float32": 4, "float16": 2, "int8": 1, "uint8": 1, "int16": 2, "int32": 4, "int64": 8}
 
 
@@ -45,13 +46,15 @@ class TensorEntry:
 
 @dataclass(frozen=True)
 class OperatorEntry:
-    """An operator; ``options`` is the union table of its options, ``options_type`` its number."""
+    """An operator; ``options`` is the union table of its options, ``options_type`` its number. ``inputs`` are those that are there;
+    ``omitted`` are the places of optional inputs that are left out before the last one."""
 
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Any
     options_type: int
+    omitted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

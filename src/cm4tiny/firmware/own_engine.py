@@ -99,26 +99,39 @@ def build_own(recipe: OwnRecipe, benchmark: Benchmark, tflite: bytes, toolchain:
 
     budget = RAM.size if recipe.ram_budget is None else recipe.ram_budget
     costs = read_costs(Path(recipe.costs)) if recipe.costs else None
-    harness = harness_ram(benchmark) - STACK_BYTES
-    over = 0
-    for _ in range(_ATTEMPTS):
+
+    def attempt(share: int) -> tuple[CompiledModel, FirmwareImage]:
+        """With so many bytes for the model; raises RamBudgetError if they are too few."""
         options = CompileOptions(
-            ram_budget=budget - STACK_BYTES - harness,
-            flash_budget=FLASH.size - CODE_BYTES,
-            skip_zero=recipe.skip_zero,
-            drop_dead=recipe.drop_dead,
+            ram_budget=share, flash_budget=FLASH.size - CODE_BYTES, skip_zero=recipe.skip_zero, drop_dead=recipe.drop_dead
         )
-        if options.ram_budget is None or options.ram_budget <= 0:
-            raise RamBudgetError(
-                f"a RAM budget of {budget} bytes leaves nothing for the model",
-                why=f"the stack takes {STACK_BYTES} bytes and the harness about {harness}",
-                cure=f"allow more than {STACK_BYTES + harness} bytes",
-            )
         model = compile_model(tflite, name=benchmark.model_id, options=options, costs=costs, events=events)
-        image = build_firmware(benchmark, model, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events)
+        return model, build_firmware(benchmark, model, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events)
+
+    beside = harness_ram(benchmark)  # what the image needs besides the model: an estimate, until an image was linked
+    for _ in range(_ATTEMPTS):
+        try:
+            model, image = attempt(max(0, budget - beside))
+        except RamBudgetError as error:
+            model, image = attempt(error.needed)
+            measured = image.ram_bytes + STACK_BYTES - model.ram_bytes
+            if measured >= beside:
+                raise _too_small(budget, error.needed, measured) from None
+            beside = measured  # less than was estimated: that may be enough
+            continue
         over = image.ram_bytes + STACK_BYTES - budget
         if over <= 0:
             chosen = {"ram_budget": budget, "skip_zero": recipe.skip_zero, "drop_dead": recipe.drop_dead, "tuned": bool(recipe.costs)}
             return OwnImage(image, model, budget, chosen)
-        harness += over
-    raise RamBudgetError(f"the image needs {over} bytes of RAM more than the budget of {budget}", cure=f"allow {budget + over} bytes")
+        beside = max(beside + over, image.ram_bytes + STACK_BYTES - model.ram_bytes)
+    raise _too_small(budget, model.ram_bytes, image.ram_bytes + STACK_BYTES - model.ram_bytes)
+
+
+def _too_small(budget: int, model_bytes: int, beside: int) -> RamBudgetError:
+    needed = model_bytes + beside
+    return RamBudgetError(
+        f"a RAM budget of {budget} bytes is too small: the image needs {needed}",
+        why=f"the model takes {model_bytes} bytes at least, the harness {beside - STACK_BYTES}, the stack {STACK_BYTES}",
+        cure=f"allow {needed} bytes (--ram_budget={needed}), or use a model with smaller activations",
+        needed=needed,
+    )

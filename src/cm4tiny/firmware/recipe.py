@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,21 @@ from cm4tiny.benchmarks import Benchmark, get_benchmark
 from cm4tiny.digests import known_sha256
 from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.firmware.build import FirmwareImage, build_firmware
+from cm4tiny.firmware.build import FirmwareImage, build_firmware, check_sizes
 from cm4tiny.firmware.c_library import find_c_library, fingerprint
 from cm4tiny.firmware.engines import octoml, tflm
 from cm4tiny.firmware.engines.catalogue import OWN, check_engine, read_library, takes_model
+from cm4tiny.firmware.image import RAM
 from cm4tiny.firmware.inference_code import InferenceCode
-from cm4tiny.firmware.own_engine import build_own
+from cm4tiny.firmware.model_file import model_ends
+from cm4tiny.firmware.own_engine import build_own, harness_ram
 from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
 from cm4tiny.firmware.tvm_package import PACKAGE, installed_tvm
 
 MODES = ("performance", "energy")
+_INTERPRETER_BYTES = 4096  # static data of TensorFlow Lite for Microcontrollers besides the arena: under 1 KB was measured
 RECORD = "firmware.json"
+NOT_VERIFIED = {"verified": False, "reason": "the image was never executed on test inputs (no_verify)"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Recipe:
         skip_zero: dot products whose weights are all zero are not computed (closed division).
         drop_dead: channels that cannot change the result are removed with their weights (open division).
         costs: path of a table of kernel costs (:mod:`cm4tiny.tuning`); empty: the one that comes with the package.
+        arena_bytes: of the interpreter's arena (TensorFlow Lite for Microcontrollers); 0: all that the chip has left.
+        verify: the finished image is executed and its answers compared with a reference (:mod:`cm4tiny.verification`).
     """
 
     benchmark: str
@@ -57,6 +63,8 @@ class Recipe:
     skip_zero: bool = True
     drop_dead: bool = False
     costs: str = ""
+    arena_bytes: int = 0
+    verify: bool = True
 
     def check(self) -> Benchmark:
         """The benchmark; raises UsageError for unknown names."""
@@ -73,8 +81,16 @@ class Recipe:
         return get_benchmark(self.benchmark)
 
 
-def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> FirmwareImage:
+Verifier = Callable[[FirmwareImage, InferenceCode, bytes], dict[str, Any]]
+"""Executes an image made from inference code and a model's bytes; returns what the record says about it, or raises."""
+
+
+def build(recipe: Recipe, folder: Path, events: EventStream = SILENT, verifier: Verifier | None = None) -> FirmwareImage:
     """Builds the image and writes ``firmware.json`` beside it.
+
+    Args:
+        verifier: is asked before the record is written, so that an image that failed has none and is never used. The steps call
+            :func:`cm4tiny.verification.build`, which brings it.
 
     Raises:
         UsageError: see :meth:`Recipe.check`.
@@ -83,11 +99,14 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
     """
     benchmark = recipe.check()
     tflite = _read_model(recipe.model) if takes_model(recipe.engine) else b""
+    if takes_model(recipe.engine):
+        check_model(recipe.engine, benchmark, tflite)
     toolchain = find_toolchain(recipe.toolchain, install=False)
     step = f"firmware {recipe.benchmark} {recipe.mode}"
     with events.step(step) as outcome:
         image, code, facts = _build(recipe, benchmark, tflite, toolchain, folder, events)
         image = replace(image, elf=image.elf.rename(folder / f"{recipe.benchmark}-{recipe.mode}.elf"))
+        verification = NOT_VERIFIED if verifier is None else verifier(image, code, tflite)
         outcome.note = f"{image.flash_bytes / 1000:.0f} kB flash, {image.ram_bytes / 1000:.0f} kB RAM"
     record = {
         "benchmark": recipe.benchmark,
@@ -98,6 +117,7 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
         "flash_bytes": image.flash_bytes,
         "ram_bytes": image.ram_bytes,
         **facts,
+        "verification": verification,
         "tools": {
             "cm4tiny": cm4tiny.__version__,
             **_tools(recipe, code),
@@ -108,6 +128,34 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return image
+
+
+def check_model(engine: str, benchmark: Benchmark, tflite: bytes) -> None:
+    """What can be said of a model before anything is compiled: takes milliseconds.
+
+    Raises:
+        ModelError: it is damaged, not int8, or its input and output are not the benchmark's.
+        UnsupportedOpError: the engine does not implement its operators.
+    """
+    if engine == OWN:
+        from cm4tiny.firmware.microtvm.importer import check_model as check_own
+
+        check_sizes(benchmark, *check_own(tflite))
+    elif takes_model(engine):
+        check_sizes(benchmark, *model_ends(tflm.check_model(tflite)))
+
+
+def check_given_model(engine: str, model: str) -> None:
+    """For the steps that prepare an engine: a model that it does not support is refused before its library is built.
+
+    Args:
+        model: its path; empty: not known yet.
+
+    Raises:
+        ModelError, UnsupportedOpError: as :func:`check_model`.
+    """
+    if model and engine in tflm.VARIANTS:
+        tflm.check_model(_read_model(model))
 
 
 def _read_model(name: str) -> bytes:
@@ -125,7 +173,12 @@ def _build(
         own = build_own(recipe, benchmark, tflite, toolchain, folder, events)
         return own.image, own.model.code, own.facts()
     code = _code(recipe, benchmark, tflite, toolchain, events)
-    return build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events), code, {}
+    facts = {"arena_bytes": _arena(recipe, benchmark)} if recipe.engine in tflm.VARIANTS else {}
+    return build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events), code, facts
+
+
+def _arena(recipe: Recipe, benchmark: Benchmark) -> int:
+    return recipe.arena_bytes or RAM.size - harness_ram(benchmark) - _INTERPRETER_BYTES
 
 
 def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:
@@ -136,7 +189,7 @@ def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolch
         return octoml.inference_code(recipe.engine, benchmark, roots, built, library)
     if built is None:
         raise FirmwareError(f"the engine {recipe.engine} needs its library", cure="run the step build,tiny,engine,library first")
-    return tflm.inference_code(tflite, built, library, name=benchmark.id)
+    return tflm.inference_code(tflite, built, library, arena_bytes=_arena(recipe, benchmark))
 
 
 def _model_record(recipe: Recipe, tflite: bytes, code: InferenceCode) -> dict[str, Any]:
@@ -157,6 +210,12 @@ def _digests(toolchain: Toolchain, code: InferenceCode) -> dict[str, str]:
 
 def _tools(recipe: Recipe, code: InferenceCode) -> dict[str, str]:
     return {PACKAGE: installed_tvm()} if recipe.engine == OWN else dict(code.tools)
+
+
+def is_verified(record: Mapping[str, Any]) -> bool:
+    """Whether a record says that its image was executed and answered as the reference."""
+    verification = record.get("verification")
+    return isinstance(verification, Mapping) and verification.get("verified") is True
 
 
 def read_record(elf: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cm4tiny.errors import ModelError, NotAvailableError
+from cm4tiny.firmware.model_file import without_needless_axes
 
 _ORACLES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 
@@ -79,8 +80,9 @@ def _runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
     """A function that runs the model on one input, and the input's shape."""
     module = _module()
     try:
+        tflite = without_needless_axes(tflite)
         return _micro_runner(tflite) if _needs_micro(tflite) else _lite_runner(module, tflite)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, struct.error, AttributeError, IndexError, TypeError) as error:
         raise ModelError(
             "the reference interpreter refuses the model", why=str(error), cure="check that the file is a whole .tflite model"
         ) from error

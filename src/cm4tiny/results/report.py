@@ -34,6 +34,12 @@ EMBEDDED_NOTICE = (
 SIMULATED_NOTICE = f"Throughput and energy are simulated: predicted on the virtual {HOME_BOARD}, not measured on a board."
 
 
+def _verification_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Says which images were never compared with a reference."""
+    names = sorted({str(entry["benchmark"]) for entry in entries if entry.get("verified") is False})
+    return [f"The images of {', '.join(names)} were not verified against a reference (docs/verification.md)."] if names else []
+
+
 def _division_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Says which figures belong to the open division, and why."""
     reasons = {str(entry["benchmark"]): str(entry.get("division_reason", "")) for entry in entries if entry.get("division") == "open"}
@@ -84,7 +90,7 @@ def make_report(
     about = {"board": board, "assets": assets, "results": entries}
     simulated = any(entry.get("simulated", False) for entry in entries)
     notices = ([SIMULATED_NOTICE] if simulated else []) + ([EMBEDDED_NOTICE] if assets == "embedded" else [])
-    notices += [*_inputs_notice(entries), *_division_notice(entries)]
+    notices += [*_inputs_notice(entries), *_division_notice(entries), *_verification_notice(entries)]
     benchmarks = list(dict.fromkeys(str(entry.get("benchmark")) for entry in entries))
     report: Report = {
         "schema": SCHEMA_NAME,

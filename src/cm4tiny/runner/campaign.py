@@ -27,7 +27,7 @@ from cm4tiny.boards.nucleo import Wishes
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
 from cm4tiny.firmware.division import open_division
-from cm4tiny.firmware.recipe import read_record
+from cm4tiny.firmware.recipe import is_verified, read_record
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.energy import EnergyResult
 from cm4tiny.runner.farm import Job, JobResult, run_farm
@@ -182,6 +182,7 @@ def _job(
         mode=mode,
         simulated=simulated_label(campaign.board),
         open_division=open_division(records[key]),
+        verified=is_verified(records[key]),
         image=records[key]["elf"]["sha256"],
     )
 
@@ -207,6 +208,8 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
     identity = board_identity(campaign.board, campaign.wishes, done.supply_v)
     common |= {"board_name": identity.name, "clock_mhz": done.clock_mhz or identity.clock_hz / 1e6}
     common |= {"supply_v": identity.supply_v} if identity.supply_v else {}
+    if done.job.verified is not None:
+        common["verified"] = done.job.verified
     if done.job.open_division:
         common |= {"division": "open", "division_reason": done.job.open_division}
     stand_in = campaign.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"

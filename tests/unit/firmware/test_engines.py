@@ -86,7 +86,7 @@ def test_missing_sources_name_the_step_that_gets_them() -> None:
 
 # --- TensorFlow Lite for Microcontrollers ------------------------------------------------------------------------------------------
 def test_the_unit_registers_the_models_operators_only() -> None:
-    code = tflm.inference_code(dense_model(), BUILT, LIBRARY, name="ad")
+    code = tflm.inference_code(dense_model(), BUILT, LIBRARY, arena_bytes=4096)
     assert "tflm_add_fully_connected()" in code.files["model.c"]
     assert "tflm_add_conv_2d" not in code.files["model.c"]
     assert "static uint8_t tflm_arena[4096]" in code.files["model.c"]
@@ -95,20 +95,15 @@ def test_the_unit_registers_the_models_operators_only() -> None:
     assert code.tools["engine library"] == "kkkkkkkk"
 
 
-def test_a_model_of_no_benchmark_gets_the_default_arena_and_a_wish_wins() -> None:
-    assert "tflm_arena[163840]" in tflm.inference_code(dense_model(), BUILT, LIBRARY, name="mine").files["model.c"]
-    assert "tflm_arena[5000]" in tflm.inference_code(dense_model(), BUILT, LIBRARY, name="ad", arena_bytes=5000).files["model.c"]
-
-
 def test_an_operator_that_is_not_in_the_library_is_named() -> None:
     with pytest.raises(UnsupportedOpError, match="RELU") as caught:
-        tflm.inference_code(model(), BUILT, LIBRARY, name="kws")
+        tflm.inference_code(model(), BUILT, LIBRARY, arena_bytes=4096)
     assert "CONV_2D" in caught.value.why
 
 
 def test_bytes_that_are_no_model_are_refused() -> None:
     with pytest.raises(ModelError):
-        tflm.inference_code(b"no model", BUILT, LIBRARY, name="kws")
+        tflm.inference_code(b"no model", BUILT, LIBRARY, arena_bytes=4096)
 
 
 def test_both_variants_compile_the_same_interpreter_with_other_kernels() -> None:

@@ -132,6 +132,14 @@ def test_a_budget_that_cannot_be_met_is_refused():
         compile_model(small_network(), name="small", options=CompileOptions(ram_budget=100))
 
 
+def test_the_ram_that_a_model_is_said_to_need_is_enough_and_not_a_byte_too_much():
+    with pytest.raises(RamBudgetError) as caught:
+        compile_model(small_network(), options=CompileOptions(ram_budget=100))
+    assert compile_model(small_network(), options=CompileOptions(ram_budget=caught.value.needed)).ram_bytes <= caught.value.needed
+    with pytest.raises(RamBudgetError):
+        compile_model(small_network(), options=CompileOptions(ram_budget=caught.value.needed - 1))
+
+
 def plan(bias: int, multiplier: Multiplier, low: int = -128) -> str:
     weights = np.full((1, 4), 127, np.int8)
     return plan_requant(weights, np.array([bias]), [multiplier], input_zero_point=0, output_zero_point=0, low=low, high=127).helper

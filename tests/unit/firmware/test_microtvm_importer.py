@@ -16,6 +16,7 @@ import tflite
 import tiny_tflite as tt
 
 from cm4tiny.errors import ModelError, UnsupportedOpError
+from cm4tiny.firmware.microtvm import compile_model
 from cm4tiny.firmware.microtvm.importer import check_model
 
 
@@ -53,10 +54,64 @@ def test_a_truncated_model_is_refused(length):
         check_model(GOOD[:length])
 
 
-def test_a_float_model_is_told_so():
-    with pytest.raises(ModelError, match="float model: its input 'image' is float32") as caught:
-        check_model(conv_graph(x_type="float32"))
+@pytest.mark.parametrize(("x_type", "w_type", "text"), [
+    ("float32", "float32", "the model is a float model: its input 'image' is float32"),
+    ("float32", "int8", "quantised in its weights only"),
+    ("int16", "int8", "16-bit activations"),
+    ("uint8", "uint8", "quantised to uint8"),
+])  # fmt: skip
+def test_a_model_of_another_scheme_is_called_by_its_name(x_type, w_type, text):
+    with pytest.raises(ModelError, match=text) as caught:
+        check_model(conv_graph(x_type=x_type, w_type=w_type))
     assert "full integer quantisation" in caught.value.cure
+
+
+def test_an_int8_model_with_float_edges_is_not_called_a_float_model():
+    g = tt.TinyTflite()
+    x, q, y = g.tensor("x", (1, 8), "float32"), g.tensor("q", (1, 8), "int8", 0.1), g.tensor("y", (1, 8), "float32")
+    g.op(tflite.BuiltinOperator.QUANTIZE, [x], [q])
+    g.op(tflite.BuiltinOperator.DEQUANTIZE, [q], [y])
+    with pytest.raises(
+        UnsupportedOpError, match="operators DEQUANTIZE, QUANTIZE are not supported, the first at float32 tensor 'x' -> 'q'"
+    ):
+        check_model(g.build([x], [y]))
+
+
+def test_all_unsupported_operators_are_named_at_once_those_with_several_outputs_too():
+    g = tt.TinyTflite()
+    x, a, b, y = (g.tensor(n, (1, 8), "int8", 0.1) for n in "xaby")
+    g.op(tflite.BuiltinOperator.SPLIT, [x], [a, b])
+    g.op(tflite.BuiltinOperator.TANH, [a], [y])
+    with pytest.raises(UnsupportedOpError, match="operators SPLIT, TANH are not supported"):
+        check_model(g.build([x], [y]))
+
+
+def test_an_input_that_is_left_out_is_not_damage():
+    g = tt.TinyTflite()
+    x, y = g.tensor("x", (1, 4), "int8", 0.1), g.tensor("y", (1, 2), "int8", 0.1)
+    w = g.tensor("w", (2, 4), "int8", 0.1, data=np.ones((2, 4)))
+    tt.fully_connected(g, x, w, None, y)
+    g.ops[0][1][1:2] = [-1, w]
+    with pytest.raises(UnsupportedOpError, match="leaves out its input 1"):
+        check_model(g.build([x], [y]))
+
+
+def test_a_quantised_dimension_without_a_meaning_is_ignored():
+    g = tt.TinyTflite()
+    x = g.tensor("x", (1, 4, 4, 1), "int8", 0.1)
+    w = g.tensor("w", (1, 3, 3, 1), "int8", [0.01], axis=3, data=np.ones((1, 3, 3, 1)))  # one channel, as Keras exports it
+    b = g.tensor("b", (1,), "int32", [0.001], axis=3, data=np.zeros(1))
+    y = g.tensor("y", (1, 4, 4, 1), "int8", 0.1)
+    tt.depthwise(g, x, w, b, y, padding="SAME", strides=(1, 1))
+    assert compile_model(g.build([x], [y])).output.size == 16
+
+
+def test_tensors_may_share_a_name_or_have_none():
+    g = tt.TinyTflite()
+    x, a, y = g.tensor("", (1, 2, 4, 1), "int8", 0.1), g.tensor("t", (1, 8), "int8", 0.1), g.tensor("t", (1, 4, 2, 1), "int8", 0.1)
+    tt.reshape(g, x, a, (1, 8))
+    tt.reshape(g, a, y, (1, 4, 2, 1))
+    assert compile_model(g.build([x], [y])).output.shape == (1, 4, 2, 1)
 
 
 def test_an_unknown_operator_is_named_with_type_and_tensor():
@@ -126,14 +181,22 @@ def test_two_inputs_are_refused():
         check_model(g.build([a, b], [y]))
 
 
-def test_a_fully_connected_layer_with_a_scale_per_channel_is_refused():
+def fully_connected(x_shape, w_shape, y_shape, *, scales=0.01):
     g = tt.TinyTflite()
-    x = g.tensor("x", (1, 4), "int8", 0.1)
-    w = g.tensor("w", (2, 4), "int8", (0.01, 0.02), data=np.ones((2, 4)))
-    y = g.tensor("y", (1, 2), "int8", 0.1)
+    x = g.tensor("x", x_shape, "int8", 0.1)
+    w = g.tensor("w", w_shape, "int8", scales, data=np.ones(w_shape))
+    y = g.tensor("y", y_shape, "int8", 0.1)
     tt.fully_connected(g, x, w, None, y)
-    with pytest.raises(UnsupportedOpError, match=r"FULLY_CONNECTED.*per channel"):
-        check_model(g.build([x], [y]))
+    return g.build([x], [y])
+
+
+def test_a_fully_connected_layer_may_have_a_scale_per_channel_and_take_any_shape_as_vectors():
+    check_model(fully_connected((1, 4), (2, 4), (1, 2), scales=(0.01, 0.02)))
+    assert check_model(fully_connected((1, 2, 2, 3), (4, 12), (1, 4)))[1].size == 4
+    assert check_model(fully_connected((1, 2, 2, 3), (4, 6), (2, 4)))[1].size == 8
+    with pytest.raises(ModelError, match="reads 'x' of shape") as caught:
+        check_model(fully_connected((1, 2, 2, 3), (4, 5), (2, 4)))
+    assert "not whole vectors" in caught.value.why
 
 
 def test_a_broadcasting_addition_is_refused():

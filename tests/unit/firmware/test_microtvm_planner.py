@@ -12,7 +12,7 @@ from cm4tiny.firmware.kernels.base import Candidate, Kernel
 from cm4tiny.firmware.kernels.wide.storage import pixels
 from cm4tiny.firmware.microtvm.graph import Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
-from cm4tiny.firmware.microtvm.planner import arena_of, choose, plan_memory, scratch_name, within_flash
+from cm4tiny.firmware.microtvm.planner import arena_of, choose, least_budget, plan_memory, scratch_name, within_flash
 
 
 def never() -> Kernel:
@@ -77,13 +77,31 @@ def test_no_other_choice_is_better(seed):
         assert choose(actions, frozenset(), budget=budget, clearing={}).cycles == best
 
 
-def test_a_budget_that_cannot_be_met_says_by_how_much():
+def test_a_budget_that_cannot_be_met_is_an_error_and_the_least_that_can_be_met_is_not():
     actions = chain([candidate("only", 1, ram=5000)])
     need = 2 * value(0).bytes + 5000
-    with pytest.raises(RamBudgetError) as caught:
-        choose(actions, frozenset(), budget=need - 123, clearing={})
-    assert "123 more" in str(caught.value)
-    assert "allow 123 bytes more" in caught.value.cure
+    assert choose(actions, frozenset(), budget=need, clearing={}).ram_bytes == need
+    with pytest.raises(RamBudgetError, match=f"no plan fits into {need - 1} bytes"):
+        choose(actions, frozenset(), budget=need - 1, clearing={})
+
+
+def test_constants_that_are_smaller_than_a_grain_of_the_knapsack_still_fit():
+    layers = [[candidate("a", 1, ram=8)] for _ in range(6)]
+    actions = chain(*layers)
+    arena = arena_of(plan_memory(actions, frozenset(), keep=False), [0] * 6).size
+    assert choose(actions, frozenset(), budget=arena + 48, clearing={}).constant_bytes == 48
+
+
+@pytest.mark.parametrize("least", [1, 2, 77, 1000])
+def test_the_least_budget_is_found_by_trying(least):
+    tried = []
+
+    def fits(budget: int) -> bool:
+        tried.append(budget)
+        return budget >= least
+
+    assert least_budget(fits, 1000) == least
+    assert len(tried) <= 11
 
 
 def test_borders_stay_clear_in_memory_of_their_own_if_there_is_room():

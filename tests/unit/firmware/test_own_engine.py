@@ -43,17 +43,20 @@ class Fake:
 
     harness: int
     budgets: list[int]
+    least: int = 0
 
     def compile(self, tflite, *, name, options, costs, events):
         self.budgets.append(options.ram_budget)
+        if options.ram_budget < self.least:
+            raise RamBudgetError("too little", needed=self.least)
         return SimpleNamespace(ram_bytes=options.ram_budget, division="closed")
 
     def build(self, benchmark, model, *, mode, toolchain, out_dir, events):
         return SimpleNamespace(ram_bytes=model.ram_bytes + self.harness)
 
 
-def built(monkeypatch, harness: int, budget: int):
-    fake = Fake(harness, [])
+def built(monkeypatch, harness: int, budget: int, least: int = 0):
+    fake = Fake(harness, [], least)
     import cm4tiny.firmware.microtvm as microtvm
 
     monkeypatch.setattr(microtvm, "compile_model", fake.compile)
@@ -74,8 +77,21 @@ def test_a_larger_harness_than_expected_is_taken_into_account(monkeypatch):
     assert own.image.ram_bytes + STACK_BYTES == 100_000
 
 
-def test_a_budget_below_the_harness_says_what_it_needs(monkeypatch):
+def test_a_budget_below_the_harness_says_what_is_enough(monkeypatch):
     with pytest.raises(RamBudgetError) as caught:
         built(monkeypatch, 1000, 9000)
-    assert "leaves nothing" in str(caught.value)
-    assert "allow more than" in caught.value.cure
+    assert caught.value.needed == 9192
+    assert "--ram_budget=9192" in caught.value.cure
+    assert built(monkeypatch, 1000, 9192)[1].image.ram_bytes + STACK_BYTES == 9192
+
+
+@pytest.mark.parametrize("harness", [10, 3000, 20_000])
+def test_the_budget_that_is_named_is_enough_whatever_the_harness_takes(monkeypatch, harness):
+    """The compiler of this test needs 5000 bytes."""
+    with pytest.raises(RamBudgetError) as caught:
+        built(monkeypatch, harness, 9000, least=5000)
+    needed = caught.value.needed
+    assert needed == 5000 + harness + STACK_BYTES
+    assert built(monkeypatch, harness, needed, least=5000)[1].image.ram_bytes + STACK_BYTES <= needed
+    with pytest.raises(RamBudgetError):
+        built(monkeypatch, harness, needed - 1, least=5000)

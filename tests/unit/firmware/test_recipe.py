@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cm4tiny.benchmarks import embedded_model
 from cm4tiny.errors import FirmwareError, ModelError, ToolchainError, UsageError
 from cm4tiny.firmware import tvm_package
 from cm4tiny.firmware.recipe import Recipe, build
@@ -25,11 +26,18 @@ def test_a_mistyped_name_gets_a_suggestion(field: str, value: str, meant: str, t
 def test_an_engine_without_its_library_names_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cm4tiny.firmware.recipe.find_toolchain", lambda kind, install: None)
     monkeypatch.setattr("cm4tiny.firmware.recipe.find_c_library", lambda toolchain, events: None)
-    model = tmp_path / "model.tflite"
-    model.write_bytes(b"TFL3")
     with pytest.raises(FirmwareError) as caught:
-        build(recipe(engine="tflm", model=str(model)), tmp_path)
+        build(recipe(engine="tflm", model=str(embedded_model("kws"))), tmp_path)
     assert "build,tiny,engine,library" in caught.value.cure
+
+
+@pytest.mark.parametrize("engine", ["microtvm", "tflm", "tflm_cmsis_nn"])
+def test_a_model_of_another_size_is_refused_before_anything_is_compiled(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cm4tiny.firmware.recipe.find_toolchain", None)
+    with pytest.raises(ModelError, match="does not fit the benchmark 'kws'"):
+        build(recipe(engine=engine, model=str(embedded_model("ic"))), tmp_path)
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ POOL = Window(4, 4, 2, (2, 2), (2, 2))
         ("1 values", Window(4, 4, 2, (1, 1), (1, 1)), pixels(4, 4, 2), pixels(4, 4, 2), -128),
         ("clamps", POOL, pixels(4, 4, 2), pixels(2, 2, 2), 0),
         ("planes", POOL, planes(4, 4, 2), pixels(2, 2, 2), -128),
-        ("whole words", POOL, pixels(4, 4, 3), pixels(2, 2, 2), -128),
+        ("whole words", POOL, pixels(4, 4, 2, pixel=3), pixels(2, 2, 2), -128),
         ("another shape", POOL, pixels(4, 4, 2), pixels(1, 2, 2), -128),
     ],
 )

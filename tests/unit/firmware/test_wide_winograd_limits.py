@@ -126,7 +126,7 @@ def test_the_bound_of_a_transformed_input_holds_for_every_zero_point(method: Met
         ({"width": 5, "padding": (0, 0, 0, 0)}, "6 x 3 is smaller than a tile"),
         ({"channels": 3}, "whole words"),
         ({"source": planes(8, 8, 4, PADDED)}, "does not lie as pixels"),
-        ({"source": pixels(8, 8, 4, (1, 0, 1, 1))}, "with the padding around them"),
+        ({"source": pixels(8, 8, 4, (1, 0, 1, 1))}, "has a border of"),
         ({"source": pixels(8, 8, 4, PADDED, pixel=5)}, "whole words"),
         ({"source": pixels(8, 8, 4, PADDED, pixel=410)}, "too far apart"),
         ({"strides": (2, 2), "source": pixels(8, 8, 4, PADDED, pixel=256)}, "too far apart"),

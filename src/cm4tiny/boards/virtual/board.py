@@ -164,6 +164,11 @@ class VirtualBoard:
         with self.guard as machine:
             return machine.read_memory(address, size)
 
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Changes bytes of RAM, as a debugger would; no time passes."""
+        with self.guard as machine:
+            machine.write_memory(address, data)
+
     def play(self, samples: NDArray[np.int16], rate_hz: int = 16000) -> None:
         """Plays audio into SAI1 from now on, as the I2S master of the benchmark's interface board does.
 

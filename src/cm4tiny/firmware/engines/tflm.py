@@ -20,7 +20,8 @@ from cm4tiny.firmware.engines.archive import EngineLibrary, Job, Unit, build_arc
 from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.inference_code import HEADER, MODEL_UNIT, InferenceCode, model_header
 from cm4tiny.firmware.layers import operator_layers
-from cm4tiny.firmware.model_file import model_ends, read_model
+from cm4tiny.firmware.model_file import check_ends, check_scheme, model_ends, read_tables
+from cm4tiny.firmware.model_tables import ModelTables
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.paths import firmware_sources
 
@@ -29,6 +30,8 @@ _HERE = Path(__file__).resolve().parent
 _PCH = "tflm_pch.h"
 _OWN = "engine"
 _BYTES_PER_LINE = 24
+ARENA_USED = "tflm_arena_used_bytes"
+"""A variable of the firmware (firmware/engines/tflm): how much of the arena the model uses, once it is set up."""
 
 
 @lru_cache(maxsize=1)
@@ -120,31 +123,41 @@ def _add_function(kind: str) -> str:
     return f"tflm_add_{kind.lower()}"
 
 
-def inference_code(tflite: bytes, built: EngineLibrary, library: CLibrary, *, name: str, arena_bytes: int = 0) -> InferenceCode:
+def check_model(tflite: bytes) -> ModelTables:
+    """A model's tables, if the library can run it: asked before anything is compiled.
+
+    Raises:
+        ModelError: the bytes are not an int8 model. UnsupportedOpError: operators that are not in the library; names all of them.
+    """
+    tables = read_tables(tflite)
+    known: dict[str, str] = _table()["operators"]
+    check_scheme(tables)
+    foreign = sorted({operator.kind for operator in tables.operators} - set(known))
+    if foreign:
+        raise UnsupportedOpError(
+            f"this build of TensorFlow Lite for Microcontrollers has no operator {', '.join(foreign)}",
+            why=f"it was made for the benchmark models: {', '.join(known)}",
+            cure="use another model, or add the operator's source and registration to tflm.yaml",
+        )
+    check_ends(tables)
+    return tables
+
+
+def inference_code(tflite: bytes, built: EngineLibrary, library: CLibrary, *, arena_bytes: int) -> InferenceCode:
     """A model's unit on top of a library.
 
     Args:
-        name: the benchmark's id, which chooses the arena's size unless ``arena_bytes`` does.
+        arena_bytes: for activations, tensors and the interpreter's tables. How many a model takes, the interpreter says once it is set up
+            (:data:`ARENA_USED`); :mod:`cm4tiny.verification` asks it.
 
     Raises:
         ModelError: the bytes are no int8 model. UnsupportedOpError: an operator is not in the library.
     """
-    tables = read_model(tflite)
-    table = _table()
-    known: dict[str, str] = table["operators"]
+    tables = check_model(tflite)
     kinds = sorted({operator.kind for operator in tables.operators})
-    for kind in kinds:
-        if kind not in known:
-            raise UnsupportedOpError(
-                f"this build of TensorFlow Lite for Microcontrollers has no operator {kind}",
-                why=f"it was made for the benchmark models: {', '.join(known)}",
-                cure="use another model, or add the operator's source and registration to tflm.yaml",
-            )
-    arenas: dict[str, int] = table["arena_bytes"]
-    size = arena_bytes or arenas.get(name, arenas["default"])
     entry, result = model_ends(tables)
     return InferenceCode(
-        files={HEADER: model_header(entry, result, init=True), MODEL_UNIT: _unit(tflite, kinds, size)},
+        files={HEADER: model_header(entry, result, init=True), MODEL_UNIT: _unit(tflite, kinds, arena_bytes)},
         input=entry,
         output=result,
         archives=(built.archive,),

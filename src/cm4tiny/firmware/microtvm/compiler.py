@@ -7,8 +7,8 @@ check -> Relax (TVM's importer) -> integer layers -> graph passes -> layout -> p
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from cm4tiny.errors import ModelError, RamBudgetError
 from cm4tiny.events import SILENT, EventStream
@@ -19,13 +19,14 @@ from cm4tiny.firmware.microtvm import emit
 from cm4tiny.firmware.microtvm.arena import ArenaPlan
 from cm4tiny.firmware.microtvm.codegen import generate_c
 from cm4tiny.firmware.microtvm.compiled import CompiledModel, CompileOptions, LayerInfo
+from cm4tiny.firmware.microtvm.consistency import check_graph
 from cm4tiny.firmware.microtvm.costs import Costs, content, shipped_costs
 from cm4tiny.firmware.microtvm.dead import drop_dead, open_reason
 from cm4tiny.firmware.microtvm.graph import Conv, Graph
 from cm4tiny.firmware.microtvm.importer import check_model, import_relax
 from cm4tiny.firmware.microtvm.layout import Action, Value, lay_out
 from cm4tiny.firmware.microtvm.lowering import lower_relax
-from cm4tiny.firmware.microtvm.planner import Plan, arena_of, choose, scratch_name, within_flash
+from cm4tiny.firmware.microtvm.planner import Plan, arena_of, choose, least_budget, scratch_name, within_flash
 from cm4tiny.firmware.microtvm.select import scratch_bytes
 from cm4tiny.firmware.microtvm.sparsity import skip_zero
 
@@ -122,39 +123,77 @@ class _Step:
 
 def _passes(graph: Graph, options: CompileOptions) -> tuple[Graph, str]:
     """The graph passes, and why the result belongs to the open division; empty if it does not."""
+    check_graph(graph)
     reason = ""
     if options.drop_dead:
         smaller = drop_dead(graph)
         reason = "" if smaller is graph else open_reason(graph, smaller)
         graph = smaller
-    return (skip_zero(graph) if options.skip_zero else graph), reason
+    graph = skip_zero(graph) if options.skip_zero else graph
+    check_graph(graph)
+    return graph, reason
 
 
 def _plan(graph: Graph, options: CompileOptions, costs: Costs) -> tuple[tuple[Action, ...], Plan]:
     """The wide plan; the packed one if only that fits."""
-    try:
-        return _plan_for(graph, options, costs, wide=options.wide)
-    except RamBudgetError as error:
-        if not options.wide:
-            raise
+    problems = []
+    for wide in (True, False) if options.wide else (False,):
+        problems.append(_problem(graph, options, costs, wide=wide))
         try:
-            return _plan_for(graph, options, costs, wide=False)
+            return problems[-1].solve(options.ram_budget)
         except RamBudgetError:
-            raise error from None
+            continue
+    needed = min(problem.least() for problem in problems)
+    raise RamBudgetError(
+        f"the model needs {needed} bytes of RAM, {needed - (options.ram_budget or 0)} more than its share of the budget",
+        why=f"that is what its activations take at least, with all weights in flash; {options.ram_budget} bytes are left for the model",
+        cure=f"allow {needed - (options.ram_budget or 0)} bytes more, or use a model with smaller activations",
+        needed=needed,
+    )
 
 
-def _plan_for(graph: Graph, options: CompileOptions, costs: Costs, *, wide: bool) -> tuple[tuple[Action, ...], Plan]:
+@dataclass(frozen=True)
+class _Problem:
+    """What there is to plan: the actions with their candidates, the values outside of the arena, the costs of clearing borders."""
+
+    actions: tuple[Action, ...]
+    outside: frozenset[str]
+    clearing: Mapping[str, int]
+    flash_budget: int | None
+    sizes: dict[Candidate, int] = field(default_factory=dict)
+
+    def solve(self, budget: int | None) -> tuple[tuple[Action, ...], Plan]:
+        """Raises RamBudgetError if nothing fits."""
+        actions = self.actions
+        while True:
+            plan = choose(actions, self.outside, budget=budget, clearing=self.clearing)
+            smaller = within_flash(actions, plan.chosen, self.flash_budget, self.sizes)
+            if smaller == actions:
+                return actions, plan
+            actions = smaller
+
+    def least(self) -> int:
+        """The least budget with which there is a plan."""
+
+        def fits(budget: int) -> bool:
+            try:
+                self.solve(budget)
+            except RamBudgetError:
+                return False
+            return True
+
+        enough = max(1, self.solve(None)[1].ram_bytes)
+        while not fits(enough):  # the planner rounds what constants take up
+            enough *= 2
+        return least_budget(fits, enough)
+
+
+def _problem(graph: Graph, options: CompileOptions, costs: Costs, *, wide: bool) -> _Problem:
     actions = tuple(costs.apply(action) for action in lay_out(graph, wide=wide))
     actions = tuple(_forced(action, options.forced.get(i)) for i, action in enumerate(actions))
     values = {value.name: value for action in actions for value in (*action.reads, action.writes)}
     clearing = {name: _CLEARING_CYCLES * _border_cells(value) for name, value in values.items() if value.bordered}
-    outside, sizes = _outside(graph, actions), dict[Candidate, int]()
-    while True:
-        plan = choose(actions, outside, budget=options.ram_budget, clearing=clearing)
-        smaller = within_flash(actions, plan.chosen, options.flash_budget, sizes)
-        if smaller == actions:
-            return actions, plan
-        actions = smaller
+    return _Problem(actions, _outside(graph, actions), clearing, options.flash_budget)
 
 
 def _forced(action: Action, choice: str | None) -> Action:

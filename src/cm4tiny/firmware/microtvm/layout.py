@@ -3,13 +3,16 @@
 A tensor is ``packed`` (int8, NHWC, as in the model) or wide (int16, see :mod:`cm4tiny.firmware.kernels.wide.storage`). A producer writes
 what its consumers want to read: planes for a depthwise convolution, pixels for everything else, with the largest border that any consumer
 reads. Only where consumers disagree, or where a layer has no wide kernel, a conversion is put in between.
+
+A reshaped tensor keeps its memory, so consumers may also disagree about the shape of the image. The producer writes the image that it
+computes; a consumer of another shape reads the same memory where the values have no gaps, or else a converted copy.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cm4tiny.firmware.kernels.base import Candidate, Kernel
 from cm4tiny.firmware.kernels.wide import convert
@@ -64,9 +67,10 @@ class Action:
 
 @dataclass(frozen=True)
 class _Need:
-    """What a consumer wants to read."""
+    """What a consumer wants to read. ``image`` is the shape in which it sees the tensor; None: any, all values are one vector."""
 
     layout: Layout
+    image: tuple[int, int, int] | None
     border: Border = NO_BORDER
     flat: bool = False
     even: bool = False
@@ -128,7 +132,7 @@ class _Pass:
 
     def _need(self, index: int, layer: Layer, tensor: Tensor) -> _Need | None:
         """None: packed."""
-        return None if index in self._refused else _wide_need(layer, tensor, self._shapes[tensor.key])
+        return None if index in self._refused else _wide_need(layer, tensor)
 
     def _home(self, key: int) -> Value:
         """The form in which the producer writes a tensor."""
@@ -139,16 +143,21 @@ class _Pass:
         if producer in self._refused:
             return Value(tensor, None)
         needs = self._needs(key)
-        return Value(tensor, _storage(tensor, needs) if needs else pixels(*_image(tensor)))
+        return Value(tensor, _storage(_image(tensor), needs) if needs else pixels(*_image(tensor)))
+
+    def _consumers(self, key: int) -> list[_Need]:
+        """What all wide consumers of a tensor want."""
+        return [
+            _wide_need(layer, tensor)
+            for i, layer in enumerate(self._graph.layers)
+            if i not in self._refused
+            for tensor in layer.inputs
+            if tensor.key == key
+        ]
 
     def _needs(self, key: int) -> list[_Need]:
-        """Of the wide consumers that agree with most of them on the layout."""
-        tensor = self._shapes[key]
-        found = [
-            _wide_need(layer, tensor, tensor)
-            for i, layer in enumerate(self._graph.layers)
-            if i not in self._refused and any(t.key == key for t in layer.inputs)
-        ]
+        """Of the wide consumers that see the tensor in its producer's shape and agree with most of them on the layout."""
+        found = [need for need in self._consumers(key) if need.image in (None, _image(self._shapes[key]))]
         if not found:
             return []
         layout = Counter(need.layout for need in found).most_common(1)[0][0]
@@ -162,11 +171,14 @@ class _Pass:
         """A form of a tensor that fits; made by a conversion if there is none yet."""
         present = forms[tensor.key]
         for value in present:
-            if _fits(value.storage, need):
-                return value
-        source = present[0]
+            seen = _seen(value, tensor, need)
+            if seen is not None:
+                return seen
         whole = self._shapes[tensor.key]
-        made = Value(whole, _storage(whole, self._widest(tensor.key, need)) if need else None, len(present))
+        image = _image(whole) if need is None or need.image is None else need.image
+        source = self._source(tensor, image, need, forms, actions)
+        whole = whole if image == _image(whole) else tensor
+        made = Value(whole, _storage(image, self._widest(tensor.key, need)) if need else None, len(present))
         kernel: Callable[[], Kernel]
         if need is None:
             assert source.storage is not None
@@ -182,17 +194,22 @@ class _Pass:
         forms[tensor.key].append(made)
         return made
 
+    def _source(
+        self, tensor: Tensor, image: tuple[int, int, int], need: _Need | None, forms: dict[int, list[Value]], actions: list[Action]
+    ) -> Value:
+        """What a conversion to ``image`` reads: the first form of the tensor, or a packed one if its image is another."""
+        first = forms[tensor.key][0]
+        if need is None or first.storage is None or first.storage.image == image:
+            return first
+        view = first.storage.viewed(image)
+        return self._form(tensor, None, forms, actions) if view is None else replace(first, storage=view)
+
     def _widest(self, key: int, need: _Need) -> list[_Need]:
-        """A conversion serves all consumers of its layout at once."""
+        """A conversion serves all consumers of its layout and shape at once."""
         if need.flat:
             return [need]
-        tensor = self._shapes[key]
-        found = [
-            _wide_need(layer, tensor, tensor)
-            for i, layer in enumerate(self._graph.layers)
-            if i not in self._refused and any(t.key == key for t in layer.inputs)
-        ]
-        return [need, *(other for other in found if other.layout == need.layout and not other.flat)]
+        same = [other for other in self._consumers(key) if (other.layout, other.image) == (need.layout, need.image)]
+        return [need, *(other for other in same if not other.flat)]
 
 
 def _call(make: Callable[..., Kernel], *arguments: object) -> Callable[[], Kernel]:
@@ -200,30 +217,33 @@ def _call(make: Callable[..., Kernel], *arguments: object) -> Callable[[], Kerne
 
 
 def _image(tensor: Tensor) -> tuple[int, int, int]:
-    """Height, width and channels; a matrix is a row of pixels."""
+    """Height, width and channels; what is not one image is a row of pixels."""
     shape = tensor.shape
-    if len(shape) == 4:
+    if len(shape) == 4 and shape[0] == 1:
         return shape[1], shape[2], shape[3]
     channels = shape[-1] if shape else 1
     return 1, tensor.size // channels, channels
 
 
-def _wide_need(layer: Layer, tensor: Tensor, whole: Tensor) -> _Need:
+def _wide_need(layer: Layer, tensor: Tensor) -> _Need:
+    image = _image(tensor)
     if isinstance(layer, Conv):
         sees_all = layer.window.kernel == (layer.window.height, layer.window.width) and not any(layer.window.padding)
         if layer.depthwise:
-            return _Need("planes" if wants_planes(layer.window) else "pixels", _padding(layer))
+            return _Need("planes" if wants_planes(layer.window) else "pixels", image, _padding(layer))
         odd = layer.window.channels % 2 == 1 and not sees_all
-        return _Need("pixels", _padding(layer), flat=sees_all, even=odd and layer.window.strides[1] % 2 == 1)
-    return _Need("pixels", flat=(isinstance(layer, Dense) and _image(tensor) != _image(whole)) or isinstance(layer, Dense | AveragePool))
+        return _Need("pixels", image, _padding(layer), flat=sees_all, even=odd and layer.window.strides[1] % 2 == 1)
+    if isinstance(layer, Dense):
+        return _Need("pixels", None if tensor.size == layer.weights.shape[1] else image, flat=True)
+    return _Need("pixels", image, flat=isinstance(layer, AveragePool))
 
 
 def _padding(layer: Conv) -> Border:
     return layer.window.padding
 
 
-def _storage(tensor: Tensor, needs: list[_Need]) -> Storage:
-    height, width, channels = _image(tensor)
+def _storage(image: tuple[int, int, int], needs: list[_Need]) -> Storage:
+    height, width, channels = image
     sides = [max(need.border[i] for need in needs) for i in range(4)]
     border = (sides[0], sides[1], sides[2], sides[3])
     if needs[0].layout == "planes":
@@ -232,9 +252,18 @@ def _storage(tensor: Tensor, needs: list[_Need]) -> Storage:
     return pixels(height, width, channels, border, pixel=step)
 
 
-def _fits(storage: Storage | None, need: _Need | None) -> bool:
+def _seen(value: Value, tensor: Tensor, need: _Need | None) -> Value | None:
+    """A value as a consumer may read it: as it is, or its memory as an image of the consumer's shape; None if it does not fit."""
+    storage = value.storage
     if storage is None or need is None:
-        return storage is None and need is None
+        return value if storage is None and need is None else None
+    if need.image is None or need.image == storage.image:
+        return value if _fits(storage, need) else None
+    view = storage.viewed(need.image)
+    return Value(tensor, view, value.index) if view is not None and _fits(view, need) else None
+
+
+def _fits(storage: Storage, need: _Need) -> bool:
     if storage.layout != need.layout or any(have < want for have, want in zip(storage.border, need.border, strict=True)):
         return False
     if need.even and storage.pixel % 2:

@@ -20,6 +20,7 @@ from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN, activation_bound
 from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax, Tensor
 
+_CURE_ACTIVATION = "fuse the activation into the operator before it, as TensorFlow Lite's converter does"
 _ACTIVATION_VALUES = (0.0, 6.0, -1.0, 1.0)  # bounds of RELU, RELU6 and RELU_N1_TO_1
 
 
@@ -64,7 +65,14 @@ class Pooled:
     window: Window
 
 
-Value = Constant | Quantised | Real | Pending | Pooled
+@dataclass(frozen=True)
+class Clamped:
+    """A tensor that its activation replaced; nothing may read it any more."""
+
+
+_CLAMPED = Clamped()
+
+Value = Constant | Quantised | Real | Pending | Pooled | Clamped
 
 
 @dataclass
@@ -190,12 +198,15 @@ def _clip(walk: _Walk, call: Any, shape: tuple[int, ...]) -> Value:
     if isinstance(source, Pending):
         return replace(source, bounds=(max(source.bounds[0], low), min(source.bounds[1], high)))
     tensor = _quantised(source, "the input of a clip").tensor
-    if not walk.layers or walk.layers[-1].output != tensor:
-        raise UnsupportedOpError("an activation stands alone", why="it does not follow the operator that it belongs to")
-    layer = walk.layers[-1]
+    producer = next((i for i, layer in enumerate(walk.layers) if layer.output.key == tensor.key), None)  # other layers may lie in between
+    if producer is None:
+        raise UnsupportedOpError("an activation stands alone", why="no operator computes its input", cure=_CURE_ACTIVATION)
+    if any(tensor.key == other.key for layer in walk.layers for other in layer.inputs):
+        raise UnsupportedOpError("an activation stands alone", why="its input is also read without it", cure=_CURE_ACTIVATION)
+    layer = walk.layers[producer]
     bounds = [_exact(bound, tensor) for bound in (low, high)]
-    walk.layers[-1] = replace(layer, low=max(layer.low, bounds[0]), high=min(layer.high, bounds[1]))
-    del walk.values[call.args[0]]  # the tensor before the activation does not exist any more
+    walk.layers[producer] = replace(layer, low=max(layer.low, bounds[0]), high=min(layer.high, bounds[1]))
+    walk.values[call.args[0]] = _CLAMPED  # the tensor before the activation does not exist any more
     return source
 
 

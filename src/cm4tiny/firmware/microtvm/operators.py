@@ -12,7 +12,7 @@ from typing import Any
 
 from cm4tiny.errors import ModelError, UnsupportedOpError
 from cm4tiny.firmware.kernels.quant import MAX_SOFTMAX_VALUES
-from cm4tiny.firmware.model_tables import ModelTables, OperatorEntry, TensorEntry
+from cm4tiny.firmware.model_tables import CURE_FILE, ModelTables, OperatorEntry, TensorEntry
 
 _MAX_ATTRIBUTE = 4096
 _MAX_WINDOW = 1 << 16
@@ -34,14 +34,31 @@ class _Site:
         import tflite
 
         if self.operator.options is None or self.operator.options_type != getattr(tflite.BuiltinOptions, name):
-            raise ModelError(f"{self.operator.kind} of '{self.output.name}' has no {name}", cure="get the file again")
+            raise ModelError(f"{self.operator.kind} of '{self.output.name}' has no {name}", cure=CURE_FILE)
         table = getattr(tflite, name)()
         table.Init(self.operator.options.Bytes, self.operator.options.Pos)
         return table
 
 
+def check_kinds(tables: ModelTables) -> None:
+    """Raises UnsupportedOpError, with all of them, if a model has operators that the engine does not implement."""
+    foreign = [operator for operator in tables.operators if operator.kind not in _RULES]
+    if not foreign:
+        return
+    kinds = sorted({operator.kind for operator in foreign})
+    names = [
+        [f"{tables.tensors[i].dtype} tensor '{tables.tensors[i].name}'" for i in places[:1]]
+        for places in (foreign[0].inputs, foreign[0].outputs)
+    ]
+    where = " -> ".join([*names[0], *(name.split(" tensor ")[1] for name in names[1])])
+    only = "operator {} is not supported: {}" if len(kinds) == 1 else "operators {} are not supported, the first at {}"
+    raise UnsupportedOpError(
+        only.format(", ".join(kinds), where), why=f"the engine implements {', '.join(sorted(_RULES))}", cure="use a model without them"
+    )
+
+
 def check_operator(tables: ModelTables, operator: OperatorEntry, known: set[int]) -> None:
-    """Checks one operator.
+    """Checks one operator; its kind has passed :func:`check_kinds`.
 
     Args:
         known: indices of the activations that are computed before it.
@@ -51,19 +68,14 @@ def check_operator(tables: ModelTables, operator: OperatorEntry, known: set[int]
     """
     inputs = tuple(tables.tensors[i] for i in operator.inputs)
     if not inputs or len(operator.outputs) != 1:
-        raise ModelError(f"{operator.kind} has {len(inputs)} inputs and {len(operator.outputs)} outputs", cure="get the file again")
+        raise ModelError(f"{operator.kind} has {len(inputs)} inputs and {len(operator.outputs)} outputs", cure=CURE_FILE)
     site = _Site(operator, inputs, tables.tensors[operator.outputs[0]])
-    rule = _RULES.get(operator.kind)
-    if rule is None:
-        tensor = inputs[0]
-        raise UnsupportedOpError(
-            f"operator {operator.kind} is not supported: {tensor.dtype} tensor '{tensor.name}' -> '{site.output.name}'",
-            why=f"the engine implements {', '.join(sorted(_RULES))}",
-            cure="use a model without it",
-        )
+    if operator.omitted:
+        raise site.refuse(f"it leaves out its input {operator.omitted[0]}", why="only a bias may be left out")
+    rule = _RULES[operator.kind]
     activations = 2 if operator.kind == "ADD" else 1
     if len(inputs) < activations:
-        raise ModelError(f"{operator.kind} of '{site.output.name}' has {len(inputs)} input", cure="get the file again")
+        raise ModelError(f"{operator.kind} of '{site.output.name}' has {len(inputs)} input", cure=CURE_FILE)
     for index, tensor in list(zip(operator.inputs, inputs, strict=True))[:activations]:
         tensor.require_activation(f"the input of {operator.kind}")
         if index not in known:
@@ -99,7 +111,7 @@ def _check_weights(site: _Site, channels: int, axis: int) -> None:
         if bias.dtype != "int32":
             raise site.refuse(f"its bias '{bias.name}' is {bias.dtype}", why="int8 layers have int32 biases")
         if bias.size != channels:
-            raise ModelError(f"bias '{bias.name}' has {bias.size} values for {channels} channels", cure="get the file again")
+            raise ModelError(f"bias '{bias.name}' has {bias.size} values for {channels} channels", cure=CURE_FILE)
 
 
 def _window_output(site: _Site, options: Any, kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
@@ -131,7 +143,7 @@ def _check_shape(site: _Site, shape: tuple[int, ...]) -> None:
         raise ModelError(
             f"{site.operator.kind} of '{site.output.name}' has the output shape {list(site.output.shape)}",
             why=f"its inputs give {list(shape)}",
-            cure="get the file again",
+            cure=CURE_FILE,
         )
 
 
@@ -139,7 +151,7 @@ def _conv(site: _Site) -> None:
     _check_image(site)
     options, x = site.options("Conv2DOptions"), site.inputs[0]
     if len(site.inputs) < 2 or len(site.inputs[1].shape) != 4:
-        raise ModelError(f"CONV_2D of '{site.output.name}' has no four-dimensional weights", cure="get the file again")
+        raise ModelError(f"CONV_2D of '{site.output.name}' has no four-dimensional weights", cure=CURE_FILE)
     outputs, ky, kx, depth = site.inputs[1].shape
     if depth != x.shape[3]:
         raise site.refuse(f"its weights take {depth} of {x.shape[3]} channels", why="grouped convolutions are not implemented")
@@ -153,7 +165,7 @@ def _depthwise(site: _Site) -> None:
     _check_image(site)
     options, x = site.options("DepthwiseConv2DOptions"), site.inputs[0]
     if len(site.inputs) < 2 or len(site.inputs[1].shape) != 4:
-        raise ModelError(f"DEPTHWISE_CONV_2D of '{site.output.name}' has no four-dimensional weights", cure="get the file again")
+        raise ModelError(f"DEPTHWISE_CONV_2D of '{site.output.name}' has no four-dimensional weights", cure=CURE_FILE)
     first, ky, kx, outputs = site.inputs[1].shape
     if first != 1 or outputs != x.shape[3] * options.DepthMultiplier():
         raise ModelError(
@@ -169,15 +181,15 @@ def _depthwise(site: _Site) -> None:
 def _fully_connected(site: _Site) -> None:
     options, x = site.options("FullyConnectedOptions"), site.inputs[0]
     if len(site.inputs) < 2 or len(site.inputs[1].shape) != 2:
-        raise ModelError(f"FULLY_CONNECTED of '{site.output.name}' has no two-dimensional weights", cure="get the file again")
+        raise ModelError(f"FULLY_CONNECTED of '{site.output.name}' has no two-dimensional weights", cure=CURE_FILE)
     if options.WeightsFormat() != 0:
         raise site.refuse("its weights are shuffled", why="only the default format is implemented")
     outputs, inputs = site.inputs[1].shape
-    if x.shape[-1] != inputs:
-        raise site.refuse(f"its input has the shape {list(x.shape)}", why=f"the last axis must have the weights' {inputs} values")
-    if len(site.inputs[1].scales) > 1:
-        raise site.refuse(
-            "its weights are quantised per channel", why="no reference was compared with that form", cure="quantise per tensor"
+    if x.size % inputs:
+        raise ModelError(
+            f"FULLY_CONNECTED of '{site.output.name}' reads '{x.name}' of shape {list(x.shape)}",
+            why=f"its {x.size} values are not whole vectors of the weights' {inputs}",
+            cure=CURE_FILE,
         )
     _check_activation(site, options)
     _check_weights(site, outputs, 0)
@@ -224,9 +236,7 @@ def _softmax(site: _Site) -> None:
 def _reshape(site: _Site) -> None:
     _same_scale(site)
     if site.output.size != site.inputs[0].size:
-        raise ModelError(
-            f"RESHAPE of '{site.output.name}' turns {site.inputs[0].size} values into {site.output.size}", cure="get the file again"
-        )
+        raise ModelError(f"RESHAPE of '{site.output.name}' turns {site.inputs[0].size} values into {site.output.size}", cure=CURE_FILE)
 
 
 _RULES: dict[str, Callable[[_Site], None]] = {

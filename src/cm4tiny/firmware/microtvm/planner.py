@@ -8,7 +8,7 @@ candidate computes the same bits: a plan decides about speed and memory only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -124,24 +124,29 @@ def choose(actions: Sequence[Action], outside: frozenset[str], *, budget: int | 
         RamBudgetError: no choice fits.
     """
     plans = []
-    smallest: Plan | None = None
     for keep in (True, False):
         memory = plan_memory(actions, outside, keep=keep)
-        extra = sum(clearing[name] for name in memory.cleared)
-        plan = _best(actions, memory, budget, extra)
+        plan = _best(actions, memory, budget, sum(clearing[name] for name in memory.cleared))
         if plan is not None:
             plans.append(plan)
+    if not plans:
+        raise RamBudgetError(f"no plan fits into {budget} bytes of RAM", cure="allow more, or use a model with smaller activations")
+    return min(plans, key=lambda plan: plan.cycles)
+
+
+def least_budget(fits: Callable[[int], bool], enough: int) -> int:
+    """The least budget that works, by bisection; ``enough`` is one that does.
+
+    What is returned has been tried. A planner that works in grains may refuse single values above it.
+    """
+    none = 0
+    while enough - none > 1:
+        middle = (none + enough) // 2
+        if fits(middle):
+            enough = middle
         else:
-            leanest = _evaluate(actions, memory, [min(a.candidates, key=_weight) for a in actions], extra)
-            smallest = min((smallest or leanest, leanest), key=lambda p: p.ram_bytes)
-    if plans:
-        return min(plans, key=lambda plan: plan.cycles)
-    assert smallest is not None and budget is not None
-    raise RamBudgetError(
-        f"the model needs {smallest.ram_bytes} bytes of RAM, {smallest.ram_bytes - budget} more than its share of the budget",
-        why=f"its activations take {smallest.arena_bytes} bytes even with all weights in flash; {budget} bytes are left for the model",
-        cure=f"allow {smallest.ram_bytes - budget} bytes more, or use a model with smaller activations",
-    )
+            none = middle
+    return enough
 
 
 def within_flash(
@@ -178,10 +183,6 @@ def within_flash(
     return (*actions[:number], replace(actions[number], candidates=kept), *actions[number + 1 :])
 
 
-def _weight(candidate: Candidate) -> tuple[int, int]:
-    return candidate.ram_bytes + candidate.workspace_bytes, candidate.cycles
-
-
 def _evaluate(actions: Sequence[Action], memory: Memory, chosen: Sequence[Candidate], extra: int) -> Plan:
     return Plan(
         chosen=tuple(chosen),
@@ -206,11 +207,16 @@ def _best(actions: Sequence[Action], memory: Memory, budget: int | None, extra: 
         allowed = [[c for c in a.candidates if arena[i, c.workspace_bytes] <= size] for i, a in enumerate(actions)]
         if not all(allowed):
             continue
-        chosen = _knapsack(allowed, budget - size)
-        plan = _evaluate(actions, memory, chosen, extra) if chosen else None
-        if plan and plan.ram_bytes <= budget and (best is None or plan.cycles < best.cycles):
+        chosen = _knapsack(allowed, budget - size) or [min(candidates, key=_constants) for candidates in allowed]
+        plan = _evaluate(actions, memory, chosen, extra)
+        if plan.ram_bytes <= budget and (best is None or plan.cycles < best.cycles):
             best = plan
     return best
+
+
+def _constants(candidate: Candidate) -> tuple[int, int]:
+    """Orders by RAM of constants: what is left to choose by where the knapsack's grains are too coarse."""
+    return candidate.ram_bytes, candidate.cycles
 
 
 def _arena_sizes(actions: Sequence[Action], memory: Memory) -> dict[tuple[int, int], int]:

@@ -26,6 +26,7 @@ from cm4tiny.firmware.kernels.base import Array, Candidate, Kernel, Param, Tir, 
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN, Multiplier
 from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
+from cm4tiny.firmware.kernels.wide.guards import require_same_image
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
 from cm4tiny.firmware.kernels.wide.schedule import LINE_BYTES, Costed
 from cm4tiny.firmware.kernels.wide.storage import Storage
@@ -83,9 +84,7 @@ def candidates(plan: AddPlan, a: Storage, b: Storage, target: Storage) -> list[C
     Raises:
         KernelLimitError: the layer is outside the limits.
     """
-    shape = (target.height, target.width, target.channels)
-    if any((s.height, s.width, s.channels) != shape for s in (a, b)):
-        raise KernelLimitError("its tensors have different shapes")
+    require_same_image(target, a, b)
     if len({s.layout for s in (a, b, target)}) > 1:
         raise KernelLimitError("its tensors have different layouts")
     if any(s.origin % 2 or (s.channel % 2 and s.layout == "planes") for s in (a, b, target)):

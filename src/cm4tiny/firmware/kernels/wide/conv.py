@@ -27,6 +27,7 @@ from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.wide.block import Epilogue, MicroKernel
 from cm4tiny.firmware.kernels.wide.cover import SHAPES, Shape
 from cm4tiny.firmware.kernels.wide.geometry import Geometry, plan_geometries
+from cm4tiny.firmware.kernels.wide.guards import require_window
 from cm4tiny.firmware.kernels.wide.plan import MAX_PIXELS, PLACEMENTS, Placement, Plan, groups, plans
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant
 from cm4tiny.firmware.kernels.wide.staging import UNIT
@@ -61,6 +62,7 @@ def candidates(
     Raises:
         KernelLimitError: the layer is outside the limits of the module.
     """
+    require_window(window, source, target, len(weights))
     outputs = target.channels if live_outputs is None else live_outputs
     if outputs == 0:
         raise KernelLimitError("none of its channels is computed")

@@ -13,6 +13,7 @@ from cm4tiny.firmware.kernels.base import Kernel, Param, Tir, prim_func
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.wide.assembly import Assembly
 from cm4tiny.firmware.kernels.wide.border import clear_border
+from cm4tiny.firmware.kernels.wide.guards import require_same_image
 from cm4tiny.firmware.kernels.wide.storage import Storage
 
 __all__ = ["clear_border", "fills_padding", "narrow", "relayout", "widen"]
@@ -73,7 +74,8 @@ def narrow(source: Storage, zero_point: int) -> Kernel:
 
 def relayout(source: Storage, target: Storage) -> Kernel:
     """A wide tensor in another layout; zero points do not matter. Borders and padding channels of the target are left alone."""
-    height, width, channels = source.height, source.width, source.channels
+    require_same_image(target, source)
+    height, width, channels = source.image
     both = (source, target)
     aligned = not any(n % 2 for s in both for n in (s.origin, s.row, s.pixel))  # memcpy moves words
 

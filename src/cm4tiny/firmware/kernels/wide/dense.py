@@ -20,6 +20,7 @@ from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.wide import conv
 from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
 from cm4tiny.firmware.kernels.wide.dense_block import DenseBlock, DenseKernel, write_dense_block
+from cm4tiny.firmware.kernels.wide.guards import require_vectors
 from cm4tiny.firmware.kernels.wide.plan import CALL_CYCLES, FETCH_BYTES, MISS_CYCLES, Group, groups
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant
 from cm4tiny.firmware.kernels.wide.schedule import LINE_BYTES
@@ -44,15 +45,10 @@ def candidates(rows: int, weights: Array, requant: WideRequant, source: Storage,
         KernelLimitError: the layer is outside the limits of the module.
     """
     outputs, inputs = weights.shape
+    require_vectors(rows, inputs, outputs, source, target)
     if rows > 1:
-        if (source.height * source.width, source.channels, target.channels) != (rows, inputs, outputs):
-            raise KernelLimitError(f"its {rows} input vectors are no pixels")
         window = Window(source.height, source.width, inputs, (1, 1), (1, 1))
         return conv.candidates(window, weights.reshape(outputs, 1, 1, inputs), requant, source, target)
-    if not source.flat or source.height * source.width * source.channels != inputs:
-        raise KernelLimitError("its input has gaps")
-    if (target.height, target.width, target.channels) != (1, 1, outputs):
-        raise KernelLimitError("its output is no single pixel")
     if source.origin % 2 or source.origin + inputs + inputs % 2 > source.elements:
         raise KernelLimitError("its input starts at an odd element, but values are read in pairs")
     layer = _Layer(weights, requant, source, target)

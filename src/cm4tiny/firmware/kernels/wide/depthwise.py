@@ -32,6 +32,7 @@ from cm4tiny.firmware.kernels.wide import depthwise_pixels
 from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
 from cm4tiny.firmware.kernels.wide.depthwise_code import TAPS, Shape, depthwise_function, walks
 from cm4tiny.firmware.kernels.wide.finish import as_words, pack, plan_finish
+from cm4tiny.firmware.kernels.wide.guards import require_window
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant
 from cm4tiny.firmware.kernels.wide.schedule import LINE_BYTES
 from cm4tiny.firmware.kernels.wide.storage import Storage
@@ -84,12 +85,9 @@ def _check(window: Window, source: Storage, target: Storage) -> None:
         raise KernelLimitError(f"its kernel is not 3x3: {window.kernel}, dilation {window.dilation}")
     if window.strides not in ((1, 1), (2, 2)):
         raise KernelLimitError(f"its strides are {window.strides}")
-    if any(have < want for have, want in zip(source.border, window.padding, strict=True)):
-        raise KernelLimitError(f"its input has a border of {source.border}, its padding is {window.padding}")
+    require_window(window, source, target, window.channels)
     if source.at(-window.padding[0], -window.padding[1]) % 2 or source.row % 2 or source.channel % 2:
         raise KernelLimitError("its input does not start at whole words")
-    if (target.height, target.width, target.channels) != (*window.output, window.channels):
-        raise KernelLimitError("its output has another shape")
 
 
 def _plan(window: Window, weights: Array, requant: WideRequant, source: Storage, target: Storage) -> tuple[Shape, Array]:

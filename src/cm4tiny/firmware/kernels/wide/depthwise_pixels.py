@@ -20,6 +20,7 @@ from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
 from cm4tiny.firmware.kernels.wide.finish import Finish, as_words, pack, plan_finish
+from cm4tiny.firmware.kernels.wide.guards import require_window
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant
 from cm4tiny.firmware.kernels.wide.schedule import LINE_BYTES, Costed
 from cm4tiny.firmware.kernels.wide.storage import Storage
@@ -91,12 +92,9 @@ def _check(window: Window, source: Storage, target: Storage) -> None:
         raise KernelLimitError("its number of channels is odd")
     if source.layout != "pixels" or target.layout != "pixels":
         raise KernelLimitError("its tensors do not lie in pixels")
-    if any(have < want for have, want in zip(source.border, window.padding, strict=True)):
-        raise KernelLimitError(f"its input has a border of {source.border}, its padding is {window.padding}")
+    require_window(window, source, target, window.channels)
     if any(n % 2 for s in (source, target) for n in (s.pixel, s.row)):
         raise KernelLimitError("its pixels do not start at whole words")
-    if (target.height, target.width, target.channels) != (*window.output, window.channels):
-        raise KernelLimitError("its output has another shape")
     step = source.row * window.strides[0] if target.width == 1 else source.pixel * window.strides[1]
     if 2 * (window.kernel[1] * source.pixel + (_LARGEST_TILE - 1) * step) > _REACH:
         raise KernelLimitError("its rows are too long for immediate offsets")

@@ -93,7 +93,8 @@ def plan_geometries(window: Window, source: Storage, target: Storage, live: tupl
     Raises:
         KernelLimitError: the layer does not fit into this scheme.
     """
-    _check(window, source, target)
+    if source.layout != "pixels":
+        raise KernelLimitError("its input lies in planes")
     (strides_y, strides_x), (dilation_y, dilation_x) = window.strides, window.dilation
     first, count = live
     starts = [y * dilation_y * source.row + x * dilation_x * source.pixel for y in range(window.kernel[0]) for x in range(window.kernel[1])]
@@ -129,22 +130,6 @@ def plan_geometries(window: Window, source: Storage, target: Storage, live: tupl
             )
         )
     return tuple(found)
-
-
-def _check(window: Window, source: Storage, target: Storage) -> None:
-    if source.layout != "pixels":
-        raise KernelLimitError("its input lies in planes")
-    if (source.height, source.width, source.channels) != (window.height, window.width, window.channels):
-        raise KernelLimitError("its input has another shape than the window says")
-    if (target.height, target.width) != window.output:
-        raise KernelLimitError("its output has another shape than the window says")
-    needed = []
-    for axis, size in enumerate((window.height, window.width)):
-        reach = (window.output[axis] - 1) * window.strides[axis] + (window.kernel[axis] - 1) * window.dilation[axis] + 1
-        needed.append((window.padding[axis], reach - window.padding[axis] - size))
-    wanted = (needed[0][0], needed[1][0], needed[0][1], needed[1][1])
-    if any(have < want for have, want in zip(source.border, wanted, strict=True)):
-        raise KernelLimitError(f"its input has a border of {source.border}, but the window reads {tuple(max(0, w) for w in wanted)}")
 
 
 def _merged(starts: list[int], count: int) -> tuple[tuple[int, ...], int]:

@@ -18,6 +18,7 @@ from cm4tiny.firmware.kernels.base import Candidate, Kernel, Param, Tir, prim_fu
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
+from cm4tiny.firmware.kernels.wide.guards import require_window
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
 from cm4tiny.firmware.kernels.wide.schedule import Costed
 from cm4tiny.firmware.kernels.wide.storage import Storage
@@ -53,10 +54,9 @@ def candidates(window: Window, zero_point: int, source: Storage, target: Storage
         raise KernelLimitError(f"it clamps its output to {low}..{high}")
     if source.layout != "pixels" or target.layout != "pixels":
         raise KernelLimitError("its tensors lie in planes")
+    require_window(window, source, target, window.channels)
     if any(n % 2 for s in (source, target) for n in (s.origin, s.pixel, s.row) if s.height * s.width > 1 or n == s.origin):
         raise KernelLimitError("its pixels do not start at whole words")
-    if (target.height, target.width, target.channels) != (*window.output, window.channels):
-        raise KernelLimitError("its output has another shape")
     code, cycles = _function(window.kernel, source.row, source.pixel, window.channels, zero_point)
     height, width = window.output
     make = functools.partial(_kernel, window, code, source, target)

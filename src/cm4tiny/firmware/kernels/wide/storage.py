@@ -56,6 +56,17 @@ class Storage:
         return 2 * self.elements
 
     @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        return self.height, self.width, self.channels
+
+    def viewed(self, image: tuple[int, int, int]) -> Storage | None:
+        """The same memory as pixels of another shape; None if its values have gaps, or if rows of that shape would need some."""
+        other = pixels(*image)
+        same_size = self.height * self.width * self.channels == other.height * other.width * other.channels
+        return other if self.flat and other.flat and same_size and not any(self.border) else None
+
+    @property
     def flat(self) -> bool:
         """Whether the values lie in the order of a dense NHWC array, without gaps."""
         return self.layout == "pixels" and self.pixel == self.channels and (self.row == self.width * self.pixel or self.height == 1)

@@ -34,6 +34,7 @@ from cm4tiny.firmware.kernels.base import Array, Candidate, Kernel, Param, Tir, 
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
+from cm4tiny.firmware.kernels.wide.guards import require_window
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant
 from cm4tiny.firmware.kernels.wide.storage import Storage
 from cm4tiny.firmware.kernels.wide.winograd_code import COMPONENTS, INVERSE_OF_9, MAX_OFFSET, Form, Result, Shape, product
@@ -135,8 +136,9 @@ class _Layer:
         w, source = self.window, self.source
         if min(w.output) < TILE:
             raise KernelLimitError(f"its output of {w.output[0]} x {w.output[1]} is smaller than a tile of {TILE} x {TILE}")
-        if source.layout != "pixels" or any(have < want for have, want in zip(source.border, w.padding, strict=True)):
-            raise KernelLimitError("its input does not lie as pixels with the padding around them")
+        if source.layout != "pixels":
+            raise KernelLimitError("its input does not lie as pixels")
+        require_window(w, source, self.target, self.outputs)
         words = (source.pixel | source.row | source.at(-w.padding[0], -w.padding[1])) % 2 == 0
         if not words or source.pixel < self.channels:
             raise KernelLimitError("its input channels do not come in whole words")

@@ -1,0 +1,109 @@
+"""A build that ends in a verified image, or in an error."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cm4tiny.benchmarks import get_benchmark
+from cm4tiny.boards.virtual.build import native_library
+from cm4tiny.errors import CompileError, ToolchainError, UsageError
+from cm4tiny.events import SILENT, EventStream
+from cm4tiny.firmware import recipe as recipes
+from cm4tiny.firmware.build import FirmwareImage, build_firmware
+from cm4tiny.firmware.engines import tflm
+from cm4tiny.firmware.engines.catalogue import takes_model
+from cm4tiny.firmware.inference_code import InferenceCode
+from cm4tiny.firmware.kernels.base import round_up
+from cm4tiny.firmware.recipe import Recipe, Verifier
+from cm4tiny.firmware.toolchain import find_toolchain
+from cm4tiny.verification.comparison import verify_image, verify_images
+from cm4tiny.verification.image_run import SetUpError, boot_image, read_word
+
+_PLAIN = ("-O0", "-fno-strict-aliasing")  # for the engine's units: after its own switches, so these count
+_RESERVES = (0, 1024, 8192)  # bytes of arena beyond what the interpreter says it uses
+_YES, _NO = ("yes", "true", "on", "1"), ("", "no", "false", "off", "0")
+
+
+def wanted(no_verify: str) -> bool:
+    """Whether images are verified, by the text of the option ``--no_verify``.
+
+    Raises:
+        UsageError: it is neither a yes nor a no.
+    """
+    word = str(no_verify).strip().lower()
+    if word not in (*_YES, *_NO):
+        raise UsageError(f"--no_verify={no_verify} is neither yes nor no", cure="give it without a value, or leave it out")
+    return word in _NO
+
+
+def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> FirmwareImage:
+    """Builds an image (:func:`cm4tiny.firmware.recipe.build`), executes it and compares its answers, unless ``recipe.verify`` is off.
+
+    Raises:
+        As the build does; and:
+        VerificationError: the image answers something else than the reference. NotAvailableError: no reference is installed.
+    """
+
+    if recipe.verify or recipe.engine in tflm.VARIANTS:
+        _prepare_board(events)
+    if recipe.engine in tflm.VARIANTS and not recipe.arena_bytes:
+        return _build_with_arena(recipe, folder, events)
+    return recipes.build(recipe, folder, events, _verifier(recipe, events))
+
+
+def _build_with_arena(recipe: Recipe, folder: Path, events: EventStream) -> FirmwareImage:
+    """Asks the interpreter how much of a large arena it uses, and builds with so much.
+
+    Setting up takes temporary memory, too; if it does not fit into what the model uses afterwards, the arena gets a reserve.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        roomy = recipes.build(recipe, Path(name), events)
+        used = read_word(roomy.elf, tflm.ARENA_USED)
+    events.message(f"build {recipe.benchmark} {recipe.mode}", f"the interpreter uses {used} bytes of its arena")
+    for reserve in _RESERVES:
+        chosen = replace(recipe, arena_bytes=round_up(used + reserve, 16))
+        try:
+            return recipes.build(chosen, folder, events, _verifier(chosen, events))
+        except SetUpError:
+            if reserve == _RESERVES[-1]:
+                raise
+    raise AssertionError("there is at least one reserve")
+
+
+def _verifier(recipe: Recipe, events: EventStream) -> Verifier | None:
+    """None: nothing is executed."""
+
+    def verify(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
+        with events.step(f"verify {recipe.benchmark} {recipe.mode}") as outcome:
+            found = verify_image(image.elf, get_benchmark(recipe.benchmark), recipe.engine, tflite, (code.input, code.output), events)
+            outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
+            return found.record()
+
+    def verify_submitted(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
+        with events.step(f"verify {recipe.benchmark} {recipe.mode}") as outcome, tempfile.TemporaryDirectory() as name:
+            plain = replace(code, flags=(*code.flags, *_PLAIN))
+            toolchain = find_toolchain(recipe.toolchain, install=False)
+            benchmark = get_benchmark(recipe.benchmark)
+            other = build_firmware(benchmark, plain, mode=recipe.mode, toolchain=toolchain, out_dir=Path(name), events=events)
+            found = verify_images(image.elf, other.elf, benchmark, recipe.engine, (code.input, code.output), events)
+            outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
+            return found.record()
+
+    def boot(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
+        boot_image(image.elf)
+        return dict(recipes.NOT_VERIFIED)
+
+    if recipe.verify:
+        return verify if takes_model(recipe.engine) else verify_submitted
+    return boot if recipe.engine in tflm.VARIANTS else None
+
+
+def _prepare_board(events: EventStream) -> None:
+    """Compiles the virtual board's native part if that was not done yet; without a compiler it runs slowly, in Python."""
+    try:
+        native_library(install=True, events=events)
+    except (ToolchainError, CompileError):
+        return

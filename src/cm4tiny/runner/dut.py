@@ -384,7 +384,7 @@ class Dut:
 
     def _timing(self, answer: Answer, warmups: float) -> Timing:
         first, last = answer.arrivals_of(LapUs)
-        return Timing(last - first, answer.took, warmups, self._exact, not self._checks, self.clock_step_us)
+        return Timing(last - first, answer.took, warmups, self._exact, bool(self._checks), self.clock_step_us)
 
     @staticmethod
     def _results(answer: Answer) -> tuple[float, ...]:

@@ -33,10 +33,23 @@ def test_stamps_of_64_bits_that_go_backwards_are_no_wrap() -> None:
 
 
 def test_a_virtual_board_must_agree_to_the_step_of_its_clock() -> None:
-    assert elapsed_us(0, 10_000_150, Timing(10.0, 10.1, exact=True)) == 10_000_150
+    assert elapsed_us(0, 10_000_150, Timing(10.0, 10.1, exact=True, checked=True)) == 10_000_150
     with pytest.raises(WitnessError, match="the board's cycle counter says 10 s"):
-        elapsed_us(0, 10_000_300, Timing(10.0, 10.1, exact=True))
-    assert elapsed_us(0, 10_001_000, Timing(10.0, 10.1, exact=True, resolution_us=1000)) == 10_001_000
+        elapsed_us(0, 10_000_300, Timing(10.0, 10.1, exact=True, checked=True))
+    assert elapsed_us(0, 10_001_000, Timing(10.0, 10.1, exact=True, checked=True, resolution_us=1000)) == 10_001_000
+
+
+def test_firmware_that_may_print_late_gets_some_milliseconds() -> None:
+    assert elapsed_us(0, 10_005_000, Timing(10.0, 10.1, exact=True)) == 10_005_000
+    with pytest.raises(WitnessError):
+        elapsed_us(0, 10_020_000, Timing(10.0, 10.1, exact=True))
+
+
+def test_a_busy_host_may_be_late_where_only_the_clock_can_be_wrong() -> None:
+    assert elapsed_us(0, 50_000, Timing(0.2, 0.3, checked=True)) == 50_000
+    for timing in (Timing(0.2, 0.3), Timing(0.5, 0.6, checked=True), Timing(10.3, 10.4, checked=True)):
+        with pytest.raises(WitnessError):
+            elapsed_us(0, 50_000 if timing.between_s < 1 else 10_000_000, timing)
 
 
 def test_a_device_that_keeps_its_texts_is_judged_by_the_whole_command() -> None:

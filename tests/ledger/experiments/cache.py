@@ -84,7 +84,13 @@ def preprocess(i):
         file.write("x")
     return {"return": 0}
 """
-META = {"cache": True, "new_env_keys": ["T_*"], "input_mapping": {"in": "T_IN"}, "variations": {n: {"env": {f"T_{n}": n}} for n in "abc"}}
+META = {
+    "cache": True,
+    "new_env_keys": ["T_*"],
+    "new_state_keys": ["script_prefix"],
+    "input_mapping": {"in": "T_IN"},
+    "variations": {n: {"env": {f"T_{n}": n}} for n in "abc"},
+}
 
 
 class _Engine:
@@ -174,6 +180,7 @@ def catalogue(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     """An option of a step differs in one bit in the engine's store of parsed metas."""
     with pytest.MonkeyPatch.context() as patch:
         engine = _Engine(folder, patch)
+        os.utime(folder / "repo" / "script", (1_600_000_000, 1_600_000_000))  # as if the step had been added long ago
         engine.run("maker,_a")
         (store,) = (folder / "home").rglob("scripts-*.sqlite")
         data = store.read_bytes()

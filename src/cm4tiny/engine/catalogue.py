@@ -1,7 +1,9 @@
 """The scripts of one repository, found by tag, alias or uid without reading all of them.
 
 Parsed metas are kept in one SQLite file per repository under the CM home. The file is never changed: a new one takes its place, so
-readers need no lock and see the old state or the new one. What a run costs does not grow with the number of scripts:
+readers need no lock and see the old state or the new one. Each meta lies there with the digest of its text, which is compared whenever the
+meta is used, and so is what it was found by: from a damaged file everything is read again. What a run costs does not grow with the number
+of scripts:
 
 - The folder ``script`` keeps its time of change while no script is added or removed; if that changed, everything is looked at again.
 - A repository of up to :data:`CHECKED_ONE_BY_ONE` scripts is looked at file by file on every start. In a larger one only the metas that a
@@ -18,7 +20,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from cm4tiny.engine.meta import META_FILES, load_meta
 from cm4tiny.errors import MetaError
 
 CHECKED_ONE_BY_ONE = 1000
-FORMAT = "4"
+FORMAT = "5"
 
 #: Two changes of a folder within this time may leave the same time of change.
 _CLOCK_GRAIN_S = 2.0
@@ -37,7 +39,8 @@ SCRIPT_AUTOMATION = ("script", "5b4e0237da074764")
 
 _TABLES = """
 create table info (key text primary key, value text) without rowid;
-create table script (id integer primary key, file text, mtime integer, size integer, alias text, uid text, meta text);
+create table script (id integer primary key, file text, mtime integer, size integer, alias text, uid text, meta text,
+                     digest text);
 create table tag (tag text, id integer, primary key (tag, id)) without rowid;
 """
 _INDICES = "create index by_alias on script (alias); create index by_uid on script (uid);"
@@ -88,6 +91,19 @@ def _meta_files(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
                 break
 
 
+def _meta_of(row: Row) -> dict[str, Any]:
+    return row.meta or {}
+
+
+def _names_of(file: Path, meta: dict[str, Any]) -> tuple[str, str]:
+    """Alias and uid."""
+    return str(meta.get("alias", "")) or file.parent.name, str(meta.get("uid", ""))
+
+
+def _digest(text: object) -> str:
+    return hashlib.sha256(str(text).encode(errors="surrogatepass")).hexdigest()
+
+
 def _reading(file: Path) -> sqlite3.Connection:
     """The stored file never changes, so several threads may read it."""
     return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
@@ -106,6 +122,7 @@ class Catalogue:
         self._file = None
         self._db: sqlite3.Connection | None = None
         self._complete = False
+        self._fresh = False
         self.errors: list[MetaError] = []
         self.duplicates: dict[str, list[str]] = {}
         if place is not None:
@@ -119,7 +136,7 @@ class Catalogue:
         """All scripts, compared with their files."""
         if not self._complete:
             self._refresh()
-        return self._rows("select file, mtime, size, meta from script order by id", ())
+        return self._rows("select file, mtime, size, meta, digest from script order by id", ())
 
     def with_tags(self, tags: Iterable[str]) -> list[Row]:
         """The scripts that have all these tags, at least one."""
@@ -128,11 +145,13 @@ class Catalogue:
         tags.sort(key=lambda tag: counts[tag])
         joins = " ".join(f"join tag t{number} on t{number}.id = t0.id and t{number}.tag = ?" for number in range(1, len(tags)))
         query = f"select t0.id from tag t0 {joins} where t0.tag = ?"
-        return self._asked(f"select file, mtime, size, meta from script where id in ({query}) order by id", (*tags[1:], tags[0]))
+        select = f"select file, mtime, size, meta, digest from script where id in ({query}) order by id"
+        return self._asked(select, (*tags[1:], tags[0]), lambda row: set(tags) <= {str(tag) for tag in _meta_of(row).get("tags") or ()})
 
     def named(self, name: str) -> list[Row]:
         """The scripts with this alias or uid."""
-        return self._asked("select file, mtime, size, meta from script where alias = ? or uid = ? order by id", (name, name))
+        select = "select file, mtime, size, meta, digest from script where alias = ? or uid = ? order by id"
+        return self._asked(select, (name, name), lambda row: name in _names_of(row.file, _meta_of(row)))
 
     def has_uid(self, uid: str) -> bool:
         """True if a script has this uid."""
@@ -141,19 +160,40 @@ class Catalogue:
     def _count(self, tag: str) -> int:
         return int(self._select("select count(*) from (select 1 from tag where tag = ? limit 1000)", (tag,))[0][0])
 
-    def _asked(self, query: str, arguments: tuple[str, ...]) -> list[Row]:
+    def _asked(self, query: str, arguments: tuple[str, ...], fits: Callable[[Row], bool]) -> list[Row]:
         rows = self._rows(query, arguments)
+        if not all(fits(row) for row in rows):
+            self._start_again()
+            rows = self._rows(query, arguments)
         if not self._complete and (not rows or any(_stamp(row.file) != row.stamp for row in rows)):
             self._refresh()
             rows = self._rows(query, arguments)
         return rows
 
     def _rows(self, query: str, arguments: tuple[str, ...]) -> list[Row]:
-        return [Row(Path(file), (mtime, size), json.loads(meta)) for file, mtime, size, meta in self._select(query, arguments)]
+        found = self._select(query, arguments)
+        if any(_digest(meta) != digest for _, _, _, meta, digest in found):
+            self._start_again()
+            found = self._select(query, arguments)
+        return [Row(Path(file), (mtime, size), json.loads(meta)) for file, mtime, size, meta, _ in found]
 
     def _select(self, query: str, arguments: tuple[str, ...]) -> list[Any]:
         assert self._db is not None
-        return self._db.execute(query, arguments).fetchall()
+        try:
+            return self._db.execute(query, arguments).fetchall()
+        except sqlite3.Error:
+            if not self._start_again():
+                raise
+            return self._db.execute(query, arguments).fetchall()
+
+    def _start_again(self) -> bool:
+        """Forgets a damaged file and reads all metas from the repository; False if the damaged one is not a stored file."""
+        if self._file is None or self._fresh:
+            return False
+        with contextlib.suppress(OSError):
+            self._file.unlink(missing_ok=True)
+        self._refresh()
+        return True
 
     # --- keeping up to date --------------------------------------------------------------------------------------------------------
     def _open(self) -> None:
@@ -173,7 +213,7 @@ class Catalogue:
                 fresh = all(_stamp(file) == (int(mtime), int(size)) for file, mtime, size in stored)
             self._complete = fresh and small
             self.duplicates = json.loads(info["duplicates"])
-        except (sqlite3.Error, KeyError, ValueError):
+        except (sqlite3.Error, KeyError, ValueError, RecursionError):
             fresh = False
         if not fresh:
             self._close()
@@ -187,7 +227,7 @@ class Catalogue:
         """Looks at all files, parses those that changed and stores the outcome."""
         scan = self._scan()
         self._close()
-        self._complete = True
+        self._complete = self._fresh = True
         self.errors = scan.errors
         uids = Counter(str(row.meta.get("uid", "")) for row in scan.rows if row.meta is not None)
         self.duplicates = {
@@ -233,18 +273,19 @@ class Catalogue:
             with contextlib.closing(_reading(self._file)) as stored:
                 if stored.execute("select value from info where key = 'format'").fetchall() != [(FORMAT,)]:
                     return {}
-                rows = stored.execute("select file, mtime, size, meta from script").fetchall()
+                rows = stored.execute("select file, mtime, size, meta, digest from script").fetchall()
         except sqlite3.Error:
             return {}
-        return {(file, mtime, size): json.loads(meta) for file, mtime, size, meta in rows}
+        return {(file, mtime, size): json.loads(meta) for file, mtime, size, meta, digest in rows if _digest(meta) == digest}
 
     def _write(self, db: sqlite3.Connection, scan: _Scan) -> None:
         db.executescript(f"pragma journal_mode = off; pragma synchronous = off; {_TABLES}")
         scripts = [(number, row, row.meta) for number, row in enumerate(scan.rows) if row.meta is not None]
         for number, row, meta in scripts:
-            alias, uid = str(meta.get("alias", "")) or row.file.parent.name, str(meta.get("uid", ""))
-            values = (number, str(row.file), *row.stamp, alias, uid, json.dumps(meta))
-            db.execute("insert into script values (?, ?, ?, ?, ?, ?, ?)", values)
+            alias, uid = _names_of(row.file, meta)
+            text = json.dumps(meta)
+            values = (number, str(row.file), *row.stamp, alias, uid, text, _digest(text))
+            db.execute("insert into script values (?, ?, ?, ?, ?, ?, ?, ?)", values)
         db.executemany(
             "insert or ignore into tag values (?, ?)", ((str(tag), number) for number, _, meta in scripts for tag in meta.get("tags") or ())
         )

@@ -84,7 +84,13 @@ def preprocess(i):
         file.write("x")
     return {"return": 0}
 """
-META = {"cache": True, "new_env_keys": ["T_*"], "input_mapping": {"in": "T_IN"}, "variations": {n: {"env": {f"T_{n}": n}} for n in "abc"}}
+META = {
+    "cache": True,
+    "new_env_keys": ["T_*"],
+    "new_state_keys": ["script_prefix"],
+    "input_mapping": {"in": "T_IN"},
+    "variations": {n: {"env": {f"T_{n}": n}} for n in "abc"},
+}
 
 
 class _Engine:
@@ -168,6 +174,38 @@ def meaning(inputs: Mapping[str, Any], folder: Path) -> Outcome:
         return Outcome("correct" if found == inputs["step"] else "wrong", text=found)
 
     return attempt(one)
+
+
+def catalogue(inputs: Mapping[str, Any], folder: Path) -> Outcome:
+    """An option of a step differs in one bit in the engine's store of parsed metas."""
+    with pytest.MonkeyPatch.context() as patch:
+        engine = _Engine(folder, patch)
+        os.utime(folder / "repo" / "script", (1_600_000_000, 1_600_000_000))  # as if the step had been added long ago
+        engine.run("maker,_a")
+        (store,) = (folder / "home").rglob("scripts-*.sqlite")
+        data = store.read_bytes()
+        changed = data.replace(b'"T_a": "a"', b'"T_a": "c"')
+        assert changed != data
+        store.write_bytes(changed)
+        found = engine.run("maker,_a").new_env["T_a"]
+        return Outcome("correct" if found == "a" else "wrong", text=found)
+
+
+def other_version(inputs: Mapping[str, Any], folder: Path) -> Outcome:
+    """An entry is of another version's format."""
+    with pytest.MonkeyPatch.context() as patch:
+        engine = _Engine(folder, patch)
+        path = engine.run().path
+        assert path is not None
+        state = json.loads((path / "cm-cached-state.json").read_text())
+        state["format"] = inputs["format"]
+        text = json.dumps(state, indent=2)
+        (path / "cm-cached-state.json").write_text(text)
+        meta = json.loads((path / "_cm.json").read_text())
+        meta["cm4tiny_digests"]["cm-cached-state.json"] = hashlib.sha256(text.encode()).hexdigest()
+        (path / "_cm.json").write_text(json.dumps(meta))
+        image = Path(engine.run().new_env["T_IMAGE"]).read_bytes()
+        return _verdict(image) if engine.times == 2 else Outcome("wrong", text="it was taken from the cache")
 
 
 # --- trees in the user's cache ----------------------------------------------------------------------------------------------------------

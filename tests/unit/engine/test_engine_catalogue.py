@@ -167,3 +167,43 @@ def test_a_broken_meta_of_another_repository_is_a_warning_until_it_is_mended(roo
         assert "line 1, column 2" in warning
     write(root, "b", tags=["b"])
     assert len(ScriptStore([Repository(root, "r")], catalogue_dir=root / "state").scripts) == 3
+
+
+def damaged(root: Path, change: str) -> None:
+    """Changes the stored catalogue as damage would, behind the back of its format."""
+    (file,) = (root / "state").glob("*.sqlite")
+    with sqlite3.connect(file) as db:
+        db.execute(change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        """update script set meta = replace(meta, '"b"]', '"c"]') where alias = 'b'""",
+        "update script set meta = '{' where alias = 'b'",
+        "update script set digest = 'x' where alias = 'b'",
+        "update tag set id = (select id from script where alias = 'a') where tag = 'b'",
+        "update script set alias = 'b', uid = 'uid-b' where alias = 'c'",
+        "drop table script",
+    ],
+)
+def test_a_damaged_catalogue_is_read_again_and_gives_no_other_script(root: Path, change: str) -> None:
+    opened(root)
+    damaged(root, change)
+    for ask in (lambda found: found.with_tags(["b"]), lambda found: found.named("b")):
+        (row,) = ask(opened(root))
+        assert row.meta is not None
+        assert (row.meta["alias"], row.meta["tags"]) == ("b", ["all", "b"])
+
+
+def test_a_flipped_bit_anywhere_in_the_catalogue_gives_no_other_meta(root: Path) -> None:
+    opened(root)
+    (file,) = (root / "state").glob("*.sqlite")
+    good = file.read_bytes()
+    for place in range(0, len(good), 61):
+        data = bytearray(good)
+        data[place] ^= 1 << (place % 8)
+        file.write_bytes(data)
+        for row in opened(root).with_tags(["b"]):
+            assert row.meta is not None
+            assert (row.meta["alias"], row.meta["tags"]) == ("b", ["all", "b"])

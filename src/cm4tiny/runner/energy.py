@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from cm4tiny.boards.power import CLOCK_TOLERANCE, START_S, PowerTrace, ask, check_trace, check_voltage, check_window, stamps_in_samples
+from cm4tiny.boards.power import CLOCK_TOLERANCE, PowerTrace, ask, check_trace, check_voltage, check_window, stamps_in_samples
 from cm4tiny.errors import PowerTraceError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner import report_lines
@@ -47,8 +47,6 @@ WITNESS_TOLERANCE, JITTER_S = 0.003, 0.02
 inferences. And what USB frames, serial adapters (16 ms) and the host's scheduler delay."""
 WINDOW_SPREAD = 0.005
 """Windows whose time of an inference differs by more from the median are measured again, as in performance runs."""
-PACE_SPREAD = 0.003
-"""The same for the length of a recording compared with the link's clock: two quartz clocks keep it, lost samples do not."""
 MAX_LINE_S = 0.05
 """The longest time that one line takes: 20 characters at 9600 baud take 21 ms."""
 MAX_TEXTS_S = 1.0
@@ -107,7 +105,6 @@ class _Measured:
     events: tuple[int, ...]  # samples captured when each time stamp came
     period_s: float
     between_s: float  # the last two time stamps, not rounded to samples
-    took_s: float  # the whole exchange, by the link's clock
 
     @property
     def elapsed_s(self) -> float:
@@ -118,16 +115,9 @@ class _Measured:
     def each_s(self) -> float:
         return self.elapsed_s / self.inference.iterations
 
-    def like(self, each_s: float, pace: float) -> bool:
-        """Whether an inference takes so long, and the recording is so long compared with the link's clock."""
-        return abs(self.each_s / each_s - 1.0) <= WINDOW_SPREAD and self.keeps(pace)
-
-    def keeps(self, pace: float) -> bool:
-        return abs(self.pace / pace - 1.0) <= PACE_SPREAD + START_S / self.took_s
-
-    @property
-    def pace(self) -> float:
-        return len(self.samples) * self.period_s / self.took_s
+    def like(self, each_s: float) -> bool:
+        """Whether an inference takes so long here too."""
+        return abs(self.each_s / each_s - 1.0) <= WINDOW_SPREAD
 
     @property
     def rate(self) -> float:
@@ -185,7 +175,7 @@ class _Run:
         """The measurement, if the recording is sound and the time stamps agree with the link's clock."""
         check_trace(trace, self.power.name, set_v=self.set_v, recorded_s=(took_s, recorded_s), same_clock=self.power.simulated)
         counts, stamps = stamps_in_samples(trace), trace.timestamps_s
-        measured = _Measured(inference, trace.joules, counts, trace.sample_period_s, stamps[-1] - stamps[-2], took_s)
+        measured = _Measured(inference, trace.joules, counts, trace.sample_period_s, stamps[-1] - stamps[-2])
         if counts[-1] > counts[-2]:  # a probe may be shorter than a sample
             check_window(trace.joules[counts[-2] : counts[-1]], counts[-2], self.power.name)
         self._witness(measured)
@@ -244,18 +234,18 @@ class _Run:
         self.session.log(f"Captured samples:{len(measured.samples)} timestamps:{len(measured.events)}")
         return measured, iterations
 
-    def again(self, number: int, sample: Sample, data: bytes, first: _Measured, pace: float) -> _Measured:
+    def again(self, number: int, sample: Sample, data: bytes, first: _Measured) -> _Measured:
         """Measures a window that is not like the others a second time, and a third time if the two differ: what two agree on.
 
         Raises:
-            PowerTraceError: all three differ, or the monitor keeps another pace than in the other windows.
+            PowerTraceError: all three differ.
         """
         seen = [first]
         for _ in range(2):
             self.session.log(f"Window {number} differs from the others and is measured again.")
             self.events.message(self.step, f"window {number} is not like the others and is measured again", "warning")
             measured, _ = self.window(sample, data, first.inference.iterations)
-            if measured.keeps(pace) and any(measured.like(other.each_s, other.pace) for other in seen):
+            if any(measured.like(other.each_s) for other in seen):
                 return measured
             seen.append(measured)
         raise PowerTraceError(
@@ -331,11 +321,11 @@ def run_energy(
             done += window.elapsed_s
             events.progress(run.step, done, done * rules.windows / len(measured))
         dut.on_wait = None
-        each_s, pace = (statistics.median(values) for values in zip(*((w.each_s, w.pace) for _, w in measured), strict=True))
+        each_s = statistics.median(window.each_s for _, window in measured)
         for number, (_, window) in enumerate(measured):
-            if not window.like(each_s, pace):
+            if not window.like(each_s):
                 sample, data = inputs[number % len(inputs)]
-                measured[number] = (sample, run.again(number + 1, sample, data, window, pace))
+                measured[number] = (sample, run.again(number + 1, sample, data, window))
         for sample, window in measured:
             session.entry(run.entry(sample, window))
         result = _summary(run, identity, measured)

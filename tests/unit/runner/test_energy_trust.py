@@ -197,3 +197,23 @@ class SlowToWarmUp(PromptDut):
 def test_warm_ups_may_take_longer_than_measured_inferences(tmp_path: Path) -> None:
     device = SlowToWarmUp(energy=True)
     assert run(tmp_path, FaultyMonitor(device, simulated=False)).microjoules_per_inference == pytest.approx(TRUE_UJ, rel=2e-3)
+
+
+# --- windows against each other ------------------------------------------------------------------------------------------------------
+def test_a_window_that_is_not_like_the_others_is_measured_again(tmp_path: Path) -> None:
+    monitor = FaultyMonitor(PromptDut(energy=True), simulated=False)
+    monitor.damage = lambda trace: shifted_stamps(0.0, -0.015)(trace) if monitor.recordings == 5 else trace
+    result = run(tmp_path, monitor)
+    assert [w.elapsed_s / w.iterations for w in result.windows] == pytest.approx([0.05] * 3, rel=2e-3)
+    counts = [n for n, warmups in monitor.device.infers if warmups]
+    assert len(counts) == 5  # three windows, and two more until two agree
+    log = next((tmp_path / "s").rglob("log.txt")).read_text()
+    assert "differs from the others and is measured again" in log
+
+
+def test_a_window_that_is_another_one_each_time_is_refused(tmp_path: Path) -> None:
+    monitor = FaultyMonitor(PromptDut(energy=True), simulated=False)
+    shifts = {5: 0.018, 7: 0.008, 8: -0.012}
+    monitor.damage = lambda trace: shifted_stamps(-shifts.get(monitor.recordings, 0.0), 0.0)(trace)
+    with pytest.raises(PowerTraceError, match="was measured 3 times with 3 results"):
+        run(tmp_path, monitor)

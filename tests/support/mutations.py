@@ -8,8 +8,10 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from support import session_maker as maker
+from support import streaming_maker
 
 SUBMITTER = Path("closed") / "Example"
 RESULTS = SUBMITTER / "results" / "BOARD_A"
@@ -209,12 +211,41 @@ def _open(root: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace('"closed"', '"open"'), encoding="utf-8")
 
 
-def _streaming(mode: str = "energy", **choices: object) -> Callable[[Path], None]:
+def record(path: Path, change: Callable[[list[dict[str, Any]]], object]) -> Callable[[Path], None]:
+    """Changes the entries of a session's results.json."""
+
     def apply(root: Path) -> None:
-        maker.streaming(root / RESULTS / "sww" / mode, **choices)  # type: ignore[arg-type]
-        write(SUBMITTER / "code" / "sww" / "main.c")(root)
+        entries = json.loads((root / path / "results.json").read_text(encoding="utf-8"))
+        change(entries)
+        (root / path / "results.json").write_text(json.dumps(entries), encoding="utf-8")
 
     return apply
+
+
+def _slow_host(root: Path) -> None:
+    """The host's clock goes 4 per cent further than the device's."""
+    _eembc(root)
+    path = root / KWS / "performance" / "log.txt"
+    host = re.compile(r"^(\d{5}\.\d{3})(?= dut: m-lap)", re.MULTILINE)
+    times = iter([40.0 + 20 * (n // 2) + 10.92 * (n % 2) for n in range(10)])
+    path.write_text(host.sub(lambda _: f"{next(times):09.3f}", path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _streaming(mode: str = "performance", said: tuple[str, str] = ("", ""), **choices: object) -> Callable[[Path], None]:
+    """A streaming session; ``said``: a pattern in results.txt and what to put in its place."""
+
+    def apply(root: Path) -> None:
+        folder = streaming_maker.streaming(root / RESULTS / "sww" / mode, mode, **choices)  # type: ignore[arg-type]
+        write(SUBMITTER / "code" / "sww" / "main.c")(root)
+        if said[0]:
+            _edit(folder / "results.txt", *said)
+
+    return apply
+
+
+def _no_picture(root: Path) -> None:
+    _streaming("energy")(root)
+    (root / RESULTS / "sww" / "energy" / "energy_inf_000.png").unlink()
 
 
 def _anomaly(**choices: object) -> Callable[[Path], None]:
@@ -270,7 +301,11 @@ MUTATIONS = (
     Mutation("ic2 without ic", "structure.ic2-without-ic", _ic2),
     Mutation("no accuracy", "structure.modes", remove(KWS / "accuracy")),
     Mutation("no performance", "structure.modes", remove(KWS / "performance")),
-    Mutation("no streaming session", "structure.modes", session(IC, lambda folder: maker.streaming(folder.with_name("sww") / "accuracy"))),
+    Mutation(
+        "no streaming session",
+        "structure.modes",
+        session(IC, lambda folder: streaming_maker.streaming(folder.with_name("sww") / "accuracy")),
+    ),
     Mutation("marked as a draft", "documents.draft", write(SUBMITTER / "DRAFT.md")),
     Mutation("no code", "documents.code", remove(SUBMITTER / "code")),
     Mutation("no code of one benchmark", "documents.code", remove(SUBMITTER / "code" / "ic")),
@@ -285,7 +320,7 @@ MUTATIONS = (
     Mutation("no results.json", "files.json", remove(KWS / "accuracy" / "results.json")),
     Mutation("no script", "files.script", _no_script, "v1.3"),
     Mutation("a forgotten file", "files.unexpected", write(KWS / "performance" / "notes.txt")),
-    Mutation("no picture of the energy", "files.energy-picture", _streaming()),
+    Mutation("no picture of the energy", "files.energy-picture", _no_picture),
     Mutation("a marker too many", "files.eembc-marker", write(KWS / "EEMBC_RUNNER")),
     Mutation("two runners", "files.one-runner", _eembc, "v1.3"),
     Mutation("EEMBC's runner in v1.4", "files.runner-allowed", _eembc),
@@ -304,7 +339,7 @@ MUTATIONS = (
     Mutation("no top-1", "claims.missing", edit(KWS / "accuracy" / "results.txt", r".*Top 1%.*\n", "")),
     Mutation("no median throughput", "claims.missing", edit(KWS / "performance" / "results.txt", r".*Median.*\n", "")),
     Mutation("no median energy", "claims.missing", edit(IC / "energy" / "results.txt", r".*Median.*\n", "")),
-    Mutation("no detections", "claims.missing", _streaming(hits=-1)),
+    Mutation("no detections", "claims.missing", _streaming(said=(r"\d+ True", "-1 True"))),
     Mutation("Top-1 at the line's start", "claims.spelling", edit(KWS / "accuracy" / "results.txt", r".*Top 1% = ", "Top-1: ")),
     Mutation("a better accuracy", "claims.mismatch", edit(KWS / "accuracy" / "results.txt", r"Top 1% = \S+", "Top 1% = 99.9")),
     Mutation("a better throughput", "claims.mismatch", edit(KWS / "performance" / "results.txt", r"is\s+\d+", "is   29")),
@@ -314,8 +349,9 @@ MUTATIONS = (
     Mutation("a block twice", "claims.repeated", _doubled(KWS / "performance" / "results.txt")),
     Mutation("below the target", "claims.quality-target", session(KWS / "accuracy", maker.accuracy, wrong=12)),
     Mutation("too many false positives", "claims.quality-target", _streaming(false=9)),
+    Mutation("better detections than the log's", "claims.mismatch", _streaming(said=("3 False positives", "1 False positives"))),
     Mutation("an open result below the target", "claims.open-below-target", _open),
-    Mutation("51 wakewords", "claims.sww-total", _streaming(hits=47)),
+    Mutation("51 wakewords", "claims.sww-total", _streaming(said=("46 True", "47 True"))),
     Mutation("short windows", "windows.too-short", session(KWS / "performance", maker.performance, seconds=9.9)),
     Mutation("short energy windows", "windows.too-short", session(KWS / "energy", maker.energy, seconds=5.0)),
     Mutation("few inferences", "windows.too-few-inferences", session(KWS / "performance", maker.performance, iterations=9)),
@@ -323,6 +359,9 @@ MUTATIONS = (
     Mutation("one input twice", "windows.inputs", _files(KWS / "performance", "tst_000001_Word_1", "tst_000000_Word_0")),
     Mutation("a log of another session", "windows.other-session", _other_log),
     Mutation("a lost time stamp", "windows.time-stamps", _eembc_energy(10), "v1.3"),
+    Mutation("an energy run at half the speed", "windows.energy-speed", session(KWS / "energy", maker.energy, iterations=120)),
+    Mutation("a device's clock that is slow", "windows.host-clock", _slow_host, "v1.3"),
+    Mutation("energy of half the recording", "windows.recording", _streaming("energy", seconds=600.0)),
     Mutation("the runner complains", "windows.runner-complaint", _complaint, "v1.3"),
     Mutation(
         "the old list of images",
@@ -331,6 +370,8 @@ MUTATIONS = (
     ),
     Mutation("an input of the old list", "data.old-inputs", _files(IC / "performance", "airplane_s_000000", "lippizaner_s_000613")),
     Mutation("unknown files", "data.unknown-files", _names("kws", lambda names: [*names[:-2], "a_0.bin", "b_1.bin"])),
+    Mutation("another input", "data.inputs", _files(KWS / "performance", "tst_000001_Word_1", "tst_000099_Word_1")),
+    Mutation("another class", "data.classes", record(KWS / "accuracy", lambda entries: entries[3].update({"class": "7"}))),
     Mutation("half of the files", "data.coverage", _names("kws", lambda names: names[:12])),
     Mutation("a file without all segments", "data.coverage", _half_a_file),
     Mutation("a file twice", "data.repeated-files", _names("kws", lambda names: [*names, names[0]])),
@@ -354,5 +395,13 @@ MUTATIONS = (
     Mutation("no trace", "evidence.trace-missing", _eembc_energy(0), "v1.3"),
     Mutation("one log for two systems", "evidence.duplicate", _second_system),
     Mutation("the log of another benchmark", "evidence.model", edit(KWS / "accuracy" / "log.txt", "kws01", "ic01")),
+    Mutation("an empty record", "record.form", write(KWS / "performance" / "results.json", "[]")),
+    Mutation("half a record", "record.form", record(KWS / "performance", lambda entries: entries[2].pop("infer"))),
+    Mutation("a number that is none", "record.form", edit(KWS / "energy" / "results.json", r"5e-05", "NaN", 1)),
+    Mutation("a speed that is none", "record.sums", record(KWS / "performance", lambda e: e[1]["infer"].update(throughput=99.0))),
+    Mutation("a voltage that changes", "record.sums", record(KWS / "energy", lambda entries: entries[3]["power"].update(voltage=1.8))),
+    Mutation("other warm-ups", "record.log", edit(KWS / "performance" / "log.txt", "with 10/240", "with 11/240", 1)),
+    Mutation("another window printed", "record.results", edit(KWS / "performance" / "results.txt", r": 10\.5001", ": 10.4001", 1)),
+    Mutation("another summary", "record.summary", edit(KWS / "accuracy" / "log.txt", r"AUC = 0\.", "AUC = 1.")),
     Mutation("two devices", "evidence.one-device", edit(KWS / "accuracy" / "log.txt", "name retrieved: board", "name retrieved: other")),
 )

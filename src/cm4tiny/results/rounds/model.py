@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 Mode = Literal["accuracy", "performance", "energy"]
 Runner = Literal["eembc", "mlc", ""]
+DiscrepancyPart = Literal["form", "sums", "log", "results", "summary", "clock", "text"]
 Status = Literal["match", "mismatch", "unverifiable", "no-claim"]
 
 MODES: tuple[Mode, ...] = ("accuracy", "performance", "energy")
@@ -164,6 +165,26 @@ class Tolerated:
 
 
 @dataclass(frozen=True)
+class Discrepancy:
+    """Something in a session's files that is not as the runner writes it, or that two of them tell differently.
+
+    Attributes:
+        part: what it is about; the audit has a rule for each.
+        file: name of the file in the session's directory.
+        place: where in it: ``entry 3``, ``line 12``, or empty for the file as a whole.
+        text: what is wrong, with both figures.
+    """
+
+    part: DiscrepancyPart
+    file: str
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}{', ' + self.place if self.place else ''}: {self.text}"
+
+
+@dataclass(frozen=True)
 class Window:
     """One ``infer`` of a performance or energy session.
 
@@ -176,6 +197,9 @@ class Window:
         values: the result vector, empty if none came.
         line: line of the command in the log.
         printed_throughput: what an MLCommons log prints for the window, where nothing more exact is known.
+        host_s: length by the host's clock, from the log's own time stamps; None where it has none. The MLCommons runner notes whole
+            seconds, with warm-up and transfer of the answers in between.
+        warmups: inferences before the window that are not measured.
     """
 
     number: int
@@ -186,6 +210,8 @@ class Window:
     values: tuple[float, ...] = ()
     line: int = 0
     printed_throughput: float | None = None
+    host_s: float | None = None
+    warmups: int = 0
 
     @property
     def throughput(self) -> float | None:
@@ -345,6 +371,8 @@ class Session:
         sha256: hash of the log, and of ``results.txt``, ``results.json`` and the trace, by name of the role.
         log_bytes: size of the log.
         simulated: the files say that the numbers are simulated.
+        discrepancies: where the files of a session of the MLCommons runner contradict each other or are not as it writes them.
+        stated_classes: (file, class) as ``results.json`` states them, each pair once.
     """
 
     runner: Runner
@@ -376,6 +404,8 @@ class Session:
     sha256: dict[str, str] = field(default_factory=dict)
     log_bytes: int = 0
     simulated: bool = False
+    discrepancies: tuple[Discrepancy, ...] = ()
+    stated_classes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

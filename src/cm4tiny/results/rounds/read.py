@@ -18,6 +18,7 @@ from cm4tiny.results.rounds.lines import sha256_of
 from cm4tiny.results.rounds.mlc_log import MlcLog, read_mlc_log
 from cm4tiny.results.rounds.model import EnergyWindow, Mode, ModeFiles, Printed, ResultDir, Runner, Scores, Session, Streaming, Window
 from cm4tiny.results.rounds.printed import read_printed
+from cm4tiny.results.rounds.record import Files, examine, load_json
 from cm4tiny.results.rounds.results_json import MlcJson, read_mlc_json
 from cm4tiny.results.rounds.table import layouts
 
@@ -180,11 +181,21 @@ def _with_lengths(windows: list[Window], energy: list[EnergyWindow]) -> list[Win
     return [replace(window, lap_us=None, runtime_s=of.runtime_s) for window, of in zip(windows, energy, strict=True)]
 
 
+def _timed_by_host(windows: list[Window], logged: list[Window]) -> list[Window]:
+    """The exact windows with what the log's time stamps tell of them."""
+    if len(windows) != len(logged):
+        return windows
+    return [replace(window, host_s=other.host_s, warmups=other.warmups) for window, other in zip(windows, logged, strict=True)]
+
+
 # --- MLCommons ----------------------------------------------------------------------------------------------------------------
 def _mlc(files: ModeFiles, benchmark: str, parts: _Parts) -> None:
     log_file, json_file = files.log, files.json
     log = (parts.attempt(lambda: read_mlc_log(log_file, files.mode), log_file.name) if log_file else None) or MlcLog()
-    exact = parts.attempt(lambda: read_mlc_json(json_file, files.mode), json_file.name) if json_file else None
+    loaded = parts.attempt(lambda: load_json(json_file), json_file.name) if json_file else None
+    exact = read_mlc_json(json_file, files.mode, loaded) if json_file and loaded else None
+    held = Files(files.mode, benchmark, loaded, log.record if log_file else None, log.detections_ms, files.results)
+    parts.values["discrepancies"] = parts.attempt(lambda: examine(held), "results.txt") or ()
     if exact is not None and exact.problem:
         parts.notes.append(exact.problem)
         exact = None
@@ -203,7 +214,7 @@ def _mlc(files: ModeFiles, benchmark: str, parts: _Parts) -> None:
         profile=log.texts.get("profile", ""),
         voltage_mv=exact.voltage_mv if exact else "",
         session_id=log.session_id,
-        windows=tuple(exact.windows if exact and exact.windows else log.windows),
+        windows=tuple(_timed_by_host(exact.windows, log.windows) if exact and exact.windows else log.windows),
         scores=log.scores if log_file else exact.scores if exact else None,
         energy=tuple(exact.energy) if exact else (),
         infers=log.infers,
@@ -214,9 +225,10 @@ def _mlc(files: ModeFiles, benchmark: str, parts: _Parts) -> None:
         errors=tuple(log.errors),
         log_bytes=log.size,
         simulated=log.simulated or bool(exact and exact.simulated),
+        stated_classes=tuple(exact.classes) if exact else (),
     )
     if exact and files.mode == "energy" and len(exact.energy) == len(exact.windows):
-        parts.values["windows"] = tuple(_with_lengths(exact.windows, exact.energy))
+        parts.values["windows"] = tuple(_with_lengths(list(parts.values["windows"]), exact.energy))
 
 
 def _streaming(log: MlcLog, exact: MlcJson | None, parts: _Parts) -> Streaming | None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cm4tiny.benchmarks import BENCHMARKS
 from cm4tiny.firmware.division import SESSION_MARK
 from cm4tiny.results.audit.rule import Hit, rule
 from cm4tiny.results.audit.views import Corpus, ResultView, SessionView, Submitter
@@ -203,7 +202,7 @@ def resubmitted(corpus: Corpus) -> Iterator[Hit]:
     why="The log of another benchmark.",
 )
 def model(view: SessionView) -> Iterator[Hit]:
-    row, named = BENCHMARKS.get(view.benchmark), view.session.model
+    row, named = view.facts, view.session.model
     if row is not None and named and named != row.model_id:
         yield Hit(view.path, f"the log is of {named}")
 

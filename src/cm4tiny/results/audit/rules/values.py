@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cm4tiny.benchmarks import BENCHMARKS
 from cm4tiny.results.audit.rule import Hit, rule
 from cm4tiny.results.audit.views import SessionView, number
 
@@ -105,7 +104,7 @@ def identical_windows(view: SessionView) -> Iterator[Hit]:
     mild_before=(1, 3),
 )
 def vector_width(view: SessionView) -> Iterator[Hit]:
-    row = BENCHMARKS.get(view.benchmark)
+    row = view.facts
     scores = view.session.scores
     if row is None or scores is None or not scores.files or view.benchmark == "ad":
         return
@@ -175,7 +174,7 @@ def style(view: SessionView) -> Iterator[Hit]:
     why="Allowed. One more wrong answer would have been too many, so a reader may want to look at the list that was used.",
 )
 def on_the_target(view: SessionView) -> Iterator[Hit]:
-    row, printed = BENCHMARKS.get(view.benchmark), view.session.printed
+    row, printed = view.facts, view.session.printed
     if row is None or printed is None or view.mode != "accuracy":
         return
     text = printed.auc if view.benchmark == "ad" else printed.top_1

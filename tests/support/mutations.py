@@ -137,6 +137,13 @@ def _other_log(root: Path) -> None:
     shutil.rmtree(root / "other")
 
 
+def _recoded(path: Path, encoding: str, before: str = "") -> Callable[[Path], None]:
+    def apply(root: Path) -> None:
+        (root / path).write_bytes((before + (root / path).read_text(encoding="utf-8")).encode(encoding))
+
+    return apply
+
+
 def _second_system(root: Path) -> None:
     shutil.copytree(root / RESULTS, root / SUBMITTER / "results" / "BOARD_B")
     shutil.copyfile(root / SYSTEM, root / SUBMITTER / "systems" / "BOARD_B.json")
@@ -319,6 +326,8 @@ MUTATIONS = (
     Mutation("no log", "files.log", remove(KWS / "accuracy" / "log.txt")),
     Mutation("no results.json", "files.json", remove(KWS / "accuracy" / "results.json")),
     Mutation("no script", "files.script", _no_script, "v1.3"),
+    Mutation("a log in UTF-16", "files.encoding", _recoded(KWS / "accuracy" / "log.txt", "utf-16")),
+    Mutation("results in Latin-1", "files.encoding", _recoded(KWS / "accuracy" / "results.txt", "latin-1", "\u00b5")),
     Mutation("a forgotten file", "files.unexpected", write(KWS / "performance" / "notes.txt")),
     Mutation("no picture of the energy", "files.energy-picture", _no_picture),
     Mutation("a marker too many", "files.eembc-marker", write(KWS / "EEMBC_RUNNER")),
@@ -335,6 +344,8 @@ MUTATIONS = (
     Mutation("a key of MLPerf Inference", "system.type", system(lambda d: d.update(system_type="edge"))),
     Mutation("no framework", "system.incomplete", system(lambda d: d.update({"Inference Framework": ""}))),
     Mutation("no compiler", "system.sparse", system(lambda d: d.update({"General Compiler(s)": ""}))),
+    Mutation("another organisation", "system.submitter", system(lambda d: d.update(Submitter="Somebody Else"))),
+    Mutation("a division that is none", "system.place", system(lambda d: d.update(Division="half-open"))),
     Mutation("the other division", "system.place", system(lambda d: d.update(Division="open"))),
     Mutation("no top-1", "claims.missing", edit(KWS / "accuracy" / "results.txt", r".*Top 1%.*\n", "")),
     Mutation("no median throughput", "claims.missing", edit(KWS / "performance" / "results.txt", r".*Median.*\n", "")),
@@ -383,6 +394,10 @@ MUTATIONS = (
     Mutation("copied windows", "values.identical-windows", _copied),
     Mutation("a vector too wide", "values.vector-width", _wide),
     Mutation("equal answers", "values.constant", _constant),
+    Mutation(
+        "another answer in the energy run", "values.same-answer", record(KWS / "energy", lambda e: e[2]["infer"]["results"].reverse())
+    ),
+    Mutation("another answer in the accuracy run", "values.other-answer", session(KWS / "accuracy", maker.accuracy, wrong=24)),
     Mutation("one-hot vectors", "values.style", _one_hot),
     Mutation("exactly on the target", "values.on-the-target", edit(KWS / "accuracy" / "results.txt", r"Top 1% = \S+", "Top 1% = 90.0")),
     Mutation("simulated", "evidence.simulated", session(KWS / "performance", maker.performance, simulated="virtual board")),
@@ -403,5 +418,8 @@ MUTATIONS = (
     Mutation("other warm-ups", "record.log", edit(KWS / "performance" / "log.txt", "with 10/240", "with 11/240", 1)),
     Mutation("another window printed", "record.results", edit(KWS / "performance" / "results.txt", r": 10\.5001", ": 10.4001", 1)),
     Mutation("another summary", "record.summary", edit(KWS / "accuracy" / "log.txt", r"AUC = 0\.", "AUC = 1.")),
+    Mutation("two voltages", "evidence.one-voltage", session(KWS / "energy", maker.energy, volts=1.8)),
+    Mutation("no model in the log", "evidence.identity", edit(KWS / "accuracy" / "log.txt", "Device model retrieved: kws01\n", "")),
+    Mutation("two profiles", "evidence.one-device", edit(KWS / "energy" / "log.txt", r"V0\.0\.1", "V0.0.2")),
     Mutation("two devices", "evidence.one-device", edit(KWS / "accuracy" / "log.txt", "name retrieved: board", "name retrieved: other")),
 )

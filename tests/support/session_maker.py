@@ -142,7 +142,7 @@ def performance(
 
 
 def accuracy(folder: Path, benchmark: str = "kws", *, wrong: int = 1, names: Sequence[str] | None = None, simulated: str = "") -> Path:
-    """An accuracy session over the small list; the first ``wrong`` files get a wrong answer."""
+    """An accuracy session over the small list; the last ``wrong`` files get a wrong answer."""
     folder.mkdir(parents=True)
     files = list(names if names is not None else NAMES[benchmark])
     clock = HostClock()
@@ -153,7 +153,7 @@ def accuracy(folder: Path, benchmark: str = "kws", *, wrong: int = 1, names: Seq
         segments, start = 196 if benchmark == "ad" else 1, 7_000
         for number, name in enumerate(files):
             label = _label(benchmark, name, number % get_benchmark(benchmark).classes)
-            values = _vector(benchmark, label, number >= wrong)
+            values = _vector(benchmark, label, number < len(files) - wrong)
             sample = _sample(benchmark, name, label)
             for segment in range(segments):
                 inference = Inference(1, 0, (start, start + 40_000 + number % 7), values)

@@ -95,6 +95,9 @@ class _Reader:
             self.sink.add("bad-power", number)
             return
         self.found.energy.append(window)
+        self._voltage(power)
+
+    def _voltage(self, power: object) -> None:
         voltage = number_in_json(power.get("voltage")) if isinstance(power, dict) else None
         if voltage is not None and not self.found.voltage_mv:
             self.found.voltage_mv = f"{voltage * 1000:.0f}"
@@ -119,6 +122,7 @@ class _Reader:
                 self.sink.add("bad-power", number)
             else:
                 found.energy.append(window)
+                self._voltage(entry["power"])
                 found.power_mw = 1e-3 * window.energy_uj / window.runtime_s
 
 

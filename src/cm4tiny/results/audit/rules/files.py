@@ -76,6 +76,22 @@ def script(view: SessionView) -> Iterator[Hit]:
 
 
 @rule(
+    "files.encoding",
+    "Logs and results are text in ASCII or UTF-8",
+    severity="error",
+    scope="session",
+    source=f"{_CHECKER} reads UTF-8 and crashes on anything else; no runner writes UTF-16, NUL bytes or a byte-order mark",
+    why="A file that another program saved again is not the file that the runner wrote: tools read something else in it, or nothing.",
+    mild_before=(1, 4),
+)
+def encoding(view: SessionView) -> Iterator[Hit]:
+    words = {"byte-order-mark": "a byte-order mark", "nul": "NUL bytes", "not-utf-8": "bytes that are not UTF-8"}
+    found = [f"{one.file} holds {words[one.kind]}" for one in view.session.tolerated if one.kind in words]
+    if found:
+        yield Hit(view.path, some(found))
+
+
+@rule(
     "files.unexpected",
     "A session's folder holds nothing else",
     severity="warning",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -200,12 +201,32 @@ def sparse(view: SystemView) -> Iterator[Hit]:
 @rule(
     "system.place",
     "A description names the division that its folder is in",
-    severity="warning",
+    severity="error",
     scope="system",
     source=_TEMPLATE,
     why="A description copied from another submission.",
+    mild_before=(1, 4),
 )
 def place(view: SystemView) -> Iterator[Hit]:
-    value = _text(view.values.get("Division")).lower()
-    if value in ("open", "closed") and value != view.submitter.division:
-        yield Hit(view.path, f"Division is {view.values['Division']!r}, the folder is {view.submitter.division}")
+    value = _text(view.values.get("Division"))
+    if value and value.lower() != view.submitter.division:
+        yield Hit(view.path, f"Division is {value!r}, the folder is {view.submitter.division}")
+
+
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+@rule(
+    "system.submitter",
+    "A description names the organisation that its folder is called after",
+    severity="error",
+    scope="system",
+    source="directory_structure.adoc: DIVISION/SUBMITTER; the template's field Submitter",
+    why="A description copied from another organisation; three of v1.2 are. A longer name with the folder's words in it is accepted.",
+    mild_before=(1, 4),
+)
+def submitter(view: SystemView) -> Iterator[Hit]:
+    value = _text(view.values.get("Submitter"))
+    words, folder = (_WORD.findall(text.lower()) for text in (value, view.submitter.name))
+    if value and not set(folder) <= set(words) and "".join(words) != "".join(folder):
+        yield Hit(view.path, f"Submitter is {value!r}, the folder is {view.submitter.name}")

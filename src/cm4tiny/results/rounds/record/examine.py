@@ -180,7 +180,7 @@ def _finished(groups: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
 
 def _announced(entries: list[Any], files: Files, log: LogRecord) -> Iterator[Discrepancy]:
     number = len({expected.file_name(entry) for entry in entries})
-    wrong = [text for text in log.full_set if int(text) != number]
+    wrong = [text for text in log.full_set if text != str(number)]
     if files.mode == "accuracy" and wrong:
         yield Discrepancy("log", "log.txt", "", f"the full set has {wrong[0]} files, results.json holds {number}")
 
@@ -196,8 +196,13 @@ def _within_log(log: LogRecord) -> Iterator[Discrepancy]:
     if log.stray is not None:
         text, number = log.stray
         yield _at_line("log", "log.txt", number, f"{text!r} belongs to no input")
-    if len(set(log.sessions.values())) > 1:
-        yield Discrepancy("log", "log.txt", "", f"begins as {log.sessions['Writing output to']!r} and ends as another session")
+    for name, places, place in (("begin", log.begins, log.first), ("end", log.ends, log.last)):
+        if len(places) != 1:
+            yield _at_line("log", "log.txt", places[-1][1] if places else 0, f"{len(places)} lines {name} the log, the runner writes one")
+        elif places[0][1] != place:
+            yield _at_line("log", "log.txt", places[0][1], f"the line that should {name} the log does not stand there")
+    if len({place for place, _ in (*log.begins, *log.ends)}) > 1:
+        yield Discrepancy("log", "log.txt", "", f"begins as {log.begins[:1]} and ends as {log.ends[:1]}")
 
 
 def _summary(log: LogRecord, printed: list[tuple[str, int]]) -> Iterator[Discrepancy]:

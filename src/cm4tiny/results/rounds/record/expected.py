@@ -64,8 +64,15 @@ def _performance(entries: Sequence[dict[str, Any]]) -> Iterator[Forms]:
         yield (f"# Inferences : {infer['iterations']}",)
         yield (f"Runtime: {infer['elapsed_time'] / 1e6} sec.",)
         yield (f"Throughput: {infer['throughput']} inf./sec.",)
+        yield from _met(infer["elapsed_time"] / 1e6, infer["iterations"])
         speeds.append(infer["throughput"])
     yield from ((RULE,), (f"Median throughput is {statistics.median(speeds):.3f} inf./sec.",), (RULE,))
+
+
+def _met(seconds: float, iterations: int) -> Iterator[Forms]:
+    """What the runner says of a window of more than ten seconds; this project's runner wants ten inferences, too, and takes ten seconds."""
+    if seconds >= 10:
+        yield (MET,) if seconds > 10 and iterations >= 10 else (MET, "")
 
 
 def _accuracy(entries: Sequence[dict[str, Any]]) -> Iterator[Forms]:
@@ -107,7 +114,18 @@ def _forms(*texts: str) -> Forms:
 
 
 def first_difference(expected: Sequence[Forms], found: Sequence[tuple[str, int]]) -> tuple[int, str] | None:
-    """The first line that is not one of its right forms: its number and what is wrong; None if all agree."""
+    """The first line that is not one of its right forms: its number and what is wrong; None if all agree.
+
+    A line that may be missing has an empty form.
+    """
+    lines = iter(found)
+    left = next(lines, None)
+    kept = []
+    for forms in expected:
+        if "" not in forms or (left is not None and left[0] in forms):
+            kept.append(forms)
+            left = next(lines, None)
+    expected = kept
     for forms, (text, number) in zip(expected, found, strict=False):
         if text not in forms:
             return number, f"{text!r}, results.json gives {forms[0]!r}"

@@ -20,16 +20,26 @@ _GROUP = (
 )
 _STAMPED_SUMMARY = ("-----", "Median throughput", "Top 1%", "AUC")
 _SUMMARY = (
-    *("Performance results for window", "# Inferences", "Runtime:", "Throughput:", "Power Edition", "Energy data for", "Elapsed time :"),
+    *(
+        "Performance results for window",
+        "# Inferences",
+        "Runtime:",
+        "Runtime req",
+        "Throughput:",
+        "Power Edition",
+        "Energy data for",
+        "Elapsed time :",
+    ),
     *("Inferences :", "Power :", "Total Energy", "Energy/Inf", "Median energy", "Accuracy:", "Average duty", "Average period"),
     *("Estimated throughput", "-" * 57),
 )
 _ALONE = ("Running inference", "done", "Captured samples")
 _STREAM = ("Playing ", "Duty cycle =", "samples:", "== File", "False negatives:", "False positives:", "No activation data", "No duty cycle")
 _STAMP = re.compile(rb"[0-9]{4}\.[0-9]{6} ulp-mlperf: *")
-_SESSION = re.compile(r"(Writing output to|Session logged in file) (.*)")
-_VOLTS = re.compile(r"Power monitor: .* at ([0-9.]+) V\Z")
-_FULL_SET = re.compile(r"No loop count specified\. Using full set \(([0-9]+) test files\)")
+_BEGIN, _END = "Logging initialized. Writing output to ", "Session logged in file "
+_LABELS = ("SIMULATED:", "OPEN DIVISION:")
+_VOLTS = re.compile(r"Power monitor: .* at (.*)V\Z")
+_FULL_SET = re.compile(r"No loop count specified\. Using full set \((.*)test files\)")
 
 
 def without_stamp(line: bytes) -> tuple[str, bool]:
@@ -53,7 +63,8 @@ class LogRecord:
         summary: lines at the end with their numbers.
         stream: lines about a recording that was played, by their beginning, with their numbers.
         detections: number of the line with the list of detections; 0 without one.
-        sessions: the log's own place as its first and last line have it.
+        begins / ends: the log's own place as its first and last line have it, with the lines' numbers.
+        first / last: numbers of the first line that is not a label, and of the last one that says anything.
         volts: supply voltages that this project's runner noted.
         full_set: number of files that the runner announced.
         stray: the first line that belongs to a group and stands in none.
@@ -64,7 +75,10 @@ class LogRecord:
     summary: list[tuple[str, int]] = field(default_factory=list)
     stream: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     lists: list[int] = field(default_factory=list)
-    sessions: dict[str, str] = field(default_factory=dict)
+    begins: list[tuple[str, int]] = field(default_factory=list)
+    ends: list[tuple[str, int]] = field(default_factory=list)
+    first: int = 0
+    last: int = 0
     volts: list[str] = field(default_factory=list)
     full_set: list[str] = field(default_factory=list)
     stray: tuple[str, int] | None = None
@@ -76,6 +90,11 @@ class LogRecord:
     def line(self, number: int, raw: bytes) -> None:
         """One line of the log."""
         text, stamped = without_stamp(raw)
+        if not text:
+            return
+        self.last = number
+        if not self.first and not text.startswith(_LABELS):
+            self.first = number
         if self._unfinished:
             self._continue(text)
         elif stamped and text.startswith(LOADING):
@@ -111,12 +130,15 @@ class LogRecord:
                 self._unfinished = kind
         elif text.startswith("[") and text.endswith("]") and text[1:2].isdigit():
             self.lists.append(number)
-        elif found := _SESSION.search(text):
-            self.sessions.setdefault(found[1], found[2].strip())
-        elif found := _VOLTS.match(text):
-            self.volts.append(found[1])
+        elif text.startswith((_BEGIN, _END)):
+            places, start = (self.begins, _BEGIN) if text.startswith(_BEGIN) else (self.ends, _END)
+            if len(places) < 3:
+                places.append((text.removeprefix(start), number))
+        elif text.startswith("Power monitor:"):
+            found = _VOLTS.match(text)
+            self.volts.append(found[1].strip() if found else "")
         elif found := _FULL_SET.match(text):
-            self.full_set.append(found[1])
+            self.full_set.append(found[1].strip())
 
     def _continue(self, text: str) -> None:
         """numpy breaks a long list into several lines."""

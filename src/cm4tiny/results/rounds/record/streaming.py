@@ -28,6 +28,21 @@ _ENTRY = ("infer", "dutycycle", "activations", "mode")
 _INFER = ("wav_file", "detection_windows", "length_sec", "sample_rate", "detections", "iterations", "warmups")
 _DUTY = ("duty_cycle", "period", "processing_time", "start_times_s", "stop_times_s")
 _TICK_S = 10e-6
+_ORDER = (
+    "Playing ",
+    "No activation data",
+    "[",
+    "Duty cycle =",
+    "samples:",
+    "Power Edition",
+    "Median energy",
+    "== File",
+    "Accuracy:",
+    "False negatives:",
+    "False positives:",
+    "Average duty",
+    "Estimated",
+)
 _NUMBERS = re.compile(r"[-+0-9.e]+")
 
 
@@ -50,7 +65,8 @@ def faults(entry: Any, mode: Mode, list_id: str = "sww01") -> Iterator[Fault]:
             yield Fault(f"{name} is not an object")
     if isinstance(infer, dict):
         yield from _recording(infer, list_id)
-        yield from _detections(infer.get("detections"))
+        if "detections" in infer:
+            yield from _detections(infer["detections"])
     if isinstance(duty, dict):
         yield from _duty(duty)
 
@@ -69,8 +85,6 @@ def _recording(infer: dict[str, Any], list_id: str) -> Iterator[Fault]:
 
 
 def _detections(value: Any) -> Iterator[Fault]:
-    if value is None:
-        return
     if not isinstance(value, list) or not value or not all(whole(time) and 0 <= time < 10**9 for time in value):
         yield Fault("detections is not a list of milliseconds that begins with the start marker")
     elif any(late <= early for early, late in itertools.pairwise(value)):
@@ -135,7 +149,7 @@ def stream_differences(entry: dict[str, Any], right: Told, log: LogRecord) -> It
         lines = log.stream.get(kind, [])
         if len(lines) != 1:
             yield lines[-1][1] if lines else 0, f"{len(lines)} lines {forms[0]!r}, the runner prints one"
-        elif not lines[0][0].startswith(forms):
+        elif not (lines[0][0].startswith(forms) if kind == "Playing " else lines[0][0] in forms):
             yield lines[0][1], f"{lines[0][0][:120]!r}, results.json gives {forms[0]!r}"
     for kind, times in (("False negatives:", right.missed), ("False positives:", right.false)):
         lines = log.stream.get(kind, [])
@@ -143,10 +157,16 @@ def stream_differences(entry: dict[str, Any], right: Told, log: LogRecord) -> It
         digits = [round(time, 3) for time in times] if kind == "False positives:" else list(times)
         if len(lines) != 1 or printed != digits:
             yield lines[0][1] if lines else 0, f"{kind[:-1].lower()} are not those of results.json"
-    silent = len(log.stream.get("No activation data", []))
-    if silent and entry["activations"]:
-        yield log.stream["No activation data"][0][1], "no activation data, results.json holds some"
-    if not silent and not entry["activations"]:
-        yield 0, "the line 'No activation data found.' is missing, results.json holds none"
+    silent = log.stream.get("No activation data", [])
+    if len(silent) != (not entry["activations"]):
+        yield (
+            silent[-1][1] if silent else 0,
+            f"{len(silent)} lines say that there is no activation data, results.json holds {entry['activations']}",
+        )
     if len(log.lists) != 1:
         yield log.lists[-1] if log.lists else 0, f"{len(log.lists)} lists of detections, the runner prints one"
+    found = {kind: lines[0][1] for kind, lines in log.stream.items()} | ({"[": log.lists[0]} if log.lists else {})
+    found |= {kind: number for text, number in log.summary for kind in _ORDER if text.startswith(kind)}
+    places = [found[kind] for kind in _ORDER if kind in found]
+    if places != sorted(places):
+        yield max(places), "lines do not stand in the order in which the runner prints them"

@@ -16,6 +16,7 @@ from support import streaming_maker
 SUBMITTER = Path("closed") / "Example"
 RESULTS = SUBMITTER / "results" / "BOARD_A"
 KWS, IC = RESULTS / "kws", RESULTS / "ic"
+LFS_POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345678\n"
 SYSTEM = SUBMITTER / "systems" / "BOARD_A.json"
 
 
@@ -103,6 +104,11 @@ def _ic2(root: Path) -> None:
     (root / IC).rename(root / RESULTS / "ic2")
 
 
+def _ic2_elsewhere(root: Path) -> None:
+    _second_system(root)
+    (root / SUBMITTER / "results" / "BOARD_B" / "ic").rename(root / SUBMITTER / "results" / "BOARD_B" / "ic2")
+
+
 def _eembc(root: Path) -> None:
     _again(root / KWS / "performance", maker.eembc_performance)
     (root / KWS / "EEMBC_RUNNER").touch()
@@ -137,9 +143,10 @@ def _other_log(root: Path) -> None:
     shutil.rmtree(root / "other")
 
 
-def _recoded(path: Path, encoding: str, before: str = "") -> Callable[[Path], None]:
+def _recoded(path: Path, encoding: str, before: str = "", swap: tuple[str, str] = ("", "")) -> Callable[[Path], None]:
     def apply(root: Path) -> None:
-        (root / path).write_bytes((before + (root / path).read_text(encoding="utf-8")).encode(encoding))
+        text = (root / path).read_text(encoding="utf-8")
+        (root / path).write_bytes((before + (text.replace(*swap) if swap[0] else text)).encode(encoding))
 
     return apply
 
@@ -306,6 +313,7 @@ MUTATIONS = (
     Mutation("energy misspelt", "structure.layout", rename(KWS / "energy", "enegy")),
     Mutation("prefixed files", "structure.layout", rename(KWS / "performance" / "results.txt", "performance_results.txt")),
     Mutation("ic2 without ic", "structure.ic2-without-ic", _ic2),
+    Mutation("ic2 on a system without ic", "structure.ic2-of-a-system", _ic2_elsewhere),
     Mutation("no accuracy", "structure.modes", remove(KWS / "accuracy")),
     Mutation("no performance", "structure.modes", remove(KWS / "performance")),
     Mutation(
@@ -326,6 +334,8 @@ MUTATIONS = (
     Mutation("no log", "files.log", remove(KWS / "accuracy" / "log.txt")),
     Mutation("no results.json", "files.json", remove(KWS / "accuracy" / "results.json")),
     Mutation("no script", "files.script", _no_script, "v1.3"),
+    Mutation("a log that is a Git LFS pointer", "files.lfs-pointer", write(KWS / "accuracy" / "log.txt", LFS_POINTER)),
+    Mutation("a description that is a Git LFS pointer", "files.lfs-pointer", write(SYSTEM, LFS_POINTER)),
     Mutation("a log in UTF-16", "files.encoding", _recoded(KWS / "accuracy" / "log.txt", "utf-16")),
     Mutation("results in Latin-1", "files.encoding", _recoded(KWS / "accuracy" / "results.txt", "latin-1", "\u00b5")),
     Mutation("a forgotten file", "files.unexpected", write(KWS / "performance" / "notes.txt")),
@@ -337,6 +347,7 @@ MUTATIONS = (
     Mutation("a description of another name", "system.file-name", rename(SYSTEM, "BOARD-A.json")),
     Mutation("a description too many", "system.without-results", write(SYSTEM.with_name("BOARD_C.json"), '{"Status": "available"}')),
     Mutation("a missing comma", "system.json", edit(SYSTEM, r'",\n "SoC Name"', '"\n "SoC Name"')),
+    Mutation("a description in Latin-1", "system.json", _recoded(SYSTEM, "latin-1", swap=("none", "\u00b5"))),
     Mutation("a description that is a list", "system.json", write(SYSTEM, "[]")),
     Mutation("a key twice", "system.duplicate-key", _twice(SYSTEM, "Inference Framework", "")),
     Mutation("an unknown status", "system.status", system(lambda d: d.update(Status="shipping"))),

@@ -140,6 +140,8 @@ def _doubts(session: Session) -> list[str]:
 
 
 def _missing(files: ModeFiles, role: str, name: str) -> str:
+    if files.lacks(role, pointers=True):
+        return f"{name} is a Git LFS pointer in this copy (git lfs pull)"
     return f"{name} not in this copy (large file)" if files.lacks(role) else f"{name} not submitted"
 
 

@@ -74,7 +74,8 @@ class ModeFiles:
     Attributes:
         mode: what the session is; ``folder`` may spell it otherwise (``power``, ``enegy``).
         folder: path of the directory, relative to the round's root.
-        missing: names of files that the round's repository holds and this copy lacks (files over 4 MiB).
+        missing: names of files that the round's repository holds and this copy lacks (files over 4 MiB, and Git LFS pointers).
+        pointers: names of files that are Git LFS pointers: the copy has the pointer, not the file.
         others: names of further entries of the directory, AppleDouble files and symbolic links included.
     """
 
@@ -87,6 +88,7 @@ class ModeFiles:
     trace: Path | None = None
     timestamps: Path | None = None
     missing: tuple[str, ...] = ()
+    pointers: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
     @property
@@ -94,9 +96,13 @@ class ModeFiles:
         """The directory's own name."""
         return self.folder.rsplit("/", 1)[-1]
 
-    def lacks(self, role: str) -> bool:
-        """True if the repository holds the file of that role (``log``, ``json``, ``trace``) and this copy does not."""
-        return any(_ROLE_END[role](name) for name in self.missing)
+    def lacks(self, role: str, *, pointers: bool = False) -> bool:
+        """True if the repository holds the file of that role (``log``, ``json``, ``trace``) and this copy does not.
+
+        Args:
+            pointers: only if the copy has a Git LFS pointer in its place.
+        """
+        return any(_ROLE_END[role](name) for name in (self.pointers if pointers else self.missing))
 
 
 _ROLE_END = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cm4tiny.fetch.lfs import NOTE, is_pointer
 from cm4tiny.results.rounds.eembc_log import read_eembc_log
 from cm4tiny.results.rounds.energy_trace import TraceProblem, read_samples, read_timestamps, window_energies
 from cm4tiny.results.rounds.lines import sha256_of
@@ -72,7 +73,9 @@ def session_files(folder: Path, mode: Mode) -> ModeFiles:
     for role, patterns in layouts()["files"].items():
         paths = (folder / pattern.format(mode=mode) for pattern in patterns)
         found[role] = next((path for path in paths if path.is_file() and not path.is_symlink()), None)
-    return ModeFiles(mode, folder.name, **found)
+    pointers = [role for role, path in found.items() if path is not None and is_pointer(path)]
+    names = tuple(sorted(found.pop(role).name for role in pointers))
+    return ModeFiles(mode, folder.name, missing=names, pointers=names, **found)
 
 
 def read_session(result: ResultDir, mode: Mode) -> Session:
@@ -91,6 +94,7 @@ def read_session_folder(folder: Path, mode: Mode, benchmark: str) -> Session:
 def read_files(files: ModeFiles, benchmark: str) -> Session:
     """A session from its files."""
     parts = _Parts()
+    parts.notes += [f"{name}: {NOTE}" for name in files.pointers]
     runner: Runner = ""
     if files.log:
         log = files.log

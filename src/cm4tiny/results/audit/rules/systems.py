@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from cm4tiny.results.audit.rule import Hit, rule
@@ -23,6 +24,17 @@ def _raw(view: SystemView) -> str:
     if view.json is None or view.json.stat().st_size > 1_000_000:
         return ""
     return view.json.read_text(encoding="utf-8", errors="replace")
+
+
+def is_utf_8(path: Path) -> bool:
+    """True if a description (of at most 1 MB) is text in UTF-8."""
+    if path.stat().st_size > 1_000_000:
+        return True
+    try:
+        path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _strict(view: SystemView) -> Any:
@@ -86,6 +98,8 @@ def without_results(view: SystemView) -> Iterator[Hit]:
 def valid_json(view: SystemView) -> Iterator[Hit]:
     if view.json is None:
         return
+    if not is_utf_8(view.json):
+        yield Hit(view.path, "not encoded in UTF-8: the official checker crashes on it")
     try:
         document = _strict(view)
     except (ValueError, RecursionError) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cm4tiny.results.rounds.lfs import pointer_note
+from cm4tiny.fetch.lfs import pointer_note
 
 MAX_BYTES = 32 << 20
 MAX_CONTAINERS = 400_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _MAGIC = b"version https://git-lfs.github.com/spec/"
-_LARGEST = 1024
+LARGEST_POINTER = 1024
 NOTE = "this file is a Git LFS pointer, not the file itself; fetch the content with: git lfs pull"
 
 
@@ -20,7 +20,7 @@ def pointer_note(data: bytes) -> str:
 def is_pointer(path: Path) -> bool:
     """True if the file is a Git LFS pointer; False if it is not, or cannot be read."""
     try:
-        if path.stat().st_size > _LARGEST:
+        if path.stat().st_size > LARGEST_POINTER:
             return False
         with path.open("rb") as stream:
             return stream.read(len(_MAGIC)) == _MAGIC

@@ -384,6 +384,11 @@ MUTATIONS = (
     Mutation("an energy run at half the speed", "windows.energy-speed", session(KWS / "energy", maker.energy, iterations=120)),
     Mutation("a device's clock that is slow", "windows.host-clock", _slow_host, "v1.3"),
     Mutation("energy of half the recording", "windows.recording", _streaming("energy", seconds=600.0)),
+    Mutation(
+        "another energy window",
+        "windows.energy-printed",
+        edit(KWS / "energy" / "results.txt", r"Inf    : \d", "Inf    : 1", 1),
+    ),
     Mutation("the runner complains", "windows.runner-complaint", _complaint, "v1.3"),
     Mutation(
         "the old list of images",

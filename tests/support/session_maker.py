@@ -65,6 +65,10 @@ class SmallLists(LabelLists):
 
 
 @cache
+def _words() -> dict[str, tuple[tuple[float, float], ...]]:
+    return dict(LabelLists.known().windows)
+
+
 def small_lists() -> SmallLists:
     """The lists for :data:`NAMES`, and an old one for ic."""
     known = {
@@ -74,9 +78,10 @@ def small_lists() -> SmallLists:
         "vww01": {name: n % 2 for n, name in enumerate(NAMES["vww"])},
         "ic01-v0.5": {f"old_s_{n:06}.bin": n % 8 for n in range(24)},
     }
-    return SmallLists(known=known, source="test", windows=LabelLists.known().windows)
+    return SmallLists(known=known, source="test", windows=_words())
 
 
+@cache
 def _label(benchmark: str, name: str, otherwise: int = 0) -> int:
     label = int(small_lists().identify(get_benchmark(benchmark).data_set[:-2], [name]).labels[0])
     return label if label >= 0 else otherwise

@@ -42,15 +42,18 @@ class Judge:
             moved: it is gone, so that the layout must be looked at again.
         """
         results = list(walk(self.root, self._round)) if moved else [known.result for known in self._known.values()]
-        replayed = []
+        replayed, again = [], []
         for result in results:
             known = self._known.get(result.path)
             touched = known is None or changed.startswith(result.path + "/")
+            if known is None or touched or not changed:
+                again.append(result.path)
             if known is None or touched:
                 replayed.append(self._read(result, changed, known))
             else:
                 replayed.append(Replayed(result, known.sessions, known.checks))
-        return audit(replayed, labels=self._lists, trees=[(self._round, self.root)], complete=True)
+        looked_at = None if moved else again
+        return audit(replayed, labels=self._lists, trees=[(self._round, self.root)], complete=True, only=looked_at)
 
     def after(self, file: str, content: bytes | None) -> tuple[Finding, ...]:
         """The findings with one file replaced (None: removed); the file is restored afterwards."""

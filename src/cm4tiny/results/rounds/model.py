@@ -8,6 +8,7 @@ follows a path that was read from a file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,12 @@ DiscrepancyPart = Literal["form", "sums", "log", "results", "summary", "clock", 
 Status = Literal["match", "mismatch", "unverifiable", "no-claim"]
 
 MODES: tuple[Mode, ...] = ("accuracy", "performance", "energy")
+
+
+@cache
+def _number(round_id: str) -> tuple[int, int]:
+    major, minor = round_id[1:].split(".")
+    return int(major), int(minor)
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,7 @@ class Round:
     @property
     def number(self) -> tuple[int, int]:
         """``(1, 3)`` for ``v1.3``: what rules compare with."""
-        major, minor = self.id[1:].split(".")
-        return int(major), int(minor)
+        return _number(self.id)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -170,9 +171,14 @@ class _Document:
         return json.dumps(self.content).replace(json.dumps(_TWICE)[1:-1], "").encode()
 
 
+@lru_cache(maxsize=4)
+def _canonical(data: bytes) -> bytes:
+    return _Document(data).text()
+
+
 def _json(site: Site, data: bytes, rng: random.Random) -> bytes:
     document = _Document(data)
-    before = copy.copy(document.text())
+    before = _canonical(data)
     holder = document.content
     for key in site.at[:-1]:
         holder = holder[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,18 @@ def _across(entries: Sequence[Any], mode: Mode) -> Iterator[Discrepancy]:
             yield Discrepancy("sums", "results.json", "", f"only some entries are marked {key}")
     if mode == "performance":
         yield from _clock(objects)
+    if mode == "accuracy":
+        yield from _segments(objects)
+
+
+def _segments(entries: Sequence[dict[str, Any]]) -> Iterator[Discrepancy]:
+    """A file that is sent in pieces has as many entries as each of them says."""
+    counts = Counter(str(entry.get("file")) for entry in entries)
+    for number, entry in enumerate(entries, start=1):
+        stated, found = entry.get("total_length"), counts[str(entry.get("file"))]
+        if whole(stated) and stated != found:
+            text = f"total_length is {stated}, results.json holds {found} entries of {str(entry.get('file'))[:60]}"
+            yield Discrepancy("sums", "results.json", f"entry {number}", printable(text, 200))
 
 
 def _clock(entries: Sequence[dict[str, Any]]) -> Iterator[Discrepancy]:

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "src" / "cm4tiny" / "results"
 
 DIGESTS = {
-    "published.csv": "5c73063af8b095c7343e245ad104ec7cd36779181abf517a2c978a4d68abac22",
-    "published_systems.csv": "b8507fc656f7657f0f6de412d1a5c0e2f66af6f5f3bb86da1b854b46dd580fa4",
+    "published.csv": "e91b4bb79ed2ddc354707954b2619973573876e438177ad601b4ff2fbc4d3376",
+    "published_systems.csv": "71b7bb0ac8a6eaf02735dda57ac366efa9a5c29d9eb6856dffbcaefb5f095f43",
     "replay/known.yaml": "bdb5d7ce39efb66683d9637aa1615e5f1733742a3097d0a64bb3435fd851fca2",
     "submission/boards.yaml": "3f3c8fee3f50770af1ecf999218319be0c3d37ac7637e11ea3315bc32ab8916e",
     "rounds/facts.yaml": "4a86ba05f5d645f09afd105f7c838662a34c5bb6e76a31f8a039d05a3cd455aa",
@@ -38,7 +38,7 @@ def test_facts_change_only_on_purpose(name: str) -> None:
 def test_known_mismatches_are_those_of_the_documentation() -> None:
     """docs/replay.md lists them by hand; ``known.yaml`` is what makes --accept_known pass."""
     page = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
-    section = page[page.index("The five mismatches") :]
+    section = page[page.index("The five mismatches") : page.index("Not verifiable:")]
     listed = set()
     for round_, session, claimed, recomputed in re.findall(r"^\| (v[\d.]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|", section, re.MULTILINE):
         submitter, system, benchmark, mode = (part.strip() for part in session.split(","))

@@ -144,3 +144,20 @@ def test_styles_of_result_vectors(findings: tuple[Finding, ...]) -> None:
 def test_no_rule_on_streaming_or_current_structure_complains_of_accepted_results(findings: tuple[Finding, ...]) -> None:
     errors = {finding.rule for finding in findings if finding.round == "v1.3" and finding.severity == "error"}
     assert errors == {"windows.too-short", "data.old-list"}
+
+
+def test_witnesses_of_measured_windows(findings: tuple[Finding, ...]) -> None:
+    """docs/replay.md, Witnesses: every energy run of another speed and every clock that the host's contradicts."""
+    finn = "open/hls4ml-finn/results/arty-a7-100t"
+    gaps = ("v1.1", f"{STM}/NUCLEO_L4R5ZI/ic/energy")
+    assert places(findings, "windows.energy-speed") == {gaps, ("v0.7", f"{finn}/ad/AD08/power"), ("v0.7", f"{finn}/kws/KWS-W3A3/power")}
+    nuvoton = "closed/Nuvoton/results/NUMAKER_M467HJ-zephyr"
+    assert places(findings, "windows.host-clock") == {gaps, *(("v1.1", f"{nuvoton}/{b}/performance") for b in ("ad", "ic", "kws", "vww"))}
+
+
+def test_files_of_a_session_contradict_each_other_in_one_submission_only(findings: tuple[Finding, ...]) -> None:
+    """An earlier build of the runner: results.txt without windows, and speeds that differ in the last digit."""
+    older = "closed/Qualcomm/results/Next_Generation_Snapdragon_Mobile_Platform_MTP"
+    assert places(findings, "record.results") == {("v1.3", f"{older}/{b}/performance") for b in ("ad", "ic", "kws", "vww")}
+    assert places(findings, "record.log") == {("v1.3", f"{older}/vww/accuracy")}
+    assert not any(places(findings, f"record.{rule}") for rule in ("form", "sums", "summary"))

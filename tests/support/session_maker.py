@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,12 +27,24 @@ NAMES = {
     "kws": [f"tst_{n:06}_Word_{n % 12}.bin" for n in range(24)],
     "ic": [f"{word}_s_{n:06}.bin" for n, word in enumerate(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"] * 3)],
     "ad": [f"{kind}_id_01_{n:08}_hist_librosa.bin" for n in range(4) for kind in ("normal", "anomaly")],
+    "vww": [f"{n:012}.bin" for n in range(1, 21)],
 }
 """Small stand-ins for the official lists."""
 
+NAMES["ic02"] = NAMES["ic"]
 
-def _now() -> datetime:
-    return datetime(2026, 1, 2, 3, 4, 5)
+
+class HostClock:
+    """The host's wall clock, which a session's maker moves."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 2, 3, 4, 5)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def pass_by(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -50,15 +64,27 @@ class SmallLists(LabelLists):
         return Identified(best, len(mine[best]), unknown, set(files) == set(mine[best]), labels)
 
 
+@cache
+def _words() -> dict[str, tuple[tuple[float, float], ...]]:
+    return dict(LabelLists.known().windows)
+
+
 def small_lists() -> SmallLists:
     """The lists for :data:`NAMES`, and an old one for ic."""
     known = {
         "kws01": {name: n % 12 for n, name in enumerate(NAMES["kws"])},
         "ic01": {name: n % 8 for n, name in enumerate(NAMES["ic"])},
         "ad01": {name: n % 2 for n, name in enumerate(NAMES["ad"])},
+        "vww01": {name: n % 2 for n, name in enumerate(NAMES["vww"])},
         "ic01-v0.5": {f"old_s_{n:06}.bin": n % 8 for n in range(24)},
     }
-    return SmallLists(known=known, source="test")
+    return SmallLists(known=known, source="test", windows=_words())
+
+
+@cache
+def _label(benchmark: str, name: str, otherwise: int = 0) -> int:
+    label = int(small_lists().identify(get_benchmark(benchmark).data_set[:-2], [name]).labels[0])
+    return label if label >= 0 else otherwise
 
 
 def _vector(benchmark: str, label: int, right: bool) -> tuple[float, ...]:
@@ -93,46 +119,55 @@ def performance(
 ) -> Path:
     """A performance session of equal windows, each one 100 us longer than the one before."""
     folder.mkdir(parents=True)
-    with SessionWriter(folder, folder=folder, now=_now, simulated=simulated, open_division=open_division) as session:
+    clock = HostClock()
+    with SessionWriter(folder, folder=folder, now=clock, simulated=simulated, open_division=open_division) as session:
         _greet(session, benchmark)
-        rates, start = [], 1_000_000
+        rates, measured, start = [], [], 1_000_000
         for number in range(1, windows + 1):
             name = NAMES[benchmark][number - 1]
             stop = start + round(seconds * 1e6) + 100 * number
-            inference = Inference(iterations, 10, (start, stop), _vector(benchmark, number - 1, True))
-            sample = _sample(benchmark, name, 0)
+            label = _label(benchmark, name)
+            inference = Inference(iterations, 10, (start, stop), _vector(benchmark, label, True))
+            sample = _sample(benchmark, name, label)
             report_lines.loading(session, sample)
+            clock.pass_by(0.4)
             report_lines.loaded(session, 10, iterations)
+            clock.pass_by(seconds * (iterations + 10) / iterations)
             report_lines.window(session, number, inference)
-            rate = iterations / ((stop - start) / 1e6)
-            rates.append(rate)
+            rates.append(iterations / ((stop - start) / 1e6))
+            measured.append((sample, inference))
+            start = stop + 500_000
+        session.log("-" * 20)
+        for number, ((sample, inference), rate) in enumerate(zip(measured, rates, strict=True), 1):
             segments = 1 if benchmark == "ad" else None
             session.entry(report_lines.entry(sample, inference, "p", segments=segments, throughput=rate))
             report_lines.performance_window(session, number, inference, rate, seconds >= 10 and iterations >= 10)
-            start = stop + 500_000
         report_lines.median_throughput(session, statistics.median(rates))
         return session.finish()
 
 
 def accuracy(folder: Path, benchmark: str = "kws", *, wrong: int = 1, names: Sequence[str] | None = None, simulated: str = "") -> Path:
-    """An accuracy session over the small list; the first ``wrong`` files get a wrong answer."""
+    """An accuracy session over the small list; the last ``wrong`` files get a wrong answer."""
     folder.mkdir(parents=True)
     files = list(names if names is not None else NAMES[benchmark])
-    with SessionWriter(folder, folder=folder, now=_now, simulated=simulated) as session:
+    clock = HostClock()
+    with SessionWriter(folder, folder=folder, now=clock, simulated=simulated) as session:
         _greet(session, benchmark)
+        session.log(f"No loop count specified.  Using full set ({len(dict.fromkeys(files))} test files)")
         rows, labels = [], []
-        segments = 196 if benchmark == "ad" else 1
+        segments, start = 196 if benchmark == "ad" else 1, 7_000
         for number, name in enumerate(files):
-            label = small_lists().identify(benchmark, [name]).labels[0]
-            label = int(label) if label >= 0 else number % get_benchmark(benchmark).classes
-            values = _vector(benchmark, label, number >= wrong)
+            label = _label(benchmark, name, number % get_benchmark(benchmark).classes)
+            values = _vector(benchmark, label, number < len(files) - wrong)
+            sample = _sample(benchmark, name, label)
             for segment in range(segments):
-                sample = _sample(benchmark, name, label)
-                inference = Inference(1, 0, (1_000 * number, 1_000 * number + 40_000), values)
+                inference = Inference(1, 0, (start, start + 40_000 + number % 7), values)
                 report_lines.loading(session, sample, segment)
+                clock.pass_by(0.1)
                 report_lines.loaded(session, 0, 1)
                 report_lines.window(session, number * segments + segment + 1, inference)
                 session.entry(report_lines.entry(sample, inference, "a", segments=segments if benchmark == "ad" else None))
+                start += 90_000
             rows.append(values)
             labels.append(label)
         scores, truth = np.array([metrics.normalised(row) for row in rows]), np.array(labels)
@@ -141,35 +176,40 @@ def accuracy(folder: Path, benchmark: str = "kws", *, wrong: int = 1, names: Seq
         return session.finish()
 
 
-def energy(folder: Path, benchmark: str = "kws", *, seconds: float = 10.5, iterations: int = 240, watts: float = 0.05) -> Path:
-    """An energy session of five windows at constant power, a sample a millisecond."""
+def energy(
+    folder: Path, benchmark: str = "kws", *, seconds: float = 10.5, iterations: int = 240, watts: float = 0.05, volts: float = 3.0
+) -> Path:
+    """An energy session of five windows, a sample a millisecond; four values in turn, so that samples differ from their neighbours."""
     folder.mkdir(parents=True)
-    with SessionWriter(folder, folder=folder, now=_now) as session:
+    clock = HostClock()
+    with SessionWriter(folder, folder=folder, now=clock) as session:
         _greet(session, benchmark)
+        session.log(f"Power monitor: LPM01A at {volts:g} V")
         costs = []
-        joules = watts * 0.001
+        some = [round(watts * 0.001 * (1 + 0.01 * number), 12) for number in range(4)]
         for number in range(5):
             name = NAMES[benchmark][number]
             first, last = 100, 100 + round(seconds * 1000) + number
-            inference = Inference(iterations, 0, None, _vector(benchmark, number, True))
-            sample = _sample(benchmark, name, 0)
+            samples = (some * (last // 4 + 50))[: last + 50]
+            label = _label(benchmark, name)
+            inference = Inference(iterations, 0, None, _vector(benchmark, label, True))
+            sample = _sample(benchmark, name, label)
             report_lines.loading(session, sample)
+            clock.pass_by(0.4)
             report_lines.loaded(session, 0, iterations)
+            clock.pass_by(seconds + 0.2)
             session.log("done")
-            session.log(f"Captured samples:{last + 50} timestamps:2")
-            entry = report_lines.entry(sample, inference, "e")
+            session.log(f"Captured samples:{len(samples)} timestamps:2")
+            entry = report_lines.entry(sample, inference, "e", segments=1 if benchmark == "ad" else None)
             mode = entry.pop("mode")
-            power = {
-                "samples": [joules] * (last + 50),
-                "timestamps": [["00", first], ["01", last]],
-                "extracted_power": None,
-                "voltage": 3.0,
-            }
+            stamps = [[f"{2 * number:02d}", first], [f"{2 * number + 1:02d}", last]]
+            power = {"samples": samples, "timestamps": stamps, "extracted_power": None, "voltage": volts}
             session.entry({**entry, "power": power, "mode": mode})
-            costs.append((last - first, joules * (last - first)))
+            costs.append((last / 1000 - first / 1000, math.fsum(samples[first:last])))
+        session.log("-" * 20)
         session.result("Power Edition Output")
-        for trial, (samples, total) in enumerate(costs):
-            report_lines.energy_trial(session, trial, samples / 1000, iterations, total, samples < 10_000)
+        for trial, (elapsed, total) in enumerate(costs):
+            report_lines.energy_trial(session, trial, elapsed, iterations, total, elapsed < 10)
         report_lines.median_energy(session, statistics.median(total / iterations * 1e6 for _, total in costs))
         return session.finish()
 
@@ -248,24 +288,3 @@ def eembc_trace(folder: Path, *, stamps: int = 11) -> None:
     samples = struct.pack("<f", 50.0) * round(times[-1] * 1000 + 100)
     (folder / "trace1-energy.bin").write_bytes(b"\xf1" + struct.pack("<f", 1000.0) + samples)
     (folder / "trace1-timestamps.json").write_text(json.dumps(times), encoding="utf-8")
-
-
-def streaming(folder: Path, *, hits: int = 46, misses: int = 4, false: int = 4, power: bool = True) -> Path:
-    """A streaming wakeword session: what its results.txt must say."""
-    folder.mkdir(parents=True)
-    log = ["Device model retrieved: sww01", "Logging initialized. Writing output to sessions/20260102_030405/log.txt", "[74, 9960, 9992]"]
-    log += ["Duty cycle = 0.189, Period = 32.0 ms", "Session logged in file sessions/20260102_030405/log.txt", "x" * 300]
-    trial = [
-        "Power Edition Output",
-        "Energy data for trial 0",
-        "  Elapsed time  : 1200.0",
-        "  Inferences    : 1",
-        "  Power         : 4.3188 mW.",
-    ]
-    lines = [*trial, "Median energy cost is 5182560.0000 uJ/inf."] if power else []
-    lines += [f"Accuracy: {hits} True positives, {misses} False negatives, {false} False positives", "Average duty cycle: 0.18901"]
-    lines += ["Average period: 0.031993 s", "Estimated throughput: 165.37 inf./sec."]
-    (folder / "log.txt").write_text("\n".join(log) + "\n", encoding="utf-8")
-    (folder / "results.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / "results.json").write_text("[]", encoding="utf-8")
-    return folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support import session_maker
+from support import session_maker, streaming_maker
 
 from cm4tiny.results.submission.answers import Answers, SystemAnswers
 from cm4tiny.results.submission.generator import Generated, generate
@@ -17,6 +17,18 @@ def sessions(folder: Path, benchmarks: tuple[str, ...] = ("kws", "ic"), *, energ
         session_maker.accuracy(folder / f"{benchmark}-a", benchmark)
         if energy:
             session_maker.energy(folder / f"{benchmark}-e", benchmark)
+    return folder
+
+
+ALL_SIX = ("ad", "ic", "ic02", "kws", "vww")
+"""Benchmarks of round v1.4 with sessions of all three modes; streaming wakeword has two."""
+
+
+def six_benchmarks(folder: Path) -> Path:
+    """Sessions of a user who measured everything that round v1.4 has."""
+    sessions(folder, ALL_SIX)
+    streaming_maker.streaming(folder / "sww-p")
+    streaming_maker.streaming(folder / "sww-e", "energy")
     return folder
 
 
@@ -48,3 +60,9 @@ def valid_submission(folder: Path, **choices: str) -> Generated:
     """Generates it below ``folder/submission``."""
     sources = sessions(folder / "sessions")
     return generate(answers(folder / "documents", sources, **choices), folder / "submission", labels=session_maker.small_lists())
+
+
+def whole_submission(folder: Path) -> Generated:
+    """A submission with all six benchmarks of round v1.4 and all their modes."""
+    sources = six_benchmarks(folder / "sessions")
+    return generate(answers(folder / "documents", sources), folder / "submission", labels=session_maker.small_lists())

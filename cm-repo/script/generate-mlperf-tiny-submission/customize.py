@@ -8,5 +8,3 @@ from cm4tiny.results.submission.steps import generate_step
 def preprocess(step):
     done = generate_step(step)
     print(f"\n{done.review.text}\n\nSubmission: {done.folder}")
-    if done.draft_reasons:
-        print("It is a draft and cannot be submitted: DRAFT.md says why.")

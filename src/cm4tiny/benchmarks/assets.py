@@ -8,6 +8,7 @@ from pathlib import Path
 from cm4tiny.benchmarks.data_set import DataSet
 from cm4tiny.benchmarks.embedded import EMBEDDED, embedded_data_set, embedded_index, embedded_model
 from cm4tiny.benchmarks.official import official_set, official_set_if_here, official_table, recorded_files
+from cm4tiny.benchmarks.official.importing import given_source
 from cm4tiny.benchmarks.table import get_benchmark
 from cm4tiny.errors import NotAvailableError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
@@ -33,6 +34,15 @@ class AssetSource:
     list_name: str = ""
     root: Path | None = None
     events: EventStream = field(default=SILENT, compare=False)
+
+    def __post_init__(self) -> None:
+        """What the user named must be there, whether it is needed in the end or not.
+
+        Raises:
+            AssetError: it is not.
+        """
+        if self.given:
+            given_source(Path(self.given).expanduser())
 
     def fetcher(self) -> Fetcher:
         """The fetcher for these places."""

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.session_maker import eembc_performance, eembc_trace, small_lists, streaming
+from support.session_maker import eembc_performance, eembc_trace, small_lists
+from support.streaming_maker import streaming
 from support.submission_maker import valid_submission
 
 from cm4tiny.errors import Cm4TinyError
@@ -43,7 +44,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     eembc_performance(results / "vww" / "performance", "kws")
     eembc_performance(results / "vww" / "energy", "kws")
     eembc_trace(results / "vww" / "energy")
-    streaming(results / "sww" / "energy")
+    streaming(results / "sww" / "performance")
     return root
 
 

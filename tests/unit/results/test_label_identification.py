@@ -87,7 +87,7 @@ def test_the_classes_of_cifar_names_follow_from_their_nouns() -> None:
 
 
 def test_an_unknown_benchmark_has_no_list() -> None:
-    found = LabelLists.open(None).identify("ic2", ["a.bin"])
+    found = LabelLists.open(None).identify("sww", ["a.bin"])
     assert (found.list_id, found.labels.tolist()) == ("", [-1])
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cm4tiny.benchmarks.labels import Sample
-from cm4tiny.benchmarks.official.importing import check_original
+from cm4tiny.benchmarks.official.importing import check_original, given_source
 from cm4tiny.benchmarks.official.pieces import pieces
 from cm4tiny.benchmarks.official.table import official_table
 from cm4tiny.errors import AssetError
@@ -125,6 +125,8 @@ def unpacked(fetcher: Fetcher, given: str | Path = "") -> Path:
         HashMismatchError: the archive is another one. AssetError: it cannot be had or is unsafe.
     """
     item = official_table().item("cifar-10-python")
+    if given:
+        given_source(Path(given))
     home = fetcher.root.parent / "unpacked" / f"cifar-10-{item.digest.value[:12]}"
     home.parent.mkdir(parents=True, exist_ok=True)
     with acquire(home.with_name(f"{home.name}.lock"), wait_s=LOCK_TIMEOUT_S, subject="the unpacking of CIFAR-10"):

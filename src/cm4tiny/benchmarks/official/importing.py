@@ -14,6 +14,7 @@ from cm4tiny.benchmarks.table import get_benchmark
 from cm4tiny.errors import AssetError, HashMismatchError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import Item
+from cm4tiny.fetch.lfs import NOTE, is_pointer
 
 MAX_SAMPLE_BYTES = 4 << 20
 
@@ -51,6 +52,21 @@ def import_files(
     if missing:
         some = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
         raise AssetError(f"{source} lacks {len(missing)} of the {len(samples)} files of {row.id}", why=f"missing: {some}", cure=_cure(row))
+
+
+def given_source(path: Path) -> Path:
+    """A user's archive or folder, if it is there and is not a Git LFS pointer.
+
+    Raises:
+        AssetError: it is not there, or only a pointer to it is.
+    """
+    if not path.exists():
+        raise AssetError(
+            f"{path} does not exist", why="it was given to import a data set from", cure="give the path of an existing file or folder"
+        )
+    if is_pointer(path):
+        raise AssetError(f"{path} cannot be imported", why=NOTE, cure="fetch the file itself:\ngit lfs pull")
+    return path
 
 
 def check_original(path: Path, item: Item) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from cm4tiny.benchmarks.data_set import LABELS_FILE, DataSet
 from cm4tiny.benchmarks.labels import Sample, read_labels
 from cm4tiny.benchmarks.official import cifar10, coco96, toycar, wakeword
-from cm4tiny.benchmarks.official.importing import check_original, import_files, imports_samples
+from cm4tiny.benchmarks.official.importing import check_original, given_source, import_files, imports_samples
 from cm4tiny.benchmarks.official.table import OfficialTable, SetRow, official_table
 from cm4tiny.benchmarks.table import get_benchmark
 from cm4tiny.disk import naming_full_disk
@@ -79,13 +79,14 @@ def official_set(
     table = table or official_table()
     row = table.set_row(set_id)
     list_name = row.list_name(list_name)
+    given = given_source(Path(source).expanduser()) if source else None
     home = _home(root, table, row, list_name)
     with naming_full_disk(f"preparing {set_id}", home.parent):
         home.parent.mkdir(parents=True, exist_ok=True)
         with acquire(home.with_name(f"{home.name}.lock"), wait_s=LOCK_TIMEOUT_S, subject=f"the data set {set_id}"):
             ready = None if source else _ready(home, row, fetcher.events)
             if ready is None:
-                _make(home, table, row, list_name, Path(source).expanduser() if source else None, fetcher)
+                _make(home, table, row, list_name, given, fetcher)
                 ready = _ready(home, row, fetcher.events)
     assert ready is not None
     return home / row.id, ready

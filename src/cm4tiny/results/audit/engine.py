@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ def audit(
     trees: Iterable[tuple[Round, Path]] = (),
     complete: bool | None = None,
     rules: Mapping[str, Rule] = RULES,
+    only: Collection[str] | None = None,
 ) -> tuple[Finding, ...]:
     """Looks for breaches of the rules.
 
@@ -34,6 +35,7 @@ def audit(
         trees: rounds or submissions to look at even if no result was found in them.
         complete: whether the trees are whole submissions; by default a tree is one if it holds a ``code`` folder.
         rules: which rules; all by default.
+        only: paths of results; rules on single results and sessions look at no others (what did not change need not be looked at again).
 
     Returns:
         The findings, ordered by round, place and weight.
@@ -44,7 +46,7 @@ def audit(
     places = [*trees, *(results.rounds if isinstance(results, Replay) else ())]
     replayed = list(results.results if isinstance(results, Replay) else results)
     corpus = Corpus(tuple(_trees(replayed, places, known, complete)), known)
-    return tuple(sorted(set(_findings(corpus, list(rules.values()))), key=order))
+    return tuple(sorted(set(_findings(corpus, list(rules.values()), only)), key=order))
 
 
 def choose(names: Sequence[str]) -> dict[str, Rule]:
@@ -71,7 +73,7 @@ def _trees(results: list[Replayed], named: list[tuple[Round, Path]], labels: Lab
         yield Tree(round, root, whole, tuple(ResultView(replayed, labels, whole) for replayed in mine), labels)
 
 
-def _findings(corpus: Corpus, rules: Sequence[Rule]) -> Iterator[Finding]:
+def _findings(corpus: Corpus, rules: Sequence[Rule], only: Collection[str] | None) -> Iterator[Finding]:
     chosen: dict[Scope, list[Rule]] = {}
     for rule in rules:
         chosen.setdefault(rule.scope, []).append(rule)
@@ -80,17 +82,19 @@ def _findings(corpus: Corpus, rules: Sequence[Rule]) -> Iterator[Finding]:
         for hit in rule.check(corpus):
             yield from _applied(rule, rounds[hit.round], [hit])
     for tree in corpus.trees:
-        for scope, item in _items(tree):
+        for scope, item in _items(tree, only):
             for rule in chosen.get(scope, ()):
                 if rule.applies(tree.round.number, tree.complete):
                     yield from _applied(rule, tree, rule.check(item))
 
 
-def _items(tree: Tree) -> Iterator[tuple[Scope, object]]:
+def _items(tree: Tree, only: Collection[str] | None) -> Iterator[tuple[Scope, object]]:
     yield "tree", tree
     for submitter in tree.submitters:
         yield from _of(submitter)
     for view in tree.results:
+        if only is not None and view.result.path not in only:
+            continue
         yield "result", view
         for session in view.sessions:
             yield "session", session

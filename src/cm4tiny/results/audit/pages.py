@@ -19,6 +19,7 @@ _GROUPS = {
     "data": "Data sets",
     "values": "Values",
     "evidence": "Evidence",
+    "record": "Record of a session",
 }
 _HEAD = """# Rules of the audit
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cm4tiny.results.rounds import read_script, read_system
+from cm4tiny.results.rounds.table import benchmark_facts, judged_as
 
 if TYPE_CHECKING:
+    from cm4tiny.benchmarks import Benchmark
     from cm4tiny.results.replay import Replayed
     from cm4tiny.results.rounds import Check, LabelLists, Mode, ModeFiles, ResultDir, Round, Session
 
@@ -219,6 +221,21 @@ class SessionView:
         return self.of.result.benchmark
 
     @property
+    def facts(self) -> Benchmark | None:
+        """What is known of the benchmark, whatever its folder is called; None for a folder of another name."""
+        return benchmark_facts(self.benchmark)
+
+    @property
+    def judged_as(self) -> str:
+        """The benchmark whose label lists count: ``ic`` for ``ic2``."""
+        return judged_as(self.benchmark)
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Ids of the label lists that the round accepts."""
+        return self.of.result.round.label_lists.get(self.benchmark, ())
+
+    @property
     def path(self) -> str:
         """The session's folder, relative to the round's root."""
         return self.files.folder
@@ -259,8 +276,8 @@ def number(text: str) -> float | None:
         return None
 
 
-def some(items: Iterable[str], limit: int = 5) -> str:
+def some(items: Iterable[str], limit: int = 5, separator: str = ", ") -> str:
     """The first items of a list for a sentence: ``"a, b and 3 more"``."""
     names = list(items)
     rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+    return separator.join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")

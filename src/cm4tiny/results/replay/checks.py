@@ -19,14 +19,25 @@ from cm4tiny.results.replay import formulas
 from cm4tiny.results.rounds.labels import Identified, LabelLists
 from cm4tiny.results.rounds.model import Check, ModeFiles, Printed, ResultDir, Scores, Session, Status
 from cm4tiny.results.rounds.read import DIFFER
+from cm4tiny.results.rounds.table import judged_as
 
 SHORTEST_S = 10.0
 SINGLE_CLASS = "vector has {width} entries, only {classes} classes occur (mean over those)"
 
 
-def _printed_as(form: str, value: float) -> str:
-    """A value as the runner prints it; empty if it is no number."""
-    return format(value, form) if math.isfinite(value) else ""
+ROUNDING = 1e-12
+"""How far two ways of adding up the same numbers may differ, relative to the sum."""
+
+
+def _printed_as(form: str, value: float, claimed: str = "") -> str:
+    """A value as the runner prints it; empty if it is no number.
+
+    A value in the middle between two printed ones is printed as the claim has it: numpy and ``math.fsum`` fall on different sides there.
+    """
+    if not math.isfinite(value):
+        return ""
+    either = [format(value * (1 + shift), form) for shift in (0, -ROUNDING, ROUNDING)]
+    return claimed if claimed in either else either[0]
 
 
 _TOO_LONG = "the session is longer than any real one and was not read to its end"
@@ -129,6 +140,8 @@ def _doubts(session: Session) -> list[str]:
 
 
 def _missing(files: ModeFiles, role: str, name: str) -> str:
+    if files.lacks(role, pointers=True):
+        return f"{name} is a Git LFS pointer in this copy (git lfs pull)"
     return f"{name} not in this copy (large file)" if files.lacks(role) else f"{name} not submitted"
 
 
@@ -159,7 +172,7 @@ def _performance(result: ResultDir, files: ModeFiles, session: Session) -> Itera
     yield _Claim(
         metric="throughput",
         claimed=claimed,
-        recomputed=_printed_as(".3f", formulas.throughput(session.windows)),
+        recomputed=_printed_as(".3f", formulas.throughput(session.windows), claimed),
         causes=tuple(causes),
         why_not=_no_windows(files, session, "performance log"),
         doubts=tuple(doubts),
@@ -184,7 +197,7 @@ def _accuracy(result: ResultDir, files: ModeFiles, session: Session, lists: Labe
         causes = [cause for cause in causes if cause != "no results file submitted"]
     else:
         accepted = result.round.label_lists.get(result.benchmark, ())
-        found = lists.identify(result.benchmark, scores.files, accepted)
+        found = lists.identify(judged_as(result.benchmark), scores.files, accepted)
         known = found.labels >= 0
         why_not = _unknown_labels(found, scores)
         if not why_not and known.any():
@@ -205,7 +218,7 @@ def _accuracy(result: ResultDir, files: ModeFiles, session: Session, lists: Labe
     ):
         missing = ["results.txt has no such line"] if session.printed and not claimed else []
         every = (*causes, *more, *missing)
-        yield _Claim(metric, claimed, _printed_as(form, value), every, why_not, tuple(doubts), confirmed)
+        yield _Claim(metric, claimed, _printed_as(form, value, claimed), every, why_not, tuple(doubts), confirmed)
 
 
 def _unknown_labels(found: Identified, scores: Scores) -> str:
@@ -255,10 +268,10 @@ def _energy(files: ModeFiles, session: Session) -> Iterator[_Claim]:
     if printed.energy_windows and session.energy and len(printed.energy_windows) != len(session.energy):
         doubts.append(f"the samples have {len(session.energy)} windows, results.txt has {len(printed.energy_windows)}")
     doubts += [note for note in session.notes if note == "time stamps reach beyond the trace"]
-    value = _printed_as(".4f" if session.runner == "mlc" else ".3f", formulas.energy(session.energy))
+    value = _printed_as(".4f" if session.runner == "mlc" else ".3f", formulas.energy(session.energy), printed.energy)
     yield _Claim("energy", printed.energy, value, tuple(causes), _no_energy(files, session), tuple(doubts))
     if session.runner == "eembc" and session.energy and printed.throughput:
-        speed = _printed_as(".3f", formulas.energy_run_throughput(session.energy))
+        speed = _printed_as(".3f", formulas.energy_run_throughput(session.energy), printed.throughput)
         yield _Claim("throughput(energy run)", printed.throughput, speed, tuple(causes), "windows without a length", tuple(doubts))
 
 
@@ -290,9 +303,9 @@ def _streaming(files: ModeFiles, session: Session, lists: LabelLists) -> Iterato
     absent = files.lacks("json")
     no_times = f"{'energy/results.json absent from this copy' if absent else 'results.json not submitted'}; log has no duty-cycle times"
     why_not = no_times if files.json is None else "no duty-cycle times in results.json"
-    yield _Claim("sww throughput", printed.sww_throughput, _printed_as("1.5", speed), speed_causes, why_not, doubts)
+    yield _Claim("sww throughput", printed.sww_throughput, _printed_as("1.5", speed, printed.sww_throughput), speed_causes, why_not, doubts)
     if files.mode == "energy":
         power = streaming.power_mw if streaming and streaming.power_mw is not None else math.nan
         no_samples = "samples only in energy/results.json, absent from this copy" if absent else "no samples submitted"
         why_not = no_samples if files.json is None else "no samples in results.json"
-        yield _Claim("sww power", printed.power_mw, _printed_as(".4f", power), causes, why_not, doubts)
+        yield _Claim("sww power", printed.power_mw, _printed_as(".4f", power, printed.power_mw), causes, why_not, doubts)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.benchmarks.tables import load_table
-from cm4tiny.errors import MismatchError, ResultsError, UsageError
+from cm4tiny.errors import MismatchError, NotAvailableError, ResultsError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import Fetcher, Mirror
 from cm4tiny.results.audit import audit
@@ -22,6 +22,7 @@ from cm4tiny.results.replay.output import COLUMNS, write_replay
 from cm4tiny.results.replay.replay import Replay, replay
 from cm4tiny.results.rounds.labels import LabelLists
 from cm4tiny.results.rounds.model import Check
+from cm4tiny.results.rounds.table import ROUNDS, get_round
 
 _HERE = Path(__file__).resolve().parent
 STATUSES = ("match", "mismatch", "no-claim", "unverifiable")
@@ -94,8 +95,17 @@ def run_replay(request: Request, events: EventStream = SILENT) -> Outcome:
 
     Raises:
         UsageError: no round is at the paths, or nothing was given.
+        NotAvailableError: a round was given whose results are not public, and no path.
         ResultsError: a folder cannot be read or written, or the rounds hold no result.
     """
+    if not request.paths and request.round_id:
+        round_ = get_round(request.round_id)
+        public = ", ".join(f"_{key}" for key, one in ROUNDS.items() if one.repository)
+        raise NotAvailableError(
+            f"the results of round {round_.id} cannot be fetched",
+            why=f"they are not public; public rounds are {public}",
+            cure=f"replay your own copy:\ncm run script --tags=replay,mlperf,tiny,_{round_.id} --path=DIR",
+        )
     if not request.paths:
         raise UsageError("nothing to replay", why="neither a folder nor a round was given", cure="give --path=CHECKOUT or a round (_v1.3)")
     lists = label_lists(request, events)

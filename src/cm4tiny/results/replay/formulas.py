@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from cm4tiny.results.rounds.detections import detected
 from cm4tiny.results.rounds.model import EnergyWindow, Window
 from cm4tiny.results.rounds.numbers import median
-
-SUPPRESSION_S = 1.0
-DEBOUNCE_MS = 1000
 
 
 def throughput(windows: Sequence[Window]) -> float:
@@ -37,28 +35,12 @@ def energy_run_throughput(windows: Sequence[EnergyWindow]) -> float:
 def detections(times_ms: Sequence[int], windows: Sequence[tuple[float, float]]) -> tuple[int, int, int]:
     """True positives, false negatives and false positives of a streaming session.
 
-    The first time marks the start. A detection counts for a spoken word from the word's beginning until two seconds after its end (the
-    runner adds its suppression delay of one second twice); false ones within a second of one another count once.
-
     Args:
         times_ms: at least the start marker.
         windows: beginning and end of each spoken word in seconds.
     """
-    start = times_ms[0]
-    left = [time - start for time in times_ms[1:]]
-    found = 0
-    for begin, end in windows:
-        last = end + SUPPRESSION_S + SUPPRESSION_S
-        inside = [time for time in left if begin <= time / 1000 <= last]
-        found += bool(inside)
-        if inside:
-            left = [time for time in left if not begin <= time / 1000 <= last]
-    false = 0
-    while left:
-        first, *rest = left
-        left = [time for time in rest if not first < time <= first + DEBOUNCE_MS]
-        false += 1
-    return found, len(windows) - found, false
+    found, missed, false = detected(times_ms, windows)
+    return found, len(missed), len(false)
 
 
 def streaming_throughput(on_s: Sequence[float], off_s: Sequence[float]) -> float:

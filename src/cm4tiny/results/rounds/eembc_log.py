@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     rb"|m-results-(?:\[(?P<results>[^\]]*)(?P<close>\])?)?(?P<any_results>)"
     rb'|Command "(?:(?:io )?dut infer (?P<infer>[0-9]+)(?: +[0-9]+)? *"|bloadp? (?:dut )?"(?P<load>[^"]*)"(?: (?P<offset>[0-9]+) [0-9]+)?)'
     rb"|m-infer-start-(?P<started>[0-9]+)"
+    rb"|m-infer-done(?P<done>)"
     rb"|m-session-(?P<session>start|stop)-id\[(?P<session_id>[^\]]{0,300})\]"
     rb"|m-bm-cfg-name\[[^\]]{0,300}\]-key\[(?P<key>runMode|iterInfer)\]-val\[(?P<value>[^\]]{0,300})\]"
     rb"|m-name-dut-\[(?P<name>[^\]]{0,300})\]"
@@ -34,10 +35,11 @@ _TOKEN = re.compile(
 )
 # A line that holds a token holds one of these.
 _WANTED = (
-    *(b"m-lap-us-", b"m-results-", b'Command "', b"m-infer-start-", b"m-session-st", b"-key[", b"m-name-dut", b"m-profile-", b"m-model-"),
+    *(b"m-lap-us-", b"m-results-", b'Command "', b"m-infer-", b"m-session-st", b"-key[", b"m-name-dut", b"m-profile-", b"m-model-"),
     *(b"m-voltage-mv", b"m-regfile-fn", b"e-["),
 )
 _TEXTS = ("name", "profile", "model", "voltage", "analyser")
+_HOST_TIME = re.compile(rb"([0-9]{5,7}\.[0-9]{3}) ")
 _MONITOR = re.compile(rb" (?:emon|io): m-lap-us-")
 
 
@@ -79,6 +81,7 @@ class _Reader:
         # Iterations, line, file and whether it was loaded in pieces, of the command whose results are awaited.
         self._infer: tuple[int, int, str, bool] | None = None
         self._laps: list[int] = []
+        self._host: dict[str, list[float]] = {"lap": [], "infer": []}  # by the host's clock: time stamps, start and end of the inferences
 
     def read(self) -> EembcLog:
         search = _TOKEN.search
@@ -110,6 +113,9 @@ class _Reader:
             self._command(match, number)
         elif kind == "started":
             self._started(match, line, number)
+            self._host_time("infer", line)
+        elif kind == "done":
+            self._host_time("infer", line)
         elif kind in ("load", "offset"):
             self._loaded, self._segment = basename(match["load"]), match["offset"] is not None
         else:
@@ -142,6 +148,7 @@ class _Reader:
         if iterations is None:
             self.sink.add("bad-count", number, match["infer"])
         self._infer, self._laps = (iterations or 0, number, self._loaded, self._segment), []
+        self._host = {"lap": [], "infer": []}
 
     def _started(self, match: re.Match[bytes], line: bytes, number: int) -> None:
         """The device says how many inferences it measures: another number than the command's makes the window worthless."""
@@ -160,6 +167,17 @@ class _Reader:
             self.sink.add("bad-lap", number, line)
         elif len(self._laps) < 16:
             self._laps.append(lap)
+            self._host_time("lap", line)
+
+    def _host_time(self, what: str, line: bytes) -> None:
+        time = _HOST_TIME.match(line)
+        if self._infer is not None and time is not None and len(self._host[what]) < 16:
+            self._host[what].append(float(time[1]))
+
+    def _host_s(self) -> float | None:
+        """Length of the window by the host's clock; of two ways to tell it, the time stamps are the closer one."""
+        times = next((times for times in self._host.values() if len(times) == 2), None)
+        return round(times[1] - times[0], 3) if times else None
 
     def _results(self, match: re.Match[bytes], line: bytes, number: int) -> None:
         values = vector(match["results"]) if match["close"] else None
@@ -196,6 +214,7 @@ class _Reader:
             runtime_s=(laps[1] - laps[0]) / 1e6 if laps and laps[1] > laps[0] else None,
             values=values,
             line=line,
+            host_s=self._host_s(),
         )
         self.log.windows.append(window)
 

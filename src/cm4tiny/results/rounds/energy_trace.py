@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cm4tiny.fetch.lfs import pointer_note
 from cm4tiny.results.rounds.numbers import numbers_in_json
 
 MAX_TRACE_BYTES = 64 << 20
@@ -43,6 +44,8 @@ def read_samples(path: Path) -> tuple[Samples, float]:
     if size > MAX_TRACE_BYTES:
         raise TraceProblem(f"trace of {size} bytes, at most {MAX_TRACE_BYTES} are read")
     data = path.read_bytes()
+    if note := pointer_note(data):
+        raise TraceProblem(note)
     if len(data) < _HEADER.size or data[0] != _MAGIC:
         raise TraceProblem("trace without the header of an energy trace")
     _, rate = _HEADER.unpack_from(data)
@@ -66,7 +69,10 @@ def read_timestamps(path: Path) -> tuple[float, ...]:
     if path.stat().st_size > MAX_STAMPS_BYTES:
         raise TraceProblem("list of time stamps of more than 1 MiB")
     try:
-        stamps = numbers_in_json(json.loads(path.read_bytes()))
+        data = path.read_bytes()
+        if note := pointer_note(data):
+            raise TraceProblem(note)
+        stamps = numbers_in_json(json.loads(data))
     except (ValueError, RecursionError) as error:
         raise TraceProblem("list of time stamps that is no JSON") from error
     if stamps is None or len(stamps) > MAX_STAMPS:

@@ -27,6 +27,7 @@ from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.errors import AssetError, HashMismatchError
 from cm4tiny.fetch import Fetcher
 from cm4tiny.results.rounds.numbers import numbers_in_json
+from cm4tiny.results.rounds.table import judged_as
 
 _HERE = Path(__file__).resolve().parent
 _LAST_NUMBER = re.compile(r"_([0-9]{1,2})\.bin\Z")
@@ -200,6 +201,7 @@ class LabelLists:
 
         The whole list by its names' digest first, else the list that knows most of the files, those in ``accepted`` first among equals.
         """
+        benchmark = judged_as(benchmark)
         candidates = sorted(self.lists_for(benchmark), key=lambda key: (key not in accepted, key))
         if benchmark not in _CLASSES or not candidates:
             return Identified("", 0, tuple(files), False, np.full(len(files), -1))

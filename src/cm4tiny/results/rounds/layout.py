@@ -17,6 +17,7 @@ from typing import Any
 
 from cm4tiny.errors import ResultsError, UsageError
 from cm4tiny.fetch.git import RECORD
+from cm4tiny.fetch.lfs import is_pointer
 from cm4tiny.results.rounds.model import MODES, Mode, ModeFiles, Quirk, ResultDir, Round
 from cm4tiny.results.rounds.systems import find_system_json
 from cm4tiny.results.rounds.table import ROUNDS, get_round, layouts
@@ -178,8 +179,11 @@ def _mode_files(root: Path, path: str, mode: Mode, folder: _Folder) -> ModeFiles
         known.update(names)
         name = next((name for name in names if name in folder.names and (root / path / name).is_file()), None)
         found[role] = root / path / name if name else None
-    others = sorted((folder.names - {file.name for file in found.values() if file}) | folder.links)
-    return ModeFiles(mode, path, missing=tuple(sorted(folder.missing)), others=tuple(others), **found)
+    pointers = {role: file.name for role, file in found.items() if file is not None and is_pointer(file)}
+    found.update(dict.fromkeys(pointers))
+    missing = tuple(sorted(folder.missing | set(pointers.values())))
+    others = sorted((folder.names - {file.name for file in found.values() if file} - set(pointers.values())) | folder.links)
+    return ModeFiles(mode, path, missing=missing, pointers=tuple(sorted(pointers.values())), others=tuple(others), **found)
 
 
 def _split(path: str) -> tuple[str, str, str, str, str, str] | None:

@@ -116,6 +116,8 @@ class LineFile:
 
     def _account(self, block: bytes) -> None:
         """Records what is odd about a block's bytes, whether its lines are wanted or not."""
+        if not block.isascii() and not _is_utf_8(block):
+            self.sink.add("not-utf-8", self.last + 1)
         ends = block.count(b"\r\n")
         for kind, odd, count in (
             ("crlf", b"\r\n", ends),
@@ -154,6 +156,14 @@ class LineFile:
             self.sink.add("long-line", number, line)
             line = line[:MAX_LINE_BYTES]
         return line.replace(b"\r", b"").replace(b"\0", b"") if b"\r" in line or b"\0" in line else line
+
+
+def _is_utf_8(block: bytes) -> bool:
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _line_at(block: bytes, at: int) -> bytes:

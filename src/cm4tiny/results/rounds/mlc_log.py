@@ -14,14 +14,15 @@ from cm4tiny.results.rounds.eembc_log import MAX_WINDOWS, basename
 from cm4tiny.results.rounds.lines import LineFile, Sink, printable
 from cm4tiny.results.rounds.model import Mode, Scores, Tolerated, Window
 from cm4tiny.results.rounds.numbers import real, vector, whole
+from cm4tiny.results.rounds.record.log_lines import LogRecord
 from cm4tiny.results.rounds.scores import ScoreTable
 
 MAX_DETECTIONS = 100_000
-_STAMPED = re.compile(rb"[0-9]{4}\.[0-9]{6} ulp-mlperf:\s+(?P<text>.*)")
+_STAMPED = re.compile(rb"[0-9]{2}(?P<day>[0-9]{2})\.(?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?P<second>[0-9]{2}) ulp-mlperf:\s+(?P<text>.*)")
 _LOADING = re.compile(rb"Loading file (?P<file>.+) segment (?P<segment>[0-9]+)\Z")
 _WINDOW = re.compile(rb"Performance results for window [0-9]+:")
 _VALUE = re.compile(rb"(?P<key># Inferences|Runtime|Throughput|m-results)\s*:(?P<value>.*)")
-_RUNNING = re.compile(rb"Running inference with [0-9]+/(?P<measured>[0-9]+) ")
+_RUNNING = re.compile(rb"Running inference with (?P<warmups>[0-9]+)/(?P<measured>[0-9]+) ")
 _DEVICE = re.compile(rb"Device (?P<key>name|profile|model) retrieved: (?P<value>.*)")
 _LIST = re.compile(rb"\[[0-9][0-9, ]*\]\Z")
 _DUTY = re.compile(rb"(?:RX:)?\s*Duty cycle (?P<which>start|stop) times")
@@ -51,6 +52,7 @@ class MlcLog:
     tolerated: tuple[Tolerated, ...] = ()
     sha256: str = ""
     size: int = 0
+    record: LogRecord = field(default_factory=LogRecord)
 
 
 class _Reader:
@@ -63,17 +65,25 @@ class _Reader:
         self._loaded = ""
         self._segments: set[str] = set()
         self._open: dict[str, bytes] | None = None  # the window whose lines are being read
-        self._infer: tuple[int, int] | None = None  # iterations and line of an inference that has no window lines yet
+        self._infer: tuple[int, int, int] | None = None  # iterations, line, warm-ups of an inference that has no window lines yet
         self._duty = ""
+        self._hosts: list[int] = []  # the host's clock at each stamped line: the first, the latest
+        self._complete: int | None = None  # when the last input had arrived
 
     def read(self) -> MlcLog:
         for number, line in self.file:
+            self.log.record.line(number, line)
             if stamped := _STAMPED.match(line):
+                self._hosts = [*self._hosts[:1], _seconds(stamped)]
                 self._stamped(stamped["text"], number)
             else:
                 self._plain(line, number)
+        self._complete = None  # no line follows that would tell when the last inference of an energy run ended
         self._finish_infer()
+        self.log.record.close()
         log = self.log
+        if len(set(self._hosts)) < 2:  # the clock stands still: it witnesses nothing
+            log.windows = [replace(window, host_s=None) for window in log.windows]
         log.scores = self.table.scores() if self.mode == "accuracy" else None
         log.truncated = log.truncated or self.table.full
         log.tolerated, log.sha256, log.size = self.sink.records(), self.file.sha256, self.file.size
@@ -85,8 +95,11 @@ class _Reader:
         if loading := _LOADING.match(text):
             self._finish_infer()
             self._loaded = basename(loading["file"])
+            self._complete = None
             if loading["segment"].strip(b"0"):
                 self._segments.add(self._loaded)
+        elif text.startswith(b"Load complete"):
+            self._complete = self._hosts[-1]
         elif _WINDOW.match(text):
             self._open = {}
         elif (value := _VALUE.match(text)) and self._open is not None:
@@ -98,7 +111,7 @@ class _Reader:
 
     def _close(self, number: int) -> None:
         lines, self._open = self._open or {}, None
-        _, at = self._infer or (0, number)
+        _, at, warmups = self._infer or (0, number, 0)
         self._infer = None
         iterations = whole(lines.get("# Inferences", b""))
         runtime = real(lines.get("Runtime", b"").decode("ascii", "replace").removesuffix("sec.").strip())
@@ -114,7 +127,7 @@ class _Reader:
             self.log.vectors += 1
             if self.mode == "accuracy":
                 self.table.add(self._loaded, values, number, segment=self._loaded in self._segments)
-        self._window(Window(0, self._loaded, iterations or 0, None, runtime, values or (), at, speed))
+        self._window(Window(0, self._loaded, iterations or 0, None, runtime, values or (), at, speed, self._host_s(), warmups))
 
     def _window(self, window: Window) -> None:
         if self.mode == "accuracy":
@@ -129,7 +142,7 @@ class _Reader:
         if running := _RUNNING.match(line):
             self._finish_infer()
             self.log.infers += 1
-            self._infer = (whole(running["measured"]) or 0, number)
+            self._infer = (whole(running["measured"]) or 0, number, whole(running["warmups"]) or 0)
         elif device := _DEVICE.match(line):
             self.log.texts.setdefault(device["key"].decode("ascii"), printable(device["value"].strip()))
         elif session := _SESSION.search(line):
@@ -159,12 +172,18 @@ class _Reader:
         """An inference without window lines: an energy session's, whose time stamps are elsewhere."""
         if self._infer is None:
             return
-        iterations, line = self._infer
+        iterations, line, warmups = self._infer
         self._infer = None
         if self.mode == "energy":
-            self._window(Window(0, self._loaded, iterations, None, None, (), line))
+            self._window(Window(0, self._loaded, iterations, None, None, (), line, host_s=self._host_s(), warmups=warmups))
         else:
             self.sink.add("infer-without-results", line)
+
+    def _host_s(self) -> float | None:
+        """Seconds by the host's clock since the input had arrived; none over the end of a month, where it jumps back."""
+        if self._complete is None or not self._hosts or self._hosts[-1] < self._complete:
+            return None
+        return float(self._hosts[-1] - self._complete)
 
     def _detections(self, line: bytes, number: int) -> None:
         values = [whole(part.strip()) for part in line[1:-1].split(b",")]
@@ -187,6 +206,12 @@ class _Reader:
                 target.append(ticks * _DUTY_TICK_S)
         if match["end"]:
             self._duty = ""
+
+
+def _seconds(stamp: re.Match[bytes]) -> int:
+    """The host's clock within a month."""
+    day, hour, minute, second = (int(stamp[part]) for part in ("day", "hour", "minute", "second"))
+    return ((day * 24 + hour) * 60 + minute) * 60 + second
 
 
 def _consistent(iterations: int | None, runtime: float | None, speed: float | None) -> bool:

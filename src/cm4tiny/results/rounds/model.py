@@ -8,6 +8,7 @@ follows a path that was read from a file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +17,16 @@ import numpy.typing as npt
 
 Mode = Literal["accuracy", "performance", "energy"]
 Runner = Literal["eembc", "mlc", ""]
+DiscrepancyPart = Literal["form", "sums", "log", "results", "summary", "clock", "text"]
 Status = Literal["match", "mismatch", "unverifiable", "no-claim"]
 
 MODES: tuple[Mode, ...] = ("accuracy", "performance", "energy")
+
+
+@cache
+def _number(round_id: str) -> tuple[int, int]:
+    major, minor = round_id[1:].split(".")
+    return int(major), int(minor)
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,7 @@ class Round:
     @property
     def number(self) -> tuple[int, int]:
         """``(1, 3)`` for ``v1.3``: what rules compare with."""
-        major, minor = self.id[1:].split(".")
-        return int(major), int(minor)
+        return _number(self.id)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,8 @@ class ModeFiles:
     Attributes:
         mode: what the session is; ``folder`` may spell it otherwise (``power``, ``enegy``).
         folder: path of the directory, relative to the round's root.
-        missing: names of files that the round's repository holds and this copy lacks (files over 4 MiB).
+        missing: names of files that the round's repository holds and this copy lacks (files over 4 MiB, and Git LFS pointers).
+        pointers: names of files that are Git LFS pointers: the copy has the pointer, not the file.
         others: names of further entries of the directory, AppleDouble files and symbolic links included.
     """
 
@@ -86,6 +94,7 @@ class ModeFiles:
     trace: Path | None = None
     timestamps: Path | None = None
     missing: tuple[str, ...] = ()
+    pointers: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
     @property
@@ -93,9 +102,13 @@ class ModeFiles:
         """The directory's own name."""
         return self.folder.rsplit("/", 1)[-1]
 
-    def lacks(self, role: str) -> bool:
-        """True if the repository holds the file of that role (``log``, ``json``, ``trace``) and this copy does not."""
-        return any(_ROLE_END[role](name) for name in self.missing)
+    def lacks(self, role: str, *, pointers: bool = False) -> bool:
+        """True if the repository holds the file of that role (``log``, ``json``, ``trace``) and this copy does not.
+
+        Args:
+            pointers: only if the copy has a Git LFS pointer in its place.
+        """
+        return any(_ROLE_END[role](name) for name in (self.pointers if pointers else self.missing))
 
 
 _ROLE_END = {
@@ -164,6 +177,26 @@ class Tolerated:
 
 
 @dataclass(frozen=True)
+class Discrepancy:
+    """Something in a session's files that is not as the runner writes it, or that two of them tell differently.
+
+    Attributes:
+        part: what it is about; the audit has a rule for each.
+        file: name of the file in the session's directory.
+        place: where in it: ``entry 3``, ``line 12``, or empty for the file as a whole.
+        text: what is wrong, with both figures.
+    """
+
+    part: DiscrepancyPart
+    file: str
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}{', ' + self.place if self.place else ''}: {self.text}"
+
+
+@dataclass(frozen=True)
 class Window:
     """One ``infer`` of a performance or energy session.
 
@@ -176,6 +209,9 @@ class Window:
         values: the result vector, empty if none came.
         line: line of the command in the log.
         printed_throughput: what an MLCommons log prints for the window, where nothing more exact is known.
+        host_s: length by the host's clock, from the log's own time stamps; None where it has none. The MLCommons runner notes whole
+            seconds, with warm-up and transfer of the answers in between.
+        warmups: inferences before the window that are not measured.
     """
 
     number: int
@@ -186,6 +222,8 @@ class Window:
     values: tuple[float, ...] = ()
     line: int = 0
     printed_throughput: float | None = None
+    host_s: float | None = None
+    warmups: int = 0
 
     @property
     def throughput(self) -> float | None:
@@ -345,6 +383,8 @@ class Session:
         sha256: hash of the log, and of ``results.txt``, ``results.json`` and the trace, by name of the role.
         log_bytes: size of the log.
         simulated: the files say that the numbers are simulated.
+        discrepancies: where the files of a session of the MLCommons runner contradict each other or are not as it writes them.
+        stated_classes: (file, class) as ``results.json`` states them, each pair once.
     """
 
     runner: Runner
@@ -376,6 +416,8 @@ class Session:
     sha256: dict[str, str] = field(default_factory=dict)
     log_bytes: int = 0
     simulated: bool = False
+    discrepancies: tuple[Discrepancy, ...] = ()
+    stated_classes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cm4tiny.fetch.lfs import NOTE, is_pointer
 from cm4tiny.results.rounds.eembc_log import read_eembc_log
 from cm4tiny.results.rounds.energy_trace import TraceProblem, read_samples, read_timestamps, window_energies
 from cm4tiny.results.rounds.lines import sha256_of
 from cm4tiny.results.rounds.mlc_log import MlcLog, read_mlc_log
 from cm4tiny.results.rounds.model import EnergyWindow, Mode, ModeFiles, Printed, ResultDir, Runner, Scores, Session, Streaming, Window
 from cm4tiny.results.rounds.printed import read_printed
+from cm4tiny.results.rounds.record import Files, examine, load_json
 from cm4tiny.results.rounds.results_json import MlcJson, read_mlc_json
 from cm4tiny.results.rounds.table import layouts
 
@@ -71,7 +73,9 @@ def session_files(folder: Path, mode: Mode) -> ModeFiles:
     for role, patterns in layouts()["files"].items():
         paths = (folder / pattern.format(mode=mode) for pattern in patterns)
         found[role] = next((path for path in paths if path.is_file() and not path.is_symlink()), None)
-    return ModeFiles(mode, folder.name, **found)
+    pointers = [role for role, path in found.items() if path is not None and is_pointer(path)]
+    names = tuple(sorted(found.pop(role).name for role in pointers))
+    return ModeFiles(mode, folder.name, missing=names, pointers=names, **found)
 
 
 def read_session(result: ResultDir, mode: Mode) -> Session:
@@ -90,6 +94,7 @@ def read_session_folder(folder: Path, mode: Mode, benchmark: str) -> Session:
 def read_files(files: ModeFiles, benchmark: str) -> Session:
     """A session from its files."""
     parts = _Parts()
+    parts.notes += [f"{name}: {NOTE}" for name in files.pointers]
     runner: Runner = ""
     if files.log:
         log = files.log
@@ -180,11 +185,21 @@ def _with_lengths(windows: list[Window], energy: list[EnergyWindow]) -> list[Win
     return [replace(window, lap_us=None, runtime_s=of.runtime_s) for window, of in zip(windows, energy, strict=True)]
 
 
+def _timed_by_host(windows: list[Window], logged: list[Window]) -> list[Window]:
+    """The exact windows with what the log's time stamps tell of them."""
+    if len(windows) != len(logged):
+        return windows
+    return [replace(window, host_s=other.host_s, warmups=other.warmups) for window, other in zip(windows, logged, strict=True)]
+
+
 # --- MLCommons ----------------------------------------------------------------------------------------------------------------
 def _mlc(files: ModeFiles, benchmark: str, parts: _Parts) -> None:
     log_file, json_file = files.log, files.json
     log = (parts.attempt(lambda: read_mlc_log(log_file, files.mode), log_file.name) if log_file else None) or MlcLog()
-    exact = parts.attempt(lambda: read_mlc_json(json_file, files.mode), json_file.name) if json_file else None
+    loaded = parts.attempt(lambda: load_json(json_file), json_file.name) if json_file else None
+    exact = read_mlc_json(json_file, files.mode, loaded) if json_file and loaded else None
+    held = Files(files.mode, benchmark, loaded, log.record if log_file else None, log.detections_ms, files.results)
+    parts.values["discrepancies"] = parts.attempt(lambda: examine(held), "results.txt") or ()
     if exact is not None and exact.problem:
         parts.notes.append(exact.problem)
         exact = None
@@ -203,7 +218,7 @@ def _mlc(files: ModeFiles, benchmark: str, parts: _Parts) -> None:
         profile=log.texts.get("profile", ""),
         voltage_mv=exact.voltage_mv if exact else "",
         session_id=log.session_id,
-        windows=tuple(exact.windows if exact and exact.windows else log.windows),
+        windows=tuple(_timed_by_host(exact.windows, log.windows) if exact and exact.windows else log.windows),
         scores=log.scores if log_file else exact.scores if exact else None,
         energy=tuple(exact.energy) if exact else (),
         infers=log.infers,
@@ -214,9 +229,10 @@ def _mlc(files: ModeFiles, benchmark: str, parts: _Parts) -> None:
         errors=tuple(log.errors),
         log_bytes=log.size,
         simulated=log.simulated or bool(exact and exact.simulated),
+        stated_classes=tuple(exact.classes) if exact else (),
     )
     if exact and files.mode == "energy" and len(exact.energy) == len(exact.windows):
-        parts.values["windows"] = tuple(_with_lengths(exact.windows, exact.energy))
+        parts.values["windows"] = tuple(_with_lengths(list(parts.values["windows"]), exact.energy))
 
 
 def _streaming(log: MlcLog, exact: MlcJson | None, parts: _Parts) -> Streaming | None:

@@ -7,7 +7,6 @@ trusted: an entry that is not so is left out and recorded.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +16,9 @@ from cm4tiny.results.rounds.eembc_log import basename
 from cm4tiny.results.rounds.lines import Sink
 from cm4tiny.results.rounds.model import EnergyWindow, Mode, Scores, Tolerated, Window
 from cm4tiny.results.rounds.numbers import number_in_json, numbers_in_json
+from cm4tiny.results.rounds.record.strict_json import LoadedJson, load_json
 from cm4tiny.results.rounds.scores import ScoreTable
 
-MAX_BYTES = 32 << 20
-MAX_CONTAINERS = 400_000
 RATE_HZ = 1000
 
 
@@ -39,39 +37,21 @@ class MlcJson:
     power_mw: float | None = None
     voltage_mv: str = ""
     simulated: bool = False
+    classes: dict[tuple[str, int], None] = field(default_factory=dict)
     tolerated: tuple[Tolerated, ...] = ()
 
 
-def load_entries(path: Path) -> tuple[list[Any], str]:
-    """The list in the file, and what is wrong with it (then the list is empty).
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        return [], f"results.json of {size} bytes, at most {MAX_BYTES} are read"
-    data = path.read_bytes()
-    if data.count(b"[") + data.count(b"{") > MAX_CONTAINERS:
-        return [], f"results.json with more than {MAX_CONTAINERS} lists and objects"
-    try:
-        entries = json.loads(data)
-    except (ValueError, RecursionError):
-        return [], "results.json is no JSON"
-    return (entries, "") if isinstance(entries, list) else ([], "results.json is no list")
-
-
 class _Reader:
-    def __init__(self, path: Path, mode: Mode) -> None:
-        self.path = path
+    def __init__(self, path: Path, mode: Mode, loaded: LoadedJson) -> None:
+        self.loaded = loaded
         self.mode = mode
         self.sink = Sink(path.name)
         self.table = ScoreTable(self.sink)
         self.found = MlcJson()
 
     def read(self) -> MlcJson:
-        entries, self.found.problem = load_entries(self.path)
-        for number, entry in enumerate(entries, start=1):
+        self.found.problem = self.loaded.problem
+        for number, entry in enumerate(self.loaded.entries, start=1):
             infer = entry.get("infer") if isinstance(entry, dict) else None
             if not isinstance(infer, dict) or entry.get("error"):
                 self.sink.add("bad-entry", number)
@@ -89,6 +69,9 @@ class _Reader:
     def _inference(self, entry: dict[str, Any], infer: dict[str, Any], number: int) -> None:
         file = entry.get("file")
         name = basename(file.encode("utf-8", "replace")) if isinstance(file, str) else ""
+        stated = entry.get("class")
+        if isinstance(stated, str) and stated.strip().isdecimal() and len(stated) < 9:
+            self.found.classes[name, int(stated)] = None
         values = numbers_in_json(infer.get("results"))
         if not values:
             self.sink.add("bad-vector", number)
@@ -112,6 +95,9 @@ class _Reader:
             self.sink.add("bad-power", number)
             return
         self.found.energy.append(window)
+        self._voltage(power)
+
+    def _voltage(self, power: object) -> None:
         voltage = number_in_json(power.get("voltage")) if isinstance(power, dict) else None
         if voltage is not None and not self.found.voltage_mv:
             self.found.voltage_mv = f"{voltage * 1000:.0f}"
@@ -136,6 +122,7 @@ class _Reader:
                 self.sink.add("bad-power", number)
             else:
                 found.energy.append(window)
+                self._voltage(entry["power"])
                 found.power_mw = 1e-3 * window.energy_uj / window.runtime_s
 
 
@@ -173,10 +160,13 @@ def _energy_window(power: object, iterations: int) -> EnergyWindow | None:
     return EnergyWindow(start / RATE_HZ, stop / RATE_HZ, iterations, math.fsum(samples[start:stop]) * 1e6)
 
 
-def read_mlc_json(path: Path, mode: Mode) -> MlcJson:
+def read_mlc_json(path: Path, mode: Mode, loaded: LoadedJson | None = None) -> MlcJson:
     """Reads a ``results.json``. No content makes it fail.
+
+    Args:
+        loaded: the file's content, where it was loaded before.
 
     Raises:
         OSError: the file cannot be read.
     """
-    return _Reader(path, mode).read()
+    return _Reader(path, mode, loaded if loaded is not None else load_json(path)).read()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.fetch.lfs import pointer_note
 from cm4tiny.results.rounds.model import Quirk
 from cm4tiny.results.rounds.table import layouts
 
@@ -96,7 +97,10 @@ def read_system(path: Path) -> System:
     try:
         if path.stat().st_size > MAX_BYTES:
             return System({}, problem="larger than 1 MiB")
-        text = path.read_bytes().decode("utf-8-sig", "replace")
+        data = path.read_bytes()
+        if note := pointer_note(data):
+            return System({}, problem=note)
+        text = data.decode("utf-8-sig", "replace")
     except OSError as error:
         return System({}, problem=error.strerror or str(error))
     for repaired, candidate in _repairs(text):

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from cm4tiny.benchmarks import ALL_BENCHMARKS, Benchmark
 from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.results.rounds.model import Round
@@ -64,3 +65,15 @@ def get_round(round_id: str) -> Round:
     raise UsageError(
         f"there is no round {round_id!r}", why=f"the rounds are {choices}", cure=nearest(known, ROUNDS) or f"use one of {choices}"
     )
+
+
+def benchmark_facts(folder: str) -> Benchmark | None:
+    """The benchmark whose results lie in ``folder`` (``ic2`` holds those of ``ic02``, see ``layouts.yaml``); None for any other name."""
+    names = (folder, *layouts()["benchmarks"].get(folder, ()))
+    return next((ALL_BENCHMARKS[name] for name in names if name in ALL_BENCHMARKS), None)
+
+
+def judged_as(folder: str) -> str:
+    """The benchmark whose label lists the results in ``folder`` are judged on: ``ic`` for ``ic2``, else the folder's own name."""
+    row = benchmark_facts(folder)
+    return next((key for key, other in ALL_BENCHMARKS.items() if row is not None and other.data_set == row.data_set), folder)

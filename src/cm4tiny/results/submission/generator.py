@@ -19,6 +19,7 @@ from cm4tiny.results.audit.rules.documents import CHECKSUMS, DRAFT_MARK, sha256_
 from cm4tiny.results.rounds import LabelLists
 from cm4tiny.results.submission.answers import Answers, SystemAnswers
 from cm4tiny.results.submission.code import cache_of_cm, write_code
+from cm4tiny.results.submission.draft import DRAFT_RULES
 from cm4tiny.results.submission.readme import draft_text, readme_text
 from cm4tiny.results.submission.reviewer import Review, review
 from cm4tiny.results.submission.sessions import Found, find_sessions
@@ -26,9 +27,6 @@ from cm4tiny.results.submission.system import as_text, describe
 from cm4tiny.results.tables.summary import summary_rows
 
 MARKER = "EEMBC_RUNNER"
-DRAFT_RULES = {"documents.draft", "evidence.simulated", "data.embedded"}
-"""Findings that every draft has."""
-
 _STEP = "submission"
 
 
@@ -192,7 +190,7 @@ def checksums(folder: Path) -> str:
 def _judge(found: Review, draft: bool) -> None:
     """A submission that the audit refuses is not written; a draft may lack what only a person can give."""
     documents = {"documents.checklist", "documents.energy-set-up"}
-    allowed = DRAFT_RULES | documents | {"data.coverage", "claims.quality-target"} if draft else set()
+    allowed = DRAFT_RULES | documents | {"data.coverage", "claims.quality-target"} if draft else frozenset()
     against = [finding for finding in found.errors if finding.rule not in allowed]
     if against:
         raise RuleError(

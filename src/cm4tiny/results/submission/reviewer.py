@@ -13,6 +13,7 @@ from cm4tiny.results.checker import Verdict, run_checker
 from cm4tiny.results.checker_tools import Tools
 from cm4tiny.results.replay import Replay, replay
 from cm4tiny.results.rounds import ROUNDS, LabelLists, Round, get_round
+from cm4tiny.results.submission.draft import essence, is_draft, others, to_do
 
 AUDIT_JSON = "audit.json"
 CHECKER_LOG = "official-checker.txt"
@@ -57,10 +58,15 @@ class Review:
         """The review in a few lines; errors first."""
         number = {kind: sum(finding.severity == kind for finding in self.findings) for kind in ("error", "warning", "note")}
         results = len(self.replay.results)
+        draft = is_draft(self.findings)
+        listed = others(self.findings) if draft else self.findings
         head = f"{results} results: {number['error']} errors, {number['warning']} warnings, {number['note']} notes"
-        shown = [finding.text for kind in ("error", "warning") for finding in self.findings if finding.severity == kind]
+        if draft:
+            head = f"{results} results; {essence(self.findings)}"
+        shown = [finding.text for kind in ("error", "warning") for finding in listed if finding.severity == kind]
         more = [f"... and {len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else []
-        return "\n".join([head, *shown[:_SHOWN], *more, *([self.verdict.text] if self.verdict else [])])
+        first = ["To do first, in this order:", *to_do(self.findings)] if draft else []
+        return "\n".join([head, *shown[:_SHOWN], *more, *first, *([self.verdict.text] if self.verdict else [])])
 
 
 def review(

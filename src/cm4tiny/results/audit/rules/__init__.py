@@ -7,9 +7,11 @@ from cm4tiny.results.audit.rules import (  # noqa: I001 - the order is that of t
     systems,
     claims,
     windows,
+    witnesses,
     data,
     values,
     evidence,
+    record,
 )
 
-__all__ = ["claims", "data", "documents", "evidence", "files", "structure", "systems", "values", "windows"]
+__all__ = ["claims", "data", "documents", "evidence", "files", "record", "structure", "systems", "values", "windows", "witnesses"]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from statistics import median
 
-from cm4tiny.benchmarks import BENCHMARKS
 from cm4tiny.results.audit.rule import Hit, rule
 from cm4tiny.results.audit.views import ResultView, SessionView, number
+from cm4tiny.results.rounds.table import benchmark_facts
 
 _CHECKER = "submission_checker.py"
 _TARGETS = "MLPerfTiny_Rules.adoc, Benchmarks, quality target; submission_checker.py: accuracy-target"
@@ -20,7 +20,6 @@ _MEDIAN = re.compile(r"Median throughput is\s+([\d.]+) inf\./sec\.")
 _CHECKER_MEDIAN = re.compile(r".* Median throughput is\s+([\d\.]+) inf\./sec\.")
 _ENERGY = re.compile(r"Median energy cost is ([\d.]+) uJ/inf")
 SWW_LIMIT, SWW_TOTAL = 8, 50
-IC2_TARGET = 91.0
 
 
 @rule(
@@ -179,10 +178,8 @@ def _below(view: ResultView) -> Iterator[Hit]:
 
 
 def _target(benchmark: str) -> tuple[str, float]:
-    row = BENCHMARKS.get(benchmark) or BENCHMARKS.get({"ic2": "ic02"}.get(benchmark, ""))
-    if row is not None:
-        return row.metric, row.quality_target
-    return "top-1", IC2_TARGET
+    row = benchmark_facts(benchmark)
+    return (row.metric, row.quality_target) if row is not None else ("top-1", 0.0)
 
 
 def _sww(view: ResultView) -> Iterator[Hit]:

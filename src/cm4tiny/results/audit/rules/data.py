@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cm4tiny.results.audit.rule import Hit, rule
-from cm4tiny.results.audit.views import SessionView, some
+from cm4tiny.results.audit.views import ResultView, SessionView, some
 from cm4tiny.results.conditions import EMBEDDED_PREFIX
 
 if TYPE_CHECKING:
@@ -25,17 +25,13 @@ def _files(view: SessionView) -> tuple[str, ...]:
     return tuple(dict.fromkeys(window.file for window in view.session.windows if window.file))
 
 
-def _accepted(view: SessionView) -> tuple[str, ...]:
-    return view.of.result.round.label_lists.get(view.benchmark, ())
-
-
 def _identified(view: SessionView, files: tuple[str, ...]) -> Identified | None:
     """The list of an accuracy run's files; None for other runs and for runs of this project's own samples."""
-    if view.mode != "accuracy" or not files or view.benchmark == "sww" or not view.of.labels.lists_for(view.benchmark):
+    if view.mode != "accuracy" or not files or view.benchmark == "sww" or not view.of.labels.lists_for(view.judged_as):
         return None
     if any(name.startswith(EMBEDDED_PREFIX) for name in files):
         return None
-    return view.of.labels.identify(view.benchmark, files, _accepted(view))
+    return view.of.labels.identify(view.judged_as, files, view.accepted)
 
 
 @rule(
@@ -51,8 +47,8 @@ def _identified(view: SessionView, files: tuple[str, ...]) -> Identified | None:
 )
 def old_list(view: SessionView) -> Iterator[Hit]:
     found = _identified(view, _files(view))
-    if found is not None and found.list_id in OLD_LISTS and found.list_id not in _accepted(view):
-        yield Hit(view.path, f"{len(_files(view))} files of the {found.title} list, not of {' or '.join(_accepted(view))}")
+    if found is not None and found.list_id in OLD_LISTS and found.list_id not in view.accepted:
+        yield Hit(view.path, f"{len(_files(view))} files of the {found.title} list, not of {' or '.join(view.accepted)}")
 
 
 @rule(
@@ -67,8 +63,8 @@ def old_inputs(view: SessionView) -> Iterator[Hit]:
     files = _files(view)
     if view.mode == "accuracy" or not files or view.benchmark == "sww":
         return
-    accepted = {name for identity in _accepted(view) for name in view.of.labels.first(identity)}
-    for identity in OLD_LISTS & set(view.of.labels.lists_for(view.benchmark)) - set(_accepted(view)):
+    accepted = {name for identity in view.accepted for name in view.of.labels.first(identity)}
+    for identity in OLD_LISTS & set(view.of.labels.lists_for(view.judged_as)) - set(view.accepted):
         old = [name for name in files if name in view.of.labels.first(identity) and name not in accepted]
         if old:
             yield Hit(view.path, f"inputs of the list before v0.7: {some(old)}")
@@ -186,3 +182,45 @@ def embedded(view: SessionView) -> Iterator[Hit]:
     own = [name for name in _files(view) if name.startswith(EMBEDDED_PREFIX)]
     if own:
         yield Hit(view.path, f"{len(own)} samples of this project: {some(own, 2)}")
+
+
+@rule(
+    "data.inputs",
+    "Performance and energy runs use inputs of the accuracy run",
+    severity="error",
+    scope="result",
+    source="MLPerfTiny_Rules.adoc, Data Sets: the performance data set is a subset of the accuracy data set",
+    why="An input of another kind may be faster.",
+    mild_before=(1, 4),
+)
+def inputs(view: ResultView) -> Iterator[Hit]:
+    accuracy = view.session("accuracy")
+    scores = accuracy.session.scores if accuracy is not None and accuracy.session.begun else None
+    known = set(scores.files) if scores is not None else set()
+    for session in view.sessions:
+        other = sorted({window.file for window in session.session.windows if window.file} - known)
+        if known and session.mode != "accuracy" and other:
+            yield Hit(session.path, f"{some(other, 3)}: not among the {len(known)} files of the accuracy run")
+
+
+@rule(
+    "data.classes",
+    "results.json of an accuracy run states the class that the data set gives each file",
+    severity="error",
+    scope="session",
+    source="mlcommons/tiny benchmark/runner/datasets.py: file, classes and class come from y_labels.csv",
+    why="The runner computes the accuracy from these classes. In other runs nothing is computed from them.",
+    since=(1, 3),
+)
+def classes(view: SessionView) -> Iterator[Hit]:
+    stated = view.session.stated_classes
+    if view.mode != "accuracy" or view.benchmark == "sww" or not stated:
+        return
+    found = view.of.labels.identify(view.judged_as, [file for file, _ in stated], view.accepted)
+    wrong = [
+        f"{file} is {label}, not {number}"
+        for (file, number), label in zip(stated, found.labels.tolist(), strict=True)
+        if label >= 0 and label != number
+    ]
+    if wrong:
+        yield Hit(view.path, f"{len(wrong)} of {len(stated)}: {some(wrong, 3)}")

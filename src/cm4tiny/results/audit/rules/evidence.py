@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cm4tiny.benchmarks import BENCHMARKS
 from cm4tiny.firmware.division import SESSION_MARK
 from cm4tiny.results.audit.rule import Hit, rule
-from cm4tiny.results.audit.views import Corpus, ResultView, SessionView, Submitter
+from cm4tiny.results.audit.views import Corpus, ResultView, SessionView, Submitter, SystemView, number, some
 
 _STUDY = "past-rounds 2"
 _SMALLEST_LOG = 200
+_VOLTAGES_AGREE = 0.02  # some monitors measure it
 _SIMULATED = re.compile(r"^SIMULATED:", re.MULTILINE)
 _OPEN = re.compile(rf"^{SESSION_MARK}:", re.MULTILINE)
 _LARGEST_RECORD = 1 << 24
@@ -203,20 +203,54 @@ def resubmitted(corpus: Corpus) -> Iterator[Hit]:
     why="The log of another benchmark.",
 )
 def model(view: SessionView) -> Iterator[Hit]:
-    row, named = BENCHMARKS.get(view.benchmark), view.session.model
+    row, named = view.facts, view.session.model
     if row is not None and named and named != row.model_id:
         yield Hit(view.path, f"the log is of {named}")
 
 
 @rule(
+    "evidence.one-voltage",
+    "All energy sessions of a system are measured at one supply voltage",
+    severity="error",
+    scope="system",
+    source="past-rounds 6: a board at 3.0 V takes 1.6 times the energy that it takes at 1.8 V; the runner's results.json: voltage",
+    why="Energies at different voltages are those of different systems.",
+    mild_before=(1, 4),
+)
+def one_voltage(view: SystemView) -> Iterator[Hit]:
+    told = [(number(session.session.voltage_mv), session.path) for result in view.results for session in result.sessions]
+    volts = sorted((value, path) for value, path in told if value)
+    if volts and volts[-1][0] > volts[0][0] * (1 + _VOLTAGES_AGREE):
+        yield Hit(view.path, some(f"{path} {value:g} mV" for value, path in (volts[0], volts[-1])))
+
+
+@rule(
+    "evidence.identity",
+    "The log says which model and which profile answered",
+    severity="error",
+    scope="session",
+    source="MLCommons runner: get_model, get_profile; DUT protocol: m-model, m-profile",
+    why="The runner asks before anything else, and does not start without an answer.",
+    since=(1, 4),
+)
+def identity(view: SessionView) -> Iterator[Hit]:
+    session = view.session
+    absent = [name for name, text in (("model", session.model), ("profile", session.profile)) if not text]
+    if view.files.log is not None and absent:
+        yield Hit(view.path, f"no {' and no '.join(absent)} in the log")
+
+
+@rule(
     "evidence.one-device",
-    "Performance and accuracy name the same device",
-    severity="warning",
+    "All sessions of a result name the same device and the same profile",
+    severity="error",
     scope="result",
     source="MLPerfTiny_Rules.adoc, Benchmark Runner: the same code for accuracy and performance",
-    why="Another name is another firmware, or another board.",
+    why="Another name or another version is another firmware, or another board.",
+    mild_before=(1, 4),
 )
 def one_device(view: ResultView) -> Iterator[Hit]:
-    names = {session.mode: session.session.device for session in view.sessions if session.session.device}
-    if len(set(names.values())) > 1:
-        yield Hit(view.result.path, "; ".join(f"{mode}: {name}" for mode, name in names.items()))
+    for texts in ({s.mode: s.session.device for s in view.sessions}, {s.mode: s.session.profile for s in view.sessions}):
+        named = {mode: text for mode, text in texts.items() if text}
+        if len(set(named.values())) > 1:
+            yield Hit(view.result.path, "; ".join(f"{mode}: {name}" for mode, name in named.items()))

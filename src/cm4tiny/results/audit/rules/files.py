@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cm4tiny.fetch.lfs import LARGEST_POINTER, NOTE, is_pointer
 from cm4tiny.results.audit.rule import Hit, rule
-from cm4tiny.results.audit.views import ResultView, SessionView, some
+from cm4tiny.results.audit.views import ResultView, SessionView, Submitter, some
 
 _ADOC = "directory_structure.adoc, mandatory files"
 _CHECKER = "submission_checker.py"
@@ -73,6 +74,37 @@ def script(view: SessionView) -> Iterator[Hit]:
     absent = view.files.script is None and not any("script" in name for name in view.files.missing)
     if view.session.runner == "eembc" and absent:
         yield Hit(view.path, "no script.async")
+
+
+@rule(
+    "files.lfs-pointer",
+    "Files are there, not pointers to them",
+    severity="error",
+    scope="submitter",
+    source="Git LFS specification, The Pointer; mlcommons/tiny_results_*: large files of some rounds are kept there",
+    why="A clone without Git LFS holds a text of 130 bytes in place of a log. It is not a short log: the file itself must be fetched.",
+)
+def lfs_pointer(submitter: Submitter) -> Iterator[Hit]:
+    small = [path for path, size in submitter.entries.files.items() if size <= LARGEST_POINTER]
+    for path in small:
+        if is_pointer(submitter.tree.root / path):
+            yield Hit(path, NOTE)
+
+
+@rule(
+    "files.encoding",
+    "Logs and results are text in ASCII or UTF-8",
+    severity="error",
+    scope="session",
+    source=f"{_CHECKER} reads UTF-8 and crashes on anything else; no runner writes UTF-16, NUL bytes or a byte-order mark",
+    why="A file that another program saved again is not the file that the runner wrote: tools read something else in it, or nothing.",
+    mild_before=(1, 4),
+)
+def encoding(view: SessionView) -> Iterator[Hit]:
+    words = {"byte-order-mark": "a byte-order mark", "nul": "NUL bytes", "not-utf-8": "bytes that are not UTF-8"}
+    found = [f"{one.file} holds {words[one.kind]}" for one in view.session.tolerated if one.kind in words]
+    if found:
+        yield Hit(view.path, some(found))
 
 
 @rule(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from cm4tiny.results.audit.rule import Hit, rule
@@ -22,6 +24,17 @@ def _raw(view: SystemView) -> str:
     if view.json is None or view.json.stat().st_size > 1_000_000:
         return ""
     return view.json.read_text(encoding="utf-8", errors="replace")
+
+
+def is_utf_8(path: Path) -> bool:
+    """True if a description (of at most 1 MB) is text in UTF-8."""
+    if path.stat().st_size > 1_000_000:
+        return True
+    try:
+        path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _strict(view: SystemView) -> Any:
@@ -85,6 +98,8 @@ def without_results(view: SystemView) -> Iterator[Hit]:
 def valid_json(view: SystemView) -> Iterator[Hit]:
     if view.json is None:
         return
+    if not is_utf_8(view.json):
+        yield Hit(view.path, "not encoded in UTF-8: the official checker crashes on it")
     try:
         document = _strict(view)
     except (ValueError, RecursionError) as error:
@@ -200,12 +215,32 @@ def sparse(view: SystemView) -> Iterator[Hit]:
 @rule(
     "system.place",
     "A description names the division that its folder is in",
-    severity="warning",
+    severity="error",
     scope="system",
     source=_TEMPLATE,
     why="A description copied from another submission.",
+    mild_before=(1, 4),
 )
 def place(view: SystemView) -> Iterator[Hit]:
-    value = _text(view.values.get("Division")).lower()
-    if value in ("open", "closed") and value != view.submitter.division:
-        yield Hit(view.path, f"Division is {view.values['Division']!r}, the folder is {view.submitter.division}")
+    value = _text(view.values.get("Division"))
+    if value and value.lower() != view.submitter.division:
+        yield Hit(view.path, f"Division is {value!r}, the folder is {view.submitter.division}")
+
+
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+@rule(
+    "system.submitter",
+    "A description names the organisation that its folder is called after",
+    severity="error",
+    scope="system",
+    source="directory_structure.adoc: DIVISION/SUBMITTER; the template's field Submitter",
+    why="A description copied from another organisation; three of v1.2 are. A longer name with the folder's words in it is accepted.",
+    mild_before=(1, 4),
+)
+def submitter(view: SystemView) -> Iterator[Hit]:
+    value = _text(view.values.get("Submitter"))
+    words, folder = (_WORD.findall(text.lower()) for text in (value, view.submitter.name))
+    if value and not set(folder) <= set(words) and "".join(words) != "".join(folder):
+        yield Hit(view.path, f"Submitter is {value!r}, the folder is {view.submitter.name}")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cm4tiny.benchmarks import BENCHMARKS
 from cm4tiny.results.audit.rule import Hit, rule
-from cm4tiny.results.audit.views import SessionView, number
+from cm4tiny.results.audit.views import ResultView, SessionView, number
+from cm4tiny.results.rounds.model import Mode
 
 _STUDY = "past-rounds 7"
 MAX_INFERENCES_PER_S = 1e6
@@ -105,7 +105,7 @@ def identical_windows(view: SessionView) -> Iterator[Hit]:
     mild_before=(1, 3),
 )
 def vector_width(view: SessionView) -> Iterator[Hit]:
-    row = BENCHMARKS.get(view.benchmark)
+    row = view.facts
     scores = view.session.scores
     if row is None or scores is None or not scores.files or view.benchmark == "ad":
         return
@@ -142,6 +142,55 @@ def constant(view: SessionView) -> Iterator[Hit]:
         yield Hit(view.path, f"{len(scores.files)} equal vectors")
 
 
+def _answers(view: SessionView | None) -> dict[str, tuple[float, ...]]:
+    """The vector of each input that a session has one for."""
+    if view is None:
+        return {}
+    scores = view.session.scores
+    if scores is not None:
+        return {file: tuple(row) for file, row in zip(scores.files, scores.values.tolist(), strict=True)}
+    return {window.file: window.values for window in view.session.windows if window.file and window.values}
+
+
+def _other_answers(view: ResultView, one: Mode, other: Mode) -> Iterator[Hit]:
+    first, second = view.session(one), view.session(other)
+    ours, theirs = _answers(first), _answers(second)
+    differing = [file for file in ours if file in theirs and ours[file] != theirs[file]]
+    if first is not None and differing:
+        yield Hit(
+            first.path,
+            f"{len(differing)} of {len(set(ours) & set(theirs))} inputs have another answer than in the {other} run: {differing[0]}",
+        )
+
+
+@rule(
+    "values.same-answer",
+    "An energy run gives the answers of the performance run",
+    severity="error",
+    scope="result",
+    source="MLPerfTiny_Rules.adoc, Benchmark Runner: the same code for all modes",
+    why="The same firmware gives the same answer to the same input. All energy runs of v1.3 do.",
+    since=(1, 3),
+    mild_before=(1, 4),
+)
+def same_answer(view: ResultView) -> Iterator[Hit]:
+    yield from _other_answers(view, "energy", "performance")
+
+
+@rule(
+    "values.other-answer",
+    "A performance run gives the answers of the accuracy run",
+    severity="warning",
+    scope="result",
+    source="MLPerfTiny_Rules.adoc, Benchmark Runner: the same code for accuracy and performance",
+    why="An input that is answered otherwise was sent otherwise, or the firmware is another one. In v1.3 two of 28 results differ.",
+    since=(1, 3),
+)
+def other_answer(view: ResultView) -> Iterator[Hit]:
+    if view.result.benchmark != "ad":  # an accuracy run's answers to anomaly detection are means over a file
+        yield from _other_answers(view, "performance", "accuracy")
+
+
 @rule(
     "values.style",
     "Result vectors are probabilities",
@@ -175,7 +224,7 @@ def style(view: SessionView) -> Iterator[Hit]:
     why="Allowed. One more wrong answer would have been too many, so a reader may want to look at the list that was used.",
 )
 def on_the_target(view: SessionView) -> Iterator[Hit]:
-    row, printed = BENCHMARKS.get(view.benchmark), view.session.printed
+    row, printed = view.facts, view.session.printed
     if row is None or printed is None or view.mode != "accuracy":
         return
     text = printed.auc if view.benchmark == "ad" else printed.top_1

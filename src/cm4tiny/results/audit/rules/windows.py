@@ -146,6 +146,35 @@ def other_session(view: SessionView) -> Iterator[Hit]:
 
 
 @rule(
+    "windows.energy-printed",
+    "Printed energy windows are those of the trace",
+    severity="error",
+    scope="session",
+    source="EEMBC runner: Energy data for window; docs/replay.md, Formulas",
+    why="The median may be right by luck while the windows that it is the median of are others.",
+    mild_before=(1, 4),
+)
+def energy_printed(view: SessionView) -> Iterator[Hit]:
+    printed, found = view.session.printed, view.session.energy
+    if view.mode != "energy" or printed is None or len(printed.energy_windows) != len(found):
+        return
+    for theirs, ours in zip(printed.energy_windows, found, strict=True):
+        energy = ("energy of an inference", theirs.energy_per_inference, ours.uj_per_inference)
+        different = [
+            f"{name} {text}, the samples {value:.3f}"
+            for name, text, value in (energy, ("length", theirs.runtime, ours.runtime_s))
+            if (printed_value := number(text)) is not None and abs(printed_value - value) > max(_PRINTED_DIGITS, 10.0 ** -_decimals(text))
+        ]
+        if different:
+            yield Hit(view.path, f"window {theirs.number}: results.txt prints {some(different)}")
+            return
+
+
+def _decimals(text: str) -> int:
+    return len(text.partition(".")[2])
+
+
+@rule(
     "windows.time-stamps",
     "An energy trace has a time stamp at both ends of each window, and one before",
     severity="error",

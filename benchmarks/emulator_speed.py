@@ -22,7 +22,8 @@ from cm4tiny.benchmarks import Benchmark, embedded_model, get_benchmark
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.deadline import Deadline
 from cm4tiny.firmware.engines.catalogue import OWN
-from cm4tiny.firmware.recipe import Recipe, build
+from cm4tiny.firmware.recipe import Recipe
+from cm4tiny.verification import build
 
 READY = b"m-ready\r\n"
 PROFILED_CYCLES = 50_000_000

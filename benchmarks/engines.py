@@ -28,7 +28,7 @@ from cm4tiny.fetch import Mirror
 from cm4tiny.firmware.build import FirmwareImage
 from cm4tiny.firmware.engines.catalogue import build_library, published_folders, takes_model
 from cm4tiny.firmware.engines.sources import engine_sources, read_sources
-from cm4tiny.firmware.recipe import Recipe, build
+from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images import Row, measure
 from cm4tiny.images.fidelity import read_rows as read_fidelity
@@ -38,6 +38,7 @@ from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, Measured, read
 from cm4tiny.images.performance.variants import VARIANTS, Variant, variant
 from cm4tiny.results.published import published_results
 from cm4tiny.runner import Dut
+from cm4tiny.verification import build
 
 HERE = Path(__file__).resolve().parent
 ROWS = HERE / "engine_rows.json"

@@ -16,8 +16,9 @@ from pathlib import Path
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.benchmarks.assets import AssetSource, model_file
 from cm4tiny.boards.virtual.cycle_model import CycleModel
-from cm4tiny.firmware.recipe import Recipe, build
+from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.tuning.measure import trace_layers
+from cm4tiny.verification import build
 
 CLOCK_HZ = 120_000_000
 CORES = {

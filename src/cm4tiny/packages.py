@@ -16,8 +16,9 @@ DECIDING = {
 }
 NOT_DECIDING = {
     "cmind": "starts the steps; a lock file names it",
-    "tflite-runtime": "compares results in tests",
-    "ai-edge-litert": "compares results in tests",
+    "tflite-runtime": "compares results: of images after their build, and in tests",
+    "ai-edge-litert": "compares results: of images after their build, and in tests",
+    "tflite-micro": "compares results: of images after their build, and in tests",
     "requests": "fetches bytes that are compared by digest",
     "urllib3": "fetches bytes that are compared by digest",
     "jsonschema": "checks files",

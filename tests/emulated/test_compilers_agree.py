@@ -16,11 +16,11 @@ from cm4tiny.errors import ToolchainError
 from cm4tiny.firmware.engines.catalogue import OWN
 from cm4tiny.firmware.image import read_elf
 from cm4tiny.firmware.recipe import Recipe
-from cm4tiny.firmware.recipe import build as build_image
 from cm4tiny.firmware.reference import reference_run
 from cm4tiny.firmware.toolchain import KINDS, find_toolchain
 from cm4tiny.images.fidelity import synthetic_input
 from cm4tiny.runner import Dut
+from cm4tiny.verification import build as build_image
 
 INPUTS = 3
 Built = Callable[[str, str], Path]

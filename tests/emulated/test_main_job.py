@@ -36,6 +36,7 @@ def test_the_report_follows_its_schema(kws_report: Path) -> None:
     report = json.loads((kws_report / "out" / "report.json").read_text(encoding="utf-8"))
     jsonschema.validate(report, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
     assert (report["board"], report["engine"], report["assets"], report["simulated"]) == ("virtual", "microtvm", "embedded", True)
+    assert all(result["verified"] for result in report["results"])
 
 
 def test_performance_keeps_the_rules(kws_report: Path) -> None:

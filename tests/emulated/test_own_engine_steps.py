@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from cm4tiny.benchmarks import embedded_model
+
 BUILD = "--tags=build,firmware,mlperf,tiny,_kws"
 
 
@@ -57,6 +59,19 @@ def test_the_step_verifies_the_image_unless_it_is_told_not_to(cm, cm_home):
     done = cm("run", "script", BUILD, "--no_verify", "--new")
     assert done.returncode == 0, done.stdout + done.stderr
     assert record_of(done.stdout, cm_home)["verification"]["verified"] is False
+
+
+@pytest.mark.parametrize(("engine", "model", "complaint"), [
+    ("microtvm", "ic", "does not fit the benchmark"),
+    ("tflm_cmsis_nn", "ic", "does not fit the benchmark"),
+])  # fmt: skip
+def test_a_model_that_cannot_be_used_is_refused_before_anything_is_fetched_or_compiled(cm, engine, model, complaint):
+    done = cm("run", "script", f"{BUILD},_{engine}", f"--model={embedded_model(model)}")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert complaint in said
+    assert "compile" not in said.partition(complaint)[0].replace("compile-mlperf", "")
+    assert "checkout" not in said
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,12 @@
 from cm4tiny import cm
 from cm4tiny.firmware.engines.catalogue import build_library
 from cm4tiny.firmware.engines.sources import read_sources
-from cm4tiny.firmware.recipe import check_given_model
 from cm4tiny.firmware.toolchain import find_toolchain
 
 
 @cm.step
 def preprocess(step):
     engine = step.env["CM_TINY_ENGINE"]
-    check_given_model(engine, step.path("CM_TINY_MODEL_FILE") or step.env.get("CM_ML_MODEL_FILE_WITH_PATH", ""))
     roots, commits = read_sources(engine, step.env)
     toolchain = find_toolchain(step.need("CM_TINY_TOOLCHAIN_KIND", "run the step get,tiny,toolchain first"), install=False)
     built = build_library(engine, roots, step.folder / "library", toolchain=toolchain, commits=commits, events=step.events)

@@ -145,17 +145,18 @@ def check_model(engine: str, benchmark: Benchmark, tflite: bytes) -> None:
         check_sizes(benchmark, *model_ends(tflm.check_model(tflite)))
 
 
-def check_given_model(engine: str, model: str) -> None:
-    """For the steps that prepare an engine: a model that it does not support is refused before its library is built.
+def check_given_model(engine: str, benchmark: str, model: str) -> None:
+    """For the steps in front of a build: a model that cannot be used is refused before anything is fetched or compiled for it.
 
     Args:
-        model: its path; empty: not known yet.
+        engine, benchmark: by name; empty: not known yet, nothing is checked.
+        model: the path of a file that the user named; empty: none was.
 
     Raises:
         ModelError, UnsupportedOpError: as :func:`check_model`.
     """
-    if model and engine in tflm.VARIANTS:
-        tflm.check_model(_read_model(model))
+    if model and engine and benchmark and takes_model(engine):
+        check_model(engine, get_benchmark(benchmark), _read_model(model))
 
 
 def _read_model(name: str) -> bytes:

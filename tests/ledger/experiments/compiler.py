@@ -152,7 +152,7 @@ def library(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     path.write_bytes(model_of(inputs))
 
     def act() -> Outcome:
-        check_given_model(inputs["engine"], str(path))
+        check_given_model(inputs["engine"], "kws", str(path))
         return Outcome("wrong", text="accepted")
 
     return attempt(act)

@@ -18,7 +18,7 @@ def _shipped(in_wheel: str, in_checkout: str) -> Path:
     raise AssetError(
         f"the project's folder '{in_checkout}' is missing",
         why=f"neither {PACKAGE / in_wheel} nor {_CHECKOUT / in_checkout} exists",
-        cure="reinstall the package: pip install --force-reinstall .",
+        cure="reinstall the package:\npip install --force-reinstall .",
     )
 
 

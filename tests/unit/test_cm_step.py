@@ -27,7 +27,7 @@ def test_an_error_of_ours_becomes_a_cm_error_with_its_cure() -> None:
     def work(step: Step) -> None:
         raise AssetError("no model", cure="get one")
 
-    assert run(work, {}) == {"return": 1, "error": "no model\n  cure: get one"}
+    assert run(work, {}) == {"return": 1, "error": "no model\n  cure: get one\n"}
 
 
 def test_a_missing_env_key_is_named_with_its_cure() -> None:

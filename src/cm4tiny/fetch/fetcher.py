@@ -203,11 +203,11 @@ class Fetcher:
     def _none(self, item: Item, failures: list[Cm4TinyError]) -> AssetError:
         tried = "; ".join(f"{error.what}: {error.why}" if error.why else error.what for error in failures)
         mirror = f"the mirror {self.mirror.root} does not have it" if self.mirror is not None else ""
-        offline = "the network is not to be used" if self.offline else ""
+        offline = "the network must not be used (CM_TINY_OFFLINE)" if self.offline else ""
         kind = HashMismatchError if any(isinstance(error, HashMismatchError) for error in failures) else AssetError
         cure = f"check the network, or give a mirror that has it (--mirror=DIR or {MIRROR_VARIABLE})"
         return kind(
-            f"{item.name} is not to be had", why="; ".join(filter(None, (tried, mirror, offline))) or "it has no address", cure=cure
+            f"{item.name} is not available", why="; ".join(filter(None, (tried, mirror, offline))) or "it has no address", cure=cure
         )
 
 

@@ -141,17 +141,18 @@ def _fill(source: GitSource, mirror: Mirror | None, folder: Path, offline: bool,
     if mirror is not None and mirror.repository(source.name) is None:
         failures.append(f"the mirror {mirror.root} has no github/{source.name}.git")
     if offline:
-        failures.append("the network is not to be used")
+        failures.append("the network must not be used (CM_TINY_OFFLINE)")
     for url in () if offline else source.urls:
         why = _from_remote(url, source, folder)
         if why is None:
             return url
         failures.append(f"{url}: {why}")
     raise AssetError(
-        f"{source.name} at commit {source.commit[:12]} is not to be had",
+        f"{source.name} at commit {source.commit[:12]} is not available",
         why="; ".join(failures) or "it has no address",
-        cure=f"check the network, or update the clone (git -C CLONE fetch), or put one into a mirror: git clone --mirror {source.urls[0]} "
-        f"DIR/github/{source.name}.git, then --mirror=DIR or {MIRROR_VARIABLE}=DIR"
+        cure="check the network, or update your clone:\ngit -C CLONE fetch\n"
+        f"or give a mirror (--mirror=DIR, {MIRROR_VARIABLE}) with a clone:\n"
+        f"git clone --mirror {source.urls[0]} DIR/github/{source.name}.git"
         if source.urls
         else "give a clone that has the commit",
     )

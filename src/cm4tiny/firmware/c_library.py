@@ -192,7 +192,7 @@ def download_packages(names: Sequence[str], folder: Path) -> list[Path]:
     Raises:
         ToolchainError: no apt here, no network, or the packages are unknown.
     """
-    cure = "on Debian or Ubuntu: sudo apt-get update; elsewhere: put an Arm GNU tool chain (with newlib) on PATH"
+    cure = "put an Arm GNU tool chain (with newlib) on PATH, or, on Debian and Ubuntu:\nsudo apt-get update"
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise ToolchainError("newlib for the Cortex-M4F is missing", why="this system has no apt-get and dpkg-deb to fetch it", cure=cure)
     try:

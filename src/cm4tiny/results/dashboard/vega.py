@@ -33,7 +33,7 @@ def vega_bundle() -> VegaBundle:
         raise NotAvailableError(
             "the dashboard's plots need Vega-Lite, which is not installed",
             why=str(error),
-            cure="pip install 'cm4tiny[dashboard]'",
+            cure="install it:\npip install 'cm4tiny[dashboard]'",
         ) from error
     versions = f"Vega {vl_convert.get_vega_version()}, Vega-Lite {vl_convert.get_vegalite_versions()[-1]}"
     return VegaBundle(vl_convert.javascript_bundle(_EXPOSE), f"{versions}, Vega-Embed {vl_convert.get_vega_embed_version()}")

@@ -79,7 +79,7 @@ def label_lists(request: Request, events: EventStream = SILENT) -> LabelLists:
     """The label lists that a request asks for.
 
     Raises:
-        AssetError: lists were named that are not to be had.
+        AssetError: lists were named that are not available.
     """
     if request.labels is not None:
         return LabelLists.open(request.labels)

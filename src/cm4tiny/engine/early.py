@@ -18,7 +18,7 @@ from cm4tiny.engine.meta import Script
 from cm4tiny.engine.resolve import Request, pick, resolve
 from cm4tiny.engine.session import Session
 from cm4tiny.engine.suggestions import flags_of, for_flag
-from cm4tiny.errors import DependencyError
+from cm4tiny.errors import DependencyError, ScriptFailedError, UsageError
 
 HOOK = "check_inputs"
 
@@ -42,7 +42,7 @@ def check_run(session: Session, script: Script, request: Request) -> None:
     """Checks the plan of one of this project's scripts, and what its ``check_inputs`` checks.
 
     Raises:
-        DependencyError: a dependency that certainly runs cannot be resolved. ScriptFailedError: ``check_inputs`` refuses the inputs.
+        DependencyError: a dependency that certainly runs cannot be resolved. UsageError: ``check_inputs`` refuses the inputs.
     """
     if not script.own:
         return
@@ -56,4 +56,8 @@ def check_run(session: Session, script: Script, request: Request) -> None:
     if HOOK in content_of(script.path).code_words:
         place = hooks.Place(script, logs=session.logs)
         _, query = pick(session.store, request, quiet=session.quiet)
-        hooks.call(hooks.load(script, place), HOOK, {"env": dict(resolve(script, query, request).env)}, place)
+        given = {"env": dict(resolve(script, query, request).env)}
+        try:
+            hooks.call(hooks.load(script, place), HOOK, given, place)
+        except ScriptFailedError as error:
+            raise UsageError(error.what.removeprefix(f"{place} failed in {HOOK}: "), why=error.why, cure=error.cure) from error

@@ -1,4 +1,4 @@
-"""The image is made by the step compile,mlperf,tiny,firmware-image (deps in _cm.yaml); its inputs are checked before the first of them runs."""
+"""The image is made by the step compile,mlperf,tiny,firmware-image (deps in _cm.yaml); inputs are checked before the first of them."""
 
 from cm4tiny import cm
 from cm4tiny.firmware.build_inputs import check_build_inputs

@@ -1,4 +1,4 @@
-"""The kernels are measured by the step measure,mlperf,tiny,kernels (deps in _cm.yaml); its inputs are checked before the first of them runs."""
+"""The kernels are measured by the step measure,mlperf,tiny,kernels (deps in _cm.yaml); inputs are checked before the first of them."""
 
 from cm4tiny import cm
 from cm4tiny.firmware.build_inputs import check_build_inputs

@@ -25,6 +25,7 @@ from cm4tiny.engine.help_text import write_help
 from cm4tiny.engine.host import os_info
 from cm4tiny.engine.jobs import jobs_of
 from cm4tiny.engine.meta import Script
+from cm4tiny.engine.output import ReaderGone, guarded_output
 from cm4tiny.engine.proxies import AutomationProxy
 from cm4tiny.engine.repository import SCRIPT_AUTOMATION, own_repositories, repositories_of
 from cm4tiny.engine.resolve import Request, pick
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 #: Exit status of a command that Ctrl-C ended.
 INTERRUPTED = 130
+#: Exit status of a command whose output nobody reads any more, as after SIGPIPE.
+READER_GONE = 141
 #: Exit status of a command that SIGTERM ended.
 TERMINATED = 143
 
@@ -56,6 +59,18 @@ def run_automation(automation: Any, i: dict[str, Any], events: EventStream | Non
         ``return``, ``env``, ``new_env``, ``state``, ``new_state``, ``deps``, ``version``, ``cached``; or ``return`` > 0 and ``error``.
     """
     console = i.get("out") == "con"
+    if not console:
+        return _run_automation(automation, i, events, console)
+    try:
+        with guarded_output():
+            return _run_automation(automation, i, events, console)
+    except ReaderGone:
+        raise SystemExit(READER_GONE) from None
+    except Cm4TinyError as error:
+        return error.as_cm()
+
+
+def _run_automation(automation: Any, i: dict[str, Any], events: EventStream | None, console: bool) -> dict[str, Any]:
     session = None
     try:
         flags = with_extra_command(with_default_config(with_tags(i), automation.cmind))
@@ -70,6 +85,8 @@ def run_automation(automation: Any, i: dict[str, Any], events: EventStream | Non
         return _as_cm(error, session)
     except KeyboardInterrupt as ended:
         if not console:
+            raise
+        if isinstance(ended, ReaderGone):
             raise
         by_signal = isinstance(ended, Terminated)
         sys.stderr.write("\nended by SIGTERM\n" if by_signal else "\ninterrupted\n")

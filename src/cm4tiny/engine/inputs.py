@@ -16,6 +16,7 @@ from typing import Any
 
 from cm4tiny.engine.meta import Script, load_meta
 from cm4tiny.errors import UsageError, nearest
+from cm4tiny.paths import expanded
 
 FILE = "inputs.yaml"
 _SWITCH = frozenset({"yes", "no", "true", "false", "on", "off", "1", "0", ""})
@@ -59,7 +60,7 @@ class Input:
         if self.kind not in PATHS or not isinstance(value, str):
             return value
         parts = value.split(",") if self.kind == "paths" else [value]
-        return ",".join(os.path.expanduser(part.strip()) if part.strip().startswith("~") else part for part in parts)  # noqa: PTH111
+        return ",".join(expanded(part.strip()) if part.strip().startswith("~") else part for part in parts)
 
     def check(self, value: Any, here: Path) -> None:
         """Raises UsageError if the value is not possible; relative paths count from ``here``."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cm4tiny.errors import AssetError, UsageError
+from cm4tiny.paths import expanded
 
 MIRROR_VARIABLE = "CM_TINY_MIRROR"
 OFFLINE_VARIABLE = "CM_TINY_OFFLINE"
@@ -51,7 +52,7 @@ class Mirror:
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise UsageError(f"the mirror {root} is no folder", cure=f"give an existing one with --mirror=DIR or {MIRROR_VARIABLE}")
+            raise UsageError(f"the mirror {root} is not a directory", cure=f"give an existing one with --mirror=DIR or {MIRROR_VARIABLE}")
         self.root = root
         rows = read_index(root) if (root / INDEX).is_file() else []
         self._by_url = {row.url: row for row in rows}
@@ -61,7 +62,7 @@ class Mirror:
     def named(cls, path: str = "", environ: Mapping[str, str] = os.environ) -> Mirror | None:
         """The mirror of that path, else the one that ``CM_TINY_MIRROR`` names, else None."""
         name = path or environ.get(MIRROR_VARIABLE, "")
-        return cls(Path(name).expanduser()) if name.strip() else None
+        return cls(Path(expanded(name))) if name.strip() else None
 
     def __len__(self) -> int:
         return len(self._by_url)

@@ -28,6 +28,7 @@ from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
 from cm4tiny.firmware.division import open_division
 from cm4tiny.firmware.recipe import is_verified, read_record
+from cm4tiny.paths import expanded
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.energy import EnergyResult
 from cm4tiny.runner.farm import Job, JobResult, run_farm
@@ -101,7 +102,7 @@ class Campaign:
 
 def _out(env: Mapping[str, str]) -> Path:
     """CM changes into ``--outdirname`` for the script that it was given to (``CM_OUTDIRNAME``), not for the steps below that script."""
-    return Path.cwd() if env.get("CM_OUTDIRNAME") else Path(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT).absolute()
+    return Path.cwd() if env.get("CM_OUTDIRNAME") else Path(expanded(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT)).absolute()
 
 
 def _build(benchmark: str, image: str) -> str:

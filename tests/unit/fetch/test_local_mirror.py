@@ -91,7 +91,7 @@ def test_an_index_without_its_header_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mirror_that_is_no_folder_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a directory"):
         Mirror(tmp_path / "nowhere")
 
 

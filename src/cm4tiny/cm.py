@@ -18,6 +18,7 @@ from cm4tiny.console import watch
 from cm4tiny.disk import disk_full, is_full
 from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
+from cm4tiny.network import offline_as
 from cm4tiny.paths import expanded
 
 
@@ -61,7 +62,7 @@ def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[st
     @functools.wraps(function)
     def cm_function(i: dict[str, Any]) -> dict[str, Any]:
         try:
-            with watch() as events:
+            with watch() as events, offline_as(i["env"]):
                 seen = Step(i["env"], events, Path.cwd())
                 function(seen)
         except Cm4TinyError as error:

@@ -20,8 +20,9 @@ from cm4tiny.errors import AssetError, Cm4TinyError, HashMismatchError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch.hashes import Digest
 from cm4tiny.fetch.http import Patience, download
-from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror, is_offline
+from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror
 from cm4tiny.locks import acquire
+from cm4tiny.network import FORBIDDEN, is_offline
 from cm4tiny.paths import user_cache
 
 LOCK_TIMEOUT_S = 3600
@@ -203,7 +204,7 @@ class Fetcher:
     def _none(self, item: Item, failures: list[Cm4TinyError]) -> AssetError:
         tried = "; ".join(f"{error.what}: {error.why}" if error.why else error.what for error in failures)
         mirror = f"the mirror {self.mirror.root} does not have it" if self.mirror is not None else ""
-        offline = "the network must not be used (CM_TINY_OFFLINE)" if self.offline else ""
+        offline = FORBIDDEN if self.offline else ""
         kind = HashMismatchError if any(isinstance(error, HashMismatchError) for error in failures) else AssetError
         cure = f"check the network, or give a mirror that has it (--mirror=DIR or {MIRROR_VARIABLE})"
         return kind(

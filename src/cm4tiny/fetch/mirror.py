@@ -17,9 +17,6 @@ from cm4tiny.errors import AssetError, UsageError
 from cm4tiny.paths import expanded
 
 MIRROR_VARIABLE = "CM_TINY_MIRROR"
-OFFLINE_VARIABLE = "CM_TINY_OFFLINE"
-"""Set to anything but ``no``, ``off``, ``false`` or ``0``: the network is never used."""
-
 INDEX = "index.tsv"
 COLUMNS = ("url", "sha256", "bytes", "path")
 _CURE = f"write {INDEX} with the tab-separated columns {', '.join(COLUMNS)} (docs/official-assets.md)"
@@ -33,11 +30,6 @@ class MirroredFile:
     sha256: str
     bytes: int
     path: Path
-
-
-def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the user forbade the network."""
-    return environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "no", "off", "false", "0")
 
 
 class Mirror:

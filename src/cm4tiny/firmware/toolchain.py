@@ -20,6 +20,7 @@ from cm4tiny.errors import FirmwareError, ToolchainError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import Family, compile_flags, link_flags
 from cm4tiny.firmware.image import read_elf
+from cm4tiny.network import require_network
 from cm4tiny.paths import firmware_sources
 from cm4tiny.scratch import scratch_folder
 from cm4tiny.wheels import GCC_WHEEL, ZIG_WHEEL, cache_environment, wheel_program
@@ -132,6 +133,7 @@ def _apt_install(events: EventStream) -> None:
         raise ToolchainError("this system has no apt-get")
     if os.geteuid() != 0:
         raise ToolchainError(f"only root can install {DEBIAN_PACKAGE}", cure=f"install it as root:\nsudo apt-get install {DEBIAN_PACKAGE}")
+    require_network(f"the package {DEBIAN_PACKAGE} is not installed", ToolchainError, f"install it:\napt-get install {DEBIAN_PACKAGE}")
     events.message(_STEP, f"installing the Debian package {DEBIAN_PACKAGE}")
     command = [apt, "install", "--no-install-recommends", "-y", DEBIAN_PACKAGE]
     try:

@@ -111,7 +111,7 @@ def workbook(tables: Sequence[FinalTable]) -> bytes:
         raise NotAvailableError(
             "a workbook needs the package XlsxWriter",
             why=str(error),
-            cure="ask for --formats=csv,md, or install the package:\npip install 'cm4tiny[report]'",
+            cure="ask for --formats=csv,md, or install the package:\npip install XlsxWriter",
         ) from error
     stream = io.BytesIO()
     book = xlsxwriter.Workbook(stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})

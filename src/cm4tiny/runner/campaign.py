@@ -48,6 +48,8 @@ IMAGES = {"performance": "performance", "accuracy": "performance", "energy": "en
 
 DEFAULT_OUT = "mlperf-tiny-results"
 OUTCOME = "outcome.json"
+TIMING = "timing.json"
+"""Host seconds of each step: the only file of a simulated run that differs from run to run."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def _jobs(text: str) -> int:
 
 
 def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
-    """Runs all, writes the sessions and ``outcome.json``; returns the latter's path.
+    """Runs all, writes the sessions, ``outcome.json`` and ``timing.json``; returns the path of ``outcome.json``.
 
     Raises:
         Cm4TinyError: that of the first job that failed; sessions and journals of the others are kept.
@@ -153,11 +155,10 @@ def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
         "tools": _tools(records.values()),
         "emulator": emulator_facts(campaign.board),
         "packages": packages.versions(),
-        "host_seconds": host_seconds.seconds,
     }
-    path = campaign.out / OUTCOME
-    write_atomically(path, [json.dumps(outcome, indent=1), "\n"])
-    return path
+    for name, content in ((TIMING, host_seconds.seconds), (OUTCOME, outcome)):
+        write_atomically(campaign.out / name, [json.dumps(content, indent=1), "\n"])
+    return campaign.out / OUTCOME
 
 
 def _longest_first(campaign: Campaign) -> list[tuple[str, str]]:

@@ -82,14 +82,14 @@ def read_index(root: Path) -> list[MirroredFile]:
     except (OSError, UnicodeDecodeError) as error:
         raise AssetError(f"the mirror's {path} cannot be read", why=str(error), cure=_CURE) from error
     if not lines or tuple(lines[0].split("\t")) != COLUMNS:
-        raise AssetError(f"{path} is no index of a mirror", why=f"its first line is not {' '.join(COLUMNS)}", cure=_CURE)
+        raise AssetError(f"{path} is not the index of a mirror", why=f"its first line is not {' '.join(COLUMNS)}", cure=_CURE)
     return [_row(path, number, line) for number, line in enumerate(lines[1:], 2) if line.strip()]
 
 
 def _row(path: Path, number: int, line: str) -> MirroredFile:
     fields = line.split("\t")
     if len(fields) != len(COLUMNS) or not re.fullmatch("[0-9a-f]{64}", fields[1]) or not re.fullmatch("[0-9]{1,15}", fields[2]):
-        raise AssetError(f"{path}:{number} is no row of a mirror's index", why=f"found {line[:120]!r}", cure=_CURE)
+        raise AssetError(f"{path}:{number} is not a row of a mirror's index", why=f"found {line[:120]!r}", cure=_CURE)
     place = PurePosixPath(fields[3])
     if place.is_absolute() or ".." in place.parts or not place.parts:
         raise AssetError(f"{path}:{number} leads out of the mirror", why=f"its path is {fields[3]!r}", cure=_CURE)

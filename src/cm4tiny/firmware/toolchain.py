@@ -89,7 +89,7 @@ def find_toolchain(kind: str = "auto", *, install: bool = True, events: EventStr
         except FirmwareError as error:
             reason = error.what + (f" ({error.why})" if error.why else "")
             failures.append(f"{candidate}: {reason}")
-            events.message(_STEP, f"passed over {candidate}: {reason}")
+            events.message(_STEP, f"skipped {candidate}: {reason}")
             continue
         events.message(_STEP, f"{candidate}: {toolchain.version}")
         return toolchain
@@ -108,7 +108,7 @@ def toolchain_at(program: Path) -> Toolchain:
     """
     found = shutil.which(str(program.absolute()))
     if found is None:
-        raise ToolchainError(f"{program} is no program", cure="give the path of an arm-none-eabi-gcc or of zig")
+        raise ToolchainError(f"{program} is not a program", cure="give the path of an arm-none-eabi-gcc or of zig")
     return _zig(Path(found)) if Path(found).stem == "zig" else _gcc("path", found)
 
 

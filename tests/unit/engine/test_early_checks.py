@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tflite
 from support.edge import Edge
+from support.tiny_tflite import TinyTflite
 
 from cm4tiny.benchmarks.embedded import embedded_model
 from cm4tiny.engine import native
@@ -22,6 +24,7 @@ def edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
     (work / "folder").mkdir(parents=True)
     (work / "file").write_text("text\n")
     (work / "kws.tflite").write_bytes(embedded_model("kws").read_bytes())
+    (work / "odd.tflite").write_bytes(one_operator(tflite.BuiltinOperator.LOG))
     monkeypatch.chdir(work)
     monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path / "home" / "cache"))
 
@@ -32,6 +35,14 @@ def edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
     monkeypatch.setattr(socket.socket, "connect", forbidden)
     monkeypatch.setattr(native, "run", forbidden)
     yield Edge(tmp_path / "home")
+
+
+def one_operator(kind: int) -> bytes:
+    """A sound model with an operator that no engine here has."""
+    graph = TinyTflite()
+    entry, result = (graph.tensor(name, (1, 490), scale=0.1) for name in ("in", "out"))
+    graph.op(kind, [entry], [result])
+    return graph.build([entry], [result])
 
 
 REPRODUCE, BUILD, RUN = "reproduce,mlperf,tiny", "build,firmware,mlperf,tiny", "run,mlperf,tiny,benchmark,cm4tiny"
@@ -63,6 +74,8 @@ WRONG = [
     (BUILD, "--model=file", "is not a .tflite model"),
     (f"{BUILD},_ic", "--model=kws.tflite", "the model does not fit the benchmark 'ic'"),
     (f"{BUILD},_ic,_tflm_cmsis_nn", "--model=kws.tflite", "the model does not fit the benchmark 'ic'"),
+    (BUILD, "--model=odd.tflite", "LOG"),
+    (f"{BUILD},_tflm", "--model=odd.tflite", "LOG"),
     (RUN, "--jobs=many", "--jobs=many is not a number"),
     (RUN, "--outdirname=file", "cannot be created"),
     (RUN, "--jobs=1", "CM_TINY_FIRMWARE_"),
@@ -94,7 +107,7 @@ def test_a_wrong_input_is_refused_before_anything_begins(tags: str, flag: str, s
     answer = edge(f"--tags={tags}", flag)
     assert answer["return"] > 0 and says in answer["error"] and "cure: " in answer["error"]
     assert edge.started == [] and edge.left == []
-    assert sorted(path.name for path in Path.cwd().iterdir()) == ["file", "folder", "kws.tflite"]
+    assert sorted(path.name for path in Path.cwd().iterdir()) == ["file", "folder", "kws.tflite", "odd.tflite"]
 
 
 def test_a_folder_that_cannot_be_written_is_refused_where_it_is_the_default(edge: Edge) -> None:

@@ -72,9 +72,9 @@ def test_a_file_that_the_mirror_lacks_names_the_mirror(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "what"),
     [
-        ("one\ttwo", "no row"),
-        (f"{URL}\t{'z' * 64}\t9\tfiles/model.bin", "no row"),
-        (f"{URL}\t{SHA}\tmany\tfiles/model.bin", "no row"),
+        ("one\ttwo", "not a row"),
+        (f"{URL}\t{'z' * 64}\t9\tfiles/model.bin", "not a row"),
+        (f"{URL}\t{SHA}\tmany\tfiles/model.bin", "not a row"),
         (f"{URL}\t{SHA}\t9\t../secret", "leads out"),
         (f"{URL}\t{SHA}\t9\t/etc/passwd", "leads out"),
     ],
@@ -86,7 +86,7 @@ def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, row: str, what: str)
 
 
 def test_an_index_without_its_header_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="no index"):
+    with pytest.raises(AssetError, match="not the index"):
         Mirror(make(tmp_path, header="url,sha256,bytes,path"))
 
 

@@ -18,6 +18,7 @@ NOT_DECIDING = {
     "cmind": "starts the steps; a lock file names it",
     "tflite-runtime": "compares results in tests",
     "ai-edge-litert": "compares results in tests",
+    "tflite-micro": "compares finished images with an independent reference",
     "requests": "fetches bytes that are compared by digest",
     "urllib3": "fetches bytes that are compared by digest",
     "jsonschema": "checks files",

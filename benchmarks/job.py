@@ -92,7 +92,7 @@ def main() -> None:
         cold = run(JOB, home, home / "cold")
         warm = run(JOB, home, home / "warm")
         kws = run(f"{JOB},_kws,_performance", home, home / "kws")
-        emulated = json.loads((home / "kws" / "outcome.json").read_text(encoding="utf-8"))["host_seconds"]["kws performance"]
+        emulated = json.loads((home / "kws" / "timing.json").read_text(encoding="utf-8"))["kws performance"]
         print(
             f"default job, cold cache      {cold.wall_s:7.1f} s   (target 240 s)   peak memory {cold.peak_bytes / GIB:.2f} GiB (target 2)"
         )

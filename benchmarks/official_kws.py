@@ -31,7 +31,7 @@ def main(variations: list[str]) -> None:
             done = run(f"{JOB},_mlcommons,_kws,_accuracy,{variation}", home, home / variation)
             outcome = json.loads((home / variation / "outcome.json").read_text(encoding="utf-8"))
             (entry,) = outcome["results"]
-            emulated = outcome["host_seconds"]["kws accuracy"]
+            emulated = json.loads((home / variation / "timing.json").read_text(encoding="utf-8"))["kws accuracy"]
             print(
                 f"{variation:20s} top-1 {entry['value']:.1f} % of {entry['samples']}   {done.wall_s:6.1f} s, "
                 f"{emulated:.1f} s of it the 1000 inferences (aim {AIM_S} s)"

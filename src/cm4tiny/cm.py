@@ -18,6 +18,8 @@ from cm4tiny.console import watch
 from cm4tiny.disk import disk_full, is_full
 from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
+from cm4tiny.network import offline_as
+from cm4tiny.paths import expanded
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,12 @@ class Step:
         return value
 
     def path(self, key: str) -> str:
-        """A path that the user gave, absolute; empty if none was given.
+        """A path that the user gave, absolute and with ``~`` expanded; empty if none was given.
 
-        Relative ones count from where ``cm`` was called, ``~/`` is the home folder.
+        Relative ones count from where ``cm`` was called.
         """
-        value = str(self.env.get(key, "")).strip()
-        return str(Path(self.env.get("CM_TMP_CURRENT_PATH") or self.folder) / Path(value).expanduser()) if value else ""
+        value = expanded(str(self.env.get(key, "")).strip())
+        return str(Path(self.env.get("CM_TMP_CURRENT_PATH") or self.folder) / value) if value else ""
 
 
 def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -60,7 +62,7 @@ def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[st
     @functools.wraps(function)
     def cm_function(i: dict[str, Any]) -> dict[str, Any]:
         try:
-            with watch() as events:
+            with watch() as events, offline_as(i["env"]):
                 seen = Step(i["env"], events, Path.cwd())
                 function(seen)
         except Cm4TinyError as error:

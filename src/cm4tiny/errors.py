@@ -6,6 +6,7 @@ are raised; only the CM edge turns one into ``{'return': code, 'error': text}`` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,7 +17,7 @@ class Cm4TinyError(Exception):
     Args:
         what: what happened, one sentence without a full stop at the end.
         why: the cause, if it is known.
-        cure: what the user can do.
+        cure: what the user can do. A command to copy stands on a line of its own: ``"list the scripts:\\ncm find script"``.
     """
 
     cm_code = 1
@@ -32,15 +33,20 @@ class Cm4TinyError(Exception):
         if self.why:
             parts.append(f"  why: {self.why}")
         if self.cure:
-            parts.append(f"  cure: {self.cure}")
+            parts.append("  cure: " + "\n    ".join(line.strip() for line in self.cure.splitlines()))
         return "\n".join(parts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.what, self.why, self.cure, self.__dict__)
 
     def as_cm(self) -> dict[str, Any]:
-        """The error as a CM return value: ``{'return': n > 0, 'error': text}``."""
-        return {"return": self.cm_code, "error": str(self)}
+        """The error as a CM return value: ``{'return': n > 0, 'error': text}``.
+
+        cmind prints the text with a "!" appended. A text of several lines ends with a line break, so that the "!" does not become part of
+        a command, path or tag that someone copies from its last line.
+        """
+        text = str(self)
+        return {"return": self.cm_code, "error": f"{text}\n" if "\n" in text else text}
 
 
 def _rebuild(cls: type[Cm4TinyError], what: str, why: str, cure: str, state: dict[str, Any]) -> Cm4TinyError:
@@ -225,8 +231,57 @@ class UsageError(Cm4TinyError):
 
 
 def nearest(name: str, candidates: Iterable[str], *, count: int = 3) -> str:
-    """A suggestion for a mistyped name: ``"did you mean 'a' or 'b'?"``, or an empty string."""
-    import difflib
+    """A suggestion for a mistyped name: ``"did you mean 'a' or 'b'?"``, or an empty string.
 
-    close = difflib.get_close_matches(name, list(candidates), n=count, cutoff=0.5)
+    Only plausible names are suggested (:func:`closest`); one that differs in upper and lower case only is suggested alone.
+    """
+    close = closest(name, candidates)[:count]
     return f"did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+
+
+def closest(name: str, candidates: Iterable[str]) -> list[str]:
+    """The candidates that a person who typed ``name`` may have meant, best first.
+
+    Case and leading dashes and underscores do not count. A candidate is plausible if it has the words of ``name``, in any order, if one
+    contains the other and is at least half as long, or if at most a third of the letters (at least one, at most three) must be
+    changed.
+    """
+    wanted = _plain(name)
+    found: list[tuple[int, str]] = []
+    for candidate in dict.fromkeys(candidates):
+        other = _plain(candidate)
+        if other == wanted:
+            rank = 0
+        elif _words(wanted) and _words(wanted) <= _words(other):
+            rank = 1
+        else:
+            shorter, longer = sorted((wanted, other), key=len)
+            rank = 1 + _edits(wanted, other)
+            contained = len(shorter) >= 3 and 2 * len(shorter) >= len(longer) and shorter in longer
+            if not contained and rank - 1 > (min(3, max(1, len(shorter) // 3)) if len(shorter) > 1 else 0):
+                continue
+        found.append((rank, candidate))
+    found.sort(key=lambda pair: pair[0])
+    return [candidate for rank, candidate in found if rank == 0] or [candidate for _, candidate in found]
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-_").casefold().replace("-", "_")
+
+
+def _words(name: str) -> set[str]:
+    return {word for word in re.split(r"[_.\s]+", name) if word}
+
+
+def _edits(first: str, second: str) -> int:
+    """How many letters must be inserted, removed, replaced or swapped with their neighbour."""
+    before: list[int] = []
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, 1):
+        above, before, row = before, row, [i]
+        for j, b in enumerate(second, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if above and j > 1 and a == second[j - 2] and first[i - 2] == b:
+                cost = min(cost, above[j - 2] + 1)
+            row.append(cost)
+    return row[-1]

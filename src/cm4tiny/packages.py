@@ -23,6 +23,7 @@ NOT_DECIDING = {
     "urllib3": "fetches bytes that are compared by digest",
     "jsonschema": "checks files",
     "rich": "draws progress",
+    "xlsxwriter": "writes tables of results",
 }
 """What else this package requires, and why it changes no figure."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cm4tiny.errors import AssetError
+from cm4tiny.errors import AssetError, UsageError
 
 PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = PACKAGE.parent.parent
@@ -18,7 +18,7 @@ def _shipped(in_wheel: str, in_checkout: str) -> Path:
     raise AssetError(
         f"the project's folder '{in_checkout}' is missing",
         why=f"neither {PACKAGE / in_wheel} nor {_CHECKOUT / in_checkout} exists",
-        cure="reinstall the package: pip install --force-reinstall .",
+        cure="reinstall the package:\npip install --force-reinstall .",
     )
 
 
@@ -32,9 +32,25 @@ def cm_repo() -> Path:
     return _shipped("repo", "cm-repo")
 
 
+def expanded(path: str) -> str:
+    """The path with ``~`` and ``~user`` replaced by a home directory, as a shell does it; unchanged if there is no such user."""
+    return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises for an unknown user
+
+
 def user_cache() -> Path:
-    """A folder for things that are made once per machine (``CM_TINY_CACHE``, else ``$XDG_CACHE_HOME/cm4tiny``)."""
+    """A folder for things that are made once per machine (``CM_TINY_CACHE``, else ``$XDG_CACHE_HOME/cm4tiny``).
+
+    Raises:
+        UsageError: none of them is set and the user has no home directory.
+    """
     root = os.environ.get("CM_TINY_CACHE")
-    if root:
-        return Path(root)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cm4tiny"
+    try:
+        if root:
+            return Path(expanded(root))
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cm4tiny"
+    except RuntimeError as error:
+        raise UsageError(
+            "there is no home directory for this project's cache",
+            why=str(error),
+            cure="set CM_TINY_CACHE to a directory that can be written",
+        ) from error

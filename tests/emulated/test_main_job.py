@@ -39,6 +39,19 @@ def test_the_report_follows_its_schema(kws_report: Path) -> None:
     assert all(result["verified"] for result in report["results"])
 
 
+@pytest.mark.long
+def test_an_equal_run_in_another_time_zone_leaves_equal_bytes(cm_home: Path, kws_report: Path, tmp_path: Path) -> None:
+    done = run_cm(cm_home, tmp_path, "run", "script", f"{JOB},_kws", "--outdirname=out", env={"TZ": "Asia/Kathmandu"})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    def left(folder: Path) -> dict[str, bytes]:
+        files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("timing.json", ".lock"))
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+    first, second = left(kws_report / "out"), left(tmp_path / "out")
+    assert first.keys() == second.keys() and [name for name in first if first[name] != second[name]] == []
+
+
 def test_performance_keeps_the_rules(kws_report: Path) -> None:
     entry = next(e for e in read_report(kws_report / "out" / "report.json")["results"] if e["mode"] == "performance")
     assert len(entry["windows"]) == 5

@@ -1,11 +1,13 @@
 """The decorator between CM's dictionaries and the package."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cm4tiny.cm import Step, step
 from cm4tiny.errors import AssetError, UsageError
+from cm4tiny.paths import user_cache
 
 
 def run(function: Any, env: dict[str, str]) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def test_an_error_of_ours_becomes_a_cm_error_with_its_cure() -> None:
     def work(step: Step) -> None:
         raise AssetError("no model", cure="get one")
 
-    assert run(work, {}) == {"return": 1, "error": "no model\n  cure: get one"}
+    assert run(work, {}) == {"return": 1, "error": "no model\n  cure: get one\n"}
 
 
 def test_a_missing_env_key_is_named_with_its_cure() -> None:
@@ -52,6 +54,24 @@ def test_a_full_disk_becomes_a_clear_error() -> None:
 def test_a_relative_path_counts_from_where_cm_was_called() -> None:
     view = Step({"F": "m.tflite", "A": "/x/m.tflite", "CM_TMP_CURRENT_PATH": "/user"}, None, None)  # type: ignore[arg-type]
     assert (view.path("F"), view.path("A"), view.path("MISSING")) == ("/user/m.tflite", "/x/m.tflite", "")
+
+
+def test_a_tilde_in_a_path_is_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    view = Step({"F": "~/m.tflite", "N": "not~me", "CM_TMP_CURRENT_PATH": "/user"}, None, None)  # type: ignore[arg-type]
+    assert (view.path("F"), view.path("N")) == ("/home/me/m.tflite", "/user/not~me")
+
+
+def test_without_a_home_directory_the_error_names_the_variable_that_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.delenv("CM_TINY_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(UsageError) as caught:
+        user_cache()
+    assert "CM_TINY_CACHE" in caught.value.cure
 
 
 def test_sources_that_a_step_names_reach_the_engine() -> None:

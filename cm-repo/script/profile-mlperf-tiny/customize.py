@@ -3,7 +3,13 @@
 import shutil
 
 from cm4tiny import cm
+from cm4tiny.firmware.build_inputs import check_build_inputs
 from cm4tiny.profiling.command import ProfileRun, run_profiles
+
+
+@cm.step
+def check_inputs(step):
+    check_build_inputs(step.env, step.path)
 
 
 @cm.step

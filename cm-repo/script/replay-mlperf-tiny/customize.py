@@ -6,6 +6,11 @@ from cm4tiny.results.replay.command import from_env
 
 
 @cm.step
+def check_inputs(step):
+    from_env(step.env, [], "")
+
+
+@cm.step
 def preprocess(step):
     given = step.path("CM_TINY_REPLAY_PATH")
     fetched = [value for key, value in sorted(step.env.items()) if key.startswith("CM_MLPERF_TINY_RESULTS_V")]

@@ -2,6 +2,12 @@
 
 from cm4tiny import cm
 from cm4tiny.images import ImageRun, run_images
+from cm4tiny.images.run import check_wanted
+
+
+@cm.step
+def check_inputs(step):
+    check_wanted(step.env, step.path)
 
 
 @cm.step

@@ -1,4 +1,12 @@
-"""The kernels are measured by the step measure,mlperf,tiny,kernels (deps in _cm.yaml); nothing is left to do here."""
+"""The kernels are measured by the step measure,mlperf,tiny,kernels (deps in _cm.yaml); inputs are checked before the first of them."""
+
+from cm4tiny import cm
+from cm4tiny.firmware.build_inputs import check_build_inputs
+
+
+@cm.step
+def check_inputs(step):
+    check_build_inputs(step.env, step.path)
 
 
 def preprocess(i):

@@ -11,7 +11,7 @@ import yaml
 
 from cm4tiny.errors import AssetError
 
-_CURE = "reinstall the package: pip install --force-reinstall cm4tiny"
+_CURE = "reinstall the package:\npip install --force-reinstall cm4tiny"
 
 
 def load_table(path: Path, schema_path: Path) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def _place_for(automation: Any, repository: str) -> tuple[Path, tuple[str, str]]
         if wanted in (alias, uid):
             return Path(repo.path) / str(getattr(repo, "path_prefix", "") or repo.meta.get("prefix") or ""), (alias, uid)
     known = ", ".join(str(repo.meta.get("alias", "")) for repo in automation.cmind.repos.lst)
-    raise UsageError(f"no repository '{wanted}' is registered", why=f"registered are: {known}", cure="register it: cm add repo --path=...")
+    raise UsageError(f"no repository '{wanted}' is registered", why=f"registered are: {known}", cure="register it:\ncm add repo --path=...")
 
 
 @_as_cm
@@ -156,7 +156,7 @@ def lint_scripts(automation: Any, i: Answer) -> Answer:
         session = open_session(automation, {}, None, False)
         scripts = _asked_for(session, i, _repository_of(i))
         if not scripts:
-            raise ScriptNotFoundError("no script fits", cure="list the scripts: cm find script")
+            raise ScriptNotFoundError("no matching script", cure="list the scripts:\ncm find script")
         problems = lint_scripts_of(session.store, scripts, house_rules=is_on(i.get("strict", "")))
         what = "1 script" if len(scripts) == 1 else f"{len(scripts)} scripts"
     for text in problems:
@@ -177,7 +177,7 @@ def document_scripts(automation: Any, i: Answer) -> Answer:
     session = open_session(automation, {}, None, False)
     scripts = _asked_for(session, i, _repository_of(i))
     if not scripts:
-        raise ScriptNotFoundError("no script fits", cure="list the scripts: cm find script")
+        raise ScriptNotFoundError("no matching script", cure="list the scripts:\ncm find script")
     folder = Path(str(i["output_dir"])) if i.get("output_dir") else None
     if folder is None:
         _say(i, "\n".join(page_of(script) for script in scripts))

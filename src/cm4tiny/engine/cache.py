@@ -159,7 +159,7 @@ class Cache:
         for path, made in stored.entries.items():
             below = self._read(Path(path))
             if below is None or below.get("made") != made:
-                return f"{Path(path).name}, which it was made from, is gone or was made anew"
+                return f"{Path(path).name}, which it was made from, is gone or was rebuilt"
         if self.thorough or entry.script.own:
             return inventory.problem(entry.path) or (inventory.added(entry.path) if entry.script.own else "")
         for path in named:

@@ -19,17 +19,20 @@ from cm4tiny.engine import hooks, options, plan_edge
 from cm4tiny.engine.cm_index import index_new_entries
 from cm4tiny.engine.cm_input import request_of, with_default_config, with_extra_command, with_tags
 from cm4tiny.engine.console import Console
+from cm4tiny.engine.early import check_run, checked_flags
 from cm4tiny.engine.environment import merge
 from cm4tiny.engine.help_text import write_help
 from cm4tiny.engine.host import os_info
 from cm4tiny.engine.jobs import jobs_of
 from cm4tiny.engine.meta import Script
+from cm4tiny.engine.output import ReaderGone, guarded_output
 from cm4tiny.engine.proxies import AutomationProxy
 from cm4tiny.engine.repository import SCRIPT_AUTOMATION, own_repositories, repositories_of
 from cm4tiny.engine.resolve import Request, pick
 from cm4tiny.engine.runner import Result, run
 from cm4tiny.engine.session import Session, new_session
 from cm4tiny.engine.signals import Terminated, terminable
+from cm4tiny.engine.suggestions import flags_of
 from cm4tiny.errors import Cm4TinyError, UsageError, nearest
 from cm4tiny.events import EventStream
 
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 #: Exit status of a command that Ctrl-C ended.
 INTERRUPTED = 130
+#: Exit status of a command whose output nobody reads any more, as after SIGPIPE.
+READER_GONE = 141
 #: Exit status of a command that SIGTERM ended.
 TERMINATED = 143
 
@@ -54,6 +59,18 @@ def run_automation(automation: Any, i: dict[str, Any], events: EventStream | Non
         ``return``, ``env``, ``new_env``, ``state``, ``new_state``, ``deps``, ``version``, ``cached``; or ``return`` > 0 and ``error``.
     """
     console = i.get("out") == "con"
+    if not console:
+        return _run_automation(automation, i, events, console)
+    try:
+        with guarded_output():
+            return _run_automation(automation, i, events, console)
+    except ReaderGone:
+        raise SystemExit(READER_GONE) from None
+    except Cm4TinyError as error:
+        return error.as_cm()
+
+
+def _run_automation(automation: Any, i: dict[str, Any], events: EventStream | None, console: bool) -> dict[str, Any]:
     session = None
     try:
         flags = with_extra_command(with_default_config(with_tags(i), automation.cmind))
@@ -68,6 +85,8 @@ def run_automation(automation: Any, i: dict[str, Any], events: EventStream | Non
         return _as_cm(error, session)
     except KeyboardInterrupt as ended:
         if not console:
+            raise
+        if isinstance(ended, ReaderGone):
             raise
         by_signal = isinstance(ended, Terminated)
         sys.stderr.write("\nended by SIGTERM\n" if by_signal else "\ninterrupted\n")
@@ -145,11 +164,10 @@ def _first(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
 
         flags = flags_of_lock(flags, session)
     flags = options.with_home(flags)
+    script, _ = pick(session.store, request_of(flags), quiet=session.quiet)
+    flags = checked_flags(session, script, flags)
     request = request_of(flags)
     session.planner.user_env.update({**request.env, **request.const})
-    script, _ = pick(session.store, request, quiet=session.quiet)
-    given = [key for key in flags if key != "script_name"]
-    options.check_flags(given, _mapped_flags(script), script.alias)
     if options.is_on(flags.get("help", "")) or options.is_on(flags.get("h", "")):
         write_help(script)
         return {"return": 0, "skip_delayed_help": True}
@@ -161,9 +179,10 @@ def _first(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
             show_difference(session, flags, request)
         return planned_answer
     planned = plan_edge.commands(plan_edge.plan_of(session, request)) if options.is_on(flags.get("print_deps", "")) else []
-    session.jobs, session.scheduler = jobs_of(flags, _mapped_flags(script)), str(flags.get("scheduler") or "")
+    session.jobs, session.scheduler = jobs_of(flags, flags_of(script)), str(flags.get("scheduler") or "")
     if options.is_on(flags.get("shell", "")) and not _is_terminal():
         raise UsageError("--shell needs a terminal", cure="use --save_env and source tmp-env.sh")
+    check_run(session, script, request)
     session.cache.thorough = options.is_on(flags.get("check_cache", ""))
     locking = _locking(session, flags, script, request)
     _set_debugging(session, flags, script, request)
@@ -290,12 +309,6 @@ def _as_cm(error: Cm4TinyError, session: Session | None) -> dict[str, Any]:
     if session is not None and session.verbose:
         sys.stderr.write(traceback.format_exc())
     return error.as_cm()
-
-
-def _mapped_flags(script: Script) -> set[str]:
-    blocks = [script.meta, *script.variations.values(), *(block or {} for block in (script.meta.get("versions") or {}).values())]
-    flags = {str(flag).replace("-", "_") for block in blocks for flag in block.get("input_mapping") or ()}
-    return flags | set(script.meta.get("input_description") or ())
 
 
 def _warn_about_names(session: Session, request: Request) -> None:

@@ -44,7 +44,7 @@ class DaskExecutor:
         try:
             import distributed
         except ImportError as error:
-            raise NotAvailableError("--scheduler needs Dask", why=str(error), cure="install it: pip install 'cm4tiny[dask]'") from error
+            raise NotAvailableError("--scheduler needs Dask", why=str(error), cure="install it:\npip install 'cm4tiny[dask]'") from error
         try:
             make_client: Any = distributed.Client
             self._client = make_client(address, timeout=CONNECT_S, set_as_default=False)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 
 from cm4tiny.engine import options
+from cm4tiny.engine.inputs import inputs_of
 from cm4tiny.engine.meta import Script
 
 
@@ -18,14 +18,10 @@ def write_help(script: Script) -> None:
             notes = [f"group {block['group']}"] if "group" in block else []
             notes += ["default"] if "default" in block else []
             lines.append(f"    _{name}" + (f"  ({', '.join(notes)})" if notes else ""))
-    mapping = script.meta.get("input_mapping") or {}
-    described = script.meta.get("input_description") or {}
-    if mapping:
+    inputs = inputs_of(script)
+    if inputs:
         lines.append("  flags:")
-        for flag, key in mapping.items():
-            about = described.get(flag) or {}
-            text = about.get("desc", "") if isinstance(about, Mapping) else str(about)
-            lines.append(f"    --{flag}  {text or f'sets {key}'}")
+        lines += [f"    --{given.flag}  {given.text}" for given in inputs.values()]
     lines.append("  flags of every script:")
     lines += [f"    --{option.name}  {option.help}" for option in options.OPTIONS.values() if option.available]
     sys.stdout.write("\n".join(lines) + "\n")

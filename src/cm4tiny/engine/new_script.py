@@ -82,7 +82,7 @@ def new_script(
     root, repository = place
     if not _ALIAS.fullmatch(alias):
         what = f"'{alias}' cannot be the alias of a script" if alias else "the new script has no alias"
-        raise UsageError(what, why="it becomes the name of a folder", cure="cm add script my-step --tags=my,step")
+        raise UsageError(what, why="it becomes the name of a folder", cure="for example:\ncm add script my-step --tags=my,step")
     bad = [tag for tag in tags if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", tag)]
     if not tags or bad:
         raise UsageError(f"'{','.join(tags)}' cannot be the tags of a script", cure="give tags of its own, e.g. --tags=my,step")

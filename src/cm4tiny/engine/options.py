@@ -7,11 +7,11 @@ one that upstream has and this engine has not is refused as well, because ignori
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cm4tiny.errors import NotAvailableError, UsageError, nearest
+from cm4tiny.errors import NotAvailableError, UsageError
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ OPTIONS: dict[str, Option] = {
         Option("print_env", "prints the environment before the script's own work"),
         Option("time", "prints how long each script took"),
         Option("jobs", "how many scripts may run side by side; by default as many as there are processor cores"),
-        Option("scheduler", "address of a Dask scheduler (tcp://HOST:PORT) that makes cached scripts on other machines"),
+        Option("scheduler", "address of a Dask scheduler (tcp://HOST:PORT) that runs cached scripts on other machines"),
         Option("lock", "--lock=FILE writes what the run used: scripts, versions, sources, host"),
         Option("locked", "--locked=FILE runs exactly what a lock file says, or says what differs"),
-        Option("ro_crate", "with --lock: writes ro-crate-metadata.json beside the lock file"),
+        Option("ro_crate", "with --lock: writes ro-crate-metadata.json next to the lock file"),
         Option("check_cache", "compares the digest of every file of the cache entries that are used"),
         Option("path", "sets CM_TMP_PATH: where to look"),
         Option("input", "sets CM_INPUT"),
@@ -93,7 +93,7 @@ OPTIONS: dict[str, Option] = {
         Option("debug_script_tags", "the same for the dependency with these tags"),
         Option("debug_uid", "sets CM_TMP_DEBUG_UID"),
         Option("only_execute_from_cache", "fails if the script itself is not in the cache"),
-        Option("ignore_script_error", "goes on if the native script of the script itself fails"),
+        Option("ignore_script_error", "continues if the native script of the script itself fails"),
         Option("dirty", "leaves the native script's temporary files"),
         Option("space", "prints how much disk space the run took"),
         Option("pause", "waits for Enter at the end, on a terminal"),
@@ -151,35 +151,33 @@ def env_of_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     return env
 
 
-def check_flags(flags: Iterable[str], mapped: Iterable[str], script: str) -> None:
+def check_flags(flags: Iterable[str], own: Collection[str], script: str, suggest: Callable[[str], str] = lambda flag: "") -> None:
     """Refuses flags that nobody would read.
 
     Args:
         flags: names as the user gave them, dashes already turned into underscores.
-        mapped: the flags of the script's ``input_mapping``, and its variations'.
+        own: the flags of the script and its variations.
         script: the script's name, for the message.
+        suggest: what may be meant by an unknown flag; empty if nothing comes close.
 
     Raises:
         UsageError: nobody knows the flag.
         NotAvailableError: upstream knows the flag and this engine does not.
     """
-    own = set(mapped)
     for flag in flags:
         if flag in own or flag in FROM_CMIND:
             continue
         option = OPTIONS.get(flag)
         if option is None:
             listed = ", ".join(f"--{name}" for name in sorted(own)) or "none"
-            known = own.union(name for name, option in OPTIONS.items() if option.available)
-            suggestion = nearest(f"--{flag}", sorted(f"--{name}" for name in known), count=1)
             raise UsageError(
                 f"the flag --{flag} is unknown",
                 why=f"neither the engine nor script '{script}' reads it; flags of the script: {listed}",
-                cure=suggestion or "leave it out, or pass a key with --env.KEY=VALUE",
+                cure=suggest(flag) or "leave it out, or pass a key with --env.KEY=VALUE",
             )
         if not option.available:
             raise NotAvailableError(
                 f"the flag --{flag} is not available",
                 why="upstream's script automation has it, this engine does not have it yet",
-                cure="leave it out, or run the script with upstream's automation: cm run script,5b4e0237da074764",
+                cure="leave it out, or run the script with upstream's automation:\ncm run script,5b4e0237da074764",
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from cm4tiny.engine.inputs import inputs_of
 from cm4tiny.engine.meta import Script
 from cm4tiny.engine.vocabulary import CONDITIONS, DEP_LISTS
 
@@ -88,16 +89,12 @@ def _variations(script: Script) -> list[str]:
 
 
 def _flags(script: Script) -> list[str]:
-    described = script.meta.get("input_description") or {}
-    rows = {}
-    for block in (script.meta, *script.variations.values()):
-        for flag, key in (block.get("input_mapping") or {}).items():
-            about = described.get(flag) or {}
-            about = about if isinstance(about, Mapping) else {"desc": about}
-            choices = about.get("choices") or ()
-            text = str(about.get("desc", "")) + (f" ({', '.join(map(str, choices))})" if choices else "")
-            rows[str(flag)] = (_code(f"--{flag}"), _code(str(key)), text, _code(_text(about["default"])) if "default" in about else "")
-    return _table(("flag", "sets", "meaning", "default"), list(rows.values()))
+    rows = []
+    for given in inputs_of(script).values():
+        default = given.default if " " in given.default else _code(given.default)
+        choices = f" ({', '.join(given.choices)})" if given.choices else ""
+        rows.append((_code(f"--{given.flag}"), _code(given.key), f"{given.desc}{choices}".strip(), default))
+    return _table(("flag", "sets", "meaning", "default"), rows)
 
 
 def _environment(meta: Mapping[str, Any]) -> list[str]:

@@ -195,7 +195,7 @@ class _ScriptRun:
         assert self.entry is not None
         stored = self.session.cache.load(self.entry)
         if self.session.cache.complaint:
-            self.session.note(self.resolved, f"{self.session.cache.complaint}; it is made again", level="warning")
+            self.session.note(self.resolved, f"{self.session.cache.complaint}; it is rebuilt", level="warning")
         if stored is None or not self.resolved.wanted.accepts(stored.version) or not self._validated():
             return None
         return stored
@@ -316,7 +316,7 @@ class _ScriptRun:
                     session.note(self.resolved, f"{printed}:\n{text}", level="warning")
             if not is_on(self.request.flags.get("ignore_script_error", "")):
                 raise
-            session.note(self.resolved, f"{error}\n  goes on because of --ignore_script_error", level="warning")
+            session.note(self.resolved, f"{error}\n  continues because of --ignore_script_error", level="warning")
 
     def _hook(self, function: str) -> dict[str, Any]:
         if self.module is None or not hasattr(self.module, function):

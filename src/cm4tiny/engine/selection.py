@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from cm4tiny.engine import suggestions
 from cm4tiny.engine.meta import Script
 from cm4tiny.engine.repository import ScriptStore
-from cm4tiny.errors import AmbiguousScriptError, ScriptNotFoundError, UsageError, VariationError, nearest
+from cm4tiny.errors import AmbiguousScriptError, ScriptNotFoundError, UsageError, VariationError
 
 
 @dataclass(frozen=True)
@@ -98,14 +99,18 @@ def select(store: ScriptStore, query: Query, *, name: str = "", quiet: bool = Fa
         MetaError: the script shares its uid with another one of its repository (of this project's, or if it was asked for by uid).
     """
     if not (query.tags or name):
-        raise UsageError("no script is named", why="there are neither tags nor an alias", cure="cm run script --tags=reproduce,mlperf,tiny")
+        raise UsageError(
+            "no script is named",
+            why="there are neither tags nor an alias",
+            cure="name one, for example:\ncm run script --tags=reproduce,mlperf,tiny",
+        )
     found = candidates(store, query, name)
     if not found:
         raise _not_found(store, query, name, needed_by)
     wanted = [*query.variations, *query.excluded_variations]
     fitting = [script for script in found if all(has_variation(script, variation) for variation in wanted)]
     if not fitting:
-        raise _no_variation(found, query, needed_by)
+        raise _no_variation(store, found, query, needed_by)
     preferred = [script for script in fitting if script.own] or fitting
     preferred.sort(key=lambda script: (script.meta.get("sort", 0), str(script.path)))
     by_uid = bool(name) and name.rpartition(",")[2] == preferred[0].uid
@@ -129,23 +134,21 @@ def _place(needed_by: str) -> str:
 def _not_found(store: ScriptStore, query: Query, name: str, needed_by: str) -> ScriptNotFoundError:
     if name and not store.find(name):
         what = f"there is no script '{name}'{_place(needed_by)}"
-        cure = nearest(name, sorted({script.alias for script in store.scripts}))
-        return ScriptNotFoundError(what, cure=cure or "list the scripts: cm find script")
+        return ScriptNotFoundError(what, cure=suggestions.for_name(name, store) or "list the scripts:\ncm find script")
     what = f"no script has the tags '{query}'{_place(needed_by)}"
     unreadable = "".join(f"; {text}" for text in store.warnings[:3])
     all_tags = {tag for script in store.scripts for tag in script.tags}
     unknown = [tag for tag in query.tags if tag not in all_tags]
     if unknown:
-        suggestion = "; ".join(filter(None, (nearest(tag, sorted(all_tags)) for tag in unknown)))
-        cure = suggestion or "list the scripts: cm find script"
+        cure = suggestions.for_tags(unknown, query.tags, store) or "list the scripts:\ncm find script"
         return ScriptNotFoundError(what, why=f"no script at all has {_quoted(unknown)}{unreadable}", cure=cure)
     ranked = sorted(store.scripts, key=lambda script: (-len(script.tags & set(query.tags)), not script.own, len(script.tags), script.alias))
     near = [script for script in ranked if script.tags & set(query.tags)][:3]
-    cure = "nearest: " + "; ".join(f"{script.alias} ({','.join(script.tag_list)})" for script in near)
+    cure = "the nearest scripts:\n" + "\n".join(f"{script.alias} ({','.join(script.tag_list)})" for script in near)
     return ScriptNotFoundError(what, why=f"each tag exists, no script has all of them{unreadable}", cure=cure)
 
 
-def _no_variation(found: list[Script], query: Query, needed_by: str) -> VariationError:
+def _no_variation(store: ScriptStore, found: list[Script], query: Query, needed_by: str) -> VariationError:
     wanted = (*query.variations, *query.excluded_variations)
     missing = [name for name in wanted if not any(has_variation(script, name) for script in found)]
     scripts = ", ".join(f"'{script.alias}'" for script in found[:3])
@@ -153,20 +156,12 @@ def _no_variation(found: list[Script], query: Query, needed_by: str) -> Variatio
         why = f"no single one of {scripts} has all of them"
         return VariationError(f"no script has the variations of '{query}'{_place(needed_by)}", why=why, cure="ask for fewer variations")
     known = sorted({name for script in found for name in script.variations})
-    suggestion = "; ".join(filter(None, (_nearest_variation(name, known) for name in missing)))
     listed = ", ".join(f"_{name}" for name in known[:20]) or "none"
     return VariationError(
         f"script {scripts} has no variation {_quoted([f'_{name}' for name in missing])}{_place(needed_by)}",
         why=f"its variations are: {listed}" + (f" and {len(known) - 20} more" if len(known) > 20 else ""),
-        cure=suggestion or "choose one of them",
+        cure=suggestions.for_variations(missing, found, str(query).split(","), store) or "choose one of them",
     )
-
-
-def _nearest_variation(name: str, known: Iterable[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(repr('_' + match) for match in close)}?" if close else ""
 
 
 def _quoted(words: Iterable[str]) -> str:

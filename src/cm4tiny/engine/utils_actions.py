@@ -17,6 +17,7 @@ from cm4tiny.engine.meta import load_meta
 from cm4tiny.engine.resolve import copied
 from cm4tiny.engine.versions import compare
 from cm4tiny.errors import Cm4TinyError
+from cm4tiny.network import FORBIDDEN, is_offline
 
 Answer = dict[str, Any]
 
@@ -35,6 +36,8 @@ def download_file(i: Answer) -> Answer:
     import requests
 
     url = str(i["url"])
+    if is_offline():
+        return _failed(f"cannot download {url}: {FORBIDDEN}")
     name = str(i.get("filename") or "") or os.path.basename(unquote(urlparse(url).path))  # noqa: PTH119
     if not name:
         return _failed(f"the URL {url} does not end with the name of a file; give one with 'filename'")

@@ -20,8 +20,9 @@ from cm4tiny.errors import AssetError, Cm4TinyError, HashMismatchError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch.hashes import Digest
 from cm4tiny.fetch.http import Patience, download
-from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror, is_offline
+from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror
 from cm4tiny.locks import acquire
+from cm4tiny.network import FORBIDDEN, is_offline
 from cm4tiny.paths import user_cache
 
 LOCK_TIMEOUT_S = 3600
@@ -203,11 +204,11 @@ class Fetcher:
     def _none(self, item: Item, failures: list[Cm4TinyError]) -> AssetError:
         tried = "; ".join(f"{error.what}: {error.why}" if error.why else error.what for error in failures)
         mirror = f"the mirror {self.mirror.root} does not have it" if self.mirror is not None else ""
-        offline = "the network is not to be used" if self.offline else ""
+        offline = FORBIDDEN if self.offline else ""
         kind = HashMismatchError if any(isinstance(error, HashMismatchError) for error in failures) else AssetError
         cure = f"check the network, or give a mirror that has it (--mirror=DIR or {MIRROR_VARIABLE})"
         return kind(
-            f"{item.name} is not to be had", why="; ".join(filter(None, (tried, mirror, offline))) or "it has no address", cure=cure
+            f"{item.name} is not available", why="; ".join(filter(None, (tried, mirror, offline))) or "it has no address", cure=cure
         )
 
 

@@ -22,8 +22,9 @@ from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import AssetError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch.archives import new_folder
-from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror, is_offline
+from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror
 from cm4tiny.locks import acquire
+from cm4tiny.network import FORBIDDEN, is_offline
 from cm4tiny.paths import user_cache
 from cm4tiny.sealed import damage, seal
 
@@ -32,6 +33,9 @@ TIMEOUT_S = 1800
 RECORD = "source.json"
 _NO_REMOTE = {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
 _SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*", "-c", "protocol.ext.allow=never", "-c", "advice.detachedHead=false")
+
+_NO_TRANSPORT = ("-c", "protocol.allow=never")
+"""Without a network: a partial clone would otherwise fetch what it lacks."""
 
 
 @dataclass(frozen=True)
@@ -141,17 +145,18 @@ def _fill(source: GitSource, mirror: Mirror | None, folder: Path, offline: bool,
     if mirror is not None and mirror.repository(source.name) is None:
         failures.append(f"the mirror {mirror.root} has no github/{source.name}.git")
     if offline:
-        failures.append("the network is not to be used")
+        failures.append(FORBIDDEN)
     for url in () if offline else source.urls:
         why = _from_remote(url, source, folder)
         if why is None:
             return url
         failures.append(f"{url}: {why}")
     raise AssetError(
-        f"{source.name} at commit {source.commit[:12]} is not to be had",
+        f"{source.name} at commit {source.commit[:12]} is not available",
         why="; ".join(failures) or "it has no address",
-        cure=f"check the network, or update the clone (git -C CLONE fetch), or put one into a mirror: git clone --mirror {source.urls[0]} "
-        f"DIR/github/{source.name}.git, then --mirror=DIR or {MIRROR_VARIABLE}=DIR"
+        cure="check the network, or update your clone:\ngit -C CLONE fetch\n"
+        f"or give a mirror (--mirror=DIR, {MIRROR_VARIABLE}) with a clone:\n"
+        f"git clone --mirror {source.urls[0]} DIR/github/{source.name}.git"
         if source.urls
         else "give a clone that has the commit",
     )
@@ -197,7 +202,7 @@ def _git(*arguments: str, environment: Mapping[str, str] | None = None, folder: 
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", *_SAFE, *arguments],
+            ["git", *_SAFE, *(_NO_TRANSPORT if is_offline() else ()), *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cm4tiny.errors import AssetError, UsageError
+from cm4tiny.paths import expanded
 
 MIRROR_VARIABLE = "CM_TINY_MIRROR"
-OFFLINE_VARIABLE = "CM_TINY_OFFLINE"
-"""Set to anything but ``no``, ``off``, ``false`` or ``0``: the network is never used."""
-
 INDEX = "index.tsv"
 COLUMNS = ("url", "sha256", "bytes", "path")
 _CURE = f"write {INDEX} with the tab-separated columns {', '.join(COLUMNS)} (docs/official-assets.md)"
@@ -34,11 +32,6 @@ class MirroredFile:
     path: Path
 
 
-def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the user forbade the network."""
-    return environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "no", "off", "false", "0")
-
-
 class Mirror:
     """The files of a mirror's index.
 
@@ -51,7 +44,7 @@ class Mirror:
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise UsageError(f"the mirror {root} is no folder", cure=f"give an existing one with --mirror=DIR or {MIRROR_VARIABLE}")
+            raise UsageError(f"the mirror {root} is not a directory", cure=f"give an existing one with --mirror=DIR or {MIRROR_VARIABLE}")
         self.root = root
         rows = read_index(root) if (root / INDEX).is_file() else []
         self._by_url = {row.url: row for row in rows}
@@ -61,7 +54,7 @@ class Mirror:
     def named(cls, path: str = "", environ: Mapping[str, str] = os.environ) -> Mirror | None:
         """The mirror of that path, else the one that ``CM_TINY_MIRROR`` names, else None."""
         name = path or environ.get(MIRROR_VARIABLE, "")
-        return cls(Path(name).expanduser()) if name.strip() else None
+        return cls(Path(expanded(name))) if name.strip() else None
 
     def __len__(self) -> int:
         return len(self._by_url)
@@ -89,14 +82,14 @@ def read_index(root: Path) -> list[MirroredFile]:
     except (OSError, UnicodeDecodeError) as error:
         raise AssetError(f"the mirror's {path} cannot be read", why=str(error), cure=_CURE) from error
     if not lines or tuple(lines[0].split("\t")) != COLUMNS:
-        raise AssetError(f"{path} is no index of a mirror", why=f"its first line is not {' '.join(COLUMNS)}", cure=_CURE)
+        raise AssetError(f"{path} is not the index of a mirror", why=f"its first line is not {' '.join(COLUMNS)}", cure=_CURE)
     return [_row(path, number, line) for number, line in enumerate(lines[1:], 2) if line.strip()]
 
 
 def _row(path: Path, number: int, line: str) -> MirroredFile:
     fields = line.split("\t")
     if len(fields) != len(COLUMNS) or not re.fullmatch("[0-9a-f]{64}", fields[1]) or not re.fullmatch("[0-9]{1,15}", fields[2]):
-        raise AssetError(f"{path}:{number} is no row of a mirror's index", why=f"found {line[:120]!r}", cure=_CURE)
+        raise AssetError(f"{path}:{number} is not a row of a mirror's index", why=f"found {line[:120]!r}", cure=_CURE)
     place = PurePosixPath(fields[3])
     if place.is_absolute() or ".." in place.parts or not place.parts:
         raise AssetError(f"{path}:{number} leads out of the mirror", why=f"its path is {fields[3]!r}", cure=_CURE)

@@ -24,6 +24,7 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.locks import acquire
+from cm4tiny.network import require_network
 from cm4tiny.paths import user_cache
 from cm4tiny.scratch import scratch_folder
 from cm4tiny.sealed import damage, seal
@@ -192,7 +193,8 @@ def download_packages(names: Sequence[str], folder: Path) -> list[Path]:
     Raises:
         ToolchainError: no apt here, no network, or the packages are unknown.
     """
-    cure = "on Debian or Ubuntu: sudo apt-get update; elsewhere: put an Arm GNU tool chain (with newlib) on PATH"
+    cure = "put an Arm GNU tool chain (with newlib) on PATH, or, on Debian and Ubuntu:\nsudo apt-get update"
+    require_network("newlib for the Cortex-M4F is not in the cache", ToolchainError, "put an Arm GNU tool chain (with newlib) on PATH")
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise ToolchainError("newlib for the Cortex-M4F is missing", why="this system has no apt-get and dpkg-deb to fetch it", cure=cure)
     try:

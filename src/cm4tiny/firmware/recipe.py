@@ -98,7 +98,7 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT, verifier: 
         AssetError: an engine's sources are missing.
     """
     benchmark = recipe.check()
-    tflite = _read_model(recipe.model) if takes_model(recipe.engine) else b""
+    tflite = read_model_file(recipe.model) if takes_model(recipe.engine) else b""
     if takes_model(recipe.engine):
         check_model(recipe.engine, benchmark, tflite)
     toolchain = find_toolchain(recipe.toolchain, install=False)
@@ -156,10 +156,11 @@ def check_given_model(engine: str, benchmark: str, model: str) -> None:
         ModelError, UnsupportedOpError: as :func:`check_model`.
     """
     if model and engine and benchmark and takes_model(engine):
-        check_model(engine, get_benchmark(benchmark), _read_model(model))
+        check_model(engine, get_benchmark(benchmark), read_model_file(model))
 
 
-def _read_model(name: str) -> bytes:
+def read_model_file(name: str) -> bytes:
+    """The bytes of a model file; raises ModelError if it cannot be read."""
     try:
         return Path(name).read_bytes()
     except OSError as error:

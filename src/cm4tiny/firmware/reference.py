@@ -5,7 +5,7 @@ kernels of the same packages differ from these in some bytes, so they are no ora
 
 ai-edge-litert 2.1 to 2.3 rounds FULLY_CONNECTED once where tflite-runtime and TensorFlow Lite for Microcontrollers round twice (measured:
 28 of 12000 outputs of random layers differ by one, all explained by single rounding). Models with that operator are therefore run by
-the tflite-micro wheel where tflite-runtime is not to be had.
+the tflite-micro wheel where tflite-runtime is not available.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _module() -> Any:
     raise NotAvailableError(
         "no TensorFlow Lite interpreter is installed",
         why=f"none of {', '.join(_ORACLES)} can be imported",
-        cure="pip install tflite-runtime (Python < 3.12) or ai-edge-litert",
+        cure="install one; for Python 3.12 and later:\npip install ai-edge-litert\nfor earlier ones:\npip install tflite-runtime",
     )
 
 
@@ -109,7 +109,7 @@ def _micro_runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
         raise NotAvailableError(
             "no interpreter with the reference arithmetic for FULLY_CONNECTED is installed",
             why="ai-edge-litert rounds this operator differently",
-            cure="pip install --pre tflite-micro",
+            cure="install it:\npip install --pre tflite-micro",
         ) from error
     interpreter = runtime.Interpreter.from_bytes(tflite)
 

@@ -20,6 +20,7 @@ from cm4tiny.errors import FirmwareError, ToolchainError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import Family, compile_flags, link_flags
 from cm4tiny.firmware.image import read_elf
+from cm4tiny.network import require_network
 from cm4tiny.paths import firmware_sources
 from cm4tiny.scratch import scratch_folder
 from cm4tiny.wheels import GCC_WHEEL, ZIG_WHEEL, cache_environment, wheel_program
@@ -88,14 +89,14 @@ def find_toolchain(kind: str = "auto", *, install: bool = True, events: EventStr
         except FirmwareError as error:
             reason = error.what + (f" ({error.why})" if error.why else "")
             failures.append(f"{candidate}: {reason}")
-            events.message(_STEP, f"passed over {candidate}: {reason}")
+            events.message(_STEP, f"skipped {candidate}: {reason}")
             continue
         events.message(_STEP, f"{candidate}: {toolchain.version}")
         return toolchain
     raise ToolchainError(
         "no usable C compiler for the Cortex-M4F",
         why="tried " + "; ".join(failures),
-        cure=f"install one: 'apt-get install {DEBIAN_PACKAGE}' or 'pip install {ZIG_WHEEL.project}=={ZIG_WHEEL.version}'",
+        cure=f"install one:\napt-get install {DEBIAN_PACKAGE}\nor\npip install {ZIG_WHEEL.project}=={ZIG_WHEEL.version}",
     )
 
 
@@ -107,7 +108,7 @@ def toolchain_at(program: Path) -> Toolchain:
     """
     found = shutil.which(str(program.absolute()))
     if found is None:
-        raise ToolchainError(f"{program} is no program", cure="give the path of an arm-none-eabi-gcc or of zig")
+        raise ToolchainError(f"{program} is not a program", cure="give the path of an arm-none-eabi-gcc or of zig")
     return _zig(Path(found)) if Path(found).stem == "zig" else _gcc("path", found)
 
 
@@ -131,7 +132,8 @@ def _apt_install(events: EventStream) -> None:
     if apt is None:
         raise ToolchainError("this system has no apt-get")
     if os.geteuid() != 0:
-        raise ToolchainError(f"only root can install {DEBIAN_PACKAGE}", cure=f"sudo apt-get install {DEBIAN_PACKAGE}")
+        raise ToolchainError(f"only root can install {DEBIAN_PACKAGE}", cure=f"install it as root:\nsudo apt-get install {DEBIAN_PACKAGE}")
+    require_network(f"the package {DEBIAN_PACKAGE} is not installed", ToolchainError, f"install it:\napt-get install {DEBIAN_PACKAGE}")
     events.message(_STEP, f"installing the Debian package {DEBIAN_PACKAGE}")
     command = [apt, "install", "--no-install-recommends", "-y", DEBIAN_PACKAGE]
     try:
@@ -140,7 +142,7 @@ def _apt_install(events: EventStream) -> None:
         raise ToolchainError(f"{DEBIAN_PACKAGE} cannot be installed", why=str(error)) from error
     if done.returncode != 0 or not DEBIAN_COMPILER.is_file():
         why = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise ToolchainError(f"{DEBIAN_PACKAGE} cannot be installed", why=why, cure="run 'apt-get update' first")
+        raise ToolchainError(f"{DEBIAN_PACKAGE} cannot be installed", why=why, cure="update the list of packages first:\napt-get update")
 
 
 def _from_pip(install: bool, events: EventStream) -> Toolchain:

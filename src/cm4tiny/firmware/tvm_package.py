@@ -16,7 +16,7 @@ def installed_tvm() -> str:
     Raises:
         ToolchainError: TVM is missing or another version.
     """
-    cure = f"pip install '{PACKAGE}=={PINNED}'"
+    cure = f"install it:\npip install '{PACKAGE}=={PINNED}'"
     try:
         found = version(PACKAGE)
     except PackageNotFoundError:

@@ -34,7 +34,7 @@ def get_images(set_name: str, mirror: Mirror | None = None, events: EventStream 
     """Fetches a set; returns the environment ``CM_MLPERF_TINY_RESULTS_V1_2`` = tree with its files, for each round.
 
     Raises:
-        UsageError: there is no such set. AssetError: the repository is not to be had.
+        UsageError: there is no such set. AssetError: the repository is not available.
     """
     return {key_of(round_id): str(tree) for round_id, tree in _trees(set_name, mirror, events).items()}
 

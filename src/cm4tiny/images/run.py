@@ -67,31 +67,41 @@ class ImageRun:
         Raises:
             UsageError: no image, or an unknown value. AssetError, HashMismatchError: the published image is not there, or another file.
         """
+        check_wanted(env, path)
         mode = env.get("CM_TINY_IMAGE_MODE") or "standard"
-        if mode not in MODES:
-            raise UsageError(f"there is no mode '{mode}' for images", cure=nearest(mode, MODES) or f"use one of {', '.join(MODES)}")
         checkouts = {key: Path(value) for key, value in _checkouts(env)}
         sets = {b: Path(env[key]) for b in BENCHMARKS if env.get(key := f"CM_MLPERF_TINY_DATASETS_{b.upper()}")}
         benchmark = env.get("CM_TINY_BENCHMARK") or "all"
         if given := path("CM_TINY_IMAGE_DATASET"):
-            if benchmark not in BENCHMARKS:
-                raise UsageError("a data set belongs to one benchmark", cure="name it too, e.g. run,mlperf,tiny,image,_bosch-v1.2,_kws")
             sets[benchmark] = Path(given)
         file, wanted = path("CM_TINY_IMAGE_FILE"), env.get("CM_TINY_IMAGE_SET", "")
-        if bool(file) == bool(wanted):
-            raise UsageError(
-                "it is not clear which image is meant", cure="give a set, e.g. run,mlperf,tiny,image,_bosch-v1.2, or --image=FILE, not both"
-            )
         out = Path(path("CM_TINY_OUTDIR") or "mlperf-tiny-images").absolute()
         baud = env.get("CM_TINY_IMAGE_BAUD", "")
-        if baud and not (baud.isdigit() and int(baud)):
-            raise UsageError(f"--baud={baud} is no baud rate", cure="give a number such as 115200")
         found: tuple[tuple[str, Path, PublishedImage | None], ...] = ((Path(file).stem, Path(file), None),)
         if wanted:
             build = "energy" if env.get("CM_TINY_IMAGE_BUILD") == "energy" else "performance"
             rows = images_of(wanted, benchmark=benchmark, mode=build)
             found = tuple((image.id, image.locate(_checkout(checkouts, image)), image) for image in rows)
         return cls(found, mode, out, sets, checkouts, _jobs(env.get("CM_TINY_JOBS", "")), int(baud) if baud else None)
+
+
+def check_wanted(env: Mapping[str, str], path: Callable[[str], str]) -> None:
+    """Checks what was asked for, before anything is fetched.
+
+    Raises:
+        UsageError: no image or two, an unknown mode, a baud rate that is none, a data set without its benchmark.
+    """
+    mode, baud = env.get("CM_TINY_IMAGE_MODE") or "standard", env.get("CM_TINY_IMAGE_BAUD", "")
+    if mode not in MODES:
+        raise UsageError(f"there is no mode '{mode}' for images", cure=nearest(mode, MODES) or f"use one of {', '.join(MODES)}")
+    if path("CM_TINY_IMAGE_DATASET") and (env.get("CM_TINY_BENCHMARK") or "all") not in BENCHMARKS:
+        raise UsageError("a data set belongs to one benchmark", cure="name it too, e.g. run,mlperf,tiny,image,_bosch-v1.2,_kws")
+    if bool(path("CM_TINY_IMAGE_FILE")) == bool(env.get("CM_TINY_IMAGE_SET", "")):
+        raise UsageError(
+            "it is not clear which image is meant", cure="give a set, e.g. run,mlperf,tiny,image,_bosch-v1.2, or --image=FILE, not both"
+        )
+    if baud and not (baud.isdigit() and int(baud)):
+        raise UsageError(f"--baud={baud} is not a baud rate", cure="give a number such as 115200")
 
 
 def _checkouts(env: Mapping[str, str]) -> list[tuple[str, str]]:

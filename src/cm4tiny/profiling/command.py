@@ -17,6 +17,7 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.division import OPEN, open_division
 from cm4tiny.firmware.engines import octoml
 from cm4tiny.firmware.recipe import RECORD, read_record
+from cm4tiny.paths import expanded
 from cm4tiny.profiling.measure import ProfileWish, measure_profile
 from cm4tiny.profiling.model import Profile
 from cm4tiny.profiling.page import page
@@ -50,7 +51,7 @@ class ProfileRun:
             UsageError: an unknown benchmark, no firmware, or published images, which have no symbols. ModelError: no such model file.
         """
         # CM changes into --outdirname for the script that it was given to, not for the steps below it (see runner.campaign)
-        base = Path.cwd() if env.get("CM_OUTDIRNAME") else Path(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT).absolute()
+        base = Path.cwd() if env.get("CM_OUTDIRNAME") else Path(expanded(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT)).absolute()
         root, model = env.get("CM_TINY_PROFILE_ROOT", ""), _model(path("CM_TINY_MODEL_FILE"))
         if env.get("CM_TINY_IMAGE_SET"):
             raise UsageError(

@@ -20,6 +20,7 @@ from cm4tiny.errors import ResultsError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import checkout
 from cm4tiny.locks import HeldLock, acquire
+from cm4tiny.network import pip_options
 from cm4tiny.paths import user_cache
 
 REPOSITORY = "https://github.com/mlcommons/tiny"
@@ -112,11 +113,12 @@ def _python(events: EventStream) -> Path:
     try:
         with _lock(home):
             if not done.is_file():
+                options = pip_options("the official checker's environment is not in the cache", ResultsError)
                 events.message(_STEP, f"installing {', '.join(REQUIREMENTS)} into an environment of its own")
                 shutil.rmtree(home, ignore_errors=True)
                 what = "the official checker's environment cannot be made"
                 _program([sys.executable, "-m", "venv", str(home)], home.parent, INSTALL_TIMEOUT_S, what)
-                pip = [str(_interpreter(home)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+                pip = [str(_interpreter(home)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *options]
                 _program([*pip, *REQUIREMENTS], home, INSTALL_TIMEOUT_S, what)
                 done.write_text("\n".join(REQUIREMENTS) + "\n", encoding="utf-8")
     except OSError as error:

@@ -28,6 +28,7 @@ from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
 from cm4tiny.firmware.division import open_division
 from cm4tiny.firmware.recipe import is_verified, read_record
+from cm4tiny.paths import expanded
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.energy import EnergyResult
 from cm4tiny.runner.farm import Job, JobResult, run_farm
@@ -47,6 +48,8 @@ IMAGES = {"performance": "performance", "accuracy": "performance", "energy": "en
 
 DEFAULT_OUT = "mlperf-tiny-results"
 OUTCOME = "outcome.json"
+TIMING = "timing.json"
+"""Host seconds of each step: the only file of a simulated run that differs from run to run."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Campaign:
 
 def _out(env: Mapping[str, str]) -> Path:
     """CM changes into ``--outdirname`` for the script that it was given to (``CM_OUTDIRNAME``), not for the steps below that script."""
-    return Path.cwd() if env.get("CM_OUTDIRNAME") else Path(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT).absolute()
+    return Path.cwd() if env.get("CM_OUTDIRNAME") else Path(expanded(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT)).absolute()
 
 
 def _build(benchmark: str, image: str) -> str:
@@ -130,7 +133,7 @@ def _jobs(text: str) -> int:
 
 
 def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
-    """Runs all, writes the sessions and ``outcome.json``; returns the latter's path.
+    """Runs all, writes the sessions, ``outcome.json`` and ``timing.json``; returns the path of ``outcome.json``.
 
     Raises:
         Cm4TinyError: that of the first job that failed; sessions and journals of the others are kept.
@@ -152,11 +155,10 @@ def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
         "tools": _tools(records.values()),
         "emulator": emulator_facts(campaign.board),
         "packages": packages.versions(),
-        "host_seconds": host_seconds.seconds,
     }
-    path = campaign.out / OUTCOME
-    write_atomically(path, [json.dumps(outcome, indent=1), "\n"])
-    return path
+    for name, content in ((TIMING, host_seconds.seconds), (OUTCOME, outcome)):
+        write_atomically(campaign.out / name, [json.dumps(content, indent=1), "\n"])
+    return campaign.out / OUTCOME
 
 
 def _longest_first(campaign: Campaign) -> list[tuple[str, str]]:

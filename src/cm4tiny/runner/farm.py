@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +22,7 @@ from cm4tiny.runner.dut import Dut
 from cm4tiny.runner.energy import EnergyResult, run_energy
 from cm4tiny.runner.performance import PerformanceResult, run_performance
 from cm4tiny.runner.rules import Rules
-from cm4tiny.runner.session import Clock, SessionWriter, file_errors
+from cm4tiny.runner.session import Clock, SessionWriter, file_errors, utc_now, virtual_now
 
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark, DataSet
@@ -64,7 +63,7 @@ class Job:
         iterations: inferences in a window; None: calibrated.
         rules: None: the official ones.
         name: of the job's folders; unique in a farm. Default ``<benchmark>-<mode>``.
-        now: wall clock of the session's files.
+        now: wall clock of the session's files; None: virtual time for a simulated run, UTC for a real board.
     """
 
     board: Callable[[], Board]
@@ -79,7 +78,7 @@ class Job:
     iterations: int | None = None
     rules: Rules | None = None
     name: str = ""
-    now: Clock = datetime.now
+    now: Clock | None = None
 
     @property
     def id(self) -> str:
@@ -178,7 +177,8 @@ def _run(job: Job, out_dir: Path, events: EventStream, stop: threading.Event) ->
     try:
         dut = Dut(board.link, chunk_bytes=job.chunk_bytes, stop=stop, events=events)
         root, journal = out_dir / "sessions" / job.id, out_dir / "journals" / f"{job.id}.jsonl"
-        with SessionWriter(root, simulated=job.simulated, open_division=job.open_division, now=job.now) as session:
+        now = job.now or (virtual_now(board.link.clock) if job.simulated else utc_now)
+        with SessionWriter(root, simulated=job.simulated, open_division=job.open_division, now=now) as session:
             result = _measure(job, journal, board, dut, session, events)
             return JobResult(job, result, session.folder, *_conditions(board))
     finally:

@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -23,6 +23,20 @@ from cm4tiny.errors import ResultsError
 from cm4tiny.firmware.division import SESSION_MARK
 
 Clock = Callable[[], datetime]
+
+SIMULATION_EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)
+"""When every simulated session begins: its time stamps are virtual, so that equal runs leave equal bytes."""
+
+
+def utc_now() -> datetime:
+    """The wall clock, in UTC whatever the time zone of the machine."""
+    return datetime.now(timezone.utc)
+
+
+def virtual_now(clock: Callable[[], float]) -> Clock:
+    """A wall clock that shows a virtual board's time, from :data:`SIMULATION_EPOCH` on."""
+    return lambda: SIMULATION_EPOCH + timedelta(seconds=clock())
+
 
 RESULTS_TXT = "results.txt"
 RESULTS_JSON = "results.json"
@@ -70,14 +84,14 @@ class SessionWriter:
         root: the folder of all sessions; the session's own is ``root/YYYYMMDD_HHMMSS`` (with ``_2``, ``_3``... if that is taken).
         simulated: what made up the numbers (``"virtual NUCLEO-L4R5ZI"``), or empty for a measurement on hardware.
         open_division: why the firmware is one of the open division, or empty.
-        now: the wall clock; a fixed one makes files reproducible.
+        now: the wall clock; a fixed or virtual one makes files reproducible.
         folder: the session's own folder, if the caller decides on it.
 
     Leaving the context without :meth:`finish` keeps the log and writes no results: a session without ``results.txt`` did not end well.
     """
 
     def __init__(
-        self, root: Path, *, simulated: str = "", open_division: str = "", now: Clock = datetime.now, folder: Path | None = None
+        self, root: Path, *, simulated: str = "", open_division: str = "", now: Clock = utc_now, folder: Path | None = None
     ) -> None:
         self.simulated = simulated
         self.open_division = open_division

@@ -29,7 +29,7 @@ def test_every_benchmark_has_an_embedded_model_and_samples(benchmark: str) -> No
 
 
 def test_a_missing_official_model_says_what_to_do(nowhere: AssetSource) -> None:
-    with pytest.raises(AssetError, match="is not to be had") as caught:
+    with pytest.raises(AssetError, match="is not available") as caught:
         model_file("kws", "mlcommons", source=nowhere)
     assert "--mirror" in caught.value.cure
 

@@ -96,7 +96,7 @@ def test_a_missing_set_says_where_to_get_it_under_which_terms_and_how_to_import_
     with pytest.raises(AssetError, match="MLPerf Tiny's data set ic01 is not here") as caught:
         world.get("ic01", list_name="old")
     error = caught.value
-    assert "asks to cite the report" in error.why and "no part of this package" in error.why
+    assert "asks to cite the report" in error.why and "not part of this package" in error.why
     assert "download https://" in error.cure and "--mirror=DIR" in error.cure
     assert "--tags=get,mlperf,tiny,dataset,_ic01,_old --archive=FILE" in error.cure
     assert world.rests() == []

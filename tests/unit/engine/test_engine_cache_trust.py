@@ -72,7 +72,7 @@ def test_a_file_that_the_result_names_is_compared_with_what_was_stored(micro: An
     result = micro.run("w")
     assert not result.cached
     assert Path(result.new_env["T_FILE"]).read_text() == good
-    assert any("data/deep/3.txt has other content; it is made again" in text for text in warnings(micro))
+    assert any("data/deep/3.txt has other content; it is rebuilt" in text for text in warnings(micro))
 
 
 def test_a_new_time_alone_is_no_damage(micro: Any) -> None:

@@ -51,7 +51,7 @@ def test_an_error_is_printed_once_by_cmind_with_why_and_cure(cm: Cm, micro: Any)
     micro.script("a", hook)
     status, out, err = cm("run", "script", "--tags=a")
     assert status == 1
-    assert err.strip() == "CM error: script 'a' failed in preprocess: bad\n  why: since\n  cure: do this!"
+    assert err.strip() == "CM error: script 'a' failed in preprocess: bad\n  why: since\n  cure: do this\n!"
     assert "Traceback" not in out + err
     assert "Traceback" in cm("run", "script", "--tags=a", "-v")[2]
 

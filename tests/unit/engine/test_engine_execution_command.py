@@ -148,7 +148,7 @@ def test_the_cache_can_be_checked(cm: Cm, micro: Any) -> None:
     micro.trace  # noqa: B018 - forget what ran before
     status, out, _ = cm("run", "script", "--tags=top", "--check_cache")
     assert status == 0
-    assert "made has other content; it is made again" in out
+    assert "made has other content; it is rebuilt" in out
     assert micro.ran == ["q", "top"]
 
 

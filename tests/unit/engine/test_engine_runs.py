@@ -363,7 +363,7 @@ def test_an_error_reaches_cmind_with_the_same_text(micro: Any) -> None:
         micro.run("a")
     answer = caught.value.as_cm()
     assert answer["return"] > 0
-    assert answer["error"] == str(caught.value)
+    assert answer["error"].rstrip("\n") == str(caught.value)
     assert "exit status 3" in answer["error"]
     assert "| the reason" in answer["error"]
 

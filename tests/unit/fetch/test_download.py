@@ -116,7 +116,7 @@ def test_a_download_that_fails_says_what_happened_and_leaves_no_file(server: Fau
 
 
 def test_a_slow_server_meets_the_deadline_and_the_part_stays(server: FaultyServer, tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="not to be had") as caught:
+    with pytest.raises(AssetError, match="not available") as caught:
         fetcher(tmp_path, patience=Patience(grace_s=0.3, bytes_per_s=1e9)).get(item(server, "slow"))
     assert "too slow" in caught.value.why
     (part,) = leftovers(tmp_path)
@@ -162,9 +162,9 @@ def test_a_damaged_file_in_the_cache_is_kept_aside_and_fetched_again(server: Fau
 
 
 def test_offline_never_asks(server: FaultyServer, tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="not to be had") as caught:
+    with pytest.raises(AssetError, match="not available") as caught:
         Fetcher(None, tmp_path, offline=True).get(item(server, "good"))
-    assert "network is not to be used" in caught.value.why and server.asked == []
+    assert "network must not be used" in caught.value.why and server.asked == []
 
 
 def test_offline_is_the_users_wish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_commit_is_fetched_from_an_address(tmp_path: Path, commits: tuple[str,
 
 def test_a_mirror_without_the_pinned_commit_is_a_clear_error(tmp_path: Path, commits: tuple[str, str]) -> None:
     missing = "1" * 40
-    with pytest.raises(AssetError, match="at commit 111111111111 is not to be had") as caught:
+    with pytest.raises(AssetError, match="at commit 111111111111 is not available") as caught:
         checkout(
             source(missing, "https://example.invalid/x.git"),
             mirror=Mirror(tmp_path / "mirror"),
@@ -112,7 +112,7 @@ def test_a_mirror_without_the_repository_is_named(tmp_path: Path) -> None:
     (tmp_path / "mirror").mkdir()
     with pytest.raises(AssetError) as caught:
         checkout(source("1" * 40), mirror=Mirror(tmp_path / "mirror"), root=tmp_path / "s", environ={"CM_TINY_OFFLINE": "yes"})
-    assert "has no github/owner/repo.git" in caught.value.why and "network is not to be used" in caught.value.why
+    assert "has no github/owner/repo.git" in caught.value.why and "network must not be used" in caught.value.why
 
 
 @pytest.mark.parametrize("remote", [False, True])
@@ -127,7 +127,7 @@ def test_some_paths_are_a_tree_of_their_own(tmp_path: Path, commits: tuple[str, 
 
 def test_a_path_that_the_commit_lacks_is_told(tmp_path: Path, commits: tuple[str, str]) -> None:
     part = GitSource("owner/repo", commits[0], (), paths=("nowhere",))
-    with pytest.raises(AssetError, match="is not to be had") as caught:
+    with pytest.raises(AssetError, match="is not available") as caught:
         checkout(part, mirror=Mirror(tmp_path / "mirror"), root=tmp_path / "sources", environ={}, offline=True)
     assert "nowhere" in caught.value.why
 

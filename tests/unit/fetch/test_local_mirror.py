@@ -57,7 +57,7 @@ def test_a_wrong_file_in_the_mirror_is_told_with_both_digests_and_stays(tmp_path
 def test_a_file_that_the_index_names_and_the_folder_lacks_is_told(tmp_path: Path) -> None:
     root = make(tmp_path / "mirror")
     (root / "files" / "model.bin").unlink()
-    with pytest.raises(AssetError, match="not to be had") as caught:
+    with pytest.raises(AssetError, match="not available") as caught:
         offline(root, tmp_path).get(WANTED)
     assert "cannot be read" in caught.value.why
 
@@ -72,9 +72,9 @@ def test_a_file_that_the_mirror_lacks_names_the_mirror(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "what"),
     [
-        ("one\ttwo", "no row"),
-        (f"{URL}\t{'z' * 64}\t9\tfiles/model.bin", "no row"),
-        (f"{URL}\t{SHA}\tmany\tfiles/model.bin", "no row"),
+        ("one\ttwo", "not a row"),
+        (f"{URL}\t{'z' * 64}\t9\tfiles/model.bin", "not a row"),
+        (f"{URL}\t{SHA}\tmany\tfiles/model.bin", "not a row"),
         (f"{URL}\t{SHA}\t9\t../secret", "leads out"),
         (f"{URL}\t{SHA}\t9\t/etc/passwd", "leads out"),
     ],
@@ -86,12 +86,12 @@ def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, row: str, what: str)
 
 
 def test_an_index_without_its_header_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="no index"):
+    with pytest.raises(AssetError, match="not the index"):
         Mirror(make(tmp_path, header="url,sha256,bytes,path"))
 
 
 def test_a_mirror_that_is_no_folder_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a directory"):
         Mirror(tmp_path / "nowhere")
 
 

@@ -13,6 +13,7 @@ from cm4tiny.boards.virtual import CycleModel
 from cm4tiny.errors import ResultsError
 from cm4tiny.images.fidelity import Row, errors_of, fit, read_rows, synthetic_input, write_rows
 from cm4tiny.images.render import render
+from cm4tiny.images.table import published_images
 
 USED = CycleModel()
 
@@ -88,3 +89,12 @@ def test_synthetic_inputs_have_the_size_of_real_ones(benchmark: str) -> None:
 @given(st.floats(0.5, 2.0))
 def test_the_ratio_is_predicted_over_published(ratio: float) -> None:
     assert Row("x", "image", "ad", 100.0 * ratio, 100.0).ratio == pytest.approx(ratio)
+
+
+def test_the_committed_page_is_the_one_made_from_the_committed_rows() -> None:
+    root = Path(__file__).parents[3]
+    rows = read_rows(root / "benchmarks" / "fidelity_rows.json")
+    page = (root / "docs" / "fidelity.md").read_text(encoding="utf-8")
+    count = len(published_images())
+    booted = f"{count} of {count} published images were booted in this run; all of them answered `name` and `profile`."
+    assert page == render(rows, [booted]), "run: python benchmarks/fidelity.py"

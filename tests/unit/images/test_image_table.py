@@ -107,7 +107,7 @@ def test_a_file_of_the_users_needs_nothing_else(tmp_path: Path) -> None:
         ({}, "not clear which image"),
         ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_SET": "st-v1.2"}, "not clear which image"),
         ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_MODE": "performence"}, "no mode 'performence'"),
-        ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_BAUD": "fast"}, "is no baud rate"),
+        ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_BAUD": "fast"}, "is not a baud rate"),
         ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_JOBS": "0"}, "is not a number of boards"),
         ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_DATASET": "x"}, "belongs to one benchmark"),
         ({"CM_TINY_IMAGE_SET": "st-v1.2"}, "repository of round v1.2 is not there"),

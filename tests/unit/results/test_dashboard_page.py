@@ -267,6 +267,6 @@ def test_without_vega_lite_the_error_names_the_extra(tmp_path: Path, monkeypatch
         return real(name, *arguments, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(NotAvailableError, match="Vega-Lite") as refused:
+    with pytest.raises(NotAvailableError, match="vl-convert-python") as refused:
         build(tmp_path)
     assert "pip install 'cm4tiny[dashboard]'" in str(refused.value)

@@ -119,7 +119,7 @@ def test_every_list_has_a_source_among_the_official_files() -> None:
 
 
 def test_a_list_that_is_not_to_be_had_is_an_error_only_if_names_do_not_tell(tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match=r"y_labels\.csv is not to be had"):
+    with pytest.raises(AssetError, match=r"y_labels\.csv is not available"):
         LabelLists.fetch(Fetcher(root=tmp_path, offline=True))
 
 

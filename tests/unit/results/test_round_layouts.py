@@ -150,7 +150,7 @@ def test_a_folder_whose_name_does_not_tell_the_round_needs_to_be_told(tmp_path: 
 
 
 def test_wrong_folders_and_rounds_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="is no folder"):
+    with pytest.raises(ResultsError, match="is not a directory"):
         find_rounds(tmp_path / "absent")
     with pytest.raises(UsageError, match="no checkout of a round"):
         find_rounds(tmp_path)

@@ -4,6 +4,8 @@ import errno
 import hashlib
 import json
 import os
+import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +15,10 @@ from fake_dut import FakeDut, make_data_set
 
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.errors import FirmwareError, ResultsError, UsageError
+from cm4tiny.results.collect import collect
 from cm4tiny.runner import campaign as module
 from cm4tiny.runner.campaign import Campaign, run_campaign
+from cm4tiny.runner.session import utc_now
 
 KWS = {
     "CM_TINY_BENCHMARK": "kws",
@@ -91,7 +95,23 @@ def test_firmware_that_is_not_the_recorded_one_is_refused(tmp_path: Path) -> Non
         run_campaign(campaign)
 
 
-def run_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **division: str) -> dict[str, Any]:
+class CountingBoard:
+    """A scripted board with a cycle counter."""
+
+    def __init__(self) -> None:
+        self.link = FakeDut()
+
+    @property
+    def cycles(self) -> int:
+        return self.link.cycles
+
+    def close(self) -> None:
+        pass
+
+
+def run_fake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str = "performance", board: Any = None, **division: str
+) -> dict[str, Any]:
     """The outcome of a performance run on a scripted board; its session's ``results.txt`` is in ``"text"``."""
     elf = tmp_path / "kws.elf"
     elf.write_bytes(b"\x7fELF")
@@ -99,11 +119,37 @@ def run_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **division: str) -
     record = {"engine": "microtvm", "elf": {"name": elf.name, "sha256": digest, "bytes": 4}, "tools": {}}
     (tmp_path / "firmware.json").write_text(json.dumps(record | {"model": {"name": "m", "sha256": digest, "bytes": 1}} | division))
     data_set = make_data_set(tmp_path / "kws01", "kws", 6)
-    monkeypatch.setattr(module, "open_board", lambda *_: SimpleNamespace(link=FakeDut(), close=lambda: None, cycles=0))
-    env = KWS | {"CM_TINY_MODE": "performance", "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")}
+    plain = SimpleNamespace(link=FakeDut(), close=lambda: None, cycles=0)
+    monkeypatch.setattr(module, "open_board", lambda *_: board() if board else plain)
+    env = KWS | {"CM_TINY_MODE": mode, "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")}
     path = run_campaign(Campaign.from_env(env | {"CM_MLPERF_TINY_DATASETS_KWS": str(data_set.root)}))
     outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return outcome | {"text": (path.parent / outcome["results"][0]["session"] / "results.txt").read_text(encoding="utf-8")}
+
+
+def test_equal_runs_leave_equal_bytes_in_every_time_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that a simulated run leaves, sessions and report included; only ``timing.json`` is of this run alone."""
+    found = []
+    for number, zone in enumerate(("UTC", "Asia/Kathmandu", "America/St_Johns")):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        place = tmp_path / str(number)
+        place.mkdir()
+        run_fake(place, monkeypatch, mode="standard", board=CountingBoard)
+        collect(str(place / "out" / "outcome.json"))
+        files = sorted(path for path in (place / "out").rglob("*") if path.is_file() and path.name not in (module.TIMING, ".lock"))
+        found.append({path.relative_to(place / "out").as_posix(): path.read_bytes() for path in files})
+        time.sleep(1.1)  # the next run begins in another second
+    monkeypatch.delenv("TZ")
+    time.tzset()
+    assert found[0].keys() >= {"report.json", "report.md", "outcome.json"} and any(name.endswith("log.txt") for name in found[0])
+    for other in found[1:]:
+        assert [name for name in found[0] if other.get(name) != found[0][name]] == [] and other.keys() == found[0].keys()
+
+
+def test_a_real_boards_session_is_stamped_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert abs((utc_now() - datetime.now(timezone.utc)).total_seconds()) < 5
+    assert utc_now().utcoffset() == timedelta(0)
 
 
 def test_firmware_of_the_open_division_marks_outcome_and_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,6 @@ def _pillow() -> Any:
         raise NotAvailableError(
             "pictures cannot be decoded",
             why="the Python package Pillow is not installed",
-            cure="pip install 'cm4tiny[data]', then try again",
+            cure="install it:\npip install 'cm4tiny[data]'",
         ) from error
     return Image

@@ -217,7 +217,7 @@ def _need(table: OfficialTable, row: SetRow, list_name: str, fetcher: Fetcher, g
         variation = f"_{row.id}" if list_name == row.list_name() else f"_{row.id},_{list_name}"
         raise AssetError(
             f"MLPerf Tiny's data set {row.id} is not here",
-            why=f"{error.what} ({error.why}). It is no part of this package: {row.terms.text}",
-            cure=f"check the network, or give a mirror (--mirror=DIR), or {where} and import it: "
-            f"cm run script --tags=get,mlperf,tiny,dataset,{variation} --archive=FILE (or --path=DIR)",
+            why=f"{error.what} ({error.why}). It is not part of this package: {row.terms.text}",
+            cure=f"check the network, or give a mirror (--mirror=DIR), or {where} and import it (or a folder with --path=DIR):\n"
+            f"cm run script --tags=get,mlperf,tiny,dataset,{variation} --archive=FILE",
         ) from error

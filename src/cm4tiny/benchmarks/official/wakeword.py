@@ -59,8 +59,8 @@ def _import(row: SetRow, list_name: str, name: str, source: Path | None, path: P
     raise AssetError(
         f"the recording {name} of {row.id} is not here",
         why=f"nobody publishes it{f', and {source} does not hold it' if source else ''}; it is built from Speech Commands and MUSAN",
-        cure=f"build it with benchmark/training/streaming_wakeword/build_long_wav.py of mlcommons/tiny and import its folder: "
-        f"cm run script --tags=get,mlperf,tiny,dataset,_{row.id},_{list_name} --path=DIR; or use the short test: _{row.id}",
+        cure=f"use the short test (_{row.id}), or build it with benchmark/training/streaming_wakeword/build_long_wav.py of mlcommons/tiny "
+        f"and import its folder:\ncm run script --tags=get,mlperf,tiny,dataset,_{row.id},_{list_name} --path=DIR",
     )
 
 

@@ -417,7 +417,7 @@ def choose(row: BoardRow, wiring: Wiring, wanted: str = "auto") -> Flasher:
     raise ToolchainError(
         "there is no way to flash the board" if wanted == "auto" else f"{wanted} cannot be used",
         why="; ".join(reasons),
-        cure="install one: 'apt-get install openocd' (or stlink-tools), or mount the board's drive",
+        cure="mount the board's drive, or install OpenOCD (or stlink-tools):\napt-get install openocd",
     )
 
 

@@ -42,8 +42,8 @@ FLAGS = ("-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-shared", "-fPIC", "-f
 COMPILERS = ("cc", "gcc", "clang")
 _TIMEOUT_S = 600
 _STEP = "virtual NUCLEO-L4R5ZI"
-_CURE_UNICORN = "pip install --force-reinstall --no-deps unicorn==2.1.4"
-_CURE = "install a C compiler (Debian: apt-get install gcc libc6-dev) or set CC; without one use backend='python', which is slow"
+_CURE_UNICORN = "reinstall it:\npip install --force-reinstall --no-deps unicorn==2.1.4"
+_CURE = "set CC, use backend='python', which is slow, or install a C compiler; on Debian:\napt-get install gcc libc6-dev"
 
 
 @dataclass(frozen=True)

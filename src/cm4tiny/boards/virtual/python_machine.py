@@ -280,7 +280,7 @@ class PythonMachine:
             raise BoardError(
                 f"this firmware needs {self._refused}, which the slow Python backend does not have",
                 why="it models neither exceptions nor DMA",
-                cure="install a C compiler (Debian: apt-get install gcc libc6-dev), or set CC, and the board runs natively",
+                cure="set CC, or install a C compiler, and the board runs natively; on Debian:\napt-get install gcc libc6-dev",
             )
         if "reset" in self._stops:
             self.reset()
@@ -381,7 +381,7 @@ class PythonMachine:
 
     def play(self, frames: bytes, rate_hz: int) -> None:
         raise BoardError(
-            "the slow Python backend has no audio input", cure="install a C compiler (Debian: apt-get install gcc libc6-dev), or set CC"
+            "the slow Python backend has no audio input", cure="set CC, or install a C compiler; on Debian:\napt-get install gcc libc6-dev"
         )
 
     def line_baud(self) -> int:

@@ -38,7 +38,7 @@ def engine_sources(engine: str, mirror: Mirror | None = None, events: EventStrea
         Environment: ``CM_TINY_ENGINE_SRC_<NAME>`` = folder, ``..._<NAME>_COMMIT`` = commit.
 
     Raises:
-        UsageError: no such engine. AssetError: a repository is not to be had at its commit.
+        UsageError: no such engine. AssetError: a repository is not available at its commit.
     """
     env = {}
     for name in repositories(engine):

@@ -7,6 +7,7 @@ of them is in this repository.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from cm4tiny.errors import NotAvailableError
 
@@ -21,19 +22,25 @@ class VegaBundle:
     versions: str
 
 
+def require_vega() -> Any:
+    """The package; raises NotAvailableError if it is not installed."""
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise NotAvailableError(
+            "the dashboard's plots need the package vl-convert-python (extra 'dashboard')",
+            why=str(error),
+            cure="install it:\npip install 'cm4tiny[dashboard]'\nor in the checkout:\npip install '.[dashboard]'",
+        ) from error
+    return vl_convert
+
+
 def vega_bundle() -> VegaBundle:
     """The bundle; takes about two seconds to make.
 
     Raises:
         NotAvailableError: the package is not installed.
     """
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise NotAvailableError(
-            "the dashboard's plots need Vega-Lite, which is not installed",
-            why=str(error),
-            cure="pip install 'cm4tiny[dashboard]'",
-        ) from error
+    vl_convert = require_vega()
     versions = f"Vega {vl_convert.get_vega_version()}, Vega-Lite {vl_convert.get_vegalite_versions()[-1]}"
     return VegaBundle(vl_convert.javascript_bundle(_EXPOSE), f"{versions}, Vega-Embed {vl_convert.get_vega_embed_version()}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from cm4tiny.cm import Step
+from cm4tiny.paths import expanded
 from cm4tiny.results.experiments.importer import Imported, import_results
 
 
 def places(step: Step, key: str) -> tuple[Path, ...]:
     """The paths of a comma-separated list in the env; relative ones count from where ``cm`` was called."""
     here = Path(step.env.get("CM_TMP_CURRENT_PATH") or step.folder)
-    return tuple(here / part.strip() for part in str(step.env.get(key, "")).split(",") if part.strip())
+    return tuple(here / expanded(part.strip()) for part in str(step.env.get(key, "")).split(",") if part.strip())
 
 
 def definitions(text: str) -> tuple[str, ...]:

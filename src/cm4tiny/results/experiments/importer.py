@@ -85,7 +85,7 @@ def _asked(call: CmAccess, request: dict[str, Any], name: str) -> dict[str, Any]
         raise ResultsError(
             f"CM refused the experiment {name}",
             why=str(answer.get("error", "")),
-            cure="check the repository given by --target_repo (cm find repo)",
+            cure="check the repository given by --target_repo; these exist:\ncm find repo",
         )
     return answer
 

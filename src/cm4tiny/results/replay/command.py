@@ -80,7 +80,7 @@ def label_lists(request: Request, events: EventStream = SILENT) -> LabelLists:
     """The label lists that a request asks for.
 
     Raises:
-        AssetError: lists were named that are not to be had.
+        AssetError: lists were named that are not available.
     """
     if request.labels is not None:
         return LabelLists.open(request.labels)
@@ -201,7 +201,7 @@ def from_env(env: Mapping[str, object], paths: Sequence[str], outdir: str, label
     """
     jobs, round_id = _text(env, "CM_TINY_JOBS"), _text(env, "CM_TINY_ROUND")
     if jobs and not (jobs.isdecimal() and 0 < int(jobs) <= 1024):
-        raise UsageError(f"--jobs={jobs} is no number of processes", cure="give a whole number, 1 or more")
+        raise UsageError(f"--jobs={jobs} is not a number of processes", cure="give a whole number, 1 or more")
     return Request(
         paths=tuple(Path(path) for path in paths if path),
         outdir=Path(outdir),

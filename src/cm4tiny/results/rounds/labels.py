@@ -158,7 +158,7 @@ class LabelLists:
         A list whose labels show in the files' names may be absent.
 
         Raises:
-            AssetError: a list is not to be had. HashMismatchError: it is not what its digest says.
+            AssetError: a list is not available. HashMismatchError: it is not what its digest says.
         """
         official = official_table()
         lists: dict[str, Mapping[str, int]] = {}

@@ -51,7 +51,7 @@ def find_rounds(path: Path, round_id: str = "") -> tuple[tuple[Round, Path], ...
     """
     wanted = get_round(round_id) if round_id else None
     if not path.is_dir():
-        raise ResultsError(f"{path} is no folder", cure="give a checkout of a results repository, or a folder that holds several")
+        raise ResultsError(f"{path} is not a directory", cure="give a checkout of a results repository, or a folder that holds several")
     if _is_round(path):
         known = _round_of(path)
         if wanted and known and known != wanted:

@@ -109,7 +109,9 @@ def workbook(tables: Sequence[FinalTable]) -> bytes:
         xlsxwriter = importlib.import_module("xlsxwriter")  # an optional extra without types
     except ImportError as error:
         raise NotAvailableError(
-            "a workbook needs the package XlsxWriter", why=str(error), cure="pip install 'cm4tiny[report]', or ask for csv and md only"
+            "a workbook needs the package XlsxWriter",
+            why=str(error),
+            cure="ask for --formats=csv,md, or install the package:\npip install XlsxWriter",
         ) from error
     stream = io.BytesIO()
     book = xlsxwriter.Workbook(stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})

@@ -211,14 +211,18 @@ int handle_trap(struct machine *m, uc_err error)
  *
  * A floating-point instruction while the FPU is off, a division while CCR.DIV_0_TRP is on: a hook on just that instruction looks. */
 
+static bool is_division(const uint8_t *code)
+{
+    return code[1] == 0xFB && (code[0] & 0xD0u) == 0x90u && (code[2] & 0xF0u) == 0xF0u;
+}
+
 static bool divides_by_zero(struct machine *m, uint32_t address)
 {
     static const int REGISTERS[16] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5,
                                       UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
                                       UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC};
     const uint8_t *code = memory_at(m, address, 4);
-    bool division = code && code[1] == 0xFB && (code[0] & 0xD0u) == 0x90u && (code[2] & 0xF0u) == 0xF0u;
-    return division && (scb_get(m, SCB_CCR) & CCR_DIV_0_TRP) && read_register(m, REGISTERS[code[2] & 15u]) == 0;
+    return code && is_division(code) && (scb_get(m, SCB_CCR) & CCR_DIV_0_TRP) && read_register(m, REGISTERS[code[2] & 15u]) == 0;
 }
 
 static void on_watched_instruction(uc_engine *uc, uint64_t address64, uint32_t size, void *user)
@@ -261,36 +265,72 @@ static void put_registers_back(struct machine *m)
         write_register(m, ALL_REGISTERS[i], m->registers_before[i] | (ALL_REGISTERS[i] == UC_ARM_REG_PC));
 }
 
+/* True if the instruction has no watch yet and gets one: code that changes under the same address keeps its watch. */
+static bool new_watch(struct machine *m, uint32_t address)
+{
+    static const uint32_t REGIONS[][2] = {{0, FLASH_SIZE}, {FLASH_BASE, FLASH_SIZE}, {SRAM_BASE, SRAM_SIZE}, {SRAM2_ALIAS, SRAM2_SIZE}};
+    uint32_t bit = 0, region = 0;
+    for (; region < 4 && address - REGIONS[region][0] >= REGIONS[region][1]; region++)
+        bit += REGIONS[region][1] / 2u;
+    if (region == 4)
+        return false;
+    bit += (address - REGIONS[region][0]) / 2u;
+    if (m->watched[bit >> 3] >> (bit & 7u) & 1u)
+        return false;
+    if (m->watch_count == MAX_WATCHES) {
+        note_once(m, NOTE_LIST_FULL, LIST_WATCHES);
+        return false;
+    }
+    m->watched[bit >> 3] |= (uint8_t)(1u << (bit & 7u));
+    m->watch_count++;
+    return true;
+}
+
+static bool watch_instruction(struct machine *m, uint32_t address)
+{
+    uc_hook hook;
+    return new_watch(m, address) &&
+           uc_hook_add(m->uc, &hook, UC_HOOK_CODE, (void *)on_watched_instruction, m, address, address) == UC_ERR_OK;
+}
+
+static bool watch_divisions_of_block(struct machine *m)
+{
+    const uint8_t *code = memory_at(m, m->watch_block, m->watch_block_size);
+    bool added = false;
+    for (uint32_t at = 0; code && at + 4u <= m->watch_block_size; at += code[at + 1u] >= 0xE8u ? 4u : 2u)
+        if (is_division(code + at))
+            added |= watch_instruction(m, m->watch_block + at);
+    return added;
+}
+
 /* Between two runs: a hook becomes part of the code when that is translated again. */
 void place_watch(struct machine *m)
 {
+    bool added = m->watch_pc && watch_instruction(m, m->watch_pc);
     uc_hook hook;
-    if (m->watch_pc)
-        uc_hook_add(m->uc, &hook, UC_HOOK_CODE, (void *)on_watched_instruction, m, m->watch_pc, m->watch_pc);
+    if (m->watch_block_size)
+        added |= watch_divisions_of_block(m);
     if ((scb_get(m, SCB_CCR) & CCR_UNALIGN_TRP) && !m->watches_accesses) {
         uc_hook_add(m->uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_any_access, m, 1, 0);
-        m->watches_accesses = true;
+        m->watches_accesses = added = true;
     }
-    uc_ctl_flush_tb(m->uc);
-    m->watch_pc = 0;
+    if (added)
+        uc_ctl_flush_tb(m->uc);
+    m->watch_pc = m->watch_block_size = 0;
 }
 
-/* Asks for a watch on the block's next division that has none, if divisions by zero shall fault. */
+/* Asks for watches on the block's divisions, if divisions by zero shall fault. */
 void watch_divisions(struct machine *m, struct block *b, uint32_t address)
 {
+    const uint8_t *code = memory_at(m, address, b->size);
     if (!(scb_get(m, SCB_CCR) & CCR_DIV_0_TRP))
         return;
-    for (uint32_t at = b->divisions_watched; at + 4u <= b->size;) {
-        const uint8_t *code = memory_at(m, address + at, 4);
-        bool wide = code && code[1] >= 0xE8u;
-        if (!code)
-            return;
-        b->divisions_watched = at + (wide ? 4u : 2u);
-        if (code[1] == 0xFB && (code[0] & 0xD0u) == 0x90u && (code[2] & 0xF0u) == 0xF0u) {
-            m->watch_pc = address + at;
+    b->flags |= BLOCK_DIVISIONS_WATCHED;
+    for (uint32_t at = 0; code && at + 4u <= b->size; at += code[at + 1u] >= 0xE8u ? 4u : 2u)
+        if (is_division(code + at)) {
+            m->watch_block = address;
+            m->watch_block_size = b->size;
             request_stop(m, REQUEST_WATCH);
             return;
         }
-        at = b->divisions_watched;
-    }
 }

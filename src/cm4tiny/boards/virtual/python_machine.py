@@ -387,6 +387,9 @@ class PythonMachine:
     def line_baud(self) -> int:
         return self.host_uart.baud() if self.host_uart is not None else 0
 
+    def stop(self) -> None:
+        self._engine.emu_stop()
+
     def program_counter(self) -> int:
         return self._register(arm.UC_ARM_REG_PC) & ~1
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from support.hostile_programs import PROGRAMS, write_program
+from support.foreign_instructions import FOREIGN, OWN
+from support.hostile_firmware import RAM, constant
+from support.hostile_programs import PARK, PROGRAMS, poke, write_program
 from support.tiny_elf import FLASH, VECTORS, Load, tiny_elf
 
 from cm4tiny.boards import VirtualBoard
@@ -65,3 +67,17 @@ def image_file(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     outcome = attempt(read)
     spent = time.process_time() - began
     return outcome if spent < _PROCESSOR_S else Outcome("wrong", text=f"it took {spent:.1f} s")
+
+
+def instruction(inputs: Mapping[str, Any], folder: Path) -> Outcome:
+    """One instruction by its name in ``support.foreign_instructions``, with the FPU on and R1 pointing to RAM."""
+    encoding = {**FOREIGN, **OWN}[inputs["name"]]
+    code = [*poke((0xE000ED88, 0xF00000)), *constant(1, RAM + 0x100), *(int(part, 16) for part in encoding.split()), *poke((RAM, 1)), PARK]
+
+    def run() -> Outcome:
+        with VirtualBoard(write_program(folder, code)) as board:
+            board.link.read(Deadline(0.001, board.link.clock))
+            done = board.read_memory(RAM, 1) == b"\1"
+            return Outcome("correct" if done and inputs["name"] in OWN else "wrong", text=f"{inputs['name']} ran")
+
+    return attempt(run)

@@ -131,7 +131,7 @@ struct block {
     uint64_t runs_at_phase_start, profiled_runs, data_stall_ticks, data_misses;
 };
 enum { BLOCK_ENDLESS = 1, BLOCK_PROFILED = 2, BLOCK_WATCHED = 4, BLOCK_SENDS_EVENT = 8, BLOCK_KNOWN = 16, BLOCK_IN_FPU_LIST = 32,
-       BLOCK_DIVISIONS_WATCHED = 64 };
+       BLOCK_DIVISIONS_WATCHED = 64, BLOCK_HOLDS_UNDEFINED = 128, BLOCK_UNDEFINED_WATCHED = 256 };
 
 struct icache {
     uint32_t line[ICACHE_MAX_LINES];
@@ -243,7 +243,7 @@ struct machine {
     uint64_t icache_misses, icache_stall_ticks, dcache_misses, dcache_stall_ticks;
     uint64_t retired_instructions, retired_runs;
     uint32_t watch_pc;              /* where to put a watch before going on, see faults.c */
-    uint32_t watch_block, watch_block_size;     /* and a block of which all divisions get one */
+    uint32_t watch_block, watch_block_size;     /* and a block of which all instructions that may fault get one */
     uint8_t *watched;               /* a bit for each halfword that has one, each alias by itself */
     uint32_t watch_count;
     struct block **fpu_blocks;
@@ -326,6 +326,7 @@ void fault_take(struct machine *m, enum fault_kind kind, uint32_t address, uint3
 void fault_chain(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail);
 int handle_trap(struct machine *m, uc_err error);
 void place_watch(struct machine *m);
-void watch_divisions(struct machine *m, struct block *b, uint32_t address);
+bool holds_undefined(struct machine *m, uint32_t address, uint32_t size);
+void watch_block(struct machine *m, struct block *b, uint32_t address);
 
 #endif

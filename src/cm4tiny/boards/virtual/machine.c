@@ -124,18 +124,45 @@ static bool on_translation_miss(uc_engine *uc, uint64_t address, uc_mem_type typ
 {
     bool data_page = type != UC_MEM_FETCH && (address - SRAM_BASE < SRAM_SIZE || address - SRAM2_ALIAS < SRAM2_SIZE);
     (void)user;
-    clear_stale_it_bits(uc);
+    if (type != UC_MEM_FETCH)       /* before a fetch they are those of the block that comes: it may begin inside an IT block */
+        clear_stale_it_bits(uc);
     entry->paddr = address;
     entry->perms = data_page ? UC_PROT_READ | UC_PROT_WRITE : UC_PROT_ALL;
     return true;
 }
 
+/* UC_MODE_MCLASS would give a Cortex-M33 whatever model is asked for, and say that all is well: see unicorn_core.py. */
 static bool open_engine(struct machine *m)
 {
-    if (uc_open(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS, &m->uc) != UC_ERR_OK)
+    if (uc_open(UC_ARCH_ARM, UC_MODE_THUMB, &m->uc) != UC_ERR_OK)
         return false;
     /* unicorn's 1 KB pages would cut blocks and break the chaining of blocks at every kilobyte */
     return uc_ctl_set_page_size(m->uc, m->page_size) == UC_ERR_OK && uc_ctl_set_cpu_model(m->uc, UC_CPU_ARM_CORTEX_M4) == UC_ERR_OK;
+}
+
+static bool runs(struct machine *m, const uint8_t *code)
+{
+    const uint32_t scratch = SRAM_BASE + 0x100u;
+    memcpy(m->sram, code, 4);
+    write_register(m, UC_ARM_REG_R1, scratch);
+    return uc_emu_start(m->uc, SRAM_BASE | 1u, SRAM_BASE + 4u, 0, 1) == UC_ERR_OK;
+}
+
+/* A setting is not believed: an Armv8-M LDA and an FPv5 VSEL must not run, a UADD8 of the DSP extension must. Before any hook is set. */
+static bool is_cortex_m4(struct machine *m)
+{
+    static const uint8_t LDA[4] = {0xD1, 0xE8, 0xAF, 0x0F}, VSEL[4] = {0x00, 0xFE, 0x81, 0x0A}, UADD8[4] = {0x80, 0xFA, 0x40, 0xF0};
+    /* uc_ctl_get_cpu_model() shifts a signed 2 by 30 */
+    const uint32_t get_model = (uint32_t)UC_CTL_CPU_MODEL | 1u << 26 | (uint32_t)UC_CTL_IO_READ << 30;
+    int model = -1;
+    bool right = uc_ctl(m->uc, (uc_control_type)get_model, &model) == UC_ERR_OK && model == UC_CPU_ARM_CORTEX_M4 && !runs(m, LDA);
+    uc_ctl_flush_tb(m->uc);
+    right = right && !runs(m, VSEL);
+    uc_ctl_flush_tb(m->uc);
+    right = right && runs(m, UADD8);
+    uc_ctl_flush_tb(m->uc);
+    memset(m->sram, 0, 4);
+    return right;
 }
 
 EXPORT void cm4_free(struct machine *m)
@@ -178,7 +205,7 @@ EXPORT struct machine *cm4_new(const struct timing_constants *constants, classif
     units_add(m);
     counters_add(m);
     system_add(m);
-    if (m->requests || !open_engine(m) || !map_memory(m)) {
+    if (m->requests || !open_engine(m) || !map_memory(m) || !is_cortex_m4(m)) {
         cm4_free(m);
         return NULL;
     }

@@ -14,6 +14,7 @@ from cm4tiny.boards.virtual.build import NativeLibrary, native_library
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
 from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, StopReason
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, TraceCost, Traced, TraceKind, TraceSegment
+from cm4tiny.boards.virtual.unicorn_core import check_core
 from cm4tiny.errors import BoardError
 from cm4tiny.scratch import scratch_folder
 
@@ -21,6 +22,7 @@ PAGE_BYTES = 4096
 """unicorn's page size for this machine; its own default of 1 KB cuts blocks and slows jumps between pages."""
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+_CURE_START = "close other programs, or install unicorn again:\npip install --force-reinstall unicorn==2.1.4"
 _FPU_NONE = 0xFFFF_FFFF
 _FOR_EVER = 2**64 - 1
 _u8p, _u32, _u64 = ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint32, ctypes.c_uint64
@@ -177,7 +179,10 @@ class NativeMachine:
         )
         self._machine = self._library.cm4_new(ctypes.byref(constants), self._classify, PAGE_BYTES)
         if not self._machine:
-            raise BoardError("unicorn did not start", why="no Cortex-M4 machine could be made", cure="reinstall it: unicorn==2.1.4")
+            check_core()  # says what is wrong with it, if that is the cause
+            raise BoardError(
+                "the virtual board did not start", why="there is no memory for it, or unicorn did not open a Cortex-M4", cure=_CURE_START
+            )
         self._buffer = ctypes.create_string_buffer(1 << 16)
         self._edges: list[int] = []
         self._clock_changes: list[ClockChange] = []

@@ -106,6 +106,8 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
         b->flags |= BLOCK_ENDLESS;
     if (holds_send_event(m, address, size))
         b->flags |= BLOCK_SENDS_EVENT;
+    if (holds_undefined(m, address, size))
+        b->flags |= BLOCK_HOLDS_UNDEFINED;
     if (in_flash(address) && size) {
         uint32_t offset = address & (FLASH_SIZE - 1), last = (offset + size - 1) >> FLASH_LINE_SHIFT;
         b->first_line = offset >> FLASH_LINE_SHIFT;
@@ -156,7 +158,7 @@ static bool __attribute__((noinline)) block_enter_slowly(struct machine *m, stru
         }
     }
     if (!(b->flags & BLOCK_DIVISIONS_WATCHED))
-        watch_divisions(m, b, address);
+        watch_block(m, b, address);
     if (m->requests & REQUEST_WATCH)
         return false;
     if (m->phase == PHASE_FAST && !(b->flags & BLOCK_PROFILED)) {

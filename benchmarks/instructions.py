@@ -25,6 +25,7 @@ from elftools.elf.elffile import ELFFile
 from unicorn import arm_const
 
 from cm4tiny.benchmarks import BENCHMARKS, embedded_model
+from cm4tiny.boards.virtual.unicorn_core import open_core
 from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.microtvm import CompiledModel, compile_model
 from cm4tiny.firmware.reference import reference_run
@@ -90,15 +91,12 @@ class Counter:
     def __init__(self, path: Path) -> None:
         elf = ELFFile(path.open("rb"))
         self.symbols = symbols(elf)
-        self.machine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
+        self.machine = open_core()
         self.machine.mem_map(0x08000000, 2 << 20)
         self.machine.mem_map(0x20000000, 1 << 20)
         for segment in elf.iter_segments():
             if segment["p_type"] == "PT_LOAD" and segment["p_filesz"]:
                 self.machine.mem_write(segment["p_vaddr"], segment.data())
-        # the compiler may keep integers in floating-point registers: switch the unit on, as a start-up does
-        self.machine.reg_write(arm_const.UC_ARM_REG_C1_C0_2, self.machine.reg_read(arm_const.UC_ARM_REG_C1_C0_2) | 0xF << 20)
-        self.machine.reg_write(arm_const.UC_ARM_REG_FPEXC, 1 << 30)
         functions = sorted((s["st_value"] & ~1, s.name) for s in elf.get_section_by_name(".symtab").iter_symbols()
                            if s["st_info"]["type"] == "STT_FUNC")  # fmt: skip
         self._starts, self._names = [f[0] for f in functions], [f[1] for f in functions]

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import unicorn
 from support.firmware_stubs import OUTPUT_SCALE, OUTPUT_ZERO_POINT, load_commands, stub_model
 from unicorn import arm_const as arm
 
 from cm4tiny.benchmarks import BENCHMARKS
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.virtual.unicorn_core import open_core
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import CompileError, DeviceFaultError, ImageTooLargeError, ToolchainError
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
@@ -212,8 +212,7 @@ def test_a_crash_of_the_model_is_a_fault_with_its_address(tmp_path: Path, gcc: T
 def run_handler(elf: Path, name: str, stack: int, frame: bytes = b"") -> str:
     """Enters an exception handler by hand, as the core would, and returns what it sends; the handler must end asleep."""
     image = read_elf(elf)
-    machine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-    machine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+    machine = open_core()
     machine.mem_map(FLASH.start, FLASH.size)
     machine.mem_map(RAM.start, RAM.size)
     for segment in image.segments:

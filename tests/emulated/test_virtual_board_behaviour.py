@@ -414,7 +414,7 @@ def test_an_elf_for_another_processor_or_chip_is_refused(tmp_path: Path) -> None
     path.write_bytes(tiny_elf(Load(VECTORS, FLASH), Load(bytes(700 * 1024), RAM)))
     with pytest.raises(ImageTooLargeError, match="does not fit into RAM"):
         VirtualBoard(path)
-    with pytest.raises(FirmwareError, match="cannot read"):
+    with pytest.raises(FirmwareError, match="cannot be read"):
         VirtualBoard(tmp_path / "absent.elf")
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pytest
 
 from cm4tiny.boards.virtual.loader import load_elf
+from cm4tiny.boards.virtual.unicorn_core import open_core
 from cm4tiny.firmware.image import FLASH, RAM, read_elf
 
 _RETURN = FLASH.start + FLASH.size - 16
@@ -28,8 +29,7 @@ class BoardCore:
     def __init__(self, elf: Path) -> None:
         unicorn: Any = pytest.importorskip("unicorn")
         self._arm: Any = importlib.import_module("unicorn.arm_const")
-        self._engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-        self._engine.ctl_set_cpu_model(self._arm.UC_CPU_ARM_CORTEX_M4)
+        self._engine = open_core()
         self._engine.mem_map(FLASH.start, FLASH.size, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
         self._engine.mem_map(RAM.start, RAM.size, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
         self._outside = 0x6000_0000  # the caller's buffers are not in the image's RAM

@@ -29,6 +29,7 @@ import pytest
 
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, BlockFacts, CycleModel
 from cm4tiny.boards.virtual.python_timing import FlashTiming, LineCache
+from cm4tiny.boards.virtual.unicorn_core import open_core
 from cm4tiny.firmware.kernels.base import HELPERS, Kernel
 from cm4tiny.firmware.kernels.functions import CFunction
 
@@ -194,8 +195,7 @@ class _Machine:
         self.uc: Any = pytest.importorskip("unicorn")
         self.arm: Any = importlib.import_module("unicorn.arm_const")
         u = self.uc
-        self.engine = u.Uc(u.UC_ARCH_ARM, u.UC_MODE_THUMB | u.UC_MODE_MCLASS)
-        self.engine.ctl_set_cpu_model(self.arm.UC_CPU_ARM_CORTEX_M4)
+        self.engine = open_core()
         self.engine.mem_map(FLASH, FLASH_BYTES, u.UC_PROT_READ | u.UC_PROT_EXEC)
         self.engine.mem_map(SRAM, SRAM_BYTES)
         self.engine.mem_write(FLASH, self.image.flash)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from cm4tiny.elf_files import check_core, open_elf, read_image_file
 from cm4tiny.errors import FirmwareError, ImageTooLargeError, WrongTargetError
 
 _EF_ARM_ABI_FLOAT_HARD = 0x400
@@ -126,13 +126,7 @@ def read_elf(path: Path, *, check_vectors: bool = True) -> Image:
         ImageTooLargeError: starts inside flash or RAM and runs out of it.
     """
     try:
-        with path.open("rb") as file:
-            if file.read(4) != b"\x7fELF":
-                raise FirmwareError(f"{path} is not an ELF file", why="its first four bytes are not those of one", cure=_CURE_REBUILD)
-            file.seek(0)
-            return _read(path, ELFFile(file), check_vectors)
-    except OSError as error:
-        raise FirmwareError(f"{path} cannot be read", why=str(error), cure="check the path") from error
+        return _read(path, open_elf(path, read_image_file(path)), check_vectors)
     except FirmwareError:
         raise
     except (ELFError, ValueError, KeyError, IndexError, AttributeError, TypeError, AssertionError, UnicodeDecodeError) as error:
@@ -143,6 +137,7 @@ def read_elf(path: Path, *, check_vectors: bool = True) -> Image:
 
 def _read(path: Path, elf: Any, check_vectors: bool) -> Image:
     _check_machine(path, elf)
+    check_core(path, elf)
     segments = _segments(path, elf)
     attributes = _attributes(elf)
     _check_attributes(path, attributes)

@@ -29,7 +29,7 @@ def test_segments_without_contents_are_skipped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"not an elf at all", tiny_elf()[:40]])
 def test_damaged_files_are_refused(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(FirmwareError, match="is not an ELF file"):
+    with pytest.raises(FirmwareError, match=r"is not an ELF file|is a damaged ELF file"):
         load_elf(elf(tmp_path, data))
 
 

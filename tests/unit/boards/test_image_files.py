@@ -127,5 +127,5 @@ def test_an_image_that_overflows_memory_is_refused(write) -> None:  # type: igno
 
 
 def test_a_missing_file_is_an_error_of_its_own(tmp_path: Path) -> None:
-    with pytest.raises(FirmwareError, match="cannot read"):
+    with pytest.raises(FirmwareError, match="cannot be read"):
         load_image(tmp_path / "nothing.hex")

@@ -147,7 +147,8 @@ class VirtualBoard:
             machine.reset()
 
     def close(self) -> None:
-        """Frees the machine. Further use of its link raises LinkError."""
+        """Frees the machine; a run in another thread ends with an error first. Further use of its link raises LinkError."""
+        self.guard.machine.stop()
         with self.guard as machine:
             if not self.closed:
                 self.closed = True

@@ -39,6 +39,8 @@ from cm4tiny.wheels import ZIG_WHEEL, PinnedWheel, cache_environment, install_wh
 
 SOURCES = Path(__file__).resolve().parent
 FLAGS = ("-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-sanitize=all")
+SANITIZED = ("-O1", "-g", *FLAGS[2:-1], "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+"""With CM_TINY_SANITIZE=yes. The process needs LD_PRELOAD=libasan.so; see docs/virtual-board.md."""
 COMPILERS = ("cc", "gcc", "clang")
 _TIMEOUT_S = 600
 _STEP = "virtual NUCLEO-L4R5ZI"
@@ -170,6 +172,11 @@ def _recorded_sha256(name: str) -> str:
     return ""
 
 
+def flags() -> tuple[str, ...]:
+    """The compiler's flags, by CM_TINY_SANITIZE."""
+    return SANITIZED if os.environ.get("CM_TINY_SANITIZE") == "yes" else FLAGS
+
+
 def source_files() -> tuple[Path, ...]:
     """The C files, in a fixed order."""
     return tuple(sorted((*SOURCES.glob("*.c"), *SOURCES.glob("*.h"))))
@@ -195,7 +202,7 @@ def _digest_of(paths: Iterable[Path]) -> str:
 def library_key(compiler: HostCompiler, unicorn: Unicorn) -> str:
     """Names a library by everything it is made from."""
     digest = hashlib.sha256()
-    for part in (*FLAGS, *compiler.command, compiler.version, unicorn.version, unicorn.sha256, sources_sha256()):
+    for part in (*flags(), *compiler.command, compiler.version, unicorn.version, unicorn.sha256, sources_sha256()):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:20]
 
@@ -294,7 +301,7 @@ def _compile(compiler: HostCompiler, unicorn: Unicorn, target: Path, events: Eve
     sources = [str(path) for path in source_files() if path.suffix == ".c"]
     with scratch_folder("build", target.parent) as folder:
         made = folder / target.name
-        command = [*compiler.command, *FLAGS, "-o", str(made), *sources, f"-I{unicorn.folder / 'include'}", str(unicorn.library)]
+        command = [*compiler.command, *flags(), "-o", str(made), *sources, f"-I{unicorn.folder / 'include'}", str(unicorn.library)]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, env=environment)
         if result.returncode != 0:
             refuse_full_disk("building the virtual board", result.stderr, folder)

@@ -20,15 +20,22 @@ void note_once(struct machine *m, enum note_kind kind, uint32_t address)
     for (uint32_t i = 0; i < m->note_count; i++)
         if (m->notes[i].kind == kind && m->notes[i].address == address)
             return;
-    if (m->note_count < sizeof m->notes / sizeof m->notes[0])
-        m->notes[m->note_count++] = (struct note){kind, address, m->expected_pc - m->current->size};  /* the block's start */
+    if (m->note_count == MAX_NOTES)
+        return;
+    if (m->note_count == MAX_NOTES - 1u)    /* the last one says that there would be more */
+        kind = NOTE_LIST_FULL, address = LIST_NOTES;
+    m->notes[m->note_count++] = (struct note){kind, address, m->expected_pc - m->current->size};    /* the block's start */
 }
 
 struct peripheral *bus_add(struct machine *m, struct peripheral p)
 {
-    struct peripheral *slot = &m->peripherals[m->peripheral_count++];
+    struct peripheral *slot = &m->peripherals[m->peripheral_count];
+    p.reg = calloc(p.size / 4, sizeof *p.reg);
+    if (!p.reg || m->peripheral_count + 1u >= MAX_PERIPHERALS)
+        request_stop(m, REQUEST_MEMORY);    /* cm4_new() looks */
+    else
+        m->peripheral_count++;
     *slot = p;
-    slot->reg = calloc(p.size / 4, sizeof *slot->reg);
     if (!slot->read)
         slot->read = bus_plain_read;
     if (!slot->write)

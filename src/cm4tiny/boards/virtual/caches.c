@@ -20,7 +20,7 @@ static void icache_fold_stamps(struct icache *c)
         const struct block *b = c->fresh[i];
         for (uint32_t k = 0; k < b->lines; k++) {
             uint8_t slot = c->slot_of_line[b->first_line + k];
-            if (c->last_use[slot] < b->stamp + k)
+            if (slot != NO_SLOT && c->last_use[slot] < b->stamp + k)
                 c->last_use[slot] = b->stamp + k;
         }
     }
@@ -84,8 +84,8 @@ void icache_mark_complete(struct machine *m, struct block *b, uint64_t stamp)
     if (b->fresh_in == c->generation)
         return;                     /* on the list already, see timing_forget_fpu_blocks */
     b->fresh_in = c->generation;
-    c->fresh = grow(c->fresh, c->fresh_count, &c->fresh_room, sizeof *c->fresh);
-    c->fresh[c->fresh_count++] = b;
+    if (grow(m, &c->fresh, c->fresh_count, &c->fresh_room, sizeof *c->fresh))
+        c->fresh[c->fresh_count++] = b;
 }
 
 /* Makes every block take the slow path once more, e.g. because its cost changed. */
@@ -139,8 +139,9 @@ void timing_caches_reset(struct machine *m, bool instruction, bool data)
 {
     if (instruction) {
         timing_forget_verified(m);
-        memset(m->icache.slot_of_line, NO_SLOT, sizeof m->icache.slot_of_line);
         for (uint32_t i = 0; i < ICACHE_MAX_LINES; i++) {
+            if (m->icache.line[i] != NO_LINE)
+                m->icache.slot_of_line[m->icache.line[i]] = NO_SLOT;
             m->icache.line[i] = NO_LINE;
             m->icache.words[i] = 0;
             m->icache.last_use[i] = 0;

@@ -17,6 +17,8 @@ enum { FLASH_ACR = 0x00, FLASH_SR = 0x10, FLASH_CR = 0x14, FLASH_OPTR = 0x20 };
 
 uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks)
 {
+    if (!m->hclk_hz)
+        return 0;                   /* before the first reset */
     return m->clock_base_ps + (uint64_t)((u128)(ticks - m->clock_base_ticks) * PS_PER_TICK_AT_1HZ / m->hclk_hz);
 }
 
@@ -74,8 +76,9 @@ static void clock_update(struct machine *m)
         m->clock_base_ps = time_of_ticks_ps(m, m->ticks);
     m->clock_base_ticks = m->ticks;
     m->hclk_hz = hclk;
-    m->clock_changes = grow(m->clock_changes, m->clock_change_count, &m->clock_change_room, sizeof *m->clock_changes);
-    m->clock_changes[m->clock_change_count++] = (struct clock_change){m->clock_base_ps, m->ticks, hclk};
+    if (list_grow(m, LIST_CLOCK_CHANGES, MAX_CLOCK_CHANGES, &m->clock_changes, m->clock_change_count, &m->clock_change_room,
+                  sizeof *m->clock_changes))
+        m->clock_changes[m->clock_change_count++] = (struct clock_change){m->clock_base_ps, m->ticks, hclk};
     replan(m);
 }
 

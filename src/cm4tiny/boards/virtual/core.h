@@ -65,7 +65,8 @@ struct block_facts {
 #define FPU_NONE 0xFFFFFFFFu
 typedef void (*classify_function)(uint32_t address, uint32_t size, struct block_facts *facts);
 
-enum stop_reason { STOP_LIMIT = 1, STOP_IDLE, STOP_LINE, STOP_PARKED, STOP_FAULT, STOP_QUIET };
+/* STOP_SLICE: nothing happened, but the host may want to end the run (Ctrl-C); STOP_MEMORY: the host's memory is used up. */
+enum stop_reason { STOP_LIMIT = 1, STOP_IDLE, STOP_LINE, STOP_PARKED, STOP_FAULT, STOP_QUIET, STOP_SLICE, STOP_MEMORY };
 
 enum fault_kind {
     FAULT_NONE, FAULT_READ, FAULT_WRITE, FAULT_FETCH, FAULT_INSTRUCTION, FAULT_FLASH_WRITE, FAULT_BREAKPOINT, FAULT_SUPERVISOR_CALL,
@@ -83,14 +84,25 @@ struct fault {
 
 struct invalid_access { uint32_t kind, address, detail; };
 
-enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_FEATURE, NOTE_PARKED, NOTE_FAULT, NOTE_CLOCK_OFF };
+enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_FEATURE, NOTE_PARKED, NOTE_FAULT, NOTE_CLOCK_OFF, NOTE_LIST_FULL };
 struct note { uint32_t kind, address, pc; };
+
+/* Lists that firmware makes longer. Each has a limit; a note with the list's number says that it was reached. */
+enum list { LIST_NOTES = 1, LIST_EDGES, LIST_PIN_CHANGES, LIST_CLOCK_CHANGES, LIST_WATCHES, LIST_OUTPUT };
+#define MAX_NOTES 256u
+#define MAX_EDGES (1u << 20)
+#define MAX_PIN_CHANGES (1u << 20)
+#define MAX_CLOCK_CHANGES (1u << 16)
+#define MAX_WATCHES 4096u
+#define WATCHABLE_BYTES (2u * FLASH_SIZE + SRAM_SIZE + SRAM2_SIZE)
+#define MAX_OUTPUT (1u << 20)       /* bytes that the host has not taken; it is asked to from OUTPUT_WAITS on */
+#define OUTPUT_WAITS (1u << 16)
+#define MAX_FRAMES (1u << 26)       /* of audio that waits to be played: an hour and more */
 
 struct clock_change { uint64_t time_ps, ticks; uint64_t hclk_hz; };
 
 /* An output pin that changed: the port's number times 16 plus the pin's, and its new level. */
 struct pin_change { uint64_t time_ps; uint32_t pin, level; };
-#define MAX_PIN_CHANGES (1u << 20)  /* firmware that toggles for ever must not fill the host's memory */
 
 struct statistics {
     uint64_t cycles, instructions, blocks_run, taken_transfers, icache_misses, dcache_misses, icache_stall_cycles, dcache_stall_cycles;
@@ -115,10 +127,11 @@ struct block {
     uint32_t size, cost_ticks;      /* cost_ticks: static_ticks plus, after profiling, the mean data stall */
     uint32_t static_ticks, instructions;
     uint32_t first_line, lines;     /* of flash; no lines in RAM */
-    uint32_t fpu_offset, flags, divisions_watched;
+    uint32_t fpu_offset, flags;
     uint64_t runs_at_phase_start, profiled_runs, data_stall_ticks, data_misses;
 };
-enum { BLOCK_ENDLESS = 1, BLOCK_PROFILED = 2, BLOCK_WATCHED = 4, BLOCK_SENDS_EVENT = 8 };
+enum { BLOCK_ENDLESS = 1, BLOCK_PROFILED = 2, BLOCK_WATCHED = 4, BLOCK_SENDS_EVENT = 8, BLOCK_KNOWN = 16, BLOCK_IN_FPU_LIST = 32,
+       BLOCK_DIVISIONS_WATCHED = 64, BLOCK_HOLDS_UNDEFINED = 128, BLOCK_UNDEFINED_WATCHED = 256 };
 
 struct icache {
     uint32_t line[ICACHE_MAX_LINES];
@@ -138,7 +151,7 @@ struct dcache {
 
 enum phase { PHASE_PROFILE, PHASE_FAST };
 
-void timing_init(struct machine *m);
+bool timing_init(struct machine *m);
 void timing_attach(struct machine *m);
 void timing_free(struct machine *m);
 void timing_reset(struct machine *m);
@@ -194,7 +207,8 @@ uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base);
 /* --- machine.c ----------------------------------------------------------------------------------------------------------------- */
 
 enum request {
-    REQUEST_RESET = 1, REQUEST_IDLE = 2, REQUEST_LINE = 4, REQUEST_PARKED = 8, REQUEST_PROFILE = 16, REQUEST_WATCH = 32, REQUEST_QUIET = 64
+    REQUEST_RESET = 1, REQUEST_IDLE = 2, REQUEST_LINE = 4, REQUEST_PARKED = 8, REQUEST_PROFILE = 16, REQUEST_WATCH = 32, REQUEST_QUIET = 64,
+    REQUEST_SLICE = 128, REQUEST_MEMORY = 256
 };
 
 #define CORE_REGISTERS 17           /* R0..R12, SP, LR, PC, xPSR */
@@ -229,6 +243,9 @@ struct machine {
     uint64_t icache_misses, icache_stall_ticks, dcache_misses, dcache_stall_ticks;
     uint64_t retired_instructions, retired_runs;
     uint32_t watch_pc;              /* where to put a watch before going on, see faults.c */
+    uint32_t watch_block, watch_block_size;     /* and a block of which all instructions that may fault get one */
+    uint8_t *watched;               /* a bit for each halfword that has one, each alias by itself */
+    uint32_t watch_count;
     struct block **fpu_blocks;
     uint32_t fpu_block_count, fpu_block_room;
 
@@ -239,6 +256,9 @@ struct machine {
     struct uart uarts[UARTS];
     struct timer timers[TIMERS];
     struct dma_channel dma[DMA_CHANNELS];
+    uint64_t dma_starts_at;         /* the first transfer that waits */
+    uint64_t dma_copies_until;      /* when the last transfer between memories would have ended */
+    bool dma_moving;                /* an item is on its way: a channel that it starts has to wait */
     struct peripheral *dma_units[2];
     struct sai sai;
     struct random_source random;
@@ -266,6 +286,7 @@ struct machine {
     uint32_t requests;
     uint32_t page_size;
     uint64_t limit_ps, skipped_ticks, resets, exceptions_taken;
+    uint64_t slice_end, effort;     /* when a run returns to the host at the latest, in ticks and in events: see run.c */
     uint64_t planned_event, must_stop_at;
     bool replanned;                 /* a peripheral was written to since the last plan */
     bool paused;                    /* the block hook stopped the run */
@@ -276,7 +297,7 @@ struct machine {
     bool watches_accesses;
     struct fault fault;
     bool crashed;
-    struct note notes[256];
+    struct note notes[MAX_NOTES];
     uint32_t note_count, notes_taken;
 };
 
@@ -284,13 +305,16 @@ uint8_t *memory_at(struct machine *m, uint32_t address, uint32_t size);
 void reset_machine(struct machine *m);
 uint32_t read_register(struct machine *m, int unicorn_register);
 void write_register(struct machine *m, int unicorn_register, uint32_t value);
-void *grow(void *array, uint32_t count, uint32_t *room, size_t item);
-bool bytes_put(struct bytes *b, uint8_t value);
+bool grow(struct machine *m, void *array, uint32_t count, uint32_t *room, size_t item);
+bool list_grow(struct machine *m, enum list list, uint32_t most, void *array, uint32_t count, uint32_t *room, size_t item);
+bool bytes_put(struct machine *m, struct bytes *b, uint8_t value);
+uint64_t time_sum(uint64_t a, uint64_t b);
 
 /* --- run.c --------------------------------------------------------------------------------------------------------------------- */
 
 void request_stop(struct machine *m, enum request request);
 void replan(struct machine *m);
+void begin_slice(struct machine *m);
 bool event_pause(struct machine *m);
 int run_machine(struct machine *m);
 
@@ -302,6 +326,7 @@ void fault_take(struct machine *m, enum fault_kind kind, uint32_t address, uint3
 void fault_chain(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t detail);
 int handle_trap(struct machine *m, uc_err error);
 void place_watch(struct machine *m);
-void watch_divisions(struct machine *m, struct block *b, uint32_t address);
+bool holds_undefined(struct machine *m, uint32_t address, uint32_t size);
+void watch_block(struct machine *m, struct block *b, uint32_t address);
 
 #endif

@@ -13,6 +13,7 @@ uint32_t uart_kernel_hz(const struct machine *m, uint32_t uart);
 struct uart {
     struct peripheral *p;
     uint64_t line_free_at, last_received_at, bytes_received, bytes_sent;
+    uint64_t transmit_paused_until, receive_paused_until;   /* DMA that moves nothing over the line */
     bool complete_cleared, idle_flag, burst;
 };
 #define UARTS 6
@@ -43,11 +44,15 @@ uint64_t timers_next_event(const struct machine *m);
 void gpio_add(struct machine *m);
 
 /* dma.c: DMA1, DMA2 and DMAMUX1 */
-struct dma_channel { uint32_t peripheral_address, memory_address, reload; };
+struct dma_channel { uint32_t peripheral_address, memory_address, reload; uint64_t starts_at; };
+enum dma_answer { DMA_NOT_SERVED, DMA_MOVED, DMA_LAP };     /* DMA_LAP: a circular channel starts again */
 #define DMA_CHANNELS 14
+#define DMA_MOST_ITEMS 65535u       /* CNDTR has 16 bits */
 enum dma_request { DMA_USART1_RX = 24, DMA_LPUART1_RX = 34, DMA_SAI1_A = 36, DMA_SAI1_B = 37 };
 void dma_add(struct machine *m);
-bool dma_request(struct machine *m, uint32_t request);
+void dma_advance(struct machine *m);
+uint64_t dma_next_event(const struct machine *m);
+enum dma_answer dma_request(struct machine *m, uint32_t request);
 bool dma_listens(const struct machine *m, uint32_t request);
 
 /* sai.c: SAI1 as a receiver; the host plays audio into it */

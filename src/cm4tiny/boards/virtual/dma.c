@@ -1,7 +1,9 @@
 /* DMA1, DMA2 and their request multiplexer DMAMUX1.
  *
  * Sources: RM0432 sections 11 (DMA), 13 (DMAMUX). A request moves one item at once and costs no cycles: neither the bus that is shared with the
- * core nor the time of a transfer is modelled. Synchronisation and request generators of the multiplexer are not modelled.
+ * core nor the time of a transfer is modelled. But a memory-to-memory transfer begins only when the one before it would have ended, and one that
+ * DMA itself starts, by a store to a channel's registers, as many cycles later as it would take: else firmware could make the host copy for
+ * ever while no time passes. Synchronisation and request generators of the multiplexer are not modelled.
  */
 #include "core.h"
 
@@ -15,6 +17,7 @@ enum {
 enum { FLAG_GLOBAL = 1u, FLAG_COMPLETE = 2u, FLAG_HALF = 4u, FLAG_ERROR = 8u };
 #define CHANNELS_PER_UNIT 7u
 #define NO_REGISTER UINT32_MAX
+#define ITEM_TICKS (4u * TICKS_PER_CYCLE)   /* two accesses to the bus, and arbitration */
 
 static struct peripheral *unit_of(const struct machine *m, uint32_t channel) { return m->dma_units[channel / CHANNELS_PER_UNIT]; }
 
@@ -37,6 +40,9 @@ static void raise_flags(struct machine *m, uint32_t channel, uint32_t flags)
 }
 
 /* --- moving items -------------------------------------------------------------------------------------------------------------------*/
+
+/* Of both sizes the fourth code is reserved (RM0432 section 11.6.3); it is taken as the third, and noted when it is written. */
+static uint32_t item_size(uint32_t code) { return code < 2u ? 1u << code : 4u; }
 
 static uint32_t item_read(struct machine *m, uint32_t address, uint32_t size)
 {
@@ -61,33 +67,36 @@ static bool item_write(struct machine *m, uint32_t address, uint32_t value, uint
     return true;
 }
 
-static void move_item(struct machine *m, uint32_t channel)
+static enum dma_answer move_item(struct machine *m, uint32_t channel)
 {
     struct dma_channel *c = &m->dma[channel];
     uint32_t ccr = *reg(m, channel, CCR), *left = reg(m, channel, CNDTR);
-    uint32_t peripheral_size = 1u << (ccr >> 8 & 3u), memory_size = 1u << (ccr >> 10 & 3u);
+    uint32_t peripheral_size = item_size(ccr >> 8 & 3u), memory_size = item_size(ccr >> 10 & 3u);
     bool to_peripheral = ccr & CCR_DIR, done;
+    m->dma_moving = true;
     if (to_peripheral)
         done = item_write(m, c->peripheral_address, item_read(m, c->memory_address, memory_size), peripheral_size);
     else
         done = item_write(m, c->memory_address, item_read(m, c->peripheral_address, peripheral_size), memory_size);
+    m->dma_moving = false;
     if (!done) {
         *reg(m, channel, CCR) &= ~(uint32_t)CCR_EN;
         raise_flags(m, channel, FLAG_ERROR);
-        return;
+        return DMA_MOVED;
     }
     c->peripheral_address += ccr & CCR_PINC ? peripheral_size : 0;
     c->memory_address += ccr & CCR_MINC ? memory_size : 0;
     if (--*left == c->reload / 2u)
         raise_flags(m, channel, FLAG_HALF);
     if (*left)
-        return;
+        return DMA_MOVED;
     if (ccr & CCR_CIRC) {
         *left = c->reload;
         c->peripheral_address = *reg(m, channel, CPAR);
         c->memory_address = *reg(m, channel, CMAR);
     }
     raise_flags(m, channel, FLAG_COMPLETE);
+    return ccr & CCR_CIRC ? DMA_LAP : DMA_MOVED;
 }
 
 /* --- requests -----------------------------------------------------------------------------------------------------------------------*/
@@ -106,16 +115,64 @@ bool dma_listens(const struct machine *m, uint32_t request)
     return false;
 }
 
-/* A peripheral asks for one item; false if no channel serves it. */
-bool dma_request(struct machine *m, uint32_t request)
+/* A peripheral asks for one item. */
+enum dma_answer dma_request(struct machine *m, uint32_t request)
 {
     for (uint32_t channel = 0; channel < DMA_CHANNELS; channel++)
-        if (serves(m, channel, request)) {
-            move_item(m, channel);
-            return true;
-        }
-    return false;
+        if (serves(m, channel, request))
+            return move_item(m, channel);
+    return DMA_NOT_SERVED;
 }
+
+/* --- memory to memory ---------------------------------------------------------------------------------------------------------------*/
+
+static bool copies(const struct machine *m, uint32_t channel)
+{
+    uint32_t ccr = *reg(m, channel, CCR);
+    return (ccr & CCR_EN) && (ccr & CCR_MEM2MEM) && *reg(m, channel, CNDTR);
+}
+
+static void copy(struct machine *m, uint32_t channel)
+{
+    uint32_t items = 0;
+    m->dma[channel].starts_at = NEVER;
+    while (items < DMA_MOST_ITEMS && copies(m, channel)) {
+        items++;
+        if (move_item(m, channel) == DMA_LAP || (*reg(m, channel, CCR) & CCR_CIRC))
+            break;                  /* for ever is not at once: one item, and the rest never */
+    }
+    m->dma_copies_until = m->ticks + items * (uint64_t)ITEM_TICKS;
+    m->effort += items;
+}
+
+static void copy_later(struct machine *m, uint32_t channel, uint64_t when)
+{
+    m->dma[channel].starts_at = when;
+    if (when < m->dma_starts_at)
+        m->dma_starts_at = when;
+}
+
+/* Transfers that had to wait. */
+void dma_advance(struct machine *m)
+{
+    if (m->ticks < m->dma_starts_at)
+        return;
+    m->dma_starts_at = NEVER;
+    for (uint32_t channel = 0; channel < DMA_CHANNELS; channel++) {
+        struct dma_channel *c = &m->dma[channel];
+        if (c->starts_at == NEVER)
+            continue;
+        if (m->ticks >= c->starts_at && m->ticks >= m->dma_copies_until)
+            copy(m, channel);
+        else
+            copy_later(m, channel, c->starts_at > m->dma_copies_until ? c->starts_at : m->dma_copies_until);
+    }
+    for (uint32_t channel = 0; channel < DMA_CHANNELS; channel++)   /* what those that ran have started */
+        if (m->dma[channel].starts_at < m->dma_starts_at)
+            m->dma_starts_at = m->dma[channel].starts_at;
+}
+
+uint64_t dma_next_event(const struct machine *m) { return m->dma_starts_at; }
 
 /* --- registers ----------------------------------------------------------------------------------------------------------------------*/
 
@@ -125,11 +182,14 @@ static void channel_start(struct machine *m, uint32_t channel)
     c->peripheral_address = *reg(m, channel, CPAR);
     c->memory_address = *reg(m, channel, CMAR);
     c->reload = *reg(m, channel, CNDTR);
-    while ((*reg(m, channel, CCR) & CCR_EN) && (*reg(m, channel, CCR) & CCR_MEM2MEM) && *reg(m, channel, CNDTR)) {
-        move_item(m, channel);
-        if (*reg(m, channel, CCR) & CCR_CIRC)
-            break;                  /* for ever is not at once: one item, and the rest never */
-    }
+    if (!copies(m, channel))
+        return;
+    if (m->dma_moving)
+        copy_later(m, channel, m->ticks + (uint64_t)ITEM_TICKS * c->reload);
+    else if (m->ticks < m->dma_copies_until)
+        copy_later(m, channel, m->dma_copies_until);
+    else
+        copy(m, channel);
 }
 
 static void dma_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
@@ -161,16 +221,26 @@ static void dma_write(struct machine *m, struct peripheral *p, uint32_t offset, 
         return;                     /* these registers are read-only while the channel is on */
     bus_plain_write(m, p, offset, in_channel == CNDTR ? value & 0xFFFFu : value, mask);
     if (in_channel == CCR) {
+        uint32_t ccr = *reg(m, channel, CCR);
+        if ((ccr >> 8 & 3u) == 3u || (ccr >> 10 & 3u) == 3u)
+            note_once(m, NOTE_FEATURE, p->base + offset);
         if (!was_enabled && (*reg(m, channel, CCR) & CCR_EN))
             channel_start(m, channel);
         apply_level(m, channel);
     }
 }
 
+static void dma_reset(struct machine *m, struct peripheral *p)
+{
+    for (uint32_t i = 0; i < CHANNELS_PER_UNIT; i++)
+        m->dma[p->instance * CHANNELS_PER_UNIT + i] = (struct dma_channel){.starts_at = NEVER};
+    m->dma_starts_at = m->dma_copies_until = 0;     /* of both units: found again at the next event */
+}
+
 void dma_add(struct machine *m)
 {
     for (uint32_t i = 0; i < 2; i++)
         m->dma_units[i] = bus_add(m, (struct peripheral){.name = i ? "DMA2" : "DMA1", .base = 0x40020000u + 0x400u * i, .size = 0x400,
-                                                        .instance = i, .write = dma_write});
+                                                        .instance = i, .write = dma_write, .reset = dma_reset});
     m->dmamux = bus_add(m, (struct peripheral){.name = "DMAMUX1", .base = 0x40020800, .size = 0x400});
 }

@@ -32,7 +32,11 @@ static const int STACKED[6] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_A
 
 /* --- bits and priorities ------------------------------------------------------------------------------------------------------------*/
 
-bool exception_bit(const uint32_t *bits, uint32_t exception) { return bits[exception >> 5] >> (exception & 31u) & 1u; }
+/* False for a number beyond the last interrupt: a stacked xPSR holds whatever the firmware put there. */
+bool exception_bit(const uint32_t *bits, uint32_t exception)
+{
+    return exception < 32u * EXCEPTION_WORDS && bits[exception >> 5] >> (exception & 31u) & 1u;
+}
 static void set_bit(uint32_t *bits, uint32_t exception) { bits[exception >> 5] |= 1u << (exception & 31u); }
 static void clear_bit(uint32_t *bits, uint32_t exception) { bits[exception >> 5] &= ~(1u << (exception & 31u)); }
 
@@ -276,7 +280,7 @@ static void unstack(struct machine *m, uint32_t value)
         fault_take(m, FAULT_STACKING, frame, 0);
         return;
     }
-    if (thread != ((at[7] & XPSR_EXCEPTION) == 0)) {
+    if (thread != ((at[7] & XPSR_EXCEPTION) == 0) || (at[7] & XPSR_EXCEPTION) >= FIRST_INTERRUPT + INTERRUPTS) {
         fault_take(m, FAULT_EXCEPTION_RETURN, value, at[7]);
         return;
     }

@@ -10,11 +10,13 @@ enum { SCB_CCR = 0x14, SCB_SHCSR = 0x24, SCB_CFSR = 0x28, SCB_HFSR = 0x2C, SCB_M
 #define HFSR_FORCED (1u << 30)
 #define HFSR_DEBUGEVT (1u << 31)
 #define XPSR_T 0x01000000u
+#define XPSR_EXCEPTION 0x1FFu
+#define EXC_RETURN_FIRST 0xF0000000u
 #define CCR_UNALIGN_TRP 8u
 #define CCR_DIV_0_TRP 0x10u
 
 /* Exception numbers of unicorn's (qemu's) Arm target. */
-enum { TRAP_UNDEFINED = 1, TRAP_SVC = 2, TRAP_BKPT = 7, TRAP_EXCEPTION_EXIT = 8, TRAP_NO_COPROCESSOR = 17, TRAP_INVALID_STATE = 18 };
+enum { TRAP_UNDEFINED = 1, TRAP_SVC = 2, TRAP_PREFETCH = 3, TRAP_BKPT = 7, TRAP_EXCEPTION_EXIT = 8, TRAP_NO_COPROCESSOR = 17, TRAP_INVALID_STATE = 18 };
 
 static void put_registers_back(struct machine *m);
 
@@ -159,6 +161,13 @@ static bool was_wait_for_event(struct machine *m, uint32_t pc)
     return code && pc == m->expected_pc && ((code[0] == 0x20 && code[1] == 0xBF) || (code[0] == 0x02 && code[1] == 0x80));
 }
 
+/* YIELD does nothing on a Cortex-M4; unicorn takes it for an invalid instruction, too. */
+static bool was_yield(struct machine *m, uint32_t pc)
+{
+    const uint8_t *code = memory_at(m, pc - 2u, 2);
+    return code && pc == m->expected_pc && ((code[0] == 0x10 && code[1] == 0xBF) || (code[0] == 0x01 && code[1] == 0x80));
+}
+
 static void wait_for_event(struct machine *m)
 {
     if (!m->exceptions.event)
@@ -170,6 +179,7 @@ static void take_trap(struct machine *m, uint32_t number)
 {
     switch (number) {
     case TRAP_EXCEPTION_EXIT: exception_return(m); break;
+    case TRAP_PREFETCH: fault_take(m, FAULT_FETCH, read_register(m, UC_ARM_REG_PC) & ~1u, number); break;
     case TRAP_SVC: supervisor_call(m); break;
     case TRAP_BKPT: fault_take(m, FAULT_BREAKPOINT, 0, number); break;
     case TRAP_UNDEFINED: fault_take(m, FAULT_INSTRUCTION, 0, number); break;
@@ -177,6 +187,12 @@ static void take_trap(struct machine *m, uint32_t number)
     case TRAP_INVALID_STATE: fault_take(m, FAULT_STATE, read_register(m, UC_ARM_REG_PC), number); break;
     default: fault_take(m, FAULT_OTHER, 0, number); break;
     }
+}
+
+/* In Handler mode a branch to 0xF....... is a return, which unicorn's Cortex-M4 meets as a fetch from there; in Thread mode it is a fault. */
+static bool is_exception_return(struct machine *m, uint32_t pc)
+{
+    return pc >= EXC_RETURN_FIRST && (read_register(m, UC_ARM_REG_XPSR) & XPSR_EXCEPTION);
 }
 
 /* Why a run ended, if not by an event: handled here, and the core's registers say where to go on. 0, or STOP_FAULT. */
@@ -188,12 +204,16 @@ int handle_trap(struct machine *m, uc_err error)
     m->access = (struct invalid_access){0};
     if (access.kind == FAULT_UNALIGNED)
         put_registers_back(m);
-    if (access.kind)
+    if ((access.kind == FAULT_FETCH || trap == TRAP_PREFETCH) && is_exception_return(m, pc))
+        exception_return(m);
+    else if (access.kind)
         fault_take(m, access.kind, access.address, access.detail);
     else if (trap)
         take_trap(m, trap);
     else if (error == UC_ERR_INSN_INVALID && was_wait_for_event(m, pc))
         wait_for_event(m);
+    else if (error == UC_ERR_INSN_INVALID && was_yield(m, pc))
+        return 0;
     else if (error == UC_ERR_INSN_INVALID && !(read_register(m, UC_ARM_REG_XPSR) & XPSR_T))
         fault_take(m, FAULT_STATE, pc, (uint32_t)error);
     else if (error == UC_ERR_INSN_INVALID)
@@ -209,7 +229,41 @@ int handle_trap(struct machine *m, uc_err error)
 
 /* --- instructions that fault only sometimes --------------------------------------------------------------------------------------------
  *
- * A floating-point instruction while the FPU is off, a division while CCR.DIV_0_TRP is on: a hook on just that instruction looks. */
+ * A floating-point instruction while the FPU is off, a division while CCR.DIV_0_TRP is on, one that unicorn runs and the core does not have: a
+ * hook on just that instruction looks. */
+
+static uint32_t length_of(const uint8_t *code) { return code[1] >= 0xE8u ? 4u : 2u; }
+
+static bool is_division(const uint8_t *code, uint32_t size)
+{
+    return size >= 4u && code[1] == 0xFB && (code[0] & 0xD0u) == 0x90u && (code[2] & 0xF0u) == 0xF0u;
+}
+
+/* What unicorn's Cortex-M4 runs although DDI0403 does not have it: LDREXD and STREXD, Neon's loads and stores, SETEND, and system registers of
+ * the FPU other than FPSCR. */
+static bool is_undefined(const uint8_t *code, uint32_t size)
+{
+    uint32_t first = code[0] | (uint32_t)code[1] << 8, second;
+    if ((first & 0xFFF7u) == 0xB650u)
+        return true;
+    if (length_of(code) != 4u || size < 4u)
+        return false;
+    second = code[2] | (uint32_t)code[3] << 8;
+    if ((first & 0xFFE0u) == 0xE8C0u && (second & 0xF0u) == 0x70u)
+        return true;
+    if ((first & 0xFF10u) == 0xF900u)
+        return true;
+    return (first & 0xFFE0u) == 0xEEE0u && (second & 0x0F10u) == 0x0A10u && (first & 15u) != 1u;
+}
+
+bool holds_undefined(struct machine *m, uint32_t address, uint32_t size)
+{
+    const uint8_t *code = memory_at(m, address, size);
+    for (uint32_t at = 0; code && at + 2u <= size; at += length_of(code + at))
+        if (is_undefined(code + at, size - at))
+            return true;
+    return false;
+}
 
 static bool divides_by_zero(struct machine *m, uint32_t address)
 {
@@ -217,8 +271,7 @@ static bool divides_by_zero(struct machine *m, uint32_t address)
                                       UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
                                       UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC};
     const uint8_t *code = memory_at(m, address, 4);
-    bool division = code && code[1] == 0xFB && (code[0] & 0xD0u) == 0x90u && (code[2] & 0xF0u) == 0xF0u;
-    return division && (scb_get(m, SCB_CCR) & CCR_DIV_0_TRP) && read_register(m, REGISTERS[code[2] & 15u]) == 0;
+    return code && is_division(code, 4) && (scb_get(m, SCB_CCR) & CCR_DIV_0_TRP) && read_register(m, REGISTERS[code[2] & 15u]) == 0;
 }
 
 static void on_watched_instruction(uc_engine *uc, uint64_t address64, uint32_t size, void *user)
@@ -227,8 +280,9 @@ static void on_watched_instruction(uc_engine *uc, uint64_t address64, uint32_t s
     uint32_t address = (uint32_t)address64;
     const uint8_t *code = memory_at(m, address, 4);
     bool coprocessor = code && (code[1] & 0xECu) == 0xECu;
-    (void)size;
-    if (coprocessor && !fpu_enabled(m))
+    if (code ? is_undefined(code, 4) : size == 2u)  /* a short one in the last two bytes of a memory */
+        m->access = (struct invalid_access){FAULT_INSTRUCTION, 0, 0};
+    else if (coprocessor && !fpu_enabled(m))
         m->access = (struct invalid_access){FAULT_FPU_DISABLED, address, 0};
     else if (divides_by_zero(m, address))
         m->access = (struct invalid_access){FAULT_DIVISION, address, 0};
@@ -261,36 +315,73 @@ static void put_registers_back(struct machine *m)
         write_register(m, ALL_REGISTERS[i], m->registers_before[i] | (ALL_REGISTERS[i] == UC_ARM_REG_PC));
 }
 
+/* True if the instruction has no watch yet and gets one: code that changes under the same address keeps its watch. */
+static bool new_watch(struct machine *m, uint32_t address)
+{
+    static const uint32_t REGIONS[][2] = {{0, FLASH_SIZE}, {FLASH_BASE, FLASH_SIZE}, {SRAM_BASE, SRAM_SIZE}, {SRAM2_ALIAS, SRAM2_SIZE}};
+    uint32_t bit = 0, region = 0;
+    for (; region < 4 && address - REGIONS[region][0] >= REGIONS[region][1]; region++)
+        bit += REGIONS[region][1] / 2u;
+    if (region == 4)
+        return false;
+    bit += (address - REGIONS[region][0]) / 2u;
+    if (m->watched[bit >> 3] >> (bit & 7u) & 1u)
+        return false;
+    if (m->watch_count == MAX_WATCHES) {
+        note_once(m, NOTE_LIST_FULL, LIST_WATCHES);
+        return false;
+    }
+    m->watched[bit >> 3] |= (uint8_t)(1u << (bit & 7u));
+    m->watch_count++;
+    return true;
+}
+
+static bool watch_instruction(struct machine *m, uint32_t address)
+{
+    uc_hook hook;
+    return new_watch(m, address) &&
+           uc_hook_add(m->uc, &hook, UC_HOOK_CODE, (void *)on_watched_instruction, m, address, address) == UC_ERR_OK;
+}
+
+static bool watch_instructions(struct machine *m)
+{
+    const uint8_t *code = memory_at(m, m->watch_block, m->watch_block_size);
+    bool divisions = scb_get(m, SCB_CCR) & CCR_DIV_0_TRP, added = false;
+    for (uint32_t at = 0; code && at + 2u <= m->watch_block_size; at += length_of(code + at))
+        if ((divisions && is_division(code + at, m->watch_block_size - at)) || is_undefined(code + at, m->watch_block_size - at))
+            added |= watch_instruction(m, m->watch_block + at);
+    return added;
+}
+
 /* Between two runs: a hook becomes part of the code when that is translated again. */
 void place_watch(struct machine *m)
 {
+    bool added = m->watch_pc && watch_instruction(m, m->watch_pc);
     uc_hook hook;
-    if (m->watch_pc)
-        uc_hook_add(m->uc, &hook, UC_HOOK_CODE, (void *)on_watched_instruction, m, m->watch_pc, m->watch_pc);
+    if (m->watch_block_size)
+        added |= watch_instructions(m);
     if ((scb_get(m, SCB_CCR) & CCR_UNALIGN_TRP) && !m->watches_accesses) {
         uc_hook_add(m->uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_any_access, m, 1, 0);
-        m->watches_accesses = true;
+        m->watches_accesses = added = true;
     }
-    uc_ctl_flush_tb(m->uc);
-    m->watch_pc = 0;
+    if (added)
+        uc_ctl_flush_tb(m->uc);
+    m->watch_pc = m->watch_block_size = 0;
 }
 
-/* Asks for a watch on the block's next division that has none, if divisions by zero shall fault. */
-void watch_divisions(struct machine *m, struct block *b, uint32_t address)
+/* Asks for watches on the block's divisions, if divisions by zero shall fault, and on what unicorn runs and a Cortex-M4 does not have. */
+void watch_block(struct machine *m, struct block *b, uint32_t address)
 {
-    if (!(scb_get(m, SCB_CCR) & CCR_DIV_0_TRP))
+    const uint8_t *code = memory_at(m, address, b->size);
+    bool divisions = scb_get(m, SCB_CCR) & CCR_DIV_0_TRP, wanted = false;
+    if (!divisions && (b->flags & (BLOCK_HOLDS_UNDEFINED | BLOCK_UNDEFINED_WATCHED)) != BLOCK_HOLDS_UNDEFINED)
         return;
-    for (uint32_t at = b->divisions_watched; at + 4u <= b->size;) {
-        const uint8_t *code = memory_at(m, address + at, 4);
-        bool wide = code && code[1] >= 0xE8u;
-        if (!code)
-            return;
-        b->divisions_watched = at + (wide ? 4u : 2u);
-        if (code[1] == 0xFB && (code[0] & 0xD0u) == 0x90u && (code[2] & 0xF0u) == 0xF0u) {
-            m->watch_pc = address + at;
-            request_stop(m, REQUEST_WATCH);
-            return;
-        }
-        at = b->divisions_watched;
+    b->flags |= divisions ? BLOCK_DIVISIONS_WATCHED : BLOCK_UNDEFINED_WATCHED;
+    for (uint32_t at = 0; code && at + 2u <= b->size; at += length_of(code + at))
+        wanted |= (divisions && is_division(code + at, b->size - at)) || is_undefined(code + at, b->size - at);
+    if (wanted) {
+        m->watch_block = address;
+        m->watch_block_size = b->size;
+        request_stop(m, REQUEST_WATCH);
     }
 }

@@ -87,6 +87,17 @@ _FEATURES = {
 }
 
 
+_LISTS = {
+    1: "different things that are noted",
+    2: "falling edges of the time-stamp pin",
+    3: "changes of output pins",
+    4: "changes of the clock",
+    5: "instructions that are watched because they may fault",
+    6: "bytes of output that nobody reads",
+}
+"""By ``enum list`` in core.h."""
+
+
 def note_text(note: Note, elf: LoadedElf) -> str:
     """One line for people about something that happened once."""
     near = f"near PC {place(elf, note.pc)}"
@@ -99,6 +110,8 @@ def note_text(note: Note, elf: LoadedElf) -> str:
         return f"not modelled: {_FEATURES.get(note.address, f'a mode that {register} was set to')}, {near}"
     if note.kind is NoteKind.CLOCK_OFF:
         return f"write to {register} was lost: the port's clock is off (RCC_AHB2ENR), {near}"
+    if note.kind is NoteKind.LIST_FULL:
+        return f"no more {_LISTS[note.address]} are kept: the limit is reached, {near}"
     if note.kind is NoteKind.FAULT:
         return f"the firmware had a fault at PC {place(elf, note.address)} and its handler went on"
     return f"the firmware ended in an endless loop at {place(elf, note.address)}"

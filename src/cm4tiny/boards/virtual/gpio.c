@@ -33,8 +33,8 @@ static uint32_t gpio_read(struct machine *m, struct peripheral *p, uint32_t offs
 
 static void timestamp_edge(struct machine *m)
 {
-    m->edges = grow(m->edges, m->edge_count, &m->edge_room, sizeof *m->edges);
-    m->edges[m->edge_count++] = time_of_ticks_ps(m, m->ticks);
+    if (list_grow(m, LIST_EDGES, MAX_EDGES, &m->edges, m->edge_count, &m->edge_room, sizeof *m->edges))
+        m->edges[m->edge_count++] = time_of_ticks_ps(m, m->ticks);
 }
 
 static uint32_t output_pins(const struct peripheral *p)
@@ -47,9 +47,11 @@ static uint32_t output_pins(const struct peripheral *p)
 
 static void record_changes(struct machine *m, const struct peripheral *p, uint32_t changed, uint32_t levels)
 {
-    for (; changed && m->pin_change_count < MAX_PIN_CHANGES; changed &= changed - 1) {
+    for (; changed; changed &= changed - 1) {
         uint32_t pin = (uint32_t)__builtin_ctz(changed);
-        m->pin_changes = grow(m->pin_changes, m->pin_change_count, &m->pin_change_room, sizeof *m->pin_changes);
+        if (!list_grow(m, LIST_PIN_CHANGES, MAX_PIN_CHANGES, &m->pin_changes, m->pin_change_count, &m->pin_change_room,
+                       sizeof *m->pin_changes))
+            return;
         m->pin_changes[m->pin_change_count++] = (struct pin_change){time_of_ticks_ps(m, m->ticks), p->instance * 16u + pin, levels >> pin & 1u};
     }
 }

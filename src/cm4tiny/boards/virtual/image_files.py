@@ -6,13 +6,17 @@ Format Specification", revision A, record types 0 to 5), anything else is a bina
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from cm4tiny.boards.virtual.loader import LoadedElf, check_place, check_vectors, load_elf
+from cm4tiny.boards.virtual.loader import LoadedElf, check_place, check_vectors, elf_from_bytes
 from cm4tiny.boards.virtual.machine import FLASH_BASE, FLASH_SIZE
+from cm4tiny.elf_files import read_image_file
 from cm4tiny.errors import FirmwareError, WrongTargetError
 
+_MAX_RECORDS = 360_000
+"""All memory of the chip in records of eight bytes; programs write sixteen or more into one."""
+_MAX_HEX_BYTES = 16 << 20
 _HEX_ONLY = frozenset(b":0123456789ABCDEFabcdef\r\n \t\x1a")
 _MAGIC = {
     b"MZ": "a program for Windows",
@@ -35,14 +39,11 @@ def load_image(path: Path) -> LoadedElf:
         WrongTargetError: made for another chip.
         ImageTooLargeError: it does not fit into flash or RAM.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FirmwareError(f"cannot read the firmware {path}", why=error.strerror or str(error), cure="build it first") from error
+    data = read_image_file(path)
     if not data:
         raise FirmwareError(f"{path} is empty", cure="get it again, or build it")
     if data.startswith(b"\x7fELF"):
-        return load_elf(path)
+        return elf_from_bytes(path, data)
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
             raise FirmwareError(f"{path} is no firmware image", why=f"it is {kind}", cure="give an .elf, .bin or .hex file")
@@ -58,8 +59,7 @@ def _binary_segments(path: Path, data: bytes) -> tuple[tuple[int, bytes], ...]:
     return ((FLASH_BASE, data),)
 
 
-@dataclass(frozen=True)
-class _Record:
+class _Record(NamedTuple):
     line: int
     kind: int
     offset: int
@@ -67,7 +67,13 @@ class _Record:
 
 
 def _hex_records(path: Path, text: bytes) -> list[_Record]:
-    records = []
+    records: list[_Record] = []
+    if len(text) > _MAX_HEX_BYTES:
+        raise FirmwareError(
+            f"{path} is not a firmware image of this chip",
+            why=f"it has {len(text)} bytes; all memory of the chip takes a hex file of 8 million",
+            cure="get the file again, and compare its checksum",
+        )
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip(b" \t\x1a")
         if not line:
@@ -76,6 +82,8 @@ def _hex_records(path: Path, text: bytes) -> list[_Record]:
             content = bytes.fromhex(line[1:].decode("ascii"))
         except ValueError:
             content = b""
+        if len(records) > _MAX_RECORDS:
+            raise _damaged(path, number, f"is more than the {_MAX_RECORDS} records that this chip has memory for")
         if not line.startswith(b":") or len(content) < 5 or len(content) != content[0] + 5:
             raise _damaged(path, number, "is no record, or was cut off")
         if sum(content) & 0xFF:
@@ -93,6 +101,8 @@ def _damaged(path: Path, line: int, why: str) -> FirmwareError:
 def _hex_segments(path: Path, text: bytes) -> tuple[tuple[int, bytes], ...]:
     base, pieces = 0, []
     for record in _hex_records(path, text):
+        if record.kind == 0 and not record.data:
+            continue
         if record.kind == 0:
             pieces.append((base + record.offset, record))
         elif record.kind in (2, 4) and len(record.data) == 2:

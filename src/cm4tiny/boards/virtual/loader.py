@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import bisect
+import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
 
 from cm4tiny.boards.virtual.machine import FLASH_BASE, FLASH_SIZE, SRAM_BASE, SRAM_SIZE
-from cm4tiny.errors import FirmwareError, ImageTooLargeError, WrongTargetError
+from cm4tiny.elf_files import check_core, damaged, open_elf, read_image_file
+from cm4tiny.errors import Cm4TinyError, FirmwareError, ImageTooLargeError, WrongTargetError
 
+_FUNCTION = 2
+_NAME_BYTES = 1024
 _TARGET = "an ELF for the STM32L4R5: flash from 0x08000000, RAM from 0x20000000"
 
 
@@ -51,20 +54,25 @@ def load_elf(path: Path) -> LoadedElf:
     """Reads an ELF for this board.
 
     Raises:
-        FirmwareError: no file, not an ELF, nothing to load, no vector table.
-        WrongTargetError: not 32-bit little-endian Arm, or linked for other addresses.
+        FirmwareError: no file, not an ELF, a damaged one, nothing to load, no vector table.
+        WrongTargetError: not 32-bit little-endian Arm, built for another core or FPU, or linked for other addresses.
         ImageTooLargeError: a segment does not fit into flash or RAM.
     """
+    return elf_from_bytes(path, read_image_file(path))
+
+
+def elf_from_bytes(path: Path, data: bytes) -> LoadedElf:
+    """The same for the contents of a file; ``path`` is for messages."""
+    elf = open_elf(path, data)
+    _check_machine(path, elf)
+    check_core(path, elf)
     try:
-        with path.open("rb") as stream:
-            elf = ELFFile(stream)
-            _check_machine(path, elf)
-            segments = _segments(path, elf)
-            functions = _functions(elf)
-    except OSError as error:
-        raise FirmwareError(f"cannot read the firmware {path}", why=error.strerror or str(error), cure="build it first") from error
-    except ELFError as error:
-        raise FirmwareError(f"{path} is not an ELF file", why=str(error), cure=f"give {_TARGET}") from error
+        segments = _segments(path, elf)
+        functions = _functions(elf)
+    except Cm4TinyError:
+        raise
+    except Exception as error:  # pyelftools meets damaged files with any exception
+        raise damaged(path, f"it cannot be read: {type(error).__name__} {error}") from error
     check_vectors(path, segments)
     return LoadedElf(segments, functions)
 
@@ -88,6 +96,10 @@ def _segments(path: Path, elf: ELFFile) -> tuple[tuple[int, bytes], ...]:
         address, data = int(segment["p_paddr"]), bytes(segment.data())
         check_place(path, address, len(data))
         segments.append((address, data))
+    segments.sort(key=lambda entry: entry[0])
+    for (first, data), (second, _) in pairwise(segments):
+        if second < first + len(data):
+            raise damaged(path, f"two segments overlap at 0x{second:08x}")
     if not segments:
         raise FirmwareError(f"{path} has nothing to load", why="it has no loadable segment", cure="link it; an object file will not do")
     return tuple(segments)
@@ -133,10 +145,11 @@ def check_vectors(path: Path, segments: tuple[tuple[int, bytes], ...]) -> None:
 def _functions(elf: ELFFile) -> tuple[Symbol, ...]:
     found = {}
     for section in elf.iter_sections():
-        if not isinstance(section, SymbolTableSection):
+        if section["sh_type"] != "SHT_SYMTAB":
             continue
-        for symbol in section.iter_symbols():
-            if symbol["st_info"]["type"] == "STT_FUNC" and symbol.name:
-                address = int(symbol["st_value"]) & ~1
-                found[address] = Symbol(address, int(symbol["st_size"]), symbol.name)
+        names = elf.get_section(section["sh_link"]).data()
+        for name, address, size, info, _, _ in struct.iter_unpack("<IIIBBH", section.data()):
+            if info & 15 == _FUNCTION and name < len(names) and names[name]:
+                text = names[name : name + _NAME_BYTES].partition(b"\0")[0].decode("utf-8", "replace")
+                found[address & ~1] = Symbol(address & ~1, size, text)
     return tuple(found[address] for address in sorted(found))

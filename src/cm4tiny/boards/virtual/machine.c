@@ -8,30 +8,54 @@
 
 /* --- small helpers ----------------------------------------------------------------------------------------------------------------*/
 
-void *grow(void *array, uint32_t count, uint32_t *room, size_t item)
+/* Makes room for one more item in an array, which is given by the address of its pointer. Without memory the array stays as it is, and the run
+ * ends with STOP_MEMORY: firmware may bring the host to that point, so it must not end the process. */
+bool grow(struct machine *m, void *array, uint32_t count, uint32_t *room, size_t item)
 {
+    uint32_t wanted = *room ? *room * 2u : 64u;
+    void *old, *new;
     if (count < *room)
-        return array;
-    *room = *room ? *room * 2u : 64u;
-    array = realloc(array, *room * item);
-    if (!array)
-        abort();                    /* out of memory in the middle of a callback: nothing sensible is left to do */
-    return array;
+        return true;
+    memcpy(&old, array, sizeof old);
+    new = wanted > *room ? realloc(old, wanted * item) : NULL;
+    if (!new) {
+        request_stop(m, REQUEST_MEMORY);
+        return false;
+    }
+    memcpy(array, &new, sizeof new);
+    *room = wanted;
+    return true;
 }
 
-bool bytes_put(struct bytes *b, uint8_t value)
+/* The same for a list with a limit, which is noted when it is reached. */
+bool list_grow(struct machine *m, enum list list, uint32_t most, void *array, uint32_t count, uint32_t *room, size_t item)
+{
+    if (count < most)
+        return grow(m, array, count, room, item);
+    note_once(m, NOTE_LIST_FULL, list);
+    return false;
+}
+
+bool bytes_put(struct machine *m, struct bytes *b, uint8_t value)
 {
     if (b->head == b->tail)
         b->head = b->tail = 0;
     if (b->head == b->room) {
-        b->room = b->room ? b->room * 2u : 4096u;
-        b->data = realloc(b->data, b->room);
-        if (!b->data)
-            abort();
+        uint64_t wanted = b->room ? b->room * 2u : 4096u;
+        uint8_t *data = realloc(b->data, wanted);
+        if (!data) {
+            request_stop(m, REQUEST_MEMORY);
+            return false;
+        }
+        b->data = data;
+        b->room = wanted;
     }
     b->data[b->head++] = value;
     return true;
 }
+
+/* Times far in the future stay there. */
+uint64_t time_sum(uint64_t a, uint64_t b) { return a > NEVER - b ? NEVER : a + b; }
 
 uint32_t read_register(struct machine *m, int unicorn_register)
 {
@@ -100,18 +124,45 @@ static bool on_translation_miss(uc_engine *uc, uint64_t address, uc_mem_type typ
 {
     bool data_page = type != UC_MEM_FETCH && (address - SRAM_BASE < SRAM_SIZE || address - SRAM2_ALIAS < SRAM2_SIZE);
     (void)user;
-    clear_stale_it_bits(uc);
+    if (type != UC_MEM_FETCH)       /* before a fetch they are those of the block that comes: it may begin inside an IT block */
+        clear_stale_it_bits(uc);
     entry->paddr = address;
     entry->perms = data_page ? UC_PROT_READ | UC_PROT_WRITE : UC_PROT_ALL;
     return true;
 }
 
+/* UC_MODE_MCLASS would give a Cortex-M33 whatever model is asked for, and say that all is well: see unicorn_core.py. */
 static bool open_engine(struct machine *m)
 {
-    if (uc_open(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS, &m->uc) != UC_ERR_OK)
+    if (uc_open(UC_ARCH_ARM, UC_MODE_THUMB, &m->uc) != UC_ERR_OK)
         return false;
     /* unicorn's 1 KB pages would cut blocks and break the chaining of blocks at every kilobyte */
     return uc_ctl_set_page_size(m->uc, m->page_size) == UC_ERR_OK && uc_ctl_set_cpu_model(m->uc, UC_CPU_ARM_CORTEX_M4) == UC_ERR_OK;
+}
+
+static bool runs(struct machine *m, const uint8_t *code)
+{
+    const uint32_t scratch = SRAM_BASE + 0x100u;
+    memcpy(m->sram, code, 4);
+    write_register(m, UC_ARM_REG_R1, scratch);
+    return uc_emu_start(m->uc, SRAM_BASE | 1u, SRAM_BASE + 4u, 0, 1) == UC_ERR_OK;
+}
+
+/* A setting is not believed: an Armv8-M LDA and an FPv5 VSEL must not run, a UADD8 of the DSP extension must. Before any hook is set. */
+static bool is_cortex_m4(struct machine *m)
+{
+    static const uint8_t LDA[4] = {0xD1, 0xE8, 0xAF, 0x0F}, VSEL[4] = {0x00, 0xFE, 0x81, 0x0A}, UADD8[4] = {0x80, 0xFA, 0x40, 0xF0};
+    /* uc_ctl_get_cpu_model() shifts a signed 2 by 30 */
+    const uint32_t get_model = (uint32_t)UC_CTL_CPU_MODEL | 1u << 26 | (uint32_t)UC_CTL_IO_READ << 30;
+    int model = -1;
+    bool right = uc_ctl(m->uc, (uc_control_type)get_model, &model) == UC_ERR_OK && model == UC_CPU_ARM_CORTEX_M4 && !runs(m, LDA);
+    uc_ctl_flush_tb(m->uc);
+    right = right && !runs(m, VSEL);
+    uc_ctl_flush_tb(m->uc);
+    right = right && runs(m, UADD8);
+    uc_ctl_flush_tb(m->uc);
+    memset(m->sram, 0, 4);
+    return right;
 }
 
 EXPORT void cm4_free(struct machine *m)
@@ -122,21 +173,29 @@ EXPORT void cm4_free(struct machine *m)
     trace_free(m);
     bus_free(m);
     free(m->flash), free(m->sram), free(m->system_memory), free(m->sai.samples), free(m->fpu_blocks), free(m->pin_changes);
-    free(m->received.data), free(m->sent.data), free(m->clock_changes), free(m->edges);
+    free(m->received.data), free(m->sent.data), free(m->clock_changes), free(m->edges), free(m->watched);
     free(m);
 }
 
 EXPORT struct machine *cm4_new(const struct timing_constants *constants, classify_function classify, uint32_t page_size)
 {
-    struct machine *m = calloc(1, sizeof *m);
+    struct machine *m;
     uc_hook hook;
+    if (constants->icache_lines - 1u >= ICACHE_MAX_LINES || constants->dcache_lines - 1u >= DCACHE_MAX_LINES ||
+        !constants->unprofiled_limit_cycles || !constants->unprofiled_window_cycles)
+        return NULL;
+    m = calloc(1, sizeof *m);
     if (!m)
         return NULL;
     m->constants = *constants;
     m->page_size = page_size;
     m->classify = classify;
     m->phase = PHASE_FAST;
-    timing_init(m);
+    m->watched = calloc(WATCHABLE_BYTES / 16u, 1);
+    if (!timing_init(m) || !m->watched) {
+        cm4_free(m);
+        return NULL;
+    }
     clocks_add(m);
     uarts_add(m);
     timers_add(m);
@@ -146,7 +205,7 @@ EXPORT struct machine *cm4_new(const struct timing_constants *constants, classif
     units_add(m);
     counters_add(m);
     system_add(m);
-    if (!open_engine(m) || !map_memory(m)) {
+    if (m->requests || !open_engine(m) || !map_memory(m) || !is_cortex_m4(m)) {
         cm4_free(m);
         return NULL;
     }
@@ -193,7 +252,7 @@ void reset_machine(struct machine *m)
     m->last_uart_access = m->ticks;
     m->idle = m->answered = m->asleep = m->parked = m->waits_for_event = m->crashed = false;
     m->idle_polls = 0;
-    m->requests = m->trap = m->watch_pc = 0;
+    m->requests = m->trap = m->watch_pc = m->watch_block_size = 0;
     m->access = (struct invalid_access){0};
     m->fault = (struct fault){0};
     write_register(m, UC_ARM_REG_XPSR, 0x0100000Fu);   /* Handler mode is privileged: the registers can be written */
@@ -217,12 +276,16 @@ EXPORT int cm4_run(struct machine *m, uint64_t until_ps)
 {
     m->limit_ps = until_ps;
     if (m->crashed)
-        return STOP_FAULT;
+        return m->requests & REQUEST_MEMORY ? STOP_MEMORY : STOP_FAULT;
     if (m->idle && m->received.head == m->received.tail)
         return STOP_IDLE;
     m->idle = false;
+    begin_slice(m);
     return run_machine(m);
 }
+
+/* Ends the present run soon. Only from a callback of the run itself. */
+EXPORT void cm4_stop(struct machine *m) { request_stop(m, REQUEST_SLICE); }
 
 /* True if peripherals act by themselves while the firmware waits, other than by counting milliseconds. */
 static bool something_happens(const struct machine *m)
@@ -230,30 +293,33 @@ static bool something_happens(const struct machine *m)
     return sai_next_event(m) != NEVER || timers_next_event(m) != NEVER;
 }
 
-/* The host has nothing to say to a board that waits or is parked: virtual time passes. A sleeping core takes its interrupts meanwhile. */
-EXPORT void cm4_skip_until(struct machine *m, uint64_t time_ps)
+/* The host has nothing to say to a board that waits or is parked: virtual time passes. A sleeping core takes its interrupts meanwhile.
+ * STOP_SLICE: the host is to ask again; STOP_LIMIT and others: done. */
+EXPORT int cm4_skip_until(struct machine *m, uint64_t time_ps)
 {
     uint64_t ticks = ticks_of_time_ps(m, time_ps);
     m->idle = false;
     if ((m->asleep || something_happens(m)) && !m->crashed) {
+        int reason;
         m->limit_ps = time_ps;
         m->waiting = true;
-        if (run_machine(m) != STOP_PARKED) {
-            m->waiting = false;
-            return;
-        }
+        begin_slice(m);
+        reason = run_machine(m);
         m->waiting = false;
+        if (reason != STOP_PARKED)
+            return reason;
     }
     if (ticks > m->ticks) {
         m->skipped_ticks += ticks - m->ticks;
         m->phase_start_ticks += ticks - m->ticks;   /* waiting is neither profiled nor fast work */
         m->ticks = ticks;
     }
+    return STOP_LIMIT;
 }
 
 /* --- what the host may ask ------------------------------------------------------------------------------------------------------- */
 
-EXPORT void cm4_receive(struct machine *m, const uint8_t *data, uint32_t size)
+EXPORT int cm4_receive(struct machine *m, const uint8_t *data, uint32_t size)
 {
     uint64_t pace = m->constants.receive_pace_cycles * (uint64_t)TICKS_PER_CYCLE;
     if (m->constants.baud)
@@ -261,10 +327,12 @@ EXPORT void cm4_receive(struct machine *m, const uint8_t *data, uint32_t size)
     if (m->received.head == m->received.tail && m->receive_ready_at < m->ticks + pace)
         m->receive_ready_at = m->ticks + pace;
     for (uint32_t i = 0; i < size; i++)
-        bytes_put(&m->received, data[i]);
+        if (!bytes_put(m, &m->received, data[i]))
+            return -1;
     m->idle_polls = 0;
     m->last_uart_access = m->ticks;
     m->answered = false;
+    return 0;
 }
 
 EXPORT uint32_t cm4_take_output(struct machine *m, uint8_t *data, uint32_t room)

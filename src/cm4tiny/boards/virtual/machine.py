@@ -33,6 +33,10 @@ class StopReason(IntEnum):
     """The firmware crashed."""
     QUIET = 6
     """Firmware that receives by interrupt has been silent for a virtual second: bytes may be let in; if there are none, it just goes on."""
+    SLICE = 7
+    """Nothing happened; a fraction of a second of the host's time has passed. Machines run on by themselves, so nobody else sees it."""
+    MEMORY = 8
+    """The host's memory is used up."""
 
 
 class FaultKind(IntEnum):
@@ -91,6 +95,7 @@ class NoteKind(IntEnum):
     PARKED = 4
     FAULT = 5
     CLOCK_OFF = 6
+    LIST_FULL = 7
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,9 @@ class Machine(Protocol):
         """Bits per second by the settings of the UART that speaks; 0 if none spoke, or it is not known."""
 
     def program_counter(self) -> int: ...
+
+    def stop(self) -> None:
+        """Ends a run that another thread is in, and all later ones, within a fraction of a second. Safe from any thread."""
 
     def take_output(self) -> bytes: ...
 

@@ -6,6 +6,7 @@ import ctypes
 import dataclasses
 import fcntl
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from cm4tiny.boards.virtual.build import NativeLibrary, native_library
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
 from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, StopReason
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, TraceCost, Traced, TraceKind, TraceSegment
+from cm4tiny.boards.virtual.unicorn_core import check_core
 from cm4tiny.errors import BoardError
 from cm4tiny.scratch import scratch_folder
 
@@ -20,7 +22,9 @@ PAGE_BYTES = 4096
 """unicorn's page size for this machine; its own default of 1 KB cuts blocks and slows jumps between pages."""
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+_CURE_START = "close other programs, or install unicorn again:\npip install --force-reinstall unicorn==2.1.4"
 _FPU_NONE = 0xFFFF_FFFF
+_FOR_EVER = 2**64 - 1
 _u8p, _u32, _u64 = ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint32, ctypes.c_uint64
 
 
@@ -109,9 +113,10 @@ def _load(built: NativeLibrary) -> ctypes.CDLL:
         "cm4_read_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
         "cm4_reset": (None, [machine]),
         "cm4_run": (ctypes.c_int, [machine, _u64]),
-        "cm4_skip_until": (None, [machine, _u64]),
-        "cm4_receive": (None, [machine, ctypes.c_char_p, _u32]),
-        "cm4_play": (None, [machine, ctypes.c_char_p, _u32, _u32]),
+        "cm4_stop": (None, [machine]),
+        "cm4_skip_until": (ctypes.c_int, [machine, _u64]),
+        "cm4_receive": (ctypes.c_int, [machine, ctypes.c_char_p, _u32]),
+        "cm4_play": (ctypes.c_int, [machine, ctypes.c_char_p, _u32, _u32]),
         "cm4_line_baud": (_u32, [machine]),
         "cm4_program_counter": (_u32, [machine]),
         "cm4_take_output": (_u32, [machine, ctypes.c_char_p, _u32]),
@@ -136,6 +141,14 @@ def _load(built: NativeLibrary) -> ctypes.CDLL:
     return library
 
 
+def _no_memory() -> BoardError:
+    return BoardError(
+        "the virtual board stopped: the host has no memory left",
+        why="what the firmware made it record, or other programs, took it",
+        cure="close other programs or boards, and run again",
+    )
+
+
 class NativeMachine:
     """One emulated chip in C. See :class:`~cm4tiny.boards.virtual.machine.Machine`."""
 
@@ -146,6 +159,8 @@ class NativeMachine:
         self._library = _load(native_library())
         self._coster = BlockCoster(model)
         self._callback_error: BaseException | None = None
+        self._stopped = False
+        self.exact = exact
         self._classify = _Classify(self._on_classify)  # kept: the library holds only its address
         constants = _Constants(
             taken_transfer_ticks=model.taken_transfer * TICKS_PER_CYCLE,
@@ -164,7 +179,10 @@ class NativeMachine:
         )
         self._machine = self._library.cm4_new(ctypes.byref(constants), self._classify, PAGE_BYTES)
         if not self._machine:
-            raise BoardError("unicorn did not start", why="no Cortex-M4 machine could be made", cure="reinstall it: unicorn==2.1.4")
+            check_core()  # says what is wrong with it, if that is the cause
+            raise BoardError(
+                "the virtual board did not start", why="there is no memory for it, or unicorn did not open a Cortex-M4", cure=_CURE_START
+            )
         self._buffer = ctypes.create_string_buffer(1 << 16)
         self._edges: list[int] = []
         self._clock_changes: list[ClockChange] = []
@@ -172,10 +190,14 @@ class NativeMachine:
         self._traced_functions = 0
 
     def _on_classify(self, address: int, size: int, facts: Any) -> None:
+        code = ctypes.create_string_buffer(size)
+        if self._library.cm4_read_memory(self._handle, address, code, size) != 0:
+            return  # from one memory into another: as the library filled it in
         try:
-            known = self._coster.facts(self.read_memory(address, size), address)
+            known = self._coster.facts(code.raw, address)
         except BaseException as error:  # must not unwind through C: raised again when the run returns
             self._callback_error = error
+            self._library.cm4_stop(self._handle)
             return
         facts[0].cost_ticks, facts[0].instructions = known.cost_ticks, known.instructions
         facts[0].fpu_offset = _FPU_NONE if known.fpu_offset is None else known.fpu_offset
@@ -212,20 +234,40 @@ class NativeMachine:
         self._library.cm4_reset(self._handle)
 
     def run(self, until_ps: int) -> StopReason:
-        reason = StopReason(self._library.cm4_run(self._handle, until_ps))
-        if self._callback_error is not None:
-            error, self._callback_error = self._callback_error, None
-            raise error
-        return reason
+        return self._in_slices(self._library.cm4_run, until_ps)
+
+    def _in_slices(self, run: Callable[[int, int], int], until_ps: int) -> StopReason:
+        """Runs on from slice to slice: between two the interpreter serves signals, such as Ctrl-C."""
+        until_ps = min(until_ps, _FOR_EVER)
+        while True:
+            if self._stopped:
+                raise BoardError("the virtual board was stopped", why="it was closed while it ran", cure="open a new one")
+            reason = StopReason(run(self._handle, until_ps))
+            if self._callback_error is not None:
+                error, self._callback_error = self._callback_error, None
+                raise error
+            if reason is StopReason.MEMORY:
+                raise _no_memory()
+            if reason is not StopReason.SLICE:
+                return reason
+
+    def stop(self) -> None:
+        self._stopped = True
 
     def skip_until(self, time_ps: int) -> None:
-        self._library.cm4_skip_until(self._handle, time_ps)
+        self._in_slices(self._library.cm4_skip_until, time_ps)
 
     def receive(self, data: bytes) -> None:
-        self._library.cm4_receive(self._handle, data, len(data))
+        if self._library.cm4_receive(self._handle, data, len(data)) != 0:
+            raise _no_memory()
 
     def play(self, frames: bytes, rate_hz: int) -> None:
-        self._library.cm4_play(self._handle, frames, len(frames) // 4, rate_hz)
+        if not 0 < rate_hz <= 0xFFFF_FFFF or self._library.cm4_play(self._handle, frames, len(frames) // 4, rate_hz) != 0:
+            raise BoardError(
+                f"{len(frames) // 4} frames at {rate_hz} Hz cannot be played",
+                why="the rate is not a positive number, or more than an hour of audio waits to be played",
+                cure="play shorter pieces",
+            )
 
     def line_baud(self) -> int:
         return int(self._library.cm4_line_baud(self._handle))

@@ -37,6 +37,7 @@ from cm4tiny.boards.virtual.native import PAGE_BYTES
 from cm4tiny.boards.virtual.python_timing import FlashTiming, LineCache
 from cm4tiny.boards.virtual.python_trace import PythonTrace
 from cm4tiny.boards.virtual.trace import Ranges, TraceCost, Traced
+from cm4tiny.boards.virtual.unicorn_core import open_core
 from cm4tiny.errors import BoardError
 
 _UNICORN: Any = importlib.import_module("unicorn")  # its annotations are partial
@@ -117,9 +118,7 @@ class PythonMachine:
         ]
 
     def _open_engine(self) -> Any:
-        engine = _UNICORN.Uc(uc_const.UC_ARCH_ARM, uc_const.UC_MODE_THUMB | uc_const.UC_MODE_MCLASS)
-        engine.ctl_set_page_size(PAGE_BYTES)
-        engine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+        engine = open_core(page_bytes=PAGE_BYTES)
         read_execute = uc_const.UC_PROT_READ | uc_const.UC_PROT_EXEC
         engine.mem_map_ptr(FLASH_BASE, FLASH_SIZE, read_execute, ctypes.addressof(self._flash))
         engine.mem_map_ptr(0, FLASH_SIZE, read_execute, ctypes.addressof(self._flash))
@@ -386,6 +385,9 @@ class PythonMachine:
 
     def line_baud(self) -> int:
         return self.host_uart.baud() if self.host_uart is not None else 0
+
+    def stop(self) -> None:
+        self._engine.emu_stop()
 
     def program_counter(self) -> int:
         return self._register(arm.UC_ARM_REG_PC) & ~1

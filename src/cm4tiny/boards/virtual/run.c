@@ -7,6 +7,8 @@
 
 #define RUN_FOR_EVER 0xFFFFFFFEu    /* no firmware runs there; a jump to it is a fault */
 #define SETTLE_CYCLES 20000u        /* so long after "m-ready" a firmware has armed its receiver again */
+#define SLICE_CYCLES 10000000u      /* after so many cycles */
+#define SLICE_EFFORT 1000000u       /* or so many events, items of DMA and the like the host is asked whether to go on */
 
 /* Stops before the next block: to stop inside a store would make unicorn execute the store again. */
 void request_stop(struct machine *m, enum request request)
@@ -21,8 +23,21 @@ void replan(struct machine *m)
     m->next_event = 0;
 }
 
+/* A run returns to the host after a fraction of a second of the host's time at the latest: the host may want to end it. */
+void begin_slice(struct machine *m)
+{
+    m->effort = 0;
+    m->slice_end = time_sum(m->ticks, (uint64_t)SLICE_CYCLES * TICKS_PER_CYCLE);
+}
+
+static bool slice_is_over(struct machine *m)
+{
+    return ++m->effort >= SLICE_EFFORT || m->ticks >= m->slice_end;
+}
+
 static void devices_advance(struct machine *m)
 {
+    dma_advance(m);
     systick_advance(m);
     timers_advance(m);
     sai_advance(m);
@@ -33,7 +48,8 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t devices_next_event(const struct machine *m)
 {
-    return earlier(earlier(systick_next_event(m), timers_next_event(m)), earlier(uarts_next_event(m), sai_next_event(m)));
+    return earlier(earlier(earlier(systick_next_event(m), timers_next_event(m)), earlier(uarts_next_event(m), sai_next_event(m))),
+                   dma_next_event(m));
 }
 
 /* --- when the host may speak --------------------------------------------------------------------------------------------------------
@@ -74,7 +90,7 @@ static uint64_t profile_cap(const struct machine *m)
 
 static void plan(struct machine *m)
 {
-    m->must_stop_at = earlier(ticks_of_time_ps(m, m->limit_ps), profile_cap(m));
+    m->must_stop_at = earlier(earlier(ticks_of_time_ps(m, m->limit_ps), profile_cap(m)), m->slice_end);
     m->planned_event = earlier(earlier(devices_next_event(m), listens_at(m)), m->must_stop_at);
     m->next_event = m->requests || m->exceptions.masked ? 0 : m->planned_event;
 }
@@ -83,7 +99,7 @@ static void plan(struct machine *m)
 bool event_pause(struct machine *m)
 {
     bool masked = m->exceptions.masked;
-    if (m->requests)
+    if (m->requests || slice_is_over(m))
         return true;
     if (masked && m->ticks < m->planned_event && m->next_event == 0 && !m->replanned) {
         /* only the masks can have changed, and they change between blocks */
@@ -109,6 +125,10 @@ static int serve_requests(struct machine *m)
         reset_machine(m);
         return 0;
     }
+    if (m->requests & REQUEST_MEMORY) {
+        m->crashed = true;
+        return STOP_MEMORY;         /* and never again anything else */
+    }
     timing_at_stop(m, m->requests & (REQUEST_IDLE | REQUEST_QUIET));
     if (m->requests & REQUEST_PARKED) {
         m->requests &= ~(uint32_t)REQUEST_PARKED;
@@ -128,6 +148,10 @@ static int serve_requests(struct machine *m)
         m->requests &= ~(uint32_t)REQUEST_QUIET;
         m->last_uart_access = m->ticks;     /* asks again after another second */
         return STOP_QUIET;
+    }
+    if (m->requests & REQUEST_SLICE) {
+        m->requests &= ~(uint32_t)REQUEST_SLICE;
+        return STOP_SLICE;
     }
     return 0;
 }
@@ -184,6 +208,8 @@ static int sleep_on(struct machine *m)
         }
         if (m->ticks >= limit)
             return STOP_LIMIT;
+        if (slice_is_over(m))
+            return STOP_SLICE;
     }
 }
 
@@ -221,5 +247,7 @@ int run_machine(struct machine *m)
         }
         if (reason)
             return reason;
+        if (slice_is_over(m))
+            return STOP_SLICE;
     }
 }

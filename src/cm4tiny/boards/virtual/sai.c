@@ -15,6 +15,7 @@ enum { SR_OVERRUN = 1u, SR_FREQ = 1u << 3 };
 #define BLOCKS 2u
 #define FIFO_ITEMS 8u
 #define SAI1_INTERRUPT 74u
+#define FRAMES_AT_ONCE 65536u       /* a core that is slower than the audio gets the rest at its next events */
 
 static uint32_t *reg(const struct machine *m, uint32_t block, uint32_t offset) { return &m->sai.p->reg[(BLOCK_STRIDE * block + offset) / 4]; }
 
@@ -28,8 +29,10 @@ static void drain(struct machine *m, uint32_t block)
 {
     if (!(*reg(m, block, XCR1) & CR1_DMAEN))
         return;
-    while (m->sai.level[block] && dma_request(m, block ? DMA_SAI1_B : DMA_SAI1_A))
-        continue;
+    for (uint32_t level = m->sai.level[block]; level; level = m->sai.level[block]) {
+        if (dma_request(m, block ? DMA_SAI1_B : DMA_SAI1_A) == DMA_NOT_SERVED || m->sai.level[block] >= level)
+            return;                 /* a channel that does not read the data register would be asked for ever */
+    }
 }
 
 static void push(struct machine *m, uint32_t block, uint32_t item)
@@ -80,9 +83,10 @@ static void apply_level(struct machine *m)
 void sai_advance(struct machine *m)
 {
     struct sai *s = &m->sai;
-    while (s->played < s->count && m->ticks >= s->next_sample_at) {
+    for (uint32_t i = 0; i < FRAMES_AT_ONCE && s->played < s->count && m->ticks >= s->next_sample_at; i++) {
         play_frame(m, &s->samples[2u * s->played++]);
         s->next_sample_at += sample_ticks(m);
+        m->effort++;
     }
     apply_level(m);
 }
@@ -132,23 +136,31 @@ static void sai_reset(struct machine *m, struct peripheral *p)
 }
 
 /* Stereo frames that play from now on, after what is playing already. */
-__attribute__((visibility("default"))) void cm4_play(struct machine *m, const int16_t *frames, uint32_t count, uint32_t rate_hz)
+__attribute__((visibility("default"))) int cm4_play(struct machine *m, const int16_t *frames, uint32_t count, uint32_t rate_hz)
 {
     struct sai *s = &m->sai;
+    if (!rate_hz)
+        return -1;
+    if (!count)
+        return 0;
     if (s->played == s->count) {
         s->played = s->count = 0;
         s->rate_hz = rate_hz;
         s->next_sample_at = m->ticks + sample_ticks(m);
     }
+    if (s->count + count > MAX_FRAMES)
+        return -1;
     if (s->count + count > s->room) {
+        int16_t *samples = realloc(s->samples, (s->count + count) * 2u * sizeof *samples);
+        if (!samples)
+            return -1;
+        s->samples = samples;
         s->room = (uint32_t)(s->count + count);
-        s->samples = realloc(s->samples, s->room * 2u * sizeof *s->samples);
-        if (!s->samples)
-            abort();
     }
     memcpy(&s->samples[2u * s->count], frames, count * 2u * sizeof *frames);
     s->count += count;
     m->idle = false;
+    return 0;
 }
 
 void sai_add(struct machine *m)

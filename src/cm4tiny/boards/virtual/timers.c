@@ -26,13 +26,25 @@ static uint64_t counts_since(const struct machine *m, const struct timer *t)
     return get(t, TIM_CR1) & CR1_CEN ? (cycles_now(m) - t->since_cycles) / cycles_per_count(m, t) : 0;
 }
 
-static uint32_t count_after(const struct timer *t, uint64_t counts) { return (uint32_t)((t->count + counts) % period(t)); }
+/* Counts until the counter is next 0. One that stands above ARR (it was written so) counts on to its end. */
+static uint64_t counts_to_zero(const struct timer *t)
+{
+    uint64_t end = t->count < period(t) ? period(t) : t->wide ? 1ull << 32 : 1ull << 16;
+    return end - t->count;
+}
+
+static uint32_t count_after(const struct timer *t, uint64_t counts)
+{
+    uint64_t to_zero = counts_to_zero(t);
+    return (uint32_t)(counts < to_zero ? t->count + counts : (counts - to_zero) % period(t));
+}
 
 /* Counts until the counter next shows a value (a whole period if it shows it now). */
 static uint64_t counts_to(const struct timer *t, uint64_t value)
 {
-    uint64_t p = period(t);
-    return value >= p ? NEVER : value > t->count ? value - t->count : value + p - t->count;
+    if (value >= period(t))
+        return NEVER;
+    return value > t->count ? value - t->count : value + counts_to_zero(t);
 }
 
 static void update_event(struct timer *t)

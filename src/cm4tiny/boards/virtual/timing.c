@@ -80,33 +80,38 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
 {
     struct block_facts facts = {.cost_ticks = size / 2 * TICKS_PER_CYCLE, .instructions = size / 2, .fpu_offset = FPU_NONE};
     uint8_t first[2] = {0, 0};
-    if (b->size == 0) {
-        m->known = grow(m->known, m->known_count, &m->known_room, sizeof *m->known);
-        m->known[m->known_count++] = b;
-    } else {
+    uint32_t lists = b->flags & (BLOCK_KNOWN | BLOCK_IN_FPU_LIST);
+    if (b->flags & BLOCK_KNOWN) {
         timing_forget_verified(m);  /* its stamp still speaks of the old size */
         block_retire(m, b);
+    } else if (grow(m, &m->known, m->known_count, &m->known_room, sizeof *m->known)) {
+        m->known[m->known_count++] = b;
+        lists |= BLOCK_KNOWN;
     }
     memset(b, 0, sizeof *b);
+    b->flags = lists;
     m->classify(address, size, &facts);
     b->generation = NEVER;
     b->size = size;
     b->static_ticks = b->cost_ticks = facts.cost_ticks;
     b->instructions = facts.instructions;
     b->fpu_offset = facts.fpu_offset;
-    if (b->fpu_offset != FPU_NONE) {
-        m->fpu_blocks = grow(m->fpu_blocks, m->fpu_block_count, &m->fpu_block_room, sizeof *m->fpu_blocks);
+    if (b->fpu_offset != FPU_NONE && !(lists & BLOCK_IN_FPU_LIST) &&
+        grow(m, &m->fpu_blocks, m->fpu_block_count, &m->fpu_block_room, sizeof *m->fpu_blocks)) {
         m->fpu_blocks[m->fpu_block_count++] = b;
+        b->flags |= BLOCK_IN_FPU_LIST;
     }
     uc_mem_read(m->uc, address, first, 2);
     if (size == 2 && first[0] == 0xFE && first[1] == 0xE7)
         b->flags |= BLOCK_ENDLESS;
     if (holds_send_event(m, address, size))
         b->flags |= BLOCK_SENDS_EVENT;
-    if (in_flash(address)) {
-        uint32_t offset = address & (FLASH_SIZE - 1);
+    if (holds_undefined(m, address, size))
+        b->flags |= BLOCK_HOLDS_UNDEFINED;
+    if (in_flash(address) && size) {
+        uint32_t offset = address & (FLASH_SIZE - 1), last = (offset + size - 1) >> FLASH_LINE_SHIFT;
         b->first_line = offset >> FLASH_LINE_SHIFT;
-        b->lines = ((offset + size - 1) >> FLASH_LINE_SHIFT) - b->first_line + 1;
+        b->lines = (last < FLASH_LINES ? last : FLASH_LINES - 1u) - b->first_line + 1;
     }
 }
 
@@ -152,8 +157,8 @@ static bool __attribute__((noinline)) block_enter_slowly(struct machine *m, stru
             request_stop(m, REQUEST_WATCH);
         }
     }
-    if (b->divisions_watched < b->size)
-        watch_divisions(m, b, address);
+    if (!(b->flags & BLOCK_DIVISIONS_WATCHED))
+        watch_block(m, b, address);
     if (m->requests & REQUEST_WATCH)
         return false;
     if (m->phase == PHASE_FAST && !(b->flags & BLOCK_PROFILED)) {
@@ -257,6 +262,8 @@ static void drop_deleted_hooks(struct machine *m)
     uc_emu_start(m->uc, read_register(m, UC_ARM_REG_PC) | 1u, 0xFFFFFFFEu, 0, 0);
     m->requests = requests;
     m->paused = paused;
+    m->trap = 0;                    /* where no block begins, the next run traps or faults again */
+    m->access = (struct invalid_access){0};
 }
 
 static void profile_end(struct machine *m)
@@ -326,15 +333,18 @@ void timing_at_stop(struct machine *m, bool command_ended)
 
 /* --- life cycle -----------------------------------------------------------------------------------------------------------------*/
 
-void timing_init(struct machine *m)
+bool timing_init(struct machine *m)
 {
     m->flash_blocks = calloc(FLASH_SIZE / 2, sizeof *m->flash_blocks);
     m->sram_blocks = calloc(SRAM_SIZE / 2, sizeof *m->sram_blocks);
+    memset(m->icache.slot_of_line, NO_SLOT, sizeof m->icache.slot_of_line);
+    memset(m->icache.line, 0xFF, sizeof m->icache.line);    /* NO_LINE */
     m->taken_transfer_ticks = m->constants.taken_transfer_ticks;
     m->icache.generation = 1;
     m->icache.clock = 1;
     m->current = &m->nowhere;
     timing_caches_reset(m, true, true);
+    return m->flash_blocks && m->sram_blocks;
 }
 
 void timing_attach(struct machine *m)

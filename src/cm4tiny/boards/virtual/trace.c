@@ -18,6 +18,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #define MAX_SEGMENTS 4096u          /* a root that calls more often is not one */
 #define MAX_FUNCTIONS 65535u
+#define MAX_CELL_BYTES (1ull << 29) /* of all segments' costs by function */
+#define MAX_PAINTED (1u << 26)      /* halfwords that functions cover, where they overlap more than once */
 #define NO_SEGMENT UINT32_MAX
 
 enum trace_state { OUTSIDE, IN_ROOT, IN_CALLEE };
@@ -171,15 +173,19 @@ static void switch_to(struct machine *m, uint32_t segment, uint32_t function)
     t->function = function;
 }
 
-static uint32_t new_segment(struct trace *t, enum trace_kind kind, uint32_t address)
+/* The segment's number, or NO_SEGMENT: there are too many, or they need too much memory. */
+static uint32_t new_segment(struct machine *m, enum trace_kind kind, uint32_t address)
 {
-    struct traced *s;
-    t->segments = grow(t->segments, t->segment_count, &t->segment_room, sizeof *t->segments);
-    s = &t->segments[t->segment_count];
-    *s = (struct traced){.record = {.call = t->calls, .kind = kind, .address = address}};
-    s->cells = calloc(t->functions + 1u, sizeof *s->cells);
-    if (!s->cells)
-        abort();
+    struct trace *t = m->trace;
+    struct trace_cost *cells = NULL;
+    bool room = t->segment_count < MAX_SEGMENTS && (t->segment_count + 1ull) * (t->functions + 1ull) * sizeof *cells <= MAX_CELL_BYTES;
+    if (room && grow(m, &t->segments, t->segment_count, &t->segment_room, sizeof *t->segments))
+        cells = calloc(t->functions + 1u, sizeof *cells);
+    if (!cells) {
+        t->overflow = true;
+        return NO_SEGMENT;
+    }
+    t->segments[t->segment_count] = (struct traced){.record = {.call = t->calls, .kind = kind, .address = address}, .cells = cells};
     return t->segment_count++;
 }
 
@@ -194,8 +200,10 @@ static void begin_call(struct machine *m)
 {
     struct trace *t = m->trace;
     t->calls++;
-    t->whole = new_segment(t, TRACE_WHOLE, t->root);
-    t->own = new_segment(t, TRACE_OWN, t->root);
+    t->whole = new_segment(m, TRACE_WHOLE, t->root);
+    t->own = new_segment(m, TRACE_OWN, t->root);
+    if (t->own == NO_SEGMENT)
+        return;                     /* this call is not traced, and the trace says that something is missing */
     t->callee = t->interrupt = NO_SEGMENT;
     t->active_count = m->exceptions.active_count;
     t->return_address = canonical(read_register(m, UC_ARM_REG_LR) & ~1u);
@@ -210,11 +218,10 @@ static void begin_call(struct machine *m)
 static void begin_callee(struct machine *m, uint32_t address)
 {
     struct trace *t = m->trace;
-    if (t->segment_count >= MAX_SEGMENTS) {
-        t->overflow = true;         /* goes on as the root's own */
-        return;
-    }
-    t->callee = new_segment(t, TRACE_CALLEE, address);
+    uint32_t segment = new_segment(m, TRACE_CALLEE, address);
+    if (segment == NO_SEGMENT)
+        return;                     /* goes on as the root's own */
+    t->callee = segment;
     t->callee_sp = read_register(m, UC_ARM_REG_SP);
     footprint_clear(&t->in_callee);
     t->state = IN_CALLEE;
@@ -262,16 +269,16 @@ void trace_before_block(struct machine *m, uint32_t block_address)
     if (t->state == OUTSIDE) {
         if (address != t->root)
             return;
-        if (t->segment_count + 2 > MAX_SEGMENTS) {
-            t->overflow = true;
-            return;
-        }
         begin_call(m);
+        if (t->state == OUTSIDE)
+            return;
         t->function = function_at(t, address);
     } else if (m->exceptions.active_count > t->active_count) {
         interrupted = true;
         if (t->interrupt == NO_SEGMENT)
-            t->interrupt = new_segment(t, TRACE_INTERRUPT, address);
+            t->interrupt = new_segment(m, TRACE_INTERRUPT, address);
+        if (t->interrupt == NO_SEGMENT)
+            return;                 /* charged to whom it interrupts */
     } else {
         step(m, address);
     }
@@ -314,19 +321,25 @@ void trace_free(struct machine *m)
 static struct trace *trace_make(const uint32_t *starts, const uint32_t *sizes, uint32_t functions)
 {
     struct trace *t = calloc(1, sizeof *t);
+    uint64_t painted = 0;
     if (!t)
         return NULL;
     t->functions = functions;
     t->function_of = calloc(FLASH_SIZE / 2 + SRAM_SIZE / 2, sizeof *t->function_of);
     if (!footprint_make(&t->in_call) || !footprint_make(&t->in_own) || !footprint_make(&t->in_callee) || !t->function_of)
         return t;
-    for (uint32_t i = 0; i < functions; i++)
-        for (uint32_t at = starts[i]; at - starts[i] < sizes[i]; at += 2) {
+    for (uint32_t i = 0; i < functions; i++) {
+        uint32_t size = sizes[i] < FLASH_SIZE ? sizes[i] : FLASH_SIZE;
+        painted += size / 2u;
+        if (painted > MAX_PAINTED)
+            return t;
+        for (uint32_t at = starts[i]; at - starts[i] < size; at += 2) {
             if (at - FLASH_BASE < FLASH_SIZE)
                 t->function_of[(at - FLASH_BASE) / 2] = (uint16_t)(i + 1);
             else if (sram_offset(at) < SRAM_SIZE)
                 t->function_of[FLASH_SIZE / 2 + sram_offset(at) / 2] = (uint16_t)(i + 1);
         }
+    }
     t->on = true;
     return t;
 }

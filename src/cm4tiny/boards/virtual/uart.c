@@ -31,14 +31,15 @@ static uint32_t get(const struct uart *u, uint32_t offset) { return u->p->reg[of
 uint32_t uart_baud(const struct machine *m, const struct uart *u)
 {
     static const uint32_t PRESCALER[16] = {1, 2, 4, 6, 8, 10, 12, 16, 32, 64, 128, 256, 256, 256, 256, 256};
-    uint64_t clock = uart_kernel_hz(m, u->p->instance) / PRESCALER[get(u, USART_PRESC) & 15u], brr = get(u, USART_BRR);
-    if (!brr)
-        return 0;
-    if (u->p->instance == LPUART)
-        return (uint32_t)(256u * clock / brr);
-    if (get(u, USART_CR1) & CR1_OVER8)
-        return (uint32_t)(2u * clock / ((brr & 0xFFF0u) | (brr & 7u) << 1));
-    return (uint32_t)(clock / brr);
+    uint64_t clock = uart_kernel_hz(m, u->p->instance) / PRESCALER[get(u, USART_PRESC) & 15u], brr = get(u, USART_BRR), baud;
+    if (u->p->instance == LPUART) {
+        clock *= 256u;
+    } else if (get(u, USART_CR1) & CR1_OVER8) {
+        clock *= 2u;
+        brr = (brr & 0xFFF0u) | (brr & 7u) << 1;
+    }
+    baud = brr ? clock / brr : 0;
+    return baud > UINT32_MAX ? UINT32_MAX : (uint32_t)baud;
 }
 
 static uint64_t byte_ticks(const struct machine *m, const struct uart *u)
@@ -114,9 +115,14 @@ static void send_byte(struct machine *m, struct uart *u, uint8_t value)
     u->complete_cleared = false;
     if (u->line_free_at < m->ticks)
         u->line_free_at = m->ticks;
-    u->line_free_at += byte_ticks(m, u);
+    u->line_free_at = time_sum(u->line_free_at, byte_ticks(m, u));
     u->bytes_sent++;
-    bytes_put(&m->sent, value);
+    if (m->sent.head - m->sent.tail >= MAX_OUTPUT)
+        note_once(m, NOTE_LIST_FULL, LIST_OUTPUT);
+    else
+        bytes_put(m, &m->sent, value);
+    if (m->sent.head - m->sent.tail >= OUTPUT_WAITS)
+        request_stop(m, REQUEST_LINE);  /* the host takes it before there is more */
     m->recent_output = m->recent_output << 8 | value;
     if (value == '\n') {
         m->answered = m->recent_output == READY_LINE;
@@ -166,6 +172,39 @@ static uint64_t idle_at(const struct machine *m, const struct uart *u)
     return u->burst && m->received.head == m->received.tail ? u->last_received_at + pace : NEVER;
 }
 
+/* How long DMA waits that would go on for ever without time passing: a circular channel where bytes take no time, or one that does not read or
+ * write the data register, so that its request stays. */
+static uint64_t later(const struct machine *m, const struct uart *u, uint32_t items)
+{
+    uint64_t pace = byte_ticks(m, u) ? byte_ticks(m, u) : (uint64_t)m->constants.receive_pace_cycles * TICKS_PER_CYCLE;
+    return time_sum(m->ticks, (pace ? pace : TICKS_PER_CYCLE) * items);
+}
+
+static void receive_by_dma(struct machine *m, struct uart *u)
+{
+    while (m->ticks >= u->receive_paused_until && has_data(m, u)) {
+        uint64_t received = u->bytes_received;
+        if (dma_request(m, receive_request(u)) == DMA_NOT_SERVED)
+            return;
+        if (u->bytes_received == received)
+            u->receive_paused_until = later(m, u, 1);
+        m->effort++;
+    }
+}
+
+static void send_by_dma(struct machine *m, struct uart *u)
+{
+    for (uint32_t items = 1; m->ticks >= u->transmit_paused_until && m->ticks >= room_at(m, u); items++) {
+        uint64_t sent = u->bytes_sent;
+        enum dma_answer answer = dma_request(m, receive_request(u) + 1u);
+        if (answer == DMA_NOT_SERVED)
+            return;
+        if (u->bytes_sent == sent || (!byte_ticks(m, u) && (answer == DMA_LAP || items >= DMA_MOST_ITEMS)))
+            u->transmit_paused_until = later(m, u, u->bytes_sent == sent ? 1 : items);
+        m->effort++;
+    }
+}
+
 static void uart_advance(struct machine *m, struct uart *u)
 {
     uint32_t cr3 = get(u, USART_CR3);
@@ -173,10 +212,10 @@ static void uart_advance(struct machine *m, struct uart *u)
         interrupt_level(m, irq_of(u), false);
         return;
     }
-    while ((cr3 & CR3_DMAR) && has_data(m, u) && dma_request(m, receive_request(u)))
-        continue;
-    while ((cr3 & CR3_DMAT) && m->ticks >= room_at(m, u) && dma_request(m, receive_request(u) + 1u))
-        continue;
+    if (cr3 & CR3_DMAR)
+        receive_by_dma(m, u);
+    if (cr3 & CR3_DMAT)
+        send_by_dma(m, u);
     if (m->ticks >= idle_at(m, u)) {
         u->burst = false;
         u->idle_flag = true;
@@ -195,12 +234,12 @@ uint64_t uarts_next_event(const struct machine *m)
     uint64_t next = NEVER;
     for (int i = 0; i < UARTS; i++) {
         const struct uart *u = &m->uarts[i];
-        uint64_t times[4] = {NEVER, room_at(m, u), u->line_free_at, idle_at(m, u)};
+        uint64_t times[6] = {NEVER, room_at(m, u), u->line_free_at, idle_at(m, u), u->transmit_paused_until, u->receive_paused_until};
         if (!(get(u, USART_CR1) & CR1_UE))
             continue;
         if (m->received.head != m->received.tail && (get(u, USART_CR1) & CR1_RE) && (!m->host_uart || m->host_uart == u))
             times[0] = m->receive_ready_at;
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < 6; k++)
             if (times[k] > m->ticks && times[k] < next)
                 next = times[k];
     }

@@ -1,0 +1,79 @@
+"""Opens unicorn as a Cortex-M4, and proves it: one constructor for the product's Python code, the tests and the benchmarks.
+
+``UC_MODE_MCLASS`` gives a Cortex-M33 whatever model is asked for (cpu.c of unicorn 2.1.4), and setting a model returns success
+all the same. So the core is asked to run instructions that tell an M4 from its relatives. ``machine.c`` does the same for the C core.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from cm4tiny.errors import BoardError
+
+_CURE = "install the version that this project was tested with:\npip install unicorn==2.1.4"
+_SCRATCH = 0x2000_0000
+_SCRATCH_BYTES = 0x1000
+
+PROBES: tuple[tuple[str, bytes, bool], ...] = (
+    ("LDA r0, [r1] of Armv8-M", b"\xd1\xe8\xaf\x0f", False),
+    ("VSEL.F32 s0, s1, s2 of FPv5", b"\x00\xfe\x81\x0a", False),
+    ("UADD8 r0, r0, r0 of the DSP extension", b"\x80\xfa\x40\xf0", True),
+)
+"""An instruction, and whether a Cortex-M4 has it. The same are in ``machine.c``."""
+
+
+def open_core(*, page_bytes: int | None = None, check: bool = True) -> Any:
+    """A fresh ``unicorn.Uc`` that is a Cortex-M4.
+
+    Args:
+        page_bytes: size of its translation pages; unicorn's own default otherwise.
+
+    Raises:
+        BoardError: unicorn opened another core.
+    """
+    unicorn: Any = importlib.import_module("unicorn")
+    arm: Any = importlib.import_module("unicorn.arm_const")
+    engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
+    if page_bytes is not None:
+        engine.ctl_set_page_size(page_bytes)
+    engine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+    if engine.ctl_get_cpu_model() != arm.UC_CPU_ARM_CORTEX_M4:
+        raise wrong_core(f"its model is number {engine.ctl_get_cpu_model()}")
+    if check:
+        check_core(page_bytes=page_bytes)
+    return engine
+
+
+_checked = False
+
+
+def check_core(*, page_bytes: int | None = None) -> None:
+    """Raises unless :func:`open_core` gives a Cortex-M4: once a process, on an engine of its own."""
+    global _checked
+    if _checked:
+        return
+    for name, code, expected in PROBES:
+        engine = open_core(page_bytes=page_bytes, check=False)
+        if runs(engine, code) != expected:
+            raise wrong_core(f"it {'does not run' if expected else 'runs'} the instruction {name}")
+    _checked = True
+
+
+def runs(engine: Any, code: bytes) -> bool:
+    """Whether a fresh engine executes one instruction; it needs no FPU that is on."""
+    unicorn: Any = importlib.import_module("unicorn")
+    arm: Any = importlib.import_module("unicorn.arm_const")
+    engine.mem_map(_SCRATCH, _SCRATCH_BYTES)
+    engine.mem_write(_SCRATCH, code)
+    engine.reg_write(arm.UC_ARM_REG_R1, _SCRATCH + 0x100)
+    try:
+        engine.emu_start(_SCRATCH | 1, _SCRATCH + len(code), count=1)
+    except unicorn.UcError:
+        return False
+    return True
+
+
+def wrong_core(why: str) -> BoardError:
+    """The error for a unicorn that opened another core."""
+    return BoardError("unicorn did not open a Cortex-M4", why=why, cure=_CURE)

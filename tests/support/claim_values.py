@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from support.mutations import MUTATIONS
+
 from cm4tiny.benchmarks import BENCHMARKS, embedded_data_set
 from cm4tiny.benchmarks.official import official_table
 from cm4tiny.firmware.image import FLASH, RAM
 from cm4tiny.images.table import published_images
 from cm4tiny.paths import PACKAGE
+from cm4tiny.results.audit import RULES
 from cm4tiny.results.published import published_results
 
 VALUES: dict[str, Callable[[], int | float | str]] = {}
@@ -43,6 +46,16 @@ def published_count() -> int:
 @value
 def published_image_count() -> int:
     return len(published_images())
+
+
+@value
+def audit_rules() -> int:
+    return len(RULES)
+
+
+@value
+def broken_submissions() -> int:
+    return len(MUTATIONS)
 
 
 @value

@@ -176,7 +176,7 @@ def _repeated(dut: Dut, measure: Callable[[], Inference], events: EventStream, s
 def _one(dut: Dut, benchmark: Benchmark, data: bytes, steady: Steady | None) -> Inference:
     dut.load(data)
     for _ in range(1 if steady is None or steady.primed else 2):  # one more at the start, which the others are compared with
-        inference = check_results(dut.infer(1, 0), benchmark)
+        inference = check_results(dut.infer(1, 0), benchmark, confirmed=dut.confirms)
         if steady is not None and inference.elapsed_us is not None:
             steady.accept(inference.elapsed_us, dut.clock_step_us)
     return inference

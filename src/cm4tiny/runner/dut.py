@@ -175,6 +175,11 @@ class Dut:
         return "read twice" if self._reads_results else "none"
 
     @property
+    def confirms(self) -> bool:
+        """Whether each answer to ``infer`` is given twice or comes with its checksum."""
+        return self.answer_proof != "none"
+
+    @property
     def clock_is_exact(self) -> bool:
         """Whether the link's clock is that of the emulated core itself."""
         return self._exact

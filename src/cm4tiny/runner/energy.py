@@ -153,7 +153,7 @@ class _Run:
         ask(self.power, "start", self.power.start)
         began = clock()
         try:
-            inference = check_results(self.dut.infer(iterations, warmups), self.benchmark)
+            inference = check_results(self.dut.infer(iterations, warmups), self.benchmark, confirmed=self.dut.confirms)
         except BaseException:
             with contextlib.suppress(Exception):  # the first error counts
                 ask(self.power, "stop", self.power.stop, AFTER_ERROR_S)

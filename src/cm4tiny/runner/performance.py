@@ -126,7 +126,7 @@ class _Run:
         self.warmups = rules.warmups.get("performance", {}).get(benchmark.id, 0)
 
     def infer(self, iterations: int, warmups: int, *, probe: bool = False) -> tuple[Inference, int]:
-        inference = _timed(check_results(self.dut.infer(iterations, warmups), self.benchmark), probe=probe)
+        inference = _timed(check_results(self.dut.infer(iterations, warmups), self.benchmark, confirmed=self.dut.confirms), probe=probe)
         return inference, self.dut.metered
 
     def repeated(self, measure: Callable[[], T]) -> T:

@@ -41,6 +41,16 @@ def test_the_tolerance_is_inclusive() -> None:
     assert impossible((0.5, 0.52), "softmax") == impossible((0.5, 0.48), "softmax") == ""
 
 
+def test_only_a_confirmed_answer_may_lose_what_truncation_loses() -> None:
+    # sums as low as 0.962 are in the accuracy log of round v1.2's closed/bosch/results/NUCLEO_L4R5ZI_int8/kws
+    printed = (0.0, 0.0, 0.007, 0.066, 0.0, 0.0, 0.0, 0.0, 0.0, 0.816, 0.0, 0.089)
+    assert "0.978" in impossible(printed, "softmax")
+    assert impossible(printed, "softmax", confirmed=True) == ""
+    assert "0.900" in impossible((0.9, *[0.0] * 11), "softmax", confirmed=True)
+    assert "1.021" in impossible((0.521, 0.5), "softmax", confirmed=True)  # truncation never adds
+    assert "0.970" in impossible((0.97, 0.0), "softmax", confirmed=True)  # two values lose less than twelve
+
+
 def test_a_score_is_finite_and_not_negative() -> None:
     assert impossible((0.0,), "score") == impossible((1e30,), "score") == ""
     assert "negative" in impossible((-0.001,), "score")

@@ -38,7 +38,7 @@ def pip_options(what: str, error: type[Cm4TinyError]) -> list[str]:
     """Options for ``pip install`` and ``pip download``: with the network forbidden only folders of ``PIP_FIND_LINKS`` are searched.
 
     Raises:
-        Cm4TinyError: of the class ``error``, if the network is forbidden and there is no such folder.
+        Cm4TinyError: of the class ``error``, if the network is forbidden and the folder does not exist.
     """
     if not os.environ.get("PIP_FIND_LINKS"):
         require_network(what, error, "give pip a folder with the packages by PIP_FIND_LINKS")

@@ -33,7 +33,7 @@ def cm_repo() -> Path:
 
 
 def expanded(path: str) -> str:
-    """The path with ``~`` and ``~user`` replaced by a home directory, as a shell does it; unchanged if there is no such user."""
+    """The path with ``~`` and ``~user`` replaced by a home directory, as a shell does it; unchanged if the user does not exist."""
     return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises for an unknown user
 
 

@@ -49,7 +49,7 @@ def input_digest(path: Path) -> str:
     """The SHA-256 of a file that the user gave.
 
     Raises:
-        UsageError: there is no such file, or it cannot be read.
+        UsageError: the file does not exist or cannot be read.
     """
     try:
         return file_digest(path)

@@ -14,7 +14,7 @@ def sources_of(set_name: str) -> dict[str, GitSource]:
     """Round -> the files of a set: images, accuracy logs, streaming summaries.
 
     Raises:
-        UsageError: there is no such set.
+        UsageError: the set is unknown.
     """
     require_set(set_name)
     wanted: dict[str, set[str]] = {}
@@ -34,7 +34,7 @@ def get_images(set_name: str, mirror: Mirror | None = None, events: EventStream 
     """Fetches a set; returns the environment ``CM_MLPERF_TINY_RESULTS_V1_2`` = tree with its files, for each round.
 
     Raises:
-        UsageError: there is no such set. AssetError: the repository is not available.
+        UsageError: the set is unknown. AssetError: the repository is not available.
     """
     return {key_of(round_id): str(tree) for round_id, tree in _trees(set_name, mirror, events).items()}
 

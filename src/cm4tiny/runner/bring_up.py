@@ -32,7 +32,7 @@ def find_image(elf: str, build_dir: str) -> Path:
     if elf:
         path = Path(elf).absolute()
         if not path.is_file():
-            raise FirmwareError(f"there is no file {path}", cure="build it:\ncm run script --tags=build,firmware,mlperf,tiny,_kws")
+            raise FirmwareError(f"{path} does not exist", cure="build it:\ncm run script --tags=build,firmware,mlperf,tiny,_kws")
         return path
     found = sorted(Path(build_dir).absolute().rglob("*.elf"))
     if len(found) != 1:

@@ -30,7 +30,7 @@ ROUNDING = 1e-12
 
 
 def _printed_as(form: str, value: float, claimed: str = "") -> str:
-    """A value as the runner prints it; empty if it is no number.
+    """A value as the runner prints it; empty if it is not a number.
 
     A value in the middle between two printed ones is printed as the claim has it: numpy and ``math.fsum`` fall on different sides there.
     """

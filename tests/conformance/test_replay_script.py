@@ -46,7 +46,7 @@ def test_a_round_with_a_false_claim_ends_with_3_and_leaves_the_files(cm: Cm, rou
         ((), "nothing to replay"),
         (("--path=absent", "--offline"), "--path=absent does not exist"),
         (("--path=rounds", "--offline", "--jobs=none"), "--jobs=none is not a number"),
-        (("--path=rounds", "--labels=absent"), "no folder"),
+        (("--path=rounds", "--labels=absent"), "--labels=absent does not exist"),
     ],
 )
 def test_a_replay_that_cannot_be_done_ends_with_1_and_a_cure(cm: Cm, rounds: Path, options: tuple[str, ...], said: str) -> None:

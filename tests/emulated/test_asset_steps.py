@@ -97,7 +97,7 @@ def test_a_missing_set_says_where_to_get_it_and_which_command_imports_it(step: A
     done = step(f"get,mlperf,tiny,dataset,{tags}", mirror)
     text = done.stdout + done.stderr
     assert done.returncode != 0 and "Traceback" not in text
-    assert "download https://" in text and f"dataset,{tags} --archive=FILE" in text and "no part of this package" in text
+    assert "download https://" in text and f"dataset,{tags} --archive=FILE" in text and "not part of this package" in text
 
 
 def test_two_owners_of_one_set_exclude_each_other(step: Any) -> None:

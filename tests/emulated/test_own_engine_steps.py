@@ -75,7 +75,8 @@ def test_a_model_that_cannot_be_used_is_refused_before_anything_is_fetched_or_co
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"), [(["--ram_budget=lots"], "is no size of memory"), (["--costs=nowhere.json"], "nowhere.json cannot be read")]
+    ("options", "complaint"),
+    [(["--ram_budget=lots"], "is not a size of memory"), (["--costs=nowhere.json"], "nowhere.json does not exist")],
 )
 def test_wrong_options_are_refused(cm, options, complaint):
     done = cm("run", "script", BUILD, *options)

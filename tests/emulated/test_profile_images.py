@@ -240,5 +240,5 @@ def test_a_damaged_model_file_or_image_is_named(make: Make, tmp_path: Path) -> N
     (tmp_path / "tiny.elf").write_bytes(tiny_elf())
     with pytest.raises(FirmwareError, match="no symbols"):
         measure_profile(ProfileWish(tmp_path / "tiny.elf"))
-    with pytest.raises(FirmwareError, match="cannot read"):
+    with pytest.raises(FirmwareError, match="cannot be read"):
         measure_profile(ProfileWish(tmp_path / "nothing.elf"))

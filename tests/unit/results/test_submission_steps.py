@@ -21,8 +21,9 @@ from cm4tiny.results.submission.steps import answers_of, check_step, generate_st
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder, and small label lists in place of the official ones."""
     monkeypatch.chdir(tmp_path)
+    lists = maker.small_lists()  # reads the known lists, so before these are replaced
     for name in ("open", "known"):
-        monkeypatch.setattr(steps.LabelLists, name, classmethod(lambda cls, folder=None: maker.small_lists()))
+        monkeypatch.setattr(steps.LabelLists, name, classmethod(lambda cls, folder=None: lists))
     return tmp_path
 
 
@@ -92,7 +93,7 @@ def test_a_check_that_finds_something_fails(here: Path) -> None:
     done = valid_submission(here)
     (done.folder / "DRAFT.md").write_text("x", encoding="utf-8")
     found = check_step(step(here, CM_TINY_CHECK_PATH=str(done.root)))
-    assert "documents.draft" in found.text
+    assert "it is marked as one (DRAFT.md)" in found.text
     with pytest.raises(RuleError, match="this cannot be submitted"):
         refuse(found, "this")
 

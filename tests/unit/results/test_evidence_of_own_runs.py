@@ -30,7 +30,7 @@ class Trace:
 
 
 class Monitor:
-    """A monitor that hears one edge too many before the first window, as the MLCommons runner's source says that it happens."""
+    """A monitor that reports one edge too many before the first window, as the MLCommons runner's source says that it happens."""
 
     simulated = True
     name = "scripted"

@@ -120,11 +120,6 @@ def test_a_second_profile_is_the_same(make: Make) -> None:
     jsonschema.validate(json.loads(first), json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
 
-def test_both_backends_profile_alike(make: Make) -> None:
-    elf = make(TWO_LAYERS)
-    assert measure_profile(ProfileWish(elf), backend="native") == measure_profile(ProfileWish(elf), backend="python")
-
-
 def test_an_image_without_a_record_has_layers_without_macs(make: Make) -> None:
     profile = measure_profile(ProfileWish(make(TWO_LAYERS)))
     assert [layer.name for layer in profile.layers] == ["layer0", "layer1"]

@@ -24,7 +24,6 @@ from cm4tiny.errors import (
 )
 from cm4tiny.events import Event, EventStream, Message
 
-BACKENDS = pytest.mark.parametrize("backend", ["native", "python"])
 SHORT_PROFILE = CycleModel(profile_min=3_000_000, profile_max=12_000_000)
 
 
@@ -45,9 +44,8 @@ def in_a_second(board: VirtualBoard) -> Deadline:
 # --- link and time ------------------------------------------------------------------------------------------------------------------
 
 
-@BACKENDS
-def test_a_command_comes_back_from_an_echo(echo: Path, backend: str) -> None:
-    with VirtualBoard(echo, backend=backend) as board:
+def test_a_command_comes_back_from_an_echo(echo: Path) -> None:
+    with VirtualBoard(echo) as board:
         board.link.write(b"hello%")
         assert board.link.read(in_a_second(board)) == b"hello%"
 
@@ -58,9 +56,8 @@ def test_an_unterminated_rest_is_let_go_when_the_board_would_wait(echo: Path) ->
         assert board.link.read(in_a_second(board)) == b"no end"
 
 
-@BACKENDS
-def test_an_idle_board_lets_virtual_time_run_to_the_deadline_at_once(echo: Path, backend: str) -> None:
-    with VirtualBoard(echo, backend=backend) as board:
+def test_an_idle_board_lets_virtual_time_run_to_the_deadline_at_once(echo: Path) -> None:
+    with VirtualBoard(echo) as board:
         before = board.time_s
         assert board.link.read(Deadline(3600.0, board.link.clock)) == b""
         assert board.time_s - before == pytest.approx(3600.0)
@@ -148,9 +145,8 @@ def test_reset_starts_the_firmware_anew_while_time_goes_on(firmware: Path) -> No
         assert board.statistics().resets == 2
 
 
-@BACKENDS
-def test_firmware_resets_itself(firmware: Path, backend: str) -> None:
-    with VirtualBoard(firmware, backend=backend) as board:
+def test_firmware_resets_itself(firmware: Path) -> None:
+    with VirtualBoard(firmware) as board:
         ask(board, b"")
         assert ask(board, b"r%") == b"m-ready\r\n"
         assert board.statistics().resets == 2
@@ -160,8 +156,8 @@ def test_firmware_resets_itself(firmware: Path, backend: str) -> None:
 # --- faults -------------------------------------------------------------------------------------------------------------------------
 
 
-def crash(elf: Path, backend: str = "native") -> DeviceFaultError:
-    with VirtualBoard(elf, backend=backend) as board:
+def crash(elf: Path) -> DeviceFaultError:
+    with VirtualBoard(elf) as board:
         with pytest.raises(DeviceFaultError) as caught:
             board.link.read(in_a_second(board))
         with pytest.raises(DeviceFaultError):  # and goes on to say so
@@ -169,7 +165,6 @@ def crash(elf: Path, backend: str = "native") -> DeviceFaultError:
         return caught.value
 
 
-@BACKENDS
 @pytest.mark.parametrize(
     ("program", "message"),
     [
@@ -183,16 +178,15 @@ def crash(elf: Path, backend: str = "native") -> DeviceFaultError:
         ([0xEE30, 0x0A00, PARK], "while the FPU is off"),
     ],
 )
-def test_crashes_are_reported_with_their_cause(tmp_path: Path, program: list[int], message: str, backend: str) -> None:
-    error = crash(write_elf(tmp_path, *program), backend)
+def test_crashes_are_reported_with_their_cause(tmp_path: Path, program: list[int], message: str) -> None:
+    error = crash(write_elf(tmp_path, *program))
     assert message in str(error)
     assert error.cure
 
 
-@BACKENDS
-def test_a_crash_names_program_counter_and_registers(tmp_path: Path, backend: str) -> None:
+def test_a_crash_names_program_counter_and_registers(tmp_path: Path) -> None:
     elf = write_elf(tmp_path, movs(4, 77), NOP, programs.BKPT)
-    text = str(crash(elf, backend))
+    text = str(crash(elf))
     assert f"PC 0x{programs.START + 4:08x}" in text
     assert "r4=0x0000004d" in text
 
@@ -208,11 +202,10 @@ def test_a_crash_names_the_function(firmware: Path) -> None:
         ask(board, b"")
 
 
-@BACKENDS
-def test_the_fpu_may_be_used_once_it_is_on(tmp_path: Path, backend: str) -> None:
+def test_the_fpu_may_be_used_once_it_is_on(tmp_path: Path) -> None:
     enable = [*move_wide(0, programs.CPACR), *move_wide(1, 0x00F00000), store(1, 0)]
     elf = write_elf(tmp_path, *enable, 0xEE30, 0x0A00, PARK)
-    programs.run_parked(elf) if backend == "native" else programs.run_parked(elf, backend="python")
+    programs.run_parked(elf)
 
 
 # --- things that are not modelled ---------------------------------------------------------------------------------------------------
@@ -230,20 +223,11 @@ def test_an_unmodelled_register_is_reported_once_by_its_address(firmware: Path) 
     assert [event.text for event in heard if isinstance(event, Message)] == list(notes)
 
 
-def test_the_python_backend_refuses_firmware_that_needs_interrupts(tmp_path: Path) -> None:
-    elf = write_elf(tmp_path, *move_wide(0, 0xE000E100), movs(1, 1), store(1, 0), NOP, PARK)
-    with pytest.raises(BoardError, match="needs interrupts") as caught:
-        programs.run_parked(elf, backend="python")
-    assert "install a C compiler" in caught.value.cure
-    programs.run_parked(elf)
-
-
 # --- pins and power -----------------------------------------------------------------------------------------------------------------
 
 
-@BACKENDS
-def test_falling_edges_of_the_time_stamp_pin_are_recorded(firmware: Path, backend: str) -> None:
-    with VirtualBoard(firmware, backend=backend) as board:
+def test_falling_edges_of_the_time_stamp_pin_are_recorded(firmware: Path) -> None:
+    with VirtualBoard(firmware) as board:
         ask(board, b"")
         before = board.time_s
         board.power.start()
@@ -319,19 +303,6 @@ def test_boards_run_side_by_side_in_threads(firmware: Path) -> None:
     for thread in threads:
         thread.join()
     assert results == [alone] * 3
-
-
-def test_both_backends_count_the_same(firmware: Path) -> None:
-    def run(backend: str) -> tuple[object, ...]:
-        with VirtualBoard(firmware, backend=backend, exact=True) as board:
-            answers = [ask(board, b"")] + [ask(board, command) for command in (b"x%", b"i%", b"v%", b"g%", b"r%", b"x%")]
-            statistics = board.statistics()
-            return answers, board.time_s, {
-                name: getattr(statistics, name)
-                for name in ("cycles", "instructions", "taken_transfers", "icache_misses", "dcache_misses", "dcache_stall_cycles", "notes")
-            }  # fmt: skip
-
-    assert run("python") == run("native")
 
 
 # --- phases -------------------------------------------------------------------------------------------------------------------------
@@ -418,12 +389,17 @@ def test_an_elf_for_another_processor_or_chip_is_refused(tmp_path: Path) -> None
         VirtualBoard(tmp_path / "absent.elf")
 
 
-def test_unknown_backends_and_impossible_baud_rates_are_refused(echo: Path) -> None:
-    with pytest.raises(UsageError, match="no backend 'nativ'") as caught:
-        VirtualBoard(echo, backend="nativ")
-    assert "native" in caught.value.cure
+def test_impossible_baud_rates_are_refused(echo: Path) -> None:
     with pytest.raises(UsageError, match="baud"):
         VirtualBoard(echo, baud=0)
+
+
+def test_the_machine_in_python_is_refused_with_what_to_do_instead(echo: Path) -> None:
+    for asked in ("auto", "native"):
+        VirtualBoard(echo, backend=asked).close()
+    with pytest.raises(UsageError, match="no backend 'python'") as caught:
+        VirtualBoard(echo, backend="python")
+    assert "one machine, in C" in caught.value.why and "get,tiny,board" in caught.value.cure
 
 
 def test_memory_that_is_not_there_cannot_be_read(echo: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import virtual_board_programs as programs
+from support.flash_timing import LineCache
+from support.plain_core import PlainCore
 from support.tiny_elf import FLASH, RAM, Load
 from virtual_board_programs import (
     NOP,
@@ -26,25 +28,24 @@ from virtual_board_programs import (
 )
 
 from cm4tiny.boards import VirtualBoard
-from cm4tiny.boards.virtual.python_timing import LineCache
+from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE
+from cm4tiny.boards.virtual.loader import load_elf
+from cm4tiny.boards.virtual.native import PAGE_BYTES
 from cm4tiny.deadline import Deadline
 
 P = 2  # pipeline refill of a taken transfer
 PARKING = 1 + P + 1  # "b ." at the end of a block, and once more as a block of its own
-BACKENDS = pytest.mark.parametrize("backend", ["native", "python"])
 
 
-@BACKENDS
-def test_a_counted_loop_costs_four_cycles_a_round(tmp_path: Path, backend: str) -> None:
+def test_a_counted_loop_costs_four_cycles_a_round(tmp_path: Path) -> None:
     elf = write_elf(tmp_path, movs(0, 100), subs(0, 1), branch_if_not_zero(-1), PARK)
-    statistics = run_parked(elf, backend=backend)
+    statistics = run_parked(elf)
     first_round = P + 1 + 1 + 1  # reset is a transfer; movs, subs, bne
     assert busy_cycles(statistics) == first_round + 99 * (1 + 1 + P) + 1
     assert statistics.instructions == 3 + 99 * 2 + 1
 
 
-@BACKENDS
-def test_each_instruction_class_costs_what_the_manual_says(tmp_path: Path, backend: str) -> None:
+def test_each_instruction_class_costs_what_the_manual_says(tmp_path: Path) -> None:
     elf = write_elf(
         tmp_path,
         *move_wide(1, RAM),  # 2
@@ -56,7 +57,7 @@ def test_each_instruction_class_costs_what_the_manual_says(tmp_path: Path, backe
         0xE9D1, 0x2300,  # ldrd: 3
         PARK,
     )  # fmt: skip
-    statistics = run_parked(elf, backend=backend)
+    statistics = run_parked(elf)
     # the ldrd at offset 34 is a 32-bit instruction at an address that is no multiple of 4: 0.2 cycle
     assert busy_cycles(statistics) == math.ceil(P + 2 + 3 + 2 + 6 + 1 + 10 + 3 + 0.2 + PARKING)
 
@@ -68,11 +69,10 @@ def test_wide_instructions_off_word_boundaries_cost_a_fifth_more(tmp_path: Path)
     assert misaligned - aligned == 10
 
 
-@BACKENDS
-def test_flash_words_not_yet_in_the_cache_cost_the_wait_states(tmp_path: Path, backend: str) -> None:
+def test_flash_words_not_yet_in_the_cache_cost_the_wait_states(tmp_path: Path) -> None:
     # SLOW_FLASH ends at offset 26; everything runs once, so each later 64-bit word is missed once
     program = [*SLOW_FLASH, 0xF3BF, 0x8F6F, *([NOP] * 61), PARK]  # isb: the next block begins at offset 30
-    statistics = run_parked(write_elf(tmp_path, *program), backend=backend)
+    statistics = run_parked(write_elf(tmp_path, *program))
     end = START - FLASH + 2 * len(program)
     words = end // 8 + (1 if end % 8 else 0) - 30 // 8
     assert statistics.icache_stall_cycles == 5 * (words - 1)  # the word at offset 24 was fetched before, at no cost
@@ -80,22 +80,20 @@ def test_flash_words_not_yet_in_the_cache_cost_the_wait_states(tmp_path: Path, b
     assert busy_cycles(statistics) == math.ceil(P + 4 + 1 + 1 + 0.2 + 61 + PARKING + 5 * (words - 1))
 
 
-@BACKENDS
-def test_sequential_data_reads_pay_for_one_half_of_each_128_bit_pair(tmp_path: Path, backend: str) -> None:
+def test_sequential_data_reads_pay_for_one_half_of_each_128_bit_pair(tmp_path: Path) -> None:
     table = FLASH + 0x1000
     body = [load(0, 1, 4 * i) for i in range(16)]  # 64 bytes: 8 words of 64 bits, 4 pairs
     elf = write_elf(tmp_path, *SLOW_FLASH, *move_wide(1, table), *body, PARK, extra=(Load(bytes(256), table),))
-    statistics = run_parked(elf, backend=backend)
+    statistics = run_parked(elf)
     assert statistics.dcache_misses == 8
     assert statistics.dcache_stall_cycles == 4 * 5
 
 
-@BACKENDS
-def test_data_in_the_cache_costs_nothing(tmp_path: Path, backend: str) -> None:
+def test_data_in_the_cache_costs_nothing(tmp_path: Path) -> None:
     table = FLASH + 0x1000
     loop = [load(0, 1), load(0, 1, 32), subs(2, 1), branch_if_not_zero(-3)]
     elf = write_elf(tmp_path, *SLOW_FLASH, *move_wide(1, table), movs(2, 50), *loop, PARK, extra=(Load(bytes(256), table),))
-    statistics = run_parked(elf, backend=backend)
+    statistics = run_parked(elf)
     assert (statistics.dcache_misses, statistics.dcache_stall_cycles) == (2, 10)
 
 
@@ -114,8 +112,12 @@ def test_without_the_instruction_cache_every_fetch_costs(tmp_path: Path) -> None
     assert slow >= 99 * 5
 
 
+MAZE_HEAD = [*SLOW_FLASH, *move_wide(1, FLASH + 0x80000), movs(0, 9)]
+MAZE_AGAIN = START + 2 * len(MAZE_HEAD)
+
+
 def _maze(blocks: int, seed: int) -> tuple[tuple[Load, ...], list[int]]:
-    """Blocks of two to forty nops at random places of flash, each jumping to the next: as ELF parts, and the order of addresses."""
+    """Blocks of two to forty nops and loads by r1 at random places of flash, each jumping to the next: ELF parts, addresses in order."""
     chance = random.Random(seed)
     places = chance.sample(range(16, 1200), blocks)
     addresses = [FLASH + 0x1000 + 128 * place + 2 * chance.randrange(8) for place in places]
@@ -123,8 +125,9 @@ def _maze(blocks: int, seed: int) -> tuple[tuple[Load, ...], list[int]]:
     loads = []
     for index, (address, length) in enumerate(zip(addresses, lengths, strict=True)):
         jump = address + 2 * length
-        target = addresses[index + 1] if index + 1 < blocks else START + 2 * len(SLOW_FLASH) + 2
-        loads.append(Load(programs.code([NOP] * length, programs.branch_wide(jump, target)), address))
+        target = addresses[index + 1] if index + 1 < blocks else MAZE_AGAIN
+        body = [load(3, 1, 4 * chance.randrange(32)) if chance.random() < 0.2 else NOP for _ in range(length)]
+        loads.append(Load(programs.code(body, programs.branch_wide(jump, target)), address))
     return tuple(loads), addresses
 
 
@@ -157,15 +160,15 @@ def test_the_fast_instruction_cache_is_an_exact_lru(tmp_path: Path, routines: in
 
 
 @pytest.mark.parametrize("seed", [11, 12])
-def test_both_backends_count_the_same_cycles_in_a_maze(tmp_path: Path, seed: int) -> None:
+def test_a_plain_simulation_counts_the_same_cycles_in_a_maze(tmp_path: Path, seed: int) -> None:
     loads, addresses = _maze(25, seed)
-    again = START + 2 * len(SLOW_FLASH) + 2
-    elf = write_elf(
-        tmp_path, *SLOW_FLASH, movs(0, 9), subs(0, 1), 0xD001, *programs.branch_wide(again + 4, addresses[0]), NOP, PARK, extra=loads
-    )
-    native, python = run_parked(elf, backend="native"), run_parked(elf, backend="python")
-    assert native.cycles == python.cycles and busy_cycles(native) == busy_cycles(python)
-    assert (native.icache_misses, native.instructions) == (python.icache_misses, python.instructions)
+    back = programs.branch_wide(MAZE_AGAIN + 4, addresses[0])
+    elf = write_elf(tmp_path, *MAZE_HEAD, subs(0, 1), 0xD001, *back, NOP, PARK, extra=loads)  # beq to the end
+    board, witness = run_parked(elf), PlainCore(load_elf(elf).segments, wait_states=0, page_bytes=PAGE_BYTES)
+    witness.run_parked(START)
+    assert busy_cycles(board) == math.ceil(witness.cost.ticks / TICKS_PER_CYCLE)
+    assert (board.icache_misses, board.dcache_misses) == (witness.cost.icache_misses, witness.cost.dcache_misses)
+    assert board.instructions == witness.cost.instructions and board.dcache_misses > 9
 
 
 def test_code_runs_from_ram_and_may_change_itself(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.plain_core import FLASH, FLASH_BYTES, SRAM, SRAM_BYTES, PlainCore
+from support.trace_witness import TraceWitness
 from trace_programs import build_trace_firmware
 from virtual_board_programs import ask, numbers
 
@@ -24,9 +26,9 @@ def function(board: VirtualBoard, name: str) -> Symbol:
     return next(symbol for symbol in board.functions if symbol.name == name)
 
 
-def traced(firmware: Path, root: str, *commands: bytes, backend: str = "auto") -> tuple[list[TraceSegment], dict[int, str], list[bytes]]:
+def traced(firmware: Path, root: str, *commands: bytes) -> tuple[list[TraceSegment], dict[int, str], list[bytes]]:
     """Segments, names by address, and the answers."""
-    with VirtualBoard(firmware, exact=True, backend=backend) as board:
+    with VirtualBoard(firmware, exact=True) as board:
         ask(board, b"")
         with board.trace(function(board, root)) as segments:
             answers = [ask(board, command + b"%") for command in commands]
@@ -89,12 +91,25 @@ def test_what_is_used_in_all_is_not_the_sum_but_the_union(firmware: Path) -> Non
     assert whole.data_bytes < sum(part.data_bytes for part in parts)  # the weights of both calls of layer_a count once
 
 
-@pytest.mark.parametrize(("root", "command"), [("chain", b"c"), ("tail", b"t"), ("again", b"r"), ("calls_ram", b"m"), ("gives_up", b"g")])
-def test_the_python_backend_counts_the_same(firmware: Path, root: str, command: bytes) -> None:
-    native, _, native_answers = traced(firmware, root, command, command)
-    python, _, python_answers = traced(firmware, root, command, command, backend="python")
-    assert native_answers == python_answers
-    assert native == python
+@pytest.mark.parametrize(("root", "command"), [("chain", b"c"), ("tail", b"t"), ("again", b"r"), ("calls_ram", b"m")])
+def test_a_witness_that_calls_the_root_by_itself_sees_the_same_work(firmware: Path, root: str, command: bytes) -> None:
+    """Instructions and bytes; what the caches make of them depends on what ran before."""
+    segments, _, _ = traced(firmware, root, command)
+    with VirtualBoard(firmware) as board:
+        ask(board, b"")
+        symbol, functions = function(board, root), [(s.address, s.size) for s in board.functions]
+        core = PlainCore(
+            [(base, board.read_memory(base, size)) for base, size in ((FLASH, FLASH_BYTES), (SRAM, SRAM_BYTES))], wait_states=5
+        )
+    witness = TraceWitness(core, (symbol.address, symbol.size), functions)
+    core.call(symbol.address, 3)
+    assert [work(segment) for segment in segments] == [work(segment) for segment in witness.stop().segments]
+
+
+def work(segment: TraceSegment) -> tuple[object, ...]:
+    sizes = (segment.code_bytes, segment.data_bytes, segment.ram_bytes)
+    inside = {function: cost.instructions for function, cost in segment.functions.items()}
+    return segment.call, segment.kind, segment.address, segment.complete, segment.cost.instructions, sizes, inside
 
 
 def test_watching_changes_no_count_and_ends(firmware: Path) -> None:
@@ -163,18 +178,16 @@ def test_a_crash_inside_the_root_is_reported_as_ever(firmware: Path) -> None:
                 pass
 
 
-@pytest.mark.parametrize("backend", ["native", "python"])
-def test_too_many_calls_are_refused(firmware: Path, backend: str) -> None:
-    with VirtualBoard(firmware, exact=True, backend=backend) as board:
+def test_too_many_calls_are_refused(firmware: Path) -> None:
+    with VirtualBoard(firmware, exact=True) as board:
         ask(board, b"")
         with pytest.raises(BoardError, match="often makes more than 4096 calls") as caught, board.trace(function(board, "often")):
             ask(board, b"o%")
         assert "another function" in caught.value.cure
 
 
-@pytest.mark.parametrize("backend", ["native", "python"])
-def test_one_trace_at_a_time(firmware: Path, backend: str) -> None:
-    with VirtualBoard(firmware, exact=True, backend=backend) as board:
+def test_one_trace_at_a_time(firmware: Path) -> None:
+    with VirtualBoard(firmware, exact=True) as board:
         root = function(board, "chain")
         with board.trace(root), pytest.raises(BoardError, match="cannot start"), board.trace(root):
             pass

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib
 import shutil
 import subprocess
 import tempfile
@@ -26,20 +25,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.plain_core import FLASH, FLASH_BYTES, SRAM, SRAM_BYTES, PlainCore
 
-from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, BlockFacts, CycleModel
-from cm4tiny.boards.virtual.python_timing import FlashTiming, LineCache
-from cm4tiny.boards.virtual.unicorn_core import open_core
+from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE
 from cm4tiny.firmware.kernels.base import HELPERS, Kernel
 from cm4tiny.firmware.kernels.functions import CFunction
 
 Array = npt.NDArray[Any]
 
-FLASH, SRAM = 0x0800_0000, 0x2000_0000
-FLASH_BYTES, SRAM_BYTES, STACK_BYTES = 2 << 20, 640 << 10, 4096
+STACK_BYTES = 4096
 WAIT_STATES = 5
 GUARD_BYTES, GUARD = 64, 0x5A
-STALE_IT_BITS = 0x0600_FC00
 OUTPUT_FILL = 0x55
 _CORE = "-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard"
 _TARGET_FLAGS = [*_CORE.split(" "), "-O2", "-ffreestanding", "-nostdlib", "-Wall", "-Werror"]
@@ -185,52 +181,21 @@ class _Machine:
 
     image: Image
     strict: bool
-    model: CycleModel = field(default_factory=CycleModel)
     trouble: list[str] = field(default_factory=list)
-    ticks: int = 0
-    instructions: int = 0
-    expected_pc: int = -1
 
     def __post_init__(self) -> None:
-        self.uc: Any = pytest.importorskip("unicorn")
-        self.arm: Any = importlib.import_module("unicorn.arm_const")
+        self.core = PlainCore([(FLASH, self.image.flash)], wait_states=WAIT_STATES)
+        self.uc, self.arm, self.engine = self.core.uc, self.core.arm, self.core.engine
         u = self.uc
-        self.engine = open_core()
-        self.engine.mem_map(FLASH, FLASH_BYTES, u.UC_PROT_READ | u.UC_PROT_EXEC)
-        self.engine.mem_map(SRAM, SRAM_BYTES)
-        self.engine.mem_write(FLASH, self.image.flash)
-        self.timing = FlashTiming(LineCache(self.model.icache_lines), LineCache(self.model.dcache_lines), WAIT_STATES * TICKS_PER_CYCLE)
-        self.timing.pair_per_mille = self.model.pair_per_mille
-        self.coster, self.facts = BlockCoster(self.model), dict[tuple[int, int], BlockFacts]()
-        self.engine.hook_add(u.UC_HOOK_BLOCK, self._on_block)
-        self.engine.hook_add(u.UC_HOOK_MEM_READ, self._on_flash_read, begin=FLASH, end=FLASH + FLASH_BYTES - 1)
+        self.core.on_flash_read.append(lambda offset, size: self._check_aligned(FLASH + offset, size))
         if self.strict:
             self.engine.hook_add(u.UC_HOOK_MEM_READ | u.UC_HOOK_MEM_WRITE, self._on_access, begin=SRAM, end=SRAM + SRAM_BYTES - 1)
 
-    def _on_block(self, _engine: Any, address: int, size: int, _: Any) -> None:
-        facts = self.facts.get((address, size))
-        if facts is None:
-            facts = self.facts[address, size] = self.coster.facts(bytes(self.engine.mem_read(address, size)), address)
-        self.ticks += facts.cost_ticks + self.timing.fetch(address - FLASH, size)
-        self.instructions += facts.instructions
-        if address != self.expected_pc:
-            self.ticks += self.model.taken_transfer * TICKS_PER_CYCLE
-        self.expected_pc = address + size
-
-    def _clear_it_bits(self) -> None:
-        """Memory hooks leave stale IT bits behind; see the virtual board's timing.c."""
-        xpsr = self.engine.reg_read(self.arm.UC_ARM_REG_XPSR)
-        if xpsr & STALE_IT_BITS:
-            self.engine.reg_write(self.arm.UC_ARM_REG_XPSR, xpsr & ~STALE_IT_BITS)
-
-    def _on_flash_read(self, _engine: Any, _access: int, address: int, size: int, _value: int, _: Any) -> None:
-        self._clear_it_bits()
-        self.ticks += self.timing.read(address - FLASH, size)
-        if address % size:
-            self.trouble.append(f"unaligned access of {size} bytes at 0x{address:08x}")
-
     def _on_access(self, _engine: Any, _access: int, address: int, size: int, _value: int, _: Any) -> None:
-        self._clear_it_bits()
+        self.core.clear_it_bits()
+        self._check_aligned(address, size)
+
+    def _check_aligned(self, address: int, size: int) -> None:
         if address % size:
             self.trouble.append(f"unaligned access of {size} bytes at 0x{address:08x}")
 
@@ -250,7 +215,7 @@ class _Machine:
         assert next_free[False] < SRAM + SRAM_BYTES - STACK_BYTES, "the buffers do not fit into SRAM"
         for _ in range(runs):
             self._fill(places, homes)
-            self.ticks = self.instructions = self.timing.instruction.misses = self.timing.data.misses = 0
+            self.core.clear_counts()
             self._enter(self.image.symbols[name], values)
         assert not self.trouble, self.trouble[:3]
         buffers = []
@@ -260,11 +225,11 @@ class _Machine:
                 _check_guards(i, self._read(home - GUARD_BYTES, GUARD_BYTES), self._read(end, GUARD_BYTES))
                 data = self._read(home, place.array.nbytes)
                 buffers.append(np.frombuffer(data, place.array.dtype).reshape(place.array.shape).copy())
-        cycles = self.ticks / TICKS_PER_CYCLE
-        return Run(buffers, cycles, self.instructions, self.timing.instruction.misses, self.timing.data.misses)
+        spent = self.core.cost
+        return Run(buffers, spent.ticks / TICKS_PER_CYCLE, spent.instructions, spent.icache_misses, spent.dcache_misses)
 
     def _read(self, address: int, size: int) -> bytes:
-        return bytes(self.engine.mem_read(address, size))
+        return self.core.read(address, size)
 
     def _fill(self, places: Sequence[Any], homes: Sequence[int]) -> None:
         for place, home in zip(places, homes, strict=True):

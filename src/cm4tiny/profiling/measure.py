@@ -55,7 +55,7 @@ class ProfileWish:
     division: str = ""
 
 
-def measure_profile(wish: ProfileWish, events: EventStream = SILENT, *, backend: str = "auto") -> Profile:
+def measure_profile(wish: ProfileWish, events: EventStream = SILENT) -> Profile:
     """Profiles one inference.
 
     Raises:
@@ -68,7 +68,7 @@ def measure_profile(wish: ProfileWish, events: EventStream = SILENT, *, backend:
     root = find_root(loaded.functions, wish.image.name, wish.root)
     tables = _tables(wish, root, loaded.segments)
     with events.step(f"profile {wish.image.name}") as outcome:
-        benchmark, parts = _run(elf, wish.image.name, root, events, backend)
+        benchmark, parts = _run(elf, wish.image.name, root, events)
         profile = assemble(
             parts,
             root,
@@ -85,8 +85,8 @@ def measure_profile(wish: ProfileWish, events: EventStream = SILENT, *, backend:
     return profile
 
 
-def _run(elf: Path, name: str, root: Root, events: EventStream, backend: str) -> tuple[Benchmark, Parts]:
-    with VirtualBoard(elf, exact=True, backend=backend, events=events) as board:
+def _run(elf: Path, name: str, root: Root, events: EventStream) -> tuple[Benchmark, Parts]:
+    with VirtualBoard(elf, exact=True, events=events) as board:
         dut = Dut(board.link, events=events)
         with _position(board):
             benchmark = _benchmark(dut.connect(boot_s=BOOT_S).model, name)

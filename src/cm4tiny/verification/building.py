@@ -9,7 +9,7 @@ from typing import Any
 
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.boards.virtual.build import native_library
-from cm4tiny.errors import CompileError, ToolchainError, UsageError
+from cm4tiny.errors import UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware import recipe as recipes
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
@@ -102,8 +102,5 @@ def _verifier(recipe: Recipe, events: EventStream) -> Verifier | None:
 
 
 def _prepare_board(events: EventStream) -> None:
-    """Compiles the virtual board's native part if that was not done yet; without a compiler it runs slowly, in Python."""
-    try:
-        native_library(install=True, events=events)
-    except (ToolchainError, CompileError):
-        return
+    """Compiles the virtual board's C code if that was not done yet."""
+    native_library(install=True, events=events)

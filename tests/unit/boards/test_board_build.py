@@ -1,4 +1,4 @@
-"""How the native backend's library is found, named and refused, without building it."""
+"""How the machine's library is found, named and refused, without building it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from cm4tiny.boards.catalogue import check_board
 from cm4tiny.boards.virtual import build
 from cm4tiny.errors import ToolchainError
-from cm4tiny.events import EventStream
 
 COMPILER = build.HostCompiler(("cc",), "cc 1.0")
 
@@ -74,16 +74,16 @@ def test_a_host_without_any_compiler_gets_zigs_where_it_may_be_fetched(monkeypat
     assert dict(found.environment)["ZIG_GLOBAL_CACHE_DIR"].startswith(str(tmp_path))
 
 
-def test_a_host_without_compiler_or_network_hears_why_it_is_slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_host_without_compiler_or_network_is_refused_with_both_reasons(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def offline(wheel: object, events: object) -> Path:
-        raise ToolchainError("pip could not fetch ziglang")
+        raise ToolchainError("pip could not fetch ziglang", why="the network is off")
 
     bare_host(monkeypatch, tmp_path)
     monkeypatch.setattr(build, "install_wheel", offline)
-    heard: list[object] = []
-    with pytest.raises(ToolchainError, match="no C compiler"):
-        build.find_compiler(install=True, events=EventStream(heard.append))
-    assert "pip could not fetch ziglang" in str(heard)
+    with pytest.raises(ToolchainError, match="no C compiler") as caught:
+        check_board("virtual")
+    assert "none of cc, gcc, clang runs" in caught.value.why
+    assert "pip could not fetch ziglang: the network is off" in caught.value.why
 
 
 def test_a_unicorn_without_headers_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

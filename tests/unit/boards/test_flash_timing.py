@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from cm4tiny.boards.virtual.python_timing import FlashTiming, LineCache
+from support.flash_timing import FlashTiming, LineCache
 
 WORDS = st.lists(st.integers(0, 200), max_size=300)
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cm4tiny.boards.power import PowerMonitor, SimulatedPowerMonitor
-from cm4tiny.boards.virtual.build import find_unicorn
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
@@ -22,11 +21,10 @@ from cm4tiny.boards.virtual.loader import Symbol
 from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, TraceSegment
-from cm4tiny.errors import BoardError, CompileError, LinkError, ToolchainError, UsageError, nearest
+from cm4tiny.errors import BoardError, LinkError, UsageError
 from cm4tiny.events import SILENT, EventStream
 
 STEP = "virtual board"
-BACKENDS = ("auto", "native", "python")
 BAUD_TOLERANCE = 0.045
 """A receiver that samples ten bits per byte reads garbage beyond about 4.5 %: RM0432 section "USART receiver tolerance"."""
 
@@ -37,8 +35,6 @@ class BoardStatistics(Counters):
 
     time_s: float = 0.0
     hclk_hz: int = 0
-    backend: str = ""
-    slow: bool = False
     exact: bool = False
     notes: tuple[str, ...] = ()
 
@@ -65,14 +61,14 @@ class VirtualBoard:
         elf: firmware for the STM32L4R5: an ELF, an Intel hex file, or the bytes of flash.
         baud: the host's baud rate; bytes on the serial line then take the time that the firmware's own settings give them. None lets them
             pass at once.
-        backend: ``"native"`` (C, needs a C compiler once), ``"python"`` (slow), ``"auto"`` takes the first that works.
         name: what messages call this board.
         exact: simulate the flash's data cache on every access, instead of charging measured means after a profiling phase.
-        events: hears about the slow backend and about accesses to peripherals that are not modelled.
+        backend: obsolete; empty, ``"auto"`` and ``"native"`` mean the same.
+        events: hears about accesses to peripherals that are not modelled.
 
     Raises:
         FirmwareError, WrongTargetError, ImageTooLargeError: the image is damaged, or not for this board.
-        ToolchainError, CompileError: ``backend="native"`` and the C code cannot be built.
+        ToolchainError, CompileError: the machine's C code cannot be built. UsageError: ``backend`` asks for a machine in Python.
     """
 
     def __init__(
@@ -80,12 +76,13 @@ class VirtualBoard:
         elf: Path,
         *,
         baud: int | None = None,
-        backend: str = "auto",
         name: str = "virtual NUCLEO-L4R5ZI",
         exact: bool = False,
         events: EventStream = SILENT,
         model: CycleModel | None = None,
+        backend: str = "",
     ) -> None:
+        _check_backend(backend)
         if baud is not None and baud <= 0:
             raise UsageError(f"a baud rate of {baud} is not possible", cure="give a positive number, or None for a line without delay")
         self.name = name
@@ -95,7 +92,7 @@ class VirtualBoard:
         self._baud = baud
         self._notes: list[str] = []
         self._elf = load_image(Path(elf))
-        self.guard = _Guard(_make_machine(backend, model or CycleModel(), exact, baud, events))
+        self.guard = _Guard(NativeMachine(model or CycleModel(), exact=exact, baud=baud))
         with self.guard as machine:
             for address, data in self._elf.segments:
                 machine.write_memory(address, data)
@@ -119,14 +116,11 @@ class VirtualBoard:
         """Totals so far."""
         with self.guard as machine:
             counters = machine.counters()
-            slow = machine.backend == "python"
             return BoardStatistics(
                 **{field.name: getattr(counters, field.name) for field in fields(Counters)},
                 time_s=machine.time_ps / PS_PER_S,
                 hclk_hz=machine.hclk_hz,
-                backend=machine.backend,
-                slow=slow,
-                exact=self._exact or slow,
+                exact=self._exact,
                 notes=tuple(self._notes),
             )
 
@@ -201,7 +195,7 @@ class VirtualBoard:
             BoardError: there is no memory for it, another trace is on, or the function makes more calls than are kept.
         """
         with self.guard as machine:
-            if not (self._exact or machine.backend == "python"):
+            if not self._exact:
                 raise UsageError("a trace needs exact simulation", cure="open the board with exact=True")
             if root.size < 2:
                 raise UsageError(
@@ -281,18 +275,11 @@ class VirtualBoard:
             return tuple(edge / PS_PER_S for edge in machine.edges_ps())
 
 
-def _make_machine(backend: str, model: CycleModel, exact: bool, baud: int | None, events: EventStream) -> Machine:
-    if backend not in BACKENDS:
-        raise UsageError(f"there is no backend '{backend}'", why=f"backends are {', '.join(BACKENDS)}", cure=nearest(backend, BACKENDS))
-    with contextlib.suppress(ToolchainError):  # what is missing matters to the native backend only, a damaged library to both
-        find_unicorn()
-    if backend != "python":
-        try:
-            return NativeMachine(model, exact=exact, baud=baud)
-        except (ToolchainError, CompileError) as error:
-            if backend == "native":
-                raise
-            events.message(STEP, f"runs in pure Python, which is about a hundred times slower: {error.what} ({error.why})", "warning")
-    from cm4tiny.boards.virtual.python_machine import PythonMachine
-
-    return PythonMachine(model, baud=baud)
+def _check_backend(asked: str) -> None:
+    """``backend`` is kept for callers of earlier versions; there is one machine, in C."""
+    if asked not in ("", "auto", "native"):
+        raise UsageError(
+            f"there is no backend '{asked}'",
+            why="the machine in Python was removed: the board is one machine, in C",
+            cure="leave the argument out; a host without a C compiler gets one by:\ncm run script --tags=get,tiny,board",
+        )

@@ -1,4 +1,4 @@
-"""Compiles the native backend: a few C files around unicorn, built once per machine with the host's C compiler.
+"""Compiles the machine: a few C files around unicorn, built once per machine with the host's C compiler.
 
 Where the host has none, zig's clang does (a Python package, see :mod:`cm4tiny.wheels`), if it may be installed or was before.
 The library lies in the user's cache under a name made from the sources, the compiler's version and unicorn's bytes, so that it is never
@@ -45,7 +45,10 @@ COMPILERS = ("cc", "gcc", "clang")
 _TIMEOUT_S = 600
 _STEP = "virtual NUCLEO-L4R5ZI"
 _CURE_UNICORN = "reinstall it:\npip install --force-reinstall --no-deps unicorn==2.1.4"
-_CURE = "set CC, use backend='python', which is slow, or install a C compiler; on Debian:\napt-get install gcc libc6-dev"
+_CURE = (
+    "set CC, or install a C compiler (on Debian: apt-get install gcc libc6-dev), or let one be fetched as a Python package:\n"
+    "cm run script --tags=get,tiny,board"
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Unicorn:
 
 @dataclass(frozen=True)
 class NativeLibrary:
-    """The compiled backend, with the bytes that were compared.
+    """The compiled machine, with the bytes that were compared.
 
     Attributes:
         path: where it lies.
@@ -119,11 +122,16 @@ def find_compiler(*, install: bool = False, events: EventStream = SILENT) -> Hos
         except (OSError, subprocess.SubprocessError):
             continue
         return HostCompiler(command, answer.stdout.partition("\n")[0])
-    zig = None if asked else _zig(install, events)
+    if asked:
+        raise _no_compiler(f"CC asks for {asked}, which does not run")
+    zig = _zig(install, events)
     if zig is not None:
         return zig
-    tried = asked or ", ".join((*COMPILERS, ZIG_WHEEL.project))
-    raise ToolchainError("the host has no C compiler for the virtual board", why=f"tried {tried}", cure=_CURE)
+    raise _no_compiler(f"tried {', '.join((*COMPILERS, ZIG_WHEEL.project))}")
+
+
+def _no_compiler(why: str) -> ToolchainError:
+    return ToolchainError("the host has no C compiler for the virtual board", why=why, cure=_CURE)
 
 
 def _zig(install: bool, events: EventStream) -> HostCompiler | None:
@@ -135,8 +143,7 @@ def _zig(install: bool, events: EventStream) -> HostCompiler | None:
                 return None
             program = install_wheel(ZIG_WHEEL, events)
         except ToolchainError as error:
-            events.message(_STEP, f"no C compiler on this host, and none could be fetched: {error.what}", "warning")
-            return None
+            raise _no_compiler(f"none of {', '.join(COMPILERS)} runs, and {error.what}: {error.why}") from error
     return HostCompiler((str(program), "cc"), f"{ZIG_WHEEL.project} {ZIG_WHEEL.version}", cache_environment(), ZIG_WHEEL)
 
 
@@ -208,7 +215,7 @@ def library_key(compiler: HostCompiler, unicorn: Unicorn) -> str:
 
 
 def native_library(*, install: bool = False, events: EventStream = SILENT) -> NativeLibrary:
-    """The compiled backend, built if it is not there yet or not what it was when it was built.
+    """The compiled machine, built if it is not there yet or not what it was when it was built.
 
     Args:
         install: whether a compiler may be fetched where the host has none.
@@ -238,25 +245,8 @@ def native_library(*, install: bool = False, events: EventStream = SILENT) -> Na
 
 
 def emulator_facts(*, install: bool = False, events: EventStream = SILENT) -> dict[str, Any]:
-    """What a report says about the emulator of this machine: the native backend, or the one in Python where it cannot be built.
-
-    Raises:
-        BoardError: unicorn's library is damaged.
-    """
-    try:
-        return native_library(install=install, events=events).facts()
-    except (ToolchainError, CompileError):
-        digest = hashlib.sha256()
-        for path in sorted(SOURCES.glob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        facts: dict[str, Any] = {
-            "backend": "python",
-            "sources_sha256": digest.hexdigest(),
-            "unicorn": importlib.metadata.version("unicorn"),
-        }
-        with contextlib.suppress(ToolchainError):
-            facts["unicorn_sha256"] = find_unicorn().sha256
-        return facts
+    """What a report says about the emulator of this machine. Raises as :func:`native_library` does."""
+    return native_library(install=install, events=events).facts()
 
 
 def _read(target: Path, unicorn: Unicorn, events: EventStream) -> NativeLibrary | None:

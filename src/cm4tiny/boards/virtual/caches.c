@@ -1,7 +1,7 @@
 /* The flash interface's two caches (ART accelerator).
  *
  * Source: RM0432 section 3.3.5: instruction cache 32 lines x 4 x 64 bits, data cache 8 lines x 4 x 64 bits, LRU. Lines are filled by single
- * 64-bit words, each costs the wait states of FLASH_ACR.LATENCY. python_timing.py holds the same model without short cuts; the tests
+ * 64-bit words, each costs the wait states of FLASH_ACR.LATENCY. tests/support/flash_timing.py holds the same model without short cuts; the tests
  * compare the two.
  */
 #include "core.h"

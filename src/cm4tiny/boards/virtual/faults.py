@@ -30,8 +30,7 @@ _CURE = {
     FaultKind.WRITE: "look for a wild pointer, or for a stack that ran over",
     FaultKind.FETCH: "look for a wrong function pointer, a return address overwritten on the stack, or code built for another core",
     FaultKind.INSTRUCTION: "build with -mcpu=cortex-m4; UDF is also what compilers put where code must not be reached",
-    FaultKind.SUPERVISOR_CALL: "an SVC with interrupts masked, or in a handler of the same priority, becomes a HardFault; "
-    "the slow Python backend takes no exceptions at all",
+    FaultKind.SUPERVISOR_CALL: "an SVC with interrupts masked, or in a handler of the same priority, becomes a HardFault",
     FaultKind.STACKING: "the stack ran over, or the stack pointer was lost",
     FaultKind.STATE: "function pointers to Thumb code have bit 0 set",
     FaultKind.FLASH_WRITE: "constant data was written; flash programming is not modelled",

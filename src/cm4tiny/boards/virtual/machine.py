@@ -1,4 +1,4 @@
-"""What a backend of the virtual board must be able to do, and the values it hands over."""
+"""What the machine of the virtual board must be able to do, and the values it hands over."""
 
 from __future__ import annotations
 
@@ -149,8 +149,6 @@ class Counters:
 
 class Machine(Protocol):
     """The emulated chip. Not safe for two threads at once; the board guards it."""
-
-    backend: str
 
     @property
     def time_ps(self) -> int:

@@ -1,4 +1,4 @@
-"""The native backend: ctypes around the C library. Calls into it release the interpreter's lock, so boards run in parallel threads."""
+"""The machine: ctypes around the C library. Calls into it release the interpreter's lock, so boards run in parallel threads."""
 
 from __future__ import annotations
 
@@ -151,8 +151,6 @@ def _no_memory() -> BoardError:
 
 class NativeMachine:
     """One emulated chip in C. See :class:`~cm4tiny.boards.virtual.machine.Machine`."""
-
-    backend = "native"
 
     def __init__(self, model: CycleModel, *, exact: bool, baud: int | None) -> None:
         self._machine: int | None = None

@@ -6,8 +6,8 @@
  * that break in are kept apart. Costs are differences of the machine's counters at the block where the owner changes, so the parts of a
  * call add up to the call exactly.
  *
- * While no trace is on nothing of this runs: the block hook is another one, and there is no hook on RAM. python_trace.py is the same in
- * Python.
+ * While no trace is on nothing of this runs: the block hook is another one, and there is no hook on RAM.
+ * tests/support/trace_witness.py is the same in Python, as an independent witness.
  */
 #include "core.h"
 

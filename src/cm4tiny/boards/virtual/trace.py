@@ -1,4 +1,4 @@
-"""What a traced function and its callees cost: the values that both backends hand over.
+"""What a traced function and its callees cost: the values that the machine hands over.
 
 How a trace works is written down in ``trace.c``.
 """

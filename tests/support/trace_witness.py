@@ -1,26 +1,21 @@
-"""Tracing the callees of one function, for the Python backend: the same as ``trace.c``, where it is explained. No exceptions here."""
+"""Tracing the callees of one function on a bare core: the same as ``trace.c``, where it is explained. No exceptions, no reset."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from support.plain_core import PlainCore
 from unicorn import arm_const as arm
 from unicorn import unicorn_const as uc_const
 
 from cm4tiny.boards.virtual.machine import (
     FLASH_BASE,
     FLASH_SIZE,
-    SRAM2_ALIAS,
-    SRAM2_OFFSET,
-    SRAM2_SIZE,
     SRAM_BASE,
     SRAM_SIZE,
 )
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, TraceCost, Traced, TraceKind, TraceSegment
-
-STALE_IT_BITS = 0x0600_FC00
 
 
 @dataclass
@@ -46,19 +41,15 @@ def _canonical(address: int) -> int:
     return address + FLASH_BASE if address < FLASH_SIZE else address
 
 
-def _sram_offset(address: int) -> int:
-    if SRAM2_ALIAS <= address < SRAM2_ALIAS + SRAM2_SIZE:
-        return address - SRAM2_ALIAS + SRAM2_OFFSET
-    return address - SRAM_BASE
+class TraceWitness:
+    """Sees every block and access of a core while it runs."""
 
-
-class PythonTrace:
-    """Hears of every block and access while it is on. ``counters`` tells the machine's totals."""
-
-    def __init__(self, root: tuple[int, int], functions: Ranges, engine: Any, counters: Callable[[], TraceCost]) -> None:
+    def __init__(self, core: PlainCore, root: tuple[int, int], functions: Ranges) -> None:
         self._root, self._root_size = root
-        self._engine = engine
-        self._counters = counters
+        self._core, self._engine = core, core.engine
+        core.before_block.append(self._before_block)
+        core.after_block.append(self._after_block)
+        core.on_flash_read.append(lambda offset, size: self._use("data", offset, size))
         self._function_of = {at: i for i, (start, size) in enumerate(functions, 1) for at in range(start, start + size, 2)}
         self._segments: list[_Segment] = []
         self._overflow = False
@@ -67,35 +58,25 @@ class PythonTrace:
         self._state: TraceKind | None = None  # OWN, CALLEE, or None outside of the root
         self._whole = self._own = self._callee = self._charged = _Segment(0, TraceKind.WHOLE, 0)
         access = uc_const.UC_HOOK_MEM_READ | uc_const.UC_HOOK_MEM_WRITE
-        ranges = ((SRAM_BASE, SRAM_SIZE), (SRAM2_ALIAS, SRAM2_SIZE))
-        self._hooks = [engine.hook_add(access, self._on_ram_access, begin=base, end=base + size - 1) for base, size in ranges]
+        core.engine.hook_add(access, self._on_ram_access, begin=SRAM_BASE, end=SRAM_BASE + SRAM_SIZE - 1)
 
     def stop(self) -> Traced:
-        for hook in self._hooks:
-            self._engine.hook_del(hook)
+        self._callee.ended = True  # the core stops at the return address, before a block there
+        self._end_call()
         return Traced(tuple(segment.value() for segment in self._segments), self._overflow)
-
-    def abandon(self) -> None:
-        self._state = None
 
     # --- what is used ---------------------------------------------------------------------------------------------------------------
 
-    def _on_ram_access(self, engine: Any, _access: int, address: int, size: int, _value: int, _: Any) -> None:
-        xpsr = engine.reg_read(arm.UC_ARM_REG_XPSR)
-        if xpsr & STALE_IT_BITS:  # see clear_stale_it_bits in timing.c
-            engine.reg_write(arm.UC_ARM_REG_XPSR, xpsr & ~STALE_IT_BITS)
-        offset = _sram_offset(address)
-        self._use("ram", offset, size)
+    def _on_ram_access(self, _engine: Any, _access: int, address: int, size: int, _value: int, _: Any) -> None:
+        self._core.clear_it_bits()
+        self._use("ram", address - SRAM_BASE, size)
 
-    def flash_read(self, offset: int, size: int) -> None:
-        self._use("data", offset, size)
-
-    def after_block(self, address: int, size: int) -> None:
+    def _after_block(self, address: int, size: int) -> None:
         offset = _canonical(address) - FLASH_BASE
         if 0 <= offset < FLASH_SIZE:
             self._use("code", offset, size)
         else:
-            self._use("ram", _sram_offset(address), size)
+            self._use("ram", address - SRAM_BASE, size)
 
     def _use(self, what: str, offset: int, size: int) -> None:
         if self._state is not None:
@@ -105,7 +86,7 @@ class PythonTrace:
     # --- costs ------------------------------------------------------------------------------------------------------------------------
 
     def _charge(self) -> None:
-        now = self._counters()
+        now = self._core.cost
         spent = now - self._mark
         self._charged.cost += spent
         self._charged.cells[self._function] = self._charged.cells.get(self._function, TraceCost()) + spent
@@ -118,7 +99,7 @@ class PythonTrace:
     def _register(self, register: int) -> int:
         return int(self._engine.reg_read(register)) & 0xFFFF_FFFF
 
-    def before_block(self, block_address: int) -> None:
+    def _before_block(self, block_address: int) -> None:
         address = _canonical(block_address)
         function = self._function_of.get(address, 0)
         if self._state is None:
@@ -143,7 +124,7 @@ class PythonTrace:
         self._own = self._charged = self._new(TraceKind.OWN, self._root)
         self._return_address = _canonical(self._register(arm.UC_ARM_REG_LR) & ~1)
         self._entry_sp = self._register(arm.UC_ARM_REG_SP)
-        self._begin = self._mark = self._counters()
+        self._begin = self._mark = self._core.cost
         self._state = TraceKind.OWN
 
     def _step(self, address: int) -> None:

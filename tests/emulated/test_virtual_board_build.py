@@ -1,4 +1,4 @@
-"""The native backend's build on the user's machine: no compiler, a broken one, a cache that cannot be written."""
+"""The machine's build on the user's machine: no compiler, a broken one, a cache that cannot be written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.virtual.build import COMPILERS
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import CompileError, ToolchainError
-from cm4tiny.events import Event, EventStream, Message
 
 
 @pytest.fixture
@@ -20,19 +19,13 @@ def echo(tmp_path: Path) -> Path:
     return write_elf(tmp_path, *ECHO)
 
 
-def test_without_a_compiler_the_board_says_that_it_is_slow(echo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_compiler_the_board_is_refused_with_what_to_do(echo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path / "cache"))
-    heard: list[Event] = []
-    with VirtualBoard(echo, events=EventStream(heard.append)) as board:
-        statistics = board.statistics()
-        assert (statistics.backend, statistics.slow, statistics.exact) == ("python", True, True)
-        board.link.write(b"hello%")
-        assert board.link.read(Deadline(1.0, board.link.clock)) == b"hello%"
-    assert any(isinstance(event, Message) and "slower" in event.text for event in heard)
     with pytest.raises(ToolchainError, match="no C compiler") as caught:
-        VirtualBoard(echo, backend="native")
-    assert "apt-get install gcc" in caught.value.cure
+        VirtualBoard(echo)
+    assert "no-such-compiler" in caught.value.why
+    assert "apt-get install gcc" in caught.value.cure and "get,tiny,board" in caught.value.cure
 
 
 def test_a_compiler_that_refuses_is_quoted(echo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -42,7 +35,7 @@ def test_a_compiler_that_refuses_is_quoted(echo: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("CC", str(script))
     monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path / "cache"))
     with pytest.raises(CompileError, match=r"cannot find stdio\.h"):
-        VirtualBoard(echo, backend="native")
+        VirtualBoard(echo)
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.suffix == ".so"]
 
 
@@ -51,6 +44,6 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(echo: Path, monkeypatch: 
     blocked = tmp_path / "file"
     blocked.write_text("a file where the cache should be")
     monkeypatch.setenv("CM_TINY_CACHE", str(blocked))
-    with VirtualBoard(echo, backend="native") as board:
+    with VirtualBoard(echo) as board:
         board.link.write(b"hello%")
         assert board.link.read(Deadline(1.0, board.link.clock)) == b"hello%"

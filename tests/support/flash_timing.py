@@ -1,7 +1,4 @@
-"""The flash interface's caches in plain Python: the same model as ``timing.c``, without its short cuts.
-
-The Python backend counts with it, and the tests hold the C code against it.
-"""
+"""The flash interface's caches in plain Python: the model of ``caches.c`` without its short cuts, as an independent witness of it."""
 
 from __future__ import annotations
 

@@ -34,11 +34,13 @@ from cm4tiny.firmware.toolchain import KINDS, Toolchain, find_toolchain, toolcha
 from cm4tiny.images import measure
 from cm4tiny.images.fidelity import synthetic_input
 from cm4tiny.images.performance.compilers import compilers_section
+from cm4tiny.images.performance.freshness import code_of
 from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, write_rows
 from cm4tiny.images.performance.variants import DEFAULT as DEFAULT_PLAN
 from cm4tiny.images.performance.variants import variant
 from cm4tiny.runner import Dut
 
+HERE = Path(__file__).resolve().parent
 DEFAULT = ("gcc-12=debian", "gcc-13=pip", "clang=zig")
 OUTPUT = "model_output"
 
@@ -92,6 +94,7 @@ def rows_of(benchmark: Benchmark, model: CompiledModel, compilers: list[tuple[st
             equal,
             inputs,
             reference=name == compilers[0][0],
+            code=code_of(HERE.parent).own,
         )
 
 

@@ -1,12 +1,14 @@
 """Every engine with MLPerf Tiny's own models: builds the images, measures them on the virtual board, writes ``docs/performance.md``.
 
-    python benchmarks/engines.py --upstream FOLDER --mirror FOLDER [--only VARIANT ...] [--benchmarks ID ...] [--kws] [--fidelity FILE.json]
+    python benchmarks/engines.py --upstream FOLDER --mirror FOLDER [--only [VARIANT ...]] [--benchmarks ID ...] [--kws] [--fidelity FILE]
 
 ``--upstream`` (default: env CM4TINY_UPSTREAM) holds clones of the engines' sources, ``--mirror`` (default: env CM_TINY_MIRROR) the
 official models; without them they are fetched. ``--only`` measures some variants (``cm4tiny.images.performance.variants``), without a name
-none: the rows of the others are taken from ``--keep`` (default ``benchmarks/engine_rows.json``), which gets the new ones. ``--kws`` also
+none: the rows of the others are taken from ``--keep`` (default ``benchmarks/engine_rows.json``), which gets the new ones; the embedded
+models are measured each time but for ``--only`` without a name, which just writes the page. ``--kws`` also
 runs the 1000 official kws01 inputs, on all cores. ``--fidelity`` writes the rows of the published code for ``benchmarks/fidelity.py
---rows``. The page and its chart also take the rows of ``benchmarks/fidelity.py`` (the model's error) and ``benchmarks/compilers.py``.
+--rows``. The page and its chart also take the rows of ``benchmarks/fidelity.py`` (the model's error), ``benchmarks/compilers.py`` and
+``benchmarks/sensitivity.py``.
 Takes about fifteen minutes of one core; ``--kws`` adds a minute and a half a variant.
 """
 
@@ -33,8 +35,10 @@ from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images import Row, measure
 from cm4tiny.images.fidelity import read_rows as read_fidelity
 from cm4tiny.images.fidelity import write_rows as write_fidelity
+from cm4tiny.images.performance.again import AGAIN, measure_again
+from cm4tiny.images.performance.freshness import code_of
 from cm4tiny.images.performance.page import CHART, Evidence, chart, page
-from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, Measured, read_rows, replace_rows, write_rows
+from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, Measured, read_rows, replace_rows, write_rows
 from cm4tiny.images.performance.variants import VARIANTS, Variant, variant
 from cm4tiny.results.published import published_results
 from cm4tiny.runner import Dut
@@ -44,6 +48,8 @@ HERE = Path(__file__).resolve().parent
 ROWS = HERE / "engine_rows.json"
 COMPILERS = HERE / "compiler_rows.json"
 FIDELITY = HERE / "fidelity_rows.json"
+CORES = HERE / "core_rows.json"
+EMBEDDED = HERE / "embedded_rows.json"
 PAGE = HERE.parent / "docs" / "performance.md"
 
 
@@ -127,13 +133,15 @@ def measure_variant(
         )
         top_1, took = accuracy(image.elf, kws01) if kws01 and benchmark == "kws" else (None, None)
         flash, ram = image.flash_bytes, image.ram_bytes
-        yield Measured(one.id, benchmark, row.cycles, row.instructions, row.predicted, flash, ram, seconds, top_1, took), row
+        figures = (row.cycles, row.instructions, row.predicted, flash, ram, seconds, top_1, took)
+        yield Measured(one.id, benchmark, *figures, code=code_of(HERE.parent).of(one.id)), row
 
 
 def write_page(rows: Sequence[Measured], out: Path) -> None:
     """The page and its chart from all rows there are."""
     fidelity = read_fidelity(FIDELITY) if FIDELITY.is_file() else ()
-    evidence = Evidence(rows, read_rows(COMPILERS, Compiled), fidelity)
+    kept = (read_rows(COMPILERS, Compiled), fidelity, read_rows(CORES, Harsher), read_rows(EMBEDDED, Again))
+    evidence = Evidence(rows, *kept, code=code_of(HERE.parent))
     out.write_text(page(evidence), encoding="utf-8")
     (out.parent / CHART).write_text(chart(evidence), encoding="utf-8")
 
@@ -165,6 +173,8 @@ def main() -> None:
                 write_rows(options.keep, rows)
                 if fidelity_row.published is not None:
                     fidelity.append(fidelity_row)
+    if options.only:
+        write_rows(EMBEDDED, [measure_again(name) for name in AGAIN])
     if options.fidelity:
         write_fidelity(options.fidelity, fidelity)
     write_page(rows, options.out)

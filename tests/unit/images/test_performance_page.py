@@ -11,8 +11,9 @@ from cm4tiny.boards.power import energy_uj
 from cm4tiny.images.fidelity import Row
 from cm4tiny.images.fidelity import read_rows as read_fidelity
 from cm4tiny.images.performance.chart import Bar, Group, bar_chart
+from cm4tiny.images.performance.freshness import code_of
 from cm4tiny.images.performance.page import CHART, Evidence, chart, fastest, page, shown_published
-from cm4tiny.images.performance.rows import Compiled, Measured, read_rows
+from cm4tiny.images.performance.rows import Again, Compiled, Harsher, Measured, read_rows
 from cm4tiny.images.performance.variants import DEFAULT, NO_DEAD, NO_SKIP
 from cm4tiny.results.published import published_for
 
@@ -113,10 +114,21 @@ def test_the_page_in_the_manual_is_made_of_the_kept_rows() -> None:
     root = Path(__file__).resolve().parents[3]
     kept = root / "benchmarks"
     rows, compiled = read_rows(kept / "engine_rows.json", Measured), read_rows(kept / "compiler_rows.json", Compiled)
-    evidence = Evidence(rows, compiled, read_fidelity(kept / "fidelity_rows.json"))
-    assert rows and compiled
-    assert (root / "docs" / "performance.md").read_text(encoding="utf-8") == page(evidence)
-    assert (root / "docs" / CHART).read_text(encoding="utf-8") == chart(evidence)
+    harsher, again = read_rows(kept / "core_rows.json", Harsher), read_rows(kept / "embedded_rows.json", Again)
+    evidence = Evidence(rows, compiled, read_fidelity(kept / "fidelity_rows.json"), harsher, again, code_of(root))
+    assert rows and compiled and harsher and again
+    cure = "what decides its figures has changed: measure again (docs/benchmarks.md), or say so:\npython benchmarks/engines.py --only"
+    assert (root / "docs" / "performance.md").read_text(encoding="utf-8") == page(evidence), cure
+    assert (root / "docs" / CHART).read_text(encoding="utf-8") == chart(evidence), cure
+
+
+def test_harsher_cores_and_embedded_models_are_on_the_page_when_there_are_rows() -> None:
+    harsher = [Harsher("the virtual board", "kws", 38.0), Harsher("slow", "kws", 32.04), Harsher("slow", "ad", 300.0)]
+    text = page(Evidence([OURS], harsher=harsher, again=[Again("kws", "gcc 12.2", 5e6, 4e6, 70_000, 110_000)]))
+    assert rows_of(text, "Harsher cores") == ["| the virtual board |  | 38.0 |", "| slow | 300.0 | 32.0 |"]
+    assert rows_of(text, "Embedded models") == ["| kws | 5,000,000 | 4,000,000 | 70,000 | 110,000 |"]
+    assert "simulated, embedded model" in text and "gcc 12.2" in text
+    assert "Harsher" not in page(Evidence([OURS])) and "Embedded" not in page(Evidence([OURS]))
 
 
 def test_the_page_shows_its_chart() -> None:

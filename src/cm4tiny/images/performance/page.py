@@ -10,7 +10,9 @@ from cm4tiny.images.fidelity import Errors, Row, errors_of
 from cm4tiny.images.performance.chart import Bar, Group, bar_chart
 from cm4tiny.images.performance.compilers import compilers_section
 from cm4tiny.images.performance.energy import CLOCK_HZ, EnergyError, energy_error
-from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, Measured
+from cm4tiny.images.performance.freshness import UNKNOWN, Code, banner, outdated
+from cm4tiny.images.performance.ours import again_section, harsher_section
+from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, Measured
 from cm4tiny.images.performance.targets import targets_section
 from cm4tiny.images.performance.variants import DEFAULT, VARIANTS, Variant, variant
 from cm4tiny.results.conditions import HOME_BOARD, OFFICIAL, SIMULATED, Conditions, board_key, differences, same_board
@@ -36,11 +38,15 @@ closed engines. The last column has the labels of each row's figures. RAM is sta
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the page is made of: rows of the engines, of the compilers, and of the fidelity report."""
+    """All that the page is made of: rows of the engines, of the compilers, of the fidelity report, of harsher cores and of the embedded
+    models; and the sources of today, which tell whether the rows are still of theirs."""
 
     measured: Sequence[Measured]
     compiled: Sequence[Compiled] = ()
     fidelity: Sequence[Row] = ()
+    harsher: Sequence[Harsher] = ()
+    again: Sequence[Again] = ()
+    code: Code = UNKNOWN
 
     def row(self, name: str, benchmark: str) -> Measured | None:
         """The row of a variant."""
@@ -67,6 +73,7 @@ def page(evidence: Evidence) -> str:
     """The page as Markdown."""
     lines = [
         _HEAD,
+        *banner(outdated(evidence.code, evidence.measured, evidence.compiled, evidence.harsher)),
         *_errors(evidence),
         f"![{_TITLE}]({CHART})",
         "",
@@ -84,6 +91,7 @@ def page(evidence: Evidence) -> str:
     lines += _accuracy(evidence.measured)
     if evidence.compiled:
         lines += ["## Compilers", "", _LABELS, "", *compilers_section(evidence.compiled), ""]
+    lines += [*harsher_section(evidence.harsher), *again_section(evidence.again)]
     return "\n".join(lines)
 
 

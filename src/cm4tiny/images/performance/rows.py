@@ -24,6 +24,7 @@ class Measured:
         flash_bytes, ram_bytes: of the image; RAM is static data without the stack.
         build_s: seconds it took to build, on whatever machine.
         top_1, accuracy_s: for kws, right answers on the official inputs in per cent, and the seconds that took.
+        code: digest of the sources that decided the figures (:mod:`.freshness`).
     """
 
     engine: str
@@ -36,6 +37,7 @@ class Measured:
     build_s: float = 0.0
     top_1: float | None = None
     accuracy_s: float | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Compiled:
         cycles: of one inference.
         equal, compared: inputs for which the model's output is that of the reference compiler's image, byte for byte, of how many.
         reference: whether this is the reference compiler.
+        code: as above.
     """
 
     compiler: str
@@ -58,9 +61,42 @@ class Compiled:
     equal: int
     compared: int
     reference: bool = False
+    code: str = ""
 
 
-RowType = TypeVar("RowType", Measured, Compiled)
+@dataclass(frozen=True)
+class Harsher:
+    """The default plan of one model on a core that is slower in one respect than the virtual board's.
+
+    Attributes:
+        core: what is slower; the first one of a file is the virtual board itself.
+        code: as above.
+    """
+
+    core: str
+    benchmark: str
+    inf_per_s: float
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Again:
+    """The default plan with an embedded model: what each checkout can measure, and the tests measure again.
+
+    Attributes:
+        compiler: what it says of itself; another one gives other cycles.
+        cycles, instructions: of one inference.
+    """
+
+    benchmark: str
+    compiler: str
+    cycles: float
+    instructions: float
+    flash_bytes: int
+    ram_bytes: int
+
+
+RowType = TypeVar("RowType", Measured, Compiled, Harsher, Again)
 
 
 def read_rows(path: Path, kind: type[RowType]) -> list[RowType]:
@@ -79,7 +115,7 @@ def read_rows(path: Path, kind: type[RowType]) -> list[RowType]:
         ) from error
 
 
-def write_rows(path: Path, rows: Iterable[Measured | Compiled]) -> None:
+def write_rows(path: Path, rows: Iterable[Measured | Compiled | Harsher | Again]) -> None:
     """Writes rows as JSON."""
     path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
 

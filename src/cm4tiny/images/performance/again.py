@@ -1,0 +1,31 @@
+"""The rows of the embedded models: measured by whoever writes the page, and again by the tests of every checkout."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from cm4tiny.benchmarks.assets import model_file
+from cm4tiny.firmware.engines.catalogue import OWN
+from cm4tiny.firmware.recipe import Recipe
+from cm4tiny.firmware.toolchain import find_toolchain
+from cm4tiny.images.fidelity import measure
+from cm4tiny.images.performance.rows import Again
+from cm4tiny.verification import build
+
+AGAIN = ("ad", "kws")
+"""Benchmarks: all kinds of layers but additions and Winograd's, in seconds."""
+
+
+def measure_again(benchmark: str) -> Again:
+    """The row of a benchmark's embedded model, built by the tool chain of this machine.
+
+    Raises:
+        ToolchainError: there is none.
+    """
+    toolchain = find_toolchain("auto", install=False)
+    recipe = Recipe(benchmark, OWN, "performance", str(model_file(benchmark, "embedded")), toolchain=toolchain.kind)
+    with tempfile.TemporaryDirectory() as folder:
+        image = build(recipe, Path(folder))
+        row = measure(image.elf, benchmark, row_id=benchmark, kind="build", constants=False)
+    return Again(benchmark, toolchain.version, row.cycles, row.instructions, image.flash_bytes, image.ram_bytes)

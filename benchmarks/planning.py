@@ -25,11 +25,11 @@ REPEATS = 5
 _HEAD = """
 import sys, time
 from pathlib import Path
-import cm4tiny.engine
-from cm4tiny.engine.memo import Memo
-from cm4tiny.engine.plan import Planner
-from cm4tiny.engine.repository import Repository, ScriptStore
-from cm4tiny.engine.resolve import Request, pick, resolve
+import cm4tiny.resolver
+from cm4tiny.resolver.plan.plan_cache import Memo
+from cm4tiny.resolver.plan.planner import Planner
+from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
+from cm4tiny.resolver.plan.resolve import Request, pick, resolve
 begun = time.process_time()
 store = ScriptStore([Repository(Path(sys.argv[1]), "r")], catalogue_dir=Path(sys.argv[2]))
 """
@@ -67,7 +67,7 @@ def median_of(program: str, *arguments: str) -> tuple[float, int, int]:
 def bare_start() -> float:
     """CPU seconds of a process that only imports the engine."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", "import cm4tiny.engine"], check=True)
+    subprocess.run([sys.executable, "-c", "import cm4tiny.resolver"], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cm4tiny.engine.reference import whole_page
-from cm4tiny.engine.repository import ScriptStore, own_repositories
+from cm4tiny.resolver.catalogue.reference import whole_page
+from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "scripts.md"
 

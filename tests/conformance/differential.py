@@ -7,16 +7,16 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cm4tiny.engine.conditions import is_enabled
-from cm4tiny.engine.environment import LOCAL_KEYS, exported
-from cm4tiny.engine.meta import Script
-from cm4tiny.engine.plan import new_request
-from cm4tiny.engine.repository import ScriptStore
-from cm4tiny.engine.resolve import Request, Resolved, dep_request, pick, resolve
-from cm4tiny.engine.selection import Query, candidates
-from cm4tiny.engine.tree import PlannedDep, PlanNode
-from cm4tiny.engine.vocabulary import DEP_LISTS
 from cm4tiny.errors import Cm4TinyError
+from cm4tiny.resolver.catalogue.repository import ScriptStore
+from cm4tiny.resolver.catalogue.selection import Query, candidates
+from cm4tiny.resolver.language.conditions import is_enabled
+from cm4tiny.resolver.language.environment import LOCAL_KEYS, exported
+from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.language.vocabulary import DEP_LISTS
+from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import Request, Resolved, dep_request, pick, resolve
+from cm4tiny.resolver.plan.tree import PlannedDep, PlanNode
 
 Plan = dict[str, Any]
 

@@ -19,11 +19,11 @@ import pytest
 import yaml
 from differential import Plan, assumed_deps, assumed_size, differences, our_plan, requests_of, runs_of, tree_differences
 
-from cm4tiny.engine.memo import Memo
-from cm4tiny.engine.plan import Planner, new_request
-from cm4tiny.engine.repository import Repository, ScriptStore
-from cm4tiny.engine.resolve import resolve
-from cm4tiny.engine.selection import Query
+from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
+from cm4tiny.resolver.catalogue.selection import Query
+from cm4tiny.resolver.plan.plan_cache import Memo
+from cm4tiny.resolver.plan.planner import Planner, new_request
+from cm4tiny.resolver.plan.resolve import resolve
 
 HERE = Path(__file__).parent
 INTENDED = HERE / "differences.yaml"

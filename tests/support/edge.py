@@ -10,9 +10,9 @@ from typing import Any
 
 from cmind.cli import parse
 
-from cm4tiny.engine.cm_edge import run_automation
-from cm4tiny.engine.progress import ScriptStarted
 from cm4tiny.events import Event, EventStream
+from cm4tiny.resolver.adapter.command import run_automation
+from cm4tiny.resolver.run.progress import ScriptStarted
 
 
 @dataclass

@@ -32,7 +32,7 @@ class CAutomation(Automation):
            * return (int): 0, or > 0 with error (str)
            * list (list): cmind artifacts
         """
-        from cm4tiny.engine.cache_edge import search_cache
+        from cm4tiny.resolver.adapter.cache_actions import search_cache
 
         return search_cache(self, i)
 
@@ -52,7 +52,7 @@ class CAutomation(Automation):
            * return (int): 0, or > 0 with error (str)
            * list (list): cmind artifacts
         """
-        from cm4tiny.engine.cache_edge import show_cache
+        from cm4tiny.resolver.adapter.cache_actions import show_cache
 
         return show_cache(self, i)
 
@@ -73,7 +73,7 @@ class CAutomation(Automation):
            * return (int): 0, 16 if no entry fits, or another one > 0 with error (str)
            * deleted_list (list): cmind artifacts
         """
-        from cm4tiny.engine.cache_edge import remove_cache
+        from cm4tiny.resolver.adapter.cache_actions import remove_cache
 
         return remove_cache(self, i)
 
@@ -88,6 +88,6 @@ class CAutomation(Automation):
             * checked (int): entries that were looked at
             * damaged (list): what is wrong with which entry
         """
-        from cm4tiny.engine.cache_check import check_cache
+        from cm4tiny.resolver.adapter.cache_check import check_cache
 
         return check_cache(self, i)

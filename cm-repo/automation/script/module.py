@@ -33,7 +33,7 @@ class CAutomation(Automation):
            * return (int): 0, or > 0 with error (str)
            * env, new_env, state, new_state (dict), deps (list), version (str), cached (bool)
         """
-        from cm4tiny.engine.cm_edge import run_automation
+        from cm4tiny.resolver.adapter.command import run_automation
 
         return run_automation(self, i)
 
@@ -52,7 +52,7 @@ class CAutomation(Automation):
            * return (int): 0, or > 0 with error (str)
            * list (list): cmind artifacts
         """
-        from cm4tiny.engine.actions import search_automation
+        from cm4tiny.resolver.adapter.actions import search_automation
 
         return search_automation(self, i)
 
@@ -74,7 +74,7 @@ class CAutomation(Automation):
            * return (int): 0, or > 0 with error (str)
            * path (str), meta (dict)
         """
-        from cm4tiny.engine.actions import add_script
+        from cm4tiny.resolver.adapter.actions import add_script
 
         return add_script(self, i)
 
@@ -95,7 +95,7 @@ class CAutomation(Automation):
            * return (int): 0, or > 0 with error (str) if one of the runs failed
            * list (list): alias, tags, return and error of each run
         """
-        from cm4tiny.engine.actions import test_scripts
+        from cm4tiny.resolver.adapter.actions import test_scripts
 
         return test_scripts(self, i)
 
@@ -114,7 +114,7 @@ class CAutomation(Automation):
 
            * return (int): 0, or > 0 with error (str)
         """
-        from cm4tiny.engine.actions import document_scripts
+        from cm4tiny.resolver.adapter.actions import document_scripts
 
         return document_scripts(self, i)
 
@@ -135,6 +135,6 @@ class CAutomation(Automation):
            * return (int): 0, or > 0 with error (str) if there are problems
            * list (list): the problems
         """
-        from cm4tiny.engine.actions import lint_scripts
+        from cm4tiny.resolver.adapter.actions import lint_scripts
 
         return lint_scripts(self, i)

@@ -21,16 +21,17 @@ import pytest
 
 from cm4tiny import wheels
 from cm4tiny.boards.virtual import build
-from cm4tiny.engine import Repository, Result, Session, new_session, run
-from cm4tiny.engine.lock_edge import flags_of_lock, prepare
-from cm4tiny.engine.lockfile import digest_of
-from cm4tiny.engine.plan import new_request
-from cm4tiny.engine.repository import ScriptStore, own_repositories
-from cm4tiny.engine.resolve import pick
-from cm4tiny.engine.selection import Query, select
 from cm4tiny.errors import BoardError
 from cm4tiny.fetch import GitSource, Mirror, checkout
 from cm4tiny.firmware import toolchain
+from cm4tiny.resolver import Repository, Result, Session, new_session
+from cm4tiny.resolver.adapter.locking import flags_of_lock, prepare
+from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
+from cm4tiny.resolver.catalogue.selection import Query, select
+from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import pick
+from cm4tiny.resolver.run.runner import run
+from cm4tiny.resolver.store.lockfile import digest_of
 from cm4tiny.sealed import SEAL
 from ledger.outcome import Outcome, attempt
 

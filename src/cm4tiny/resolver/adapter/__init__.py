@@ -1,0 +1,1 @@
+"""CM's side: cmind's dictionaries in, cmind's ``{'return': n}`` out, and what scripts see of cmind."""

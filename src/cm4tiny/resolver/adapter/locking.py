@@ -1,0 +1,119 @@
+"""``--lock``, ``--locked`` and ``--ro_crate`` of a command: what happens before and after its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cm4tiny.errors import UsageError
+from cm4tiny.resolver.adapter.plan_view import plan_of
+from cm4tiny.resolver.language import options
+from cm4tiny.resolver.language.environment import merge
+from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.plan.resolve import Request, copied, pick, resolve
+from cm4tiny.resolver.run.session import Session
+from cm4tiny.resolver.store.lock_request import check_request
+from cm4tiny.resolver.store.lockfile import Lock, request_part, unique, write
+from cm4tiny.resolver.store.provenance import SECRET
+
+DEFAULT_NAME = "cm-lock.json"
+LOCK_FILE_KEY = "CM_LOCK_FILE"
+"""Env key with the path of the lock file that the run will leave, so that a report can link to it."""
+
+
+@dataclass
+class Locking:
+    """What one command has to do with lock files.
+
+    Args:
+        session: of the command.
+        request: what was asked for, as a lock file holds it.
+        target: the lock file to write; None writes none.
+        crate: write an RO-Crate beside it.
+    """
+
+    session: Session
+    request: dict[str, Any]
+    target: Path | None
+    crate: bool
+
+    def finish(self) -> list[str]:
+        """Writes and compares after a run that ended well; lines for the user."""
+        records, lines = unique(self.session.records), []
+        if self.session.locked is not None:
+            differences = self.session.locked.files(records)
+            lines += [f"warning: another result than in the lock file: {difference}" for difference in differences]
+        if self.target is not None:
+            content = write(self.target, self.request, records, self.session.store.repositories)
+            lines.append(f"lock file: {self.target} ({len(records)} scripts, digest {content['digest'][:16]})")
+            if self.crate:
+                from cm4tiny.resolver.store.ro_crate import write_crate
+
+                lines.append(f"RO-Crate: {write_crate(self.target, content)}")
+        return lines
+
+
+def flags_of_lock(flags: Mapping[str, Any], session: Session) -> dict[str, Any]:
+    """The flags, with the request of the lock file where the user named no script: ``cm run script --locked=FILE``.
+
+    Raises:
+        LockError: the lock file cannot be read, or asks for more than it may (:mod:`~cm4tiny.resolver.store.lock_request`).
+    """
+    if not flags.get("locked") or flags.get("tags") or flags.get("script_name"):
+        return dict(flags)
+    lock = Lock.read(_path(flags, "locked"))
+    request: dict[str, Any] = session.places.local(lock.content["request"])
+    for part in ("flags", "env", "const"):
+        request[part] = {key: value for key, value in request.get(part, {}).items() if value != SECRET}
+    check_request(request, lock.scripts(session.store), lock.file)
+    found: dict[str, Any] = {**request.pop("flags", {}), **request}
+    name = found.pop("name", "")
+    if name:
+        found["script_name"] = name
+    return merge(found, {key: value for key, value in flags.items() if key != "tags"})
+
+
+def show_difference(session: Session, flags: Mapping[str, Any], request: Request) -> None:
+    """With ``--plan``: refuses a plan that is not the lock file's, after it was shown; nothing has run.
+
+    Raises:
+        LockError: with all differences.
+    """
+    lock = Lock.read(_path(flags, "locked"))
+    lock.check(request_part(request, session.places), session.store, plan_of(session, request))
+
+
+def prepare(session: Session, flags: Mapping[str, Any], script: Script, request: Request) -> Locking | None:
+    """Reads and checks before a run; None if the command has nothing to do with lock files.
+
+    Raises:
+        LockError: the run is not the one of the lock file.
+        UsageError: the flags do not go together.
+    """
+    if not flags.get("lock") and not flags.get("locked"):
+        if flags.get("ro_crate"):
+            raise UsageError("--ro_crate describes a lock file", cure="give --lock=FILE as well")
+        return None
+    pretended = [name for name in ("fake_run", "prepare", "fake_deps") if options.is_on(flags.get(name, ""))]
+    if pretended:
+        raise UsageError(f"--lock and --locked need a real run, and --{pretended[0]} pretends one", cure="leave one of them out")
+    asked = request_part(request, session.places)
+    if flags.get("locked"):
+        lock = Lock.read(_path(flags, "locked"))
+        _, query = pick(session.store, request, quiet=session.quiet)
+        trial = Request(**{**vars(request), "env": copied(request.env), "state": copied(request.state)})
+        lock.check(asked, session.store, session.planner.plan(resolve(script, query, trial)))
+        session.locked = lock
+        for difference in lock.host():
+            session.events.message("lock", f"another host than in the lock file: {difference}")
+    target = _path(flags, "lock") if flags.get("lock") else None
+    if target is not None:
+        request.env[LOCK_FILE_KEY] = str(target)
+    return Locking(session, asked, target, options.is_on(flags.get("ro_crate", "")))
+
+
+def _path(flags: Mapping[str, Any], name: str) -> Path:
+    value = flags[name]
+    return (Path.cwd() / (DEFAULT_NAME if options.is_on(value) else str(value))).absolute()

@@ -1,0 +1,140 @@
+"""Checks a CM repository of this project: what a run would only find out later, or never.
+
+Stricter than a run: the JSON Schema of our own metas, the house rules for a script's folder, and whether every dependency exists.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tokenize
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cm4tiny.errors import Cm4TinyError, MetaError
+from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
+from cm4tiny.resolver.catalogue.selection import Query, candidates, has_variation
+from cm4tiny.resolver.language import vocabulary
+from cm4tiny.resolver.language.meta import Script, load_meta
+from cm4tiny.resolver.language.variations import choose
+
+CUSTOMIZE_LINES = 40
+#: The language, key by key; and what this project asks of its own scripts beyond it.
+SCHEMA = Path(__file__).with_name("meta.schema.json")
+HOUSE_SCHEMA = Path(__file__).with_name("house.schema.json")
+
+
+def lint_repository(path: Path) -> list[str]:
+    """All problems of the scripts below ``path / 'script'``, one line each; an empty list if there are none."""
+    root = path / "script"
+    problems: list[str] = []
+    folders = sorted(folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith((".", "__")))
+    store = ScriptStore([Repository(path, own=True)])
+    scripts: list[Script] = []
+    for folder in folders:
+        try:
+            script = Script(folder, load_meta(folder / "_cm.yaml"), own=True)
+        except MetaError as error:
+            problems.append(f"{folder.name}: {error.what}: {error.why}")
+            continue
+        scripts.append(script)
+        problems += [f"{folder.name}: {text}" for text in _of_one(script)]
+    problems += _duplicates(scripts)
+    if len(scripts) == len(folders):
+        problems += [f"{script.path.name}: {text}" for script in scripts for text in _missing_dependencies(store, script)]
+    return problems
+
+
+def lint_scripts_of(store: ScriptStore, scripts: list[Script], *, house_rules: bool = False) -> list[str]:
+    """Problems of scripts of any repository: keys and shapes, variations, and dependencies that no script meets.
+
+    Args:
+        store: where dependencies are looked for.
+        scripts: what to check.
+        house_rules: hold them to the rules of this project as well.
+    """
+    problems = []
+    for script in scripts:
+        checks = [_of_one(script)] if house_rules or script.own else [vocabulary.problems(script.meta), _variations(script)]
+        problems += [f"{script.alias}: {text}" for check in checks for text in check]
+        problems += [f"{script.alias}: {text}" for text in _missing_dependencies(store, script, several=not script.own)]
+    return problems
+
+
+def _of_one(script: Script) -> Iterator[str]:
+    folder = script.path
+    yield from against_schema(script.meta)
+    yield from against_schema(script.meta, HOUSE_SCHEMA)
+    yield from vocabulary.problems(script.meta)
+    if script.alias != folder.name:
+        yield f"the alias '{script.alias}' is not the name of the folder"
+    if not re.search(r"""^uid:\s*["'][0-9a-f]{16}["']\s*$""", (folder / "_cm.yaml").read_text(encoding="utf-8"), re.MULTILINE):
+        yield "the uid is not 16 hexadecimal digits between quotes; without quotes YAML may read a number"
+    if not (folder / "README-extra.md").is_file():
+        yield "README-extra.md is missing"
+    customize = folder / "customize.py"
+    if customize.is_file():
+        lines = code_lines(customize.read_text(encoding="utf-8"))
+        if lines > CUSTOMIZE_LINES:
+            yield f"customize.py has {lines} lines of code, more than {CUSTOMIZE_LINES}: move the work into the package"
+    yield from _variations(script)
+
+
+def _variations(script: Script) -> Iterator[str]:
+    for name in ("", *script.variations):
+        if "," in name or name.endswith(".#"):
+            continue
+        try:
+            choose(script, Query(variations=(name,) if name else ()))
+        except Cm4TinyError as error:
+            yield f"variation '_{name}': {error.what}" if name else f"default variations: {error.what}"
+
+
+def code_lines(source: str) -> int:
+    """Lines of Python that are neither blank nor comments."""
+    ignored = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    used: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in ignored:
+            used.update(range(token.start[0], token.end[0] + 1))
+    return len(used)
+
+
+def against_schema(meta: Mapping[str, Any], file: Path = SCHEMA) -> Iterator[str]:
+    """What a meta breaks of a JSON Schema, one line each with the place."""
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
+    for error in validator.iter_errors(meta):
+        where = "/".join(str(part) for part in error.absolute_path) or "top level"
+        yield f"{where}: {error.message}"
+
+
+def _duplicates(scripts: list[Script]) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for script in scripts:
+        if script.uid in seen:
+            yield f"{script.path.name}: has the uid of {seen[script.uid]}"
+        seen.setdefault(script.uid, script.path.name)
+
+
+def _missing_dependencies(store: ScriptStore, script: Script, *, several: bool = False) -> Iterator[str]:
+    """Dependencies that name no script, or, unless ``several`` may be meant, more than one."""
+    blocks = [script.meta, *script.variations.values(), *(block or {} for block in (script.meta.get("versions") or {}).values())]
+    for block in blocks:
+        for kind in vocabulary.DEP_LISTS:
+            for dep in block.get(kind) or ():
+                tags = str(dep.get("tags", ""))
+                if "<<<" in tags or "#" in tags:
+                    continue
+                try:
+                    query = Query.parse(tags)
+                except Cm4TinyError as error:
+                    yield f"{kind}: {error.what}"
+                    continue
+                found = [entry for entry in candidates(store, query) if all(has_variation(entry, name) for name in query.variations)]
+                if not found or (len(found) > 1 and not several):
+                    listed = ", ".join(entry.alias for entry in found) or "none"
+                    yield f"{kind}: '{tags}' names {len(found)} scripts ({listed}), not one"

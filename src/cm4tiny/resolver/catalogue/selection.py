@@ -1,0 +1,177 @@
+"""From tags to one script.
+
+``_x`` among the tags asks for the variation ``x``, ``-_x`` (or ``_-x``) excludes it, ``-x`` excludes scripts that have the tag ``x``.
+Scripts that lack a requested variation are no candidates. Nothing here asks a question: an ambiguity is an error that lists the
+candidates, unless the caller takes the first one (``quiet``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cm4tiny.errors import AmbiguousScriptError, ScriptNotFoundError, UsageError, VariationError
+from cm4tiny.resolver.catalogue import suggestions
+from cm4tiny.resolver.catalogue.repository import ScriptStore
+from cm4tiny.resolver.language.meta import Script
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked for: tags, excluded tags, variations, excluded variations."""
+
+    tags: tuple[str, ...] = ()
+    excluded_tags: tuple[str, ...] = ()
+    variations: tuple[str, ...] = ()
+    excluded_variations: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, tags: Any) -> Query:
+        """Splits a string of comma-separated tags (or a list of tags).
+
+        Raises:
+            UsageError: a tag or a variation is asked for and excluded at once.
+        """
+        words = tags.split(",") if isinstance(tags, str) else [str(tag) for tag in tags]
+        lists: dict[str, dict[str, None]] = {"tags": {}, "excluded_tags": {}, "variations": {}, "excluded_variations": {}}
+        for word in (word.strip() for word in words):
+            if word.startswith(("-_", "_-")):
+                lists["excluded_variations"][word[2:]] = None
+            elif word.startswith("_"):
+                lists["variations"][word[1:]] = None
+            elif word.startswith("-"):
+                lists["excluded_tags"][word[1:]] = None
+            elif word:
+                lists["tags"][word] = None
+        for wanted, excluded in (("tags", "excluded_tags"), ("variations", "excluded_variations")):
+            both = [word for word in lists[wanted] if word in lists[excluded]]
+            if both:
+                raise UsageError(f"'{both[0]}' is asked for and excluded at once", cure=f"remove it once from the tags '{','.join(words)}'")
+        return cls(**{name: tuple(found) for name, found in lists.items()})
+
+    def __str__(self) -> str:
+        parts = [
+            *self.tags,
+            *(f"-{tag}" for tag in self.excluded_tags),
+            *(f"_{name}" for name in self.variations),
+            *(f"-_{name}" for name in self.excluded_variations),
+        ]
+        return ",".join(parts)
+
+
+def dynamic_name(variation: str) -> str | None:
+    """The name under which the meta holds a dynamic variation: ``size.#`` for ``size.12``; None if there is no suffix."""
+    if "." not in variation or variation.endswith("."):
+        return None
+    return variation[: variation.index(".") + 1] + "#"
+
+
+def has_variation(script: Script, variation: str) -> bool:
+    """True if the script has the variation, literally or as a dynamic one."""
+    return variation in script.variations or dynamic_name(variation) in script.variations
+
+
+def candidates(store: ScriptStore, query: Query, name: str = "") -> list[Script]:
+    """Scripts that have the tags (and the name, if one is given), whatever their variations."""
+    wanted, unwanted = set(query.tags), set(query.excluded_tags)
+    pool = [script for script in store.find(name) if wanted <= script.tags] if name else store.with_tags(query.tags)
+    return [script for script in pool if unwanted.isdisjoint(script.tags)]
+
+
+def select(store: ScriptStore, query: Query, *, name: str = "", quiet: bool = False, needed_by: str = "") -> Script:
+    """The one script that a query names.
+
+    This project's scripts go before those of other repositories; then the meta's ``sort`` and the path order them. Of several of this
+    project's scripts the one with the lowest ``sort`` is meant.
+
+    Args:
+        store: where to look.
+        query: tags and variations.
+        name: alias or uid, if the user named the script.
+        quiet: take the first of several candidates.
+        needed_by: the script whose dependency this is, for the message.
+
+    Raises:
+        ScriptNotFoundError: no script has these tags.
+        VariationError: a script has the tags, none has the variations.
+        AmbiguousScriptError: several scripts fit.
+        MetaError: the script shares its uid with another one of its repository (of this project's, or if it was asked for by uid).
+    """
+    if not (query.tags or name):
+        raise UsageError(
+            "no script is named",
+            why="there are neither tags nor an alias",
+            cure="name one, for example:\ncm run script --tags=reproduce,mlperf,tiny",
+        )
+    found = candidates(store, query, name)
+    if not found:
+        raise _not_found(store, query, name, needed_by)
+    wanted = [*query.variations, *query.excluded_variations]
+    fitting = [script for script in found if all(has_variation(script, variation) for variation in wanted)]
+    if not fitting:
+        raise _no_variation(store, found, query, needed_by)
+    preferred = [script for script in fitting if script.own] or fitting
+    preferred.sort(key=lambda script: (script.meta.get("sort", 0), str(script.path)))
+    by_uid = bool(name) and name.rpartition(",")[2] == preferred[0].uid
+    if len(preferred) > 1 and not (quiet or by_uid or _comes_first(preferred)):
+        raise _ambiguous(preferred, query, needed_by)
+    if preferred[0].own or by_uid:
+        store.refuse_duplicates(preferred[0])
+    return preferred[0]
+
+
+def _comes_first(ordered: list[Script]) -> bool:
+    """Whether the first of this project's scripts says by its ``sort`` that the tags which it shares with others mean it."""
+    first, second = ordered[:2]
+    return first.own and bool(first.meta.get("sort", 0) < second.meta.get("sort", 0))
+
+
+def _place(needed_by: str) -> str:
+    return f", which script '{needed_by}' needs" if needed_by else ""
+
+
+def _not_found(store: ScriptStore, query: Query, name: str, needed_by: str) -> ScriptNotFoundError:
+    if name and not store.find(name):
+        what = f"there is no script '{name}'{_place(needed_by)}"
+        return ScriptNotFoundError(what, cure=suggestions.for_name(name, store) or "list the scripts:\ncm find script")
+    what = f"no script has the tags '{query}'{_place(needed_by)}"
+    unreadable = "".join(f"; {text}" for text in store.warnings[:3])
+    all_tags = {tag for script in store.scripts for tag in script.tags}
+    unknown = [tag for tag in query.tags if tag not in all_tags]
+    if unknown:
+        cure = suggestions.for_tags(unknown, query.tags, store) or "list the scripts:\ncm find script"
+        return ScriptNotFoundError(what, why=f"no script at all has {_quoted(unknown)}{unreadable}", cure=cure)
+    ranked = sorted(store.scripts, key=lambda script: (-len(script.tags & set(query.tags)), not script.own, len(script.tags), script.alias))
+    near = [script for script in ranked if script.tags & set(query.tags)][:3]
+    cure = "the nearest scripts:\n" + "\n".join(f"{script.alias} ({','.join(script.tag_list)})" for script in near)
+    return ScriptNotFoundError(what, why=f"each tag exists, no script has all of them{unreadable}", cure=cure)
+
+
+def _no_variation(store: ScriptStore, found: list[Script], query: Query, needed_by: str) -> VariationError:
+    wanted = (*query.variations, *query.excluded_variations)
+    missing = [name for name in wanted if not any(has_variation(script, name) for script in found)]
+    scripts = ", ".join(f"'{script.alias}'" for script in found[:3])
+    if not missing:
+        why = f"no single one of {scripts} has all of them"
+        return VariationError(f"no script has the variations of '{query}'{_place(needed_by)}", why=why, cure="ask for fewer variations")
+    known = sorted({name for script in found for name in script.variations})
+    listed = ", ".join(f"_{name}" for name in known[:20]) or "none"
+    return VariationError(
+        f"script {scripts} has no variation {_quoted([f'_{name}' for name in missing])}{_place(needed_by)}",
+        why=f"its variations are: {listed}" + (f" and {len(known) - 20} more" if len(known) > 20 else ""),
+        cure=suggestions.for_variations(missing, found, str(query).split(","), store) or "choose one of them",
+    )
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return " or ".join(f"'{word}'" for word in words)
+
+
+def _ambiguous(found: list[Script], query: Query, needed_by: str) -> AmbiguousScriptError:
+    listed = "\n".join(f"       {script.alias} ({','.join(script.tag_list)})  in {script.repo_alias or script.path}" for script in found)
+    return AmbiguousScriptError(
+        f"{len(found)} scripts have the tags '{query}'{_place(needed_by)}",
+        why=f"candidates:\n{listed}",
+        cure="add a tag that only one of them has, name its alias, or take the first one with --quiet",
+    )

@@ -1,0 +1,1 @@
+"""What metas, tags and flags mean: vocabulary, variations, conditions, environment, dependencies, versions, options."""

@@ -1,0 +1,148 @@
+"""One script: its folder and its ``_cm.yaml`` or ``_cm.json``.
+
+A parsed meta is shared by all runs of a process and never changed; whoever needs a changed one makes a copy of the part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cm4tiny.errors import MetaError
+from cm4tiny.resolver.language import vocabulary
+
+META_FILES = ("_cm.yaml", "_cm.json")
+
+
+@dataclass(frozen=True, eq=False)
+class Script:
+    """A script of a CM repository.
+
+    Args:
+        path: its folder.
+        meta: the parsed meta, read-only by convention.
+        repo_alias: alias of the repository it belongs to.
+        repo_path: root of that repository.
+        scripts_root: the folder that holds ``script/``.
+        own: True if it belongs to this project, whose metas are checked strictly.
+    """
+
+    path: Path
+    meta: Mapping[str, Any]
+    repo_alias: str = ""
+    repo_path: Path = Path()
+    scripts_root: Path = Path()
+    own: bool = False
+
+    @property
+    def alias(self) -> str:
+        """The readable name."""
+        return str(self.meta.get("alias", "")) or self.path.name
+
+    @property
+    def uid(self) -> str:
+        """16 hexadecimal digits."""
+        return str(self.meta.get("uid", ""))
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """The tags without order."""
+        return frozenset(self.tag_list)
+
+    @cached_property
+    def tag_list(self) -> tuple[str, ...]:
+        """The tags as the meta orders them, always strings."""
+        return tuple(str(tag) for tag in self.meta.get("tags") or ())
+
+    @cached_property
+    def variations(self) -> Mapping[str, Mapping[str, Any]]:
+        """The variations by name; one that is empty or no mapping is an empty mapping (see :meth:`require`)."""
+        blocks = self.meta.get("variations") or {}
+        return {str(name): block if isinstance(block, Mapping) else {} for name, block in blocks.items()}
+
+    @cached_property
+    def blocks(self) -> tuple[Mapping[str, Any], ...]:
+        """The top level, all variations and all versions."""
+        versions = self.meta.get("versions") or {}
+        return (self.meta, *self.variations.values(), *(block for block in versions.values() if isinstance(block, Mapping)))
+
+    @cached_property
+    def dep_names(self) -> frozenset[str]:
+        """The names of all dependencies that the script may have, by which ``adr`` finds them."""
+        lists = (block.get(kind) or () for block in self.blocks for kind in vocabulary.DEP_LISTS)
+        named = (dep.get("names") or () for deps in lists for dep in deps if isinstance(dep, Mapping))
+        return frozenset(str(name) for names in named for name in (names.replace(",", " ").split() if isinstance(names, str) else names))
+
+    @cached_property
+    def _broken(self) -> dict[str, list[str]]:
+        return vocabulary.broken(self.meta)
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """Everything that is wrong with the meta, one sentence each."""
+        return vocabulary.problems(self.meta)
+
+    def check(self) -> list[str]:
+        """Checks the meta: returns warnings for a script of another repository.
+
+        Raises:
+            MetaError: a script of this project has a problem, or the top level of any script has one with which it cannot run.
+        """
+        if self.own and self.problems:
+            raise self._error(self.problems)
+        self.require(vocabulary.TOP_LEVEL)
+        return self.problems
+
+    def require(self, block: str) -> None:
+        """Checks the shape of a block that a run is about to apply: ``top level``, ``variation 'x'`` or ``version '1'``.
+
+        Raises:
+            MetaError: a value has the wrong shape.
+        """
+        if block in self._broken:
+            raise self._error(self._broken[block])
+
+    def _error(self, problems: list[str]) -> MetaError:
+        file = next((self.path / name for name in META_FILES if (self.path / name).is_file()), self.path)
+        return MetaError(f"the meta of script '{self.alias}' breaks the language", why="; ".join(problems), cure=f"correct {file}")
+
+
+def load_meta(file: Path) -> dict[str, Any]:
+    """Reads a meta file. Keys are texts, and so are dates: ``versions: {3.8: ...}`` has the key ``"3.8"``.
+
+    Raises:
+        MetaError: not readable, or not a mapping; with file, line and column if it cannot be parsed.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        meta = json.loads(text) if file.suffix == ".json" else _load_yaml(text)
+        if isinstance(meta, dict):
+            return dict(json.loads(json.dumps(meta, default=str)))
+    except OSError as error:
+        raise MetaError(f"cannot read {file}", why=str(error), cure="check the file's permissions") from error
+    except Exception as error:
+        place, why = _place_of(error)
+        raise MetaError(f"cannot parse {file}{place}", why=why, cure="correct the file there") from error
+    raise MetaError(f"{file} does not hold a mapping", why=f"it holds {type(meta).__name__}", cure="write 'key: value' lines")
+
+
+def _place_of(error: Exception) -> tuple[str, str]:
+    """Line and column of a syntax error, and what it is."""
+    if isinstance(error, json.JSONDecodeError):
+        return f", line {error.lineno}, column {error.colno}", error.msg
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return "", str(error)
+    parts = [getattr(error, "context", None), getattr(error, "problem", None)]
+    return f", line {mark.line + 1}, column {mark.column + 1}", ", ".join(str(part) for part in parts if part)
+
+
+def _load_yaml(text: str) -> Any:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(text, Loader=loader)

@@ -1,0 +1,212 @@
+"""What all runs of one command share: the scripts, the cache, the flags that hold for everything, the event stream."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cm4tiny.errors import DependencyError
+from cm4tiny.events import SILENT, EventStream
+from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
+from cm4tiny.resolver.language.deps import names_in
+from cm4tiny.resolver.plan.fingerprint import content_of
+from cm4tiny.resolver.plan.planner import Planner, identity
+from cm4tiny.resolver.plan.resolve import Resolved
+from cm4tiny.resolver.run.progress import ScriptNote
+from cm4tiny.resolver.store.cache import Cache
+from cm4tiny.resolver.store.provenance import Places, Record
+
+if TYPE_CHECKING:
+    from cm4tiny.resolver.run.frames import Frame
+    from cm4tiny.resolver.store.lockfile import Lock
+    from cm4tiny.resolver.workers.jobs import Executor
+    from cm4tiny.resolver.workers.prefetcher import Ahead
+
+DEPTH_LIMIT = 100
+
+
+@dataclass
+class Session:
+    """See the module.
+
+    Args:
+        store: all scripts.
+        cache: all results.
+        planner: works out keys.
+        state_dir: folder of this engine in the CM home: logs, locks, catalogues.
+        events: hears what happens.
+        quiet: ask nothing.
+        silent: native scripts keep their output, the engine prints nothing.
+        verbose: more detail.
+        interactive: native scripts may read standard input.
+        automation: what scripts get as ``i['automation']``.
+        jobs: how many scripts may run at once; 0 leaves it to the scheduler.
+        scheduler: address of a Dask scheduler; empty for processes of this machine.
+        debug_tags: scripts with all of these tags leave a file that runs their native script without CM.
+        version_info: upstream's list of what ran, in order of completion: ``{tags: {script_uid, script_alias, version, ...}}``.
+    """
+
+    store: ScriptStore
+    cache: Cache
+    planner: Planner
+    state_dir: Path
+    events: EventStream = SILENT
+    quiet: bool = False
+    silent: bool = False
+    verbose: bool = False
+    interactive: bool = False
+    automation: Any = None
+    jobs: int = 1
+    scheduler: str = ""
+    debug_tags: frozenset[str] = frozenset()
+    version_info: list[dict[str, Any]] = field(default_factory=list)
+    chain: list[tuple[Resolved, Mapping[str, Any]]] = field(default_factory=list)
+    dep_names: set[str] = field(default_factory=set)
+    any_hit: bool = False
+    made: list[Path] = field(default_factory=list)
+    under_way: set[str] = field(default_factory=set)
+    frames: list[Frame] = field(default_factory=list)
+    ahead: Ahead | None = None
+    above: tuple[str, ...] = ()
+    last_key: str = ""
+    records: list[Record] = field(default_factory=list)
+    locked: Lock | None = None
+
+    @cached_property
+    def places(self) -> Places:
+        """How records write the folders of this machine."""
+        return Places.of(self.state_dir.parent, self.cache.root, self.store.repositories)
+
+    @property
+    def logs(self) -> Path:
+        """Where tracebacks go."""
+        return self.state_dir / "logs"
+
+    def note(self, resolved: Resolved, text: str, *, level: str = "info", detail: bool = False) -> None:
+        """Tells the stream a line about a script."""
+        self.events.emit(ScriptNote(resolved.script.alias, text, level, depth=max(0, self.depth - 1), detail=detail))
+
+    def needed_by(self) -> tuple[str, ...]:
+        """The scripts above the running one, the nearest first."""
+        return (*(resolved.script.alias for resolved, _ in reversed(self.chain[:-1])), *self.above)
+
+    @property
+    def depth(self) -> int:
+        """How many runs are under way, those of the main process counted in a worker."""
+        return len(self.above) + len(self.chain)
+
+    def begin_job(self, above: tuple[str, ...], under_way: frozenset[str]) -> None:
+        """Makes the session of a worker ready for a job.
+
+        Args:
+            above: the scripts that need it, the nearest first.
+            under_way: keys of cache entries that wait for it.
+        """
+        self.above, self.last_key, self.any_hit = above, "", False
+        self.dep_names, self.under_way = set(), set(under_way)
+        self.made.clear()
+        self.records.clear()
+        self.version_info.clear()
+
+    @contextmanager
+    def workers(self) -> Iterator[None]:
+        """Makes cached scripts ahead while the first run is under way, if the session has more than one job."""
+        if self.ahead is not None or self.chain or (self.jobs == 1 and not self.scheduler):
+            yield
+            return
+        from cm4tiny.resolver.workers.prefetcher import Ahead
+
+        self.ahead = Ahead(self, self._executor, self.jobs)
+        try:
+            yield
+        finally:
+            self.ahead.close()
+            self.ahead = None
+
+    @contextmanager
+    def listing(self, frame: Frame) -> Iterator[None]:
+        """Puts a list of dependencies on the pile of those that are being worked off."""
+        self.frames.append(frame)
+        try:
+            pretended = frame.env.get("CM_TMP_FAKE_DEPS") == "yes"
+            if self.ahead is not None and len(self.chain) == 1 and frame.deps and not pretended:
+                self.ahead.look()
+            yield
+        finally:
+            self.frames.pop()
+
+    def _executor(self) -> Executor:
+        if self.scheduler:
+            from cm4tiny.resolver.workers.dask_executor import DaskExecutor
+
+            return DaskExecutor(self.scheduler, self.state_dir, self.store.repositories)
+        from cm4tiny.resolver.workers.local_executor import LocalExecutor
+
+        return LocalExecutor(self.jobs)
+
+    @contextmanager
+    def running(self, resolved: Resolved) -> Iterator[None]:
+        """Puts a run on the chain.
+
+        Raises:
+            DependencyError: the same run is already under way further up.
+        """
+        env = {key: value for key, value in resolved.env.items() if not key.startswith("CM_TMP_")}
+        again = [above for above, its_env in self.chain if identity(above) == identity(resolved) and its_env == env]
+        if again or len(self.chain) >= DEPTH_LIMIT:
+            raise self._endless(resolved)
+        self.dep_names |= names_in(resolved.lists)
+        self.chain.append((resolved, env))
+        try:
+            yield
+        finally:
+            self.chain.pop()
+
+    @contextmanager
+    def making(self, resolved: Resolved, key: str) -> Iterator[None]:
+        """Marks a cache entry as being made by this process.
+
+        Raises:
+            DependencyError: it already is, further up: a run cannot wait for itself.
+        """
+        if key in self.under_way:
+            raise self._endless(resolved)
+        self.under_way.add(key)
+        try:
+            yield
+        finally:
+            self.under_way.discard(key)
+
+    def _endless(self, resolved: Resolved) -> DependencyError:
+        names = [above.script.alias for above, _ in self.chain]
+        shown = names if names[-1:] == [resolved.script.alias] else [*names, resolved.script.alias]
+        return DependencyError(
+            f"the dependencies of script '{names[0]}' never end",
+            why=" -> ".join(shown[-7:]),
+            cure="break the circle with skip_if_env or remove one of the dependencies",
+        )
+
+
+def cm_home() -> Path:
+    """The CM home: ``CM_REPOS``, else ``~/CM``."""
+    return Path(os.environ.get("CM_REPOS", "").strip() or Path.home() / "CM")
+
+
+def new_session(home: Path, repositories: list[Repository], **options: Any) -> Session:
+    """A session on a CM home.
+
+    Args:
+        home: the folder with ``repos.json`` and ``repos/local``.
+        repositories: in the order of preference.
+        options: fields of :class:`Session`.
+    """
+    content_of.cache_clear()
+    state_dir = home / "cm4tiny"
+    store = ScriptStore(repositories, catalogue_dir=state_dir / "catalogues")
+    cache = Cache(home / "repos" / "local" / "cache", state_dir / "locks")
+    return Session(store, cache, Planner(store), state_dir, **options)

@@ -1,0 +1,1 @@
+"""What is kept of a run: cached results, where they came from, lock files."""

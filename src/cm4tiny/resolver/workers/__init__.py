@@ -1,0 +1,1 @@
+"""Cached scripts that are made in other processes before the run comes to them."""

@@ -18,7 +18,7 @@ from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.boards.virtual.link import VirtualLink
 from cm4tiny.boards.virtual.loader import Symbol
-from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, StopReason
+from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, SettingChange, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, TraceSegment
 from cm4tiny.errors import BoardError, LinkError, UsageError
@@ -177,6 +177,25 @@ class VirtualBoard:
             raise UsageError(f"audio of shape {frames.shape} cannot be played", cure="give (frames,) or (frames, 2)")
         with self.guard as machine:
             machine.play(np.ascontiguousarray(frames).tobytes(), rate_hz)
+
+    def peek(self, address: int) -> int:
+        """A peripheral register of 32 bits as the firmware would read it, without any effect of that read; no time passes.
+
+        Raises:
+            BoardError: no register is modelled at this address.
+        """
+        with self.guard as machine:
+            return machine.peek(address)
+
+    def setting_changes(self) -> tuple[SettingChange, ...]:
+        """When registers of clocks and power got which values: RCC, PWR, FLASH_ACR, and the pins of GPIOG that switch an external SMPS."""
+        with self.guard as machine:
+            return machine.setting_changes()
+
+    def spans(self) -> NDArray[np.uint64]:
+        """When the core polled a UART, slept or looped: see :meth:`~cm4tiny.boards.virtual.machine.Machine.spans`."""
+        with self.guard as machine:
+            return machine.spans()
 
     @property
     def functions(self) -> tuple[Symbol, ...]:

@@ -91,6 +91,7 @@ void bus_write(struct machine *m, uint32_t address, uint32_t size, uint32_t valu
         return;
     }
     p->write(m, p, (address - p->base) & ~3u, (value << shift) & mask, mask);
+    settings_written(m, p, (address - p->base) & ~3u);
     replan(m);                      /* a store may start or end anything */
 }
 

@@ -195,8 +195,9 @@ static void flash_reset(struct machine *m, struct peripheral *p)
 void clocks_add(struct machine *m)
 {
     m->rcc = bus_add(m, (struct peripheral){.name = "RCC", .base = 0x40021000, .size = 0x400,
-                                           .read = rcc_read, .write = rcc_write, .reset = rcc_reset});
-    bus_add(m, (struct peripheral){.name = "PWR", .base = 0x40007000, .size = 0x400, .read = pwr_read, .reset = pwr_reset});
+                                           .read = rcc_read, .write = rcc_write, .reset = rcc_reset, .peek = rcc_read});
+    bus_add(m, (struct peripheral){.name = "PWR", .base = 0x40007000, .size = 0x400, .read = pwr_read, .reset = pwr_reset,
+                                   .peek = pwr_read});
     m->flash_interface = bus_add(m, (struct peripheral){.name = "FLASH", .base = 0x40022000, .size = 0x400,
                                                        .write = flash_write, .reset = flash_reset});
 }

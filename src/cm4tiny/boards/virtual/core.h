@@ -7,7 +7,7 @@
  * The files: machine.c (life cycle and the host's calls), run.c (running, events, sleep), faults.c (what goes wrong, and traps),
  * exceptions.c (priorities, entry, return), timing.c (cycle model), caches.c (flash caches), bus.c (peripheral table), clocks.c (RCC, PWR,
  * FLASH and virtual time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC),
- * counters.c (SysTick, DWT), trace.c (what the callees of one function cost).
+ * counters.c (SysTick, DWT), settings.c (what the current depends on), trace.c (what the callees of one function cost).
  *
  * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
  *
@@ -88,12 +88,14 @@ enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_FEATURE, NOTE_PARKED, NOTE_FAUL
 struct note { uint32_t kind, address, pc; };
 
 /* Lists that firmware makes longer. Each has a limit; a note with the list's number says that it was reached. */
-enum list { LIST_NOTES = 1, LIST_EDGES, LIST_PIN_CHANGES, LIST_CLOCK_CHANGES, LIST_WATCHES, LIST_OUTPUT };
+enum list { LIST_NOTES = 1, LIST_EDGES, LIST_PIN_CHANGES, LIST_CLOCK_CHANGES, LIST_WATCHES, LIST_OUTPUT, LIST_SETTINGS, LIST_SPANS };
 #define MAX_NOTES 256u
 #define MAX_EDGES (1u << 20)
 #define MAX_PIN_CHANGES (1u << 20)
 #define MAX_CLOCK_CHANGES (1u << 16)
 #define MAX_WATCHES 4096u
+#define MAX_SETTING_CHANGES (1u << 16)
+#define MAX_SPANS (1u << 20)
 #define WATCHABLE_BYTES (2u * FLASH_SIZE + SRAM_SIZE + SRAM2_SIZE)
 #define MAX_OUTPUT (1u << 20)       /* bytes that the host has not taken; it is asked to from OUTPUT_WAITS on */
 #define OUTPUT_WAITS (1u << 16)
@@ -101,12 +103,20 @@ enum list { LIST_NOTES = 1, LIST_EDGES, LIST_PIN_CHANGES, LIST_CLOCK_CHANGES, LI
 
 struct clock_change { uint64_t time_ps, ticks; uint64_t hclk_hz; };
 
+/* A register that the chip's current depends on got another value: see settings.c. */
+struct setting_change { uint64_t time_ps, ticks; uint32_t address, value; };
+
+/* A time in which the core did something else than work: polled a UART, slept, or went round in an endless loop of one instruction. */
+enum span_kind { SPAN_POLL = 1, SPAN_SLEEP, SPAN_DEEP_SLEEP, SPAN_LOOP, SPAN_KINDS };
+struct span { uint64_t from_ticks, to_ticks; uint32_t kind, unused; };
+
 /* An output pin that changed: the port's number times 16 plus the pin's, and its new level. */
 struct pin_change { uint64_t time_ps; uint32_t pin, level; };
 
 struct statistics {
     uint64_t cycles, instructions, blocks_run, taken_transfers, icache_misses, dcache_misses, icache_stall_cycles, dcache_stall_cycles;
     uint64_t skipped_cycles, profiled_cycles, profile_phases, resets, blocks_known, bytes_received, bytes_sent, exceptions;
+    uint64_t polling_cycles, sleeping_cycles, deep_sleep_cycles, looping_cycles;
 };
 
 /* --- timing.c, caches.c -------------------------------------------------------------------------------------------------------- */
@@ -178,6 +188,8 @@ struct peripheral {
     /* value and mask are shifted into the word at offset; mask has ones where the store wrote */
     void (*write)(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask);
     void (*reset)(struct machine *m, struct peripheral *p);
+    /* what a read would give, with nothing changed by it; NULL: the word of the register file */
+    uint32_t (*peek)(struct machine *m, struct peripheral *p, uint32_t offset);
     uint32_t instance;
     uint32_t *reg;                  /* size / 4 words: the register file */
 };
@@ -205,6 +217,14 @@ uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base);
 #include "trace.h"
 
 /* --- machine.c ----------------------------------------------------------------------------------------------------------------- */
+
+/* --- settings.c ---------------------------------------------------------------------------------------------------------------- */
+
+#define SETTINGS 30u                /* registers whose history is kept */
+void settings_written(struct machine *m, const struct peripheral *p, uint32_t offset);
+void settings_reset(struct machine *m);
+void span_add(struct machine *m, enum span_kind kind, uint64_t from_ticks, uint64_t to_ticks);
+void span_skipped(struct machine *m, uint64_t to_ticks);
 
 enum request {
     REQUEST_RESET = 1, REQUEST_IDLE = 2, REQUEST_LINE = 4, REQUEST_PARKED = 8, REQUEST_PROFILE = 16, REQUEST_WATCH = 32, REQUEST_QUIET = 64,
@@ -282,6 +302,12 @@ struct machine {
     uint32_t edge_count, edge_room;
     struct pin_change *pin_changes;
     uint32_t pin_change_count, pin_change_room;
+    struct setting_change *setting_changes;
+    uint32_t setting_change_count, setting_change_room;
+    uint32_t settings[SETTINGS];    /* the last recorded values */
+    struct span *spans;
+    uint32_t span_count, span_room;
+    uint64_t span_ticks[SPAN_KINDS];
 
     uint32_t requests;
     uint32_t page_size;

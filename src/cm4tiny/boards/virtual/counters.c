@@ -85,6 +85,18 @@ static uint32_t systick_read(struct machine *m, struct peripheral *p, uint32_t o
     }
 }
 
+static uint32_t systick_peek(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    bool wrapped;
+    uint32_t value = systick_value(m, &wrapped);
+    switch (offset) {
+    case SYST_CSR: return (p->reg[0] & 7u) | (uint32_t)wrapped << 16;
+    case SYST_CVR: return value;
+    case SYST_CALIB: return 0xC0000000u;
+    default: return p->reg[offset >> 2];
+    }
+}
+
 static void systick_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
 {
     systick_advance(m);
@@ -143,7 +155,7 @@ static void dwt_reset(struct machine *m, struct peripheral *p)
 void counters_add(struct machine *m)
 {
     m->systick_registers = bus_add(m, (struct peripheral){.name = "SysTick", .base = 0xE000E010, .size = 0x10,
-                                                         .read = systick_read, .write = systick_write, .reset = systick_reset});
+                                                         .read = systick_read, .write = systick_write, .reset = systick_reset, .peek = systick_peek});
     m->dwt_registers = bus_add(m, (struct peripheral){.name = "DWT", .base = 0xE0001000, .size = 0x1000,
-                                                     .read = dwt_read, .write = dwt_write, .reset = dwt_reset});
+                                                     .read = dwt_read, .write = dwt_write, .reset = dwt_reset, .peek = dwt_read});
 }

@@ -83,6 +83,7 @@ void dwt_rebase(struct machine *m);
 /* system.c: SCB, NVIC, FPU control */
 void system_add(struct machine *m);
 bool fpu_enabled(const struct machine *m);
+bool sleeps_deeply(const struct machine *m);
 uint32_t scb_get(const struct machine *m, uint32_t offset);
 void scb_set_bits(struct machine *m, uint32_t offset, uint32_t bits);
 

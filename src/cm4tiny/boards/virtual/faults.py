@@ -93,6 +93,8 @@ _LISTS = {
     4: "changes of the clock",
     5: "instructions that are watched because they may fault",
     6: "bytes of output that nobody reads",
+    7: "changes of registers of clocks and power",
+    8: "times of waiting and sleep",
 }
 """By ``enum list`` in core.h."""
 

@@ -31,6 +31,12 @@ static uint32_t gpio_read(struct machine *m, struct peripheral *p, uint32_t offs
     return offset == GPIO_IDR ? gpio_input(p) : p->reg[offset >> 2];
 }
 
+static uint32_t gpio_peek(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    (void)m;
+    return offset == GPIO_IDR ? gpio_input(p) : p->reg[offset >> 2];
+}
+
 static void timestamp_edge(struct machine *m)
 {
     if (list_grow(m, LIST_EDGES, MAX_EDGES, &m->edges, m->edge_count, &m->edge_room, sizeof *m->edges))
@@ -86,5 +92,5 @@ void gpio_add(struct machine *m)
 {
     for (uint32_t i = 0; i < GPIO_PORTS; i++)
         bus_add(m, (struct peripheral){.name = "GPIO", .base = 0x48000000u + 0x400u * i, .size = 0x400, .instance = i,
-                                       .read = gpio_read, .write = gpio_write, .reset = gpio_reset});
+                                       .read = gpio_read, .write = gpio_write, .reset = gpio_reset, .peek = gpio_peek});
 }

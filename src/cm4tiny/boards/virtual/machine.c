@@ -174,6 +174,7 @@ EXPORT void cm4_free(struct machine *m)
     bus_free(m);
     free(m->flash), free(m->sram), free(m->system_memory), free(m->sai.samples), free(m->fpu_blocks), free(m->pin_changes);
     free(m->received.data), free(m->sent.data), free(m->clock_changes), free(m->edges), free(m->watched);
+    free(m->setting_changes), free(m->spans);
     free(m);
 }
 
@@ -265,6 +266,7 @@ void reset_machine(struct machine *m)
     write_register(m, UC_ARM_REG_LR, 0xFFFFFFFFu);
     write_register(m, UC_ARM_REG_SP, vectors[0] & ~3u);
     write_register(m, UC_ARM_REG_PC, vectors[1] | 1u);
+    settings_reset(m);
     m->resets++;
 }
 
@@ -310,6 +312,7 @@ EXPORT int cm4_skip_until(struct machine *m, uint64_t time_ps)
             return reason;
     }
     if (ticks > m->ticks) {
+        span_skipped(m, ticks);
         m->skipped_ticks += ticks - m->ticks;
         m->phase_start_ticks += ticks - m->ticks;   /* waiting is neither profiled nor fast work */
         m->ticks = ticks;
@@ -388,7 +391,11 @@ EXPORT void cm4_statistics(struct machine *m, struct statistics *out)
 {
     *out = (struct statistics){.cycles = m->ticks / TICKS_PER_CYCLE, .skipped_cycles = m->skipped_ticks / TICKS_PER_CYCLE,
                                .resets = m->resets,
-                               .exceptions = m->exceptions_taken};
+                               .exceptions = m->exceptions_taken,
+                               .polling_cycles = m->span_ticks[SPAN_POLL] / TICKS_PER_CYCLE,
+                               .sleeping_cycles = m->span_ticks[SPAN_SLEEP] / TICKS_PER_CYCLE,
+                               .deep_sleep_cycles = m->span_ticks[SPAN_DEEP_SLEEP] / TICKS_PER_CYCLE,
+                               .looping_cycles = m->span_ticks[SPAN_LOOP] / TICKS_PER_CYCLE};
     timing_statistics(m, out);
     for (int i = 0; i < UARTS; i++) {
         out->bytes_received += m->uarts[i].bytes_received;

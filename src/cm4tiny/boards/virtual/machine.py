@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cm4tiny.boards.virtual.trace import Ranges, Traced
 
 FLASH_BASE = 0x0800_0000
@@ -16,6 +19,10 @@ SRAM2_ALIAS = 0x1000_0000
 SRAM2_OFFSET = 0x0003_0000
 SRAM2_SIZE = 0x0001_0000
 PS_PER_S = 10**12
+MAX_SETTING_CHANGES = 1 << 16
+"""So many changes of settings are kept (core.h)."""
+MAX_SPANS = 1 << 20
+"""So many spans are kept (core.h)."""
 
 
 class StopReason(IntEnum):
@@ -117,6 +124,32 @@ class ClockChange:
 
 
 @dataclass(frozen=True)
+class SettingChange:
+    """A register of clocks or power got another value: RCC, PWR, FLASH_ACR, and of GPIOG the bits of the pins that switch the -P's SMPS.
+
+    A register that never changed is 0. A reset shows as changes to the values after a reset.
+    """
+
+    time_ps: int
+    ticks: int
+    address: int
+    value: int
+
+
+class SpanKind(IntEnum):
+    """What the core does where it does not work on its program."""
+
+    POLL = 1
+    """It asks a UART again and again, with less than ``idle_gap`` cycles between: it waits for a command, takes one in, or prints."""
+    SLEEP = 2
+    """WFI or WFE."""
+    DEEP_SLEEP = 3
+    """The same with SCR.SLEEPDEEP: Stop, Standby or Shutdown on the chip, taken as sleep here."""
+    LOOP = 4
+    """An endless loop of one instruction, which runs."""
+
+
+@dataclass(frozen=True)
 class PinChange:
     """An output pin got a new level. ``pin`` is the port's number times 16 plus the pin's: PF13 is 5 * 16 + 13."""
 
@@ -145,6 +178,10 @@ class Counters:
     bytes_received: int = 0
     bytes_sent: int = 0
     exceptions: int = 0
+    polling_cycles: int = 0
+    sleeping_cycles: int = 0
+    deep_sleep_cycles: int = 0
+    looping_cycles: int = 0
 
 
 class Machine(Protocol):
@@ -194,6 +231,21 @@ class Machine(Protocol):
     def pin_changes(self) -> tuple[PinChange, ...]: ...
 
     def clock_changes(self) -> tuple[ClockChange, ...]: ...
+
+    def peek(self, address: int) -> int:
+        """The peripheral register at a word's address as a read would give it, without a read's side effects.
+
+        What a UART, a SAI or a timer has yet to do stays to be done; a random number that was not drawn reads as 0.
+
+        Raises:
+            BoardError: no register is modelled there.
+        """
+
+    def setting_changes(self) -> tuple[SettingChange, ...]:
+        """The first :data:`MAX_SETTING_CHANGES` changes of registers of clocks and power."""
+
+    def spans(self) -> NDArray[np.uint64]:
+        """The first :data:`MAX_SPANS` times in which the core did not work: rows of (from ticks, to ticks, :class:`SpanKind`), in order."""
 
     def take_notes(self) -> tuple[Note, ...]: ...
 

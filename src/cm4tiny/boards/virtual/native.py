@@ -10,9 +10,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cm4tiny.boards.virtual.build import NativeLibrary, native_library
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
-from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, StopReason
+from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, SettingChange, StopReason
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, TraceCost, Traced, TraceKind, TraceSegment
 from cm4tiny.boards.virtual.unicorn_core import check_core
 from cm4tiny.errors import BoardError
@@ -79,6 +82,14 @@ class _PinChange(ctypes.Structure):
     _fields_ = [("time_ps", _u64), ("pin", _u32), ("level", _u32)]
 
 
+class _SettingChange(ctypes.Structure):
+    _fields_ = [("time_ps", _u64), ("ticks", _u64), ("address", _u32), ("value", _u32)]
+
+
+class _Span(ctypes.Structure):
+    _fields_ = [("from_ticks", _u64), ("to_ticks", _u64), ("kind", _u32), ("unused", _u32)]
+
+
 _COUNTERS = tuple(field.name for field in dataclasses.fields(Counters))  # in the order of the C structure
 
 
@@ -127,6 +138,9 @@ def _load(built: NativeLibrary) -> ctypes.CDLL:
         "cm4_edges": (_u32, [machine, _u32, ctypes.POINTER(_u64), _u32]),
         "cm4_pin_changes": (_u32, [machine, _u32, ctypes.POINTER(_PinChange), _u32]),
         "cm4_clock_changes": (_u32, [machine, _u32, ctypes.POINTER(_ClockChange), _u32]),
+        "cm4_peek": (ctypes.c_int, [machine, _u32, ctypes.POINTER(_u32)]),
+        "cm4_setting_changes": (_u32, [machine, _u32, ctypes.POINTER(_SettingChange), _u32]),
+        "cm4_spans": (_u32, [machine, _u32, ctypes.POINTER(_Span), _u32]),
         "cm4_take_notes": (_u32, [machine, ctypes.POINTER(_Note), _u32]),
         "cm4_statistics": (None, [machine, ctypes.POINTER(_Statistics)]),
         "cm4_trace_start": (ctypes.c_int, [machine, _u32, _u32, ctypes.POINTER(_u32), ctypes.POINTER(_u32), _u32]),
@@ -185,6 +199,7 @@ class NativeMachine:
         self._edges: list[int] = []
         self._clock_changes: list[ClockChange] = []
         self._pin_changes: list[PinChange] = []
+        self._setting_changes: list[SettingChange] = []
         self._traced_functions = 0
 
     def _on_classify(self, address: int, size: int, facts: Any) -> None:
@@ -296,6 +311,31 @@ class NativeMachine:
         while count := self._library.cm4_clock_changes(self._handle, len(self._clock_changes), chunk, 64):
             self._clock_changes.extend(ClockChange(c.time_ps, c.ticks, c.hclk_hz) for c in chunk[:count])
         return tuple(self._clock_changes)
+
+    def peek(self, address: int) -> int:
+        value = _u32()
+        if not 0 <= address <= 0xFFFF_FFFF or self._library.cm4_peek(self._handle, address, ctypes.byref(value)) != 0:
+            raise BoardError(
+                f"0x{address:08x} is no register of this board",
+                why="no peripheral is modelled there, or it is no address of a word",
+                cure="see peripheral_map.yaml for addresses, and docs/virtual-board.md for what is modelled",
+            )
+        return int(value.value)
+
+    def setting_changes(self) -> tuple[SettingChange, ...]:
+        chunk = (_SettingChange * 256)()
+        while count := self._library.cm4_setting_changes(self._handle, len(self._setting_changes), chunk, 256):
+            self._setting_changes.extend(SettingChange(c.time_ps, c.ticks, c.address, c.value) for c in chunk[:count])
+        return tuple(self._setting_changes)
+
+    def spans(self) -> NDArray[np.uint64]:
+        chunk, pieces, known = (_Span * 4096)(), [], 0  # from the start: the last one known may have grown since
+        while count := self._library.cm4_spans(self._handle, known, chunk, 4096):
+            words = np.frombuffer(memoryview(chunk).cast("B"), dtype="<u8").reshape(-1, 3)[:count].copy()
+            words[:, 2] &= 0xFFFF_FFFF
+            pieces.append(words)
+            known += count
+        return np.concatenate(pieces) if pieces else np.empty((0, 3), dtype="<u8")
 
     def take_notes(self) -> tuple[Note, ...]:
         chunk = (_Note * 256)()

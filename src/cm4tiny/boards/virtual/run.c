@@ -202,6 +202,7 @@ static int sleep_on(struct machine *m)
         next = earlier(devices_next_event(m), listens_at(m));
         next = earlier(next, limit);
         if (next > m->ticks) {
+            span_skipped(m, next);
             m->skipped_ticks += next - m->ticks;
             m->phase_start_ticks += next - m->ticks;    /* waiting is neither profiled nor fast work */
             m->ticks = next;

@@ -113,6 +113,14 @@ static uint32_t sai_read(struct machine *m, struct peripheral *p, uint32_t offse
     return p->reg[offset >> 2];
 }
 
+static uint32_t sai_peek(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    uint32_t block = offset > XDR ? 1u : 0u, in_block = offset - BLOCK_STRIDE * block;
+    if (in_block == XSR)
+        return p->reg[offset >> 2] | (m->sai.level[block] ? (uint32_t)SR_FREQ | 1u << 16 : 0u);
+    return in_block == XDR && m->sai.level[block] ? m->sai.fifo[block][0] : p->reg[offset >> 2];
+}
+
 static void sai_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
 {
     uint32_t block = offset > XDR ? 1u : 0u, in_block = offset - BLOCK_STRIDE * block;
@@ -166,5 +174,5 @@ __attribute__((visibility("default"))) int cm4_play(struct machine *m, const int
 void sai_add(struct machine *m)
 {
     m->sai.p = bus_add(m, (struct peripheral){.name = "SAI1", .base = 0x40015400, .size = 0x400,
-                                             .read = sai_read, .write = sai_write, .reset = sai_reset});
+                                             .read = sai_read, .write = sai_write, .reset = sai_reset, .peek = sai_peek});
 }

@@ -18,6 +18,9 @@ enum { NVIC_ISER = 0x000, NVIC_ICER = 0x080, NVIC_ISPR = 0x100, NVIC_ICPR = 0x18
 uint32_t scb_get(const struct machine *m, uint32_t offset) { return m->scb->reg[offset / 4]; }
 void scb_set_bits(struct machine *m, uint32_t offset, uint32_t bits) { m->scb->reg[offset / 4] |= bits; }
 
+/* WFI and WFE then stop the clocks: in Stop, Standby or Shutdown by PWR_CR1.LPMS. Taken as sleep, but told apart. */
+bool sleeps_deeply(const struct machine *m) { return scb_get(m, SCB_SCR) & SCR_SLEEPDEEP; }
+
 bool fpu_enabled(const struct machine *m)
 {
     return (scb_get(m, SCB_CPACR) >> 20 & 15u) == 15u;     /* CP10 and CP11: full access */
@@ -208,9 +211,11 @@ static uint32_t type_read(struct machine *m, struct peripheral *p, uint32_t offs
 void system_add(struct machine *m)
 {
     m->scb = bus_add(m, (struct peripheral){.name = "SCB", .base = 0xE000ED00, .size = 0x300,
-                                           .read = scb_read, .write = scb_write, .reset = scb_reset});
-    bus_add(m, (struct peripheral){.name = "NVIC", .base = 0xE000E100, .size = 0xC00, .read = nvic_read, .write = nvic_write});
-    bus_add(m, (struct peripheral){.name = "SCnSCB", .base = 0xE000E000, .size = 0x10, .read = type_read});
+                                           .read = scb_read, .write = scb_write, .reset = scb_reset, .peek = scb_read});
+    bus_add(m, (struct peripheral){.name = "NVIC", .base = 0xE000E100, .size = 0xC00, .read = nvic_read, .write = nvic_write,
+                                   .peek = nvic_read});
+    bus_add(m, (struct peripheral){.name = "SCnSCB", .base = 0xE000E000, .size = 0x10, .read = type_read, .peek = type_read});
     bus_add(m, (struct peripheral){.name = "ITM", .base = 0xE0000000, .size = 0x1000});
-    bus_add(m, (struct peripheral){.name = "DBGMCU", .base = 0xE0042000, .size = 0x400, .read = debug_id_read});
+    bus_add(m, (struct peripheral){.name = "DBGMCU", .base = 0xE0042000, .size = 0x400, .read = debug_id_read,
+                                   .peek = debug_id_read});
 }

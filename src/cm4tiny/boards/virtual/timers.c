@@ -141,6 +141,13 @@ static uint32_t timer_read(struct machine *m, struct peripheral *p, uint32_t off
     return p->reg[offset >> 2];
 }
 
+/* Flags are those of the last event or access. */
+static uint32_t timer_peek(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    const struct timer *t = &m->timers[p->instance];
+    return offset == TIM_CNT ? count_after(t, counts_since(m, t)) : p->reg[offset >> 2];
+}
+
 static void generate(struct machine *m, struct timer *t, uint32_t value)
 {
     uint32_t *sr = &t->p->reg[TIM_SR / 4];
@@ -196,6 +203,6 @@ void timers_add(struct machine *m)
         m->timers[i].wide = TIMER[i].wide;
         m->timers[i].irq = TIMER[i].irq;
         m->timers[i].p = bus_add(m, (struct peripheral){.name = TIMER[i].name, .base = TIMER[i].base, .size = 0x400, .instance = i,
-                                                       .read = timer_read, .write = timer_write, .reset = timer_reset});
+                                                       .read = timer_read, .write = timer_write, .reset = timer_reset, .peek = timer_peek});
     }
 }

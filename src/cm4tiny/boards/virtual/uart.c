@@ -134,6 +134,8 @@ static void send_byte(struct machine *m, struct uart *u, uint8_t value)
 static void count_idle_poll(struct machine *m, const struct uart *u)
 {
     bool after_work = m->ticks - m->last_poll_at > (uint64_t)m->constants.idle_gap_cycles * TICKS_PER_CYCLE;
+    if (!after_work)
+        span_add(m, SPAN_POLL, m->last_poll_at, m->ticks);
     m->last_poll_at = m->ticks;
     if (m->received.head != m->received.tail || m->ticks < u->line_free_at || after_work || m->exceptions.active_count)
         m->idle_polls = 0;
@@ -274,6 +276,11 @@ static uint32_t uart_read(struct machine *m, struct peripheral *p, uint32_t offs
     return p->reg[offset >> 2];
 }
 
+static uint32_t uart_peek(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    return offset == USART_ISR ? status(m, &m->uarts[p->instance]) : p->reg[offset >> 2];
+}
+
 static void uart_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
 {
     struct uart *u = &m->uarts[p->instance];
@@ -306,5 +313,5 @@ void uarts_add(struct machine *m)
         {"USART3", 0x40004800}, {"UART4", 0x40004C00}, {"UART5", 0x40005000}};
     for (uint32_t i = 0; i < UARTS; i++)
         m->uarts[i].p = bus_add(m, (struct peripheral){.name = UART[i].name, .base = UART[i].base, .size = 0x400, .instance = i,
-                                                      .read = uart_read, .write = uart_write, .reset = uart_reset});
+                                                      .read = uart_read, .write = uart_write, .reset = uart_reset, .peek = uart_peek});
 }

@@ -87,6 +87,13 @@ static uint32_t rng_read(struct machine *m, struct peripheral *p, uint32_t offse
     return (uint32_t)(m->random.state >> 32);
 }
 
+/* A number that is not drawn reads as 0. */
+static uint32_t rng_peek(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    (void)m;
+    return offset == RNG_SR ? p->reg[RNG_CR / 4] >> 2 & 1u : offset == RNG_DR ? 0 : p->reg[offset >> 2];
+}
+
 static void rng_reset(struct machine *m, struct peripheral *p)
 {
     (void)p;
@@ -97,8 +104,10 @@ void units_add(struct machine *m)
 {
     static const struct { const char *name; uint32_t base, size; } STORES[] = {
         {"SYSCFG", 0x40010000, 0x400}, {"EXTI", 0x40010400, 0x400}, {"IWDG", 0x40003000, 0x400}, {"WWDG", 0x40002C00, 0x400}};
-    bus_add(m, (struct peripheral){.name = "CRC", .base = 0x40023000, .size = 0x400, .read = crc_read, .write = crc_write, .reset = crc_reset});
-    bus_add(m, (struct peripheral){.name = "RNG", .base = 0x50060800, .size = 0x400, .read = rng_read, .reset = rng_reset});
+    bus_add(m, (struct peripheral){.name = "CRC", .base = 0x40023000, .size = 0x400, .read = crc_read, .write = crc_write, .reset = crc_reset,
+                                   .peek = crc_read});
+    bus_add(m, (struct peripheral){.name = "RNG", .base = 0x50060800, .size = 0x400, .read = rng_read, .reset = rng_reset,
+                                   .peek = rng_peek});
     for (uint32_t i = 0; i < sizeof STORES / sizeof STORES[0]; i++)
         bus_add(m, (struct peripheral){.name = STORES[i].name, .base = STORES[i].base, .size = STORES[i].size});
 }

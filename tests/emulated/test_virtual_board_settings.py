@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from exception_programs import answer, build_exception_firmware, read_until
-from virtual_board_programs import ECHO, PARK, READY, START, WFI, branch_wide, movs, move_wide, store, write_elf
+from virtual_board_programs import ECHO, PARK, READY, START, WFI, branch_wide, move_wide, movs, store, write_elf
 
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.virtual.machine import MAX_SETTING_CHANGES, SpanKind
@@ -14,7 +14,7 @@ from cm4tiny.boards.virtual.peripheral_map import regions
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import BoardError
 
-RCC, FLASH_ACR, SCR, SYSTICK = 0x4002_1000, 0x4002_2000, 0xE000_ED10, 0xE000_E010
+RCC, FLASH_ACR, SCR = 0x4002_1000, 0x4002_2000, 0xE000_ED10
 
 
 def put(address: int, value: int) -> list[int]:
@@ -151,11 +151,10 @@ def shares(board: VirtualBoard) -> dict[SpanKind, float]:
 
 def test_polling_sleeping_and_looping_are_told_apart(tmp_path: Path) -> None:
     sleep = [WFI, *branch_wide(START + 2 * 31, START + 2 * 30)]
-    ticking = [*put(SYSTICK + 4, 3999), *put(SYSTICK, 7)]
     for program, kind in (
         (ECHO, SpanKind.POLL),
         ([PARK], SpanKind.LOOP),
-        ([*ticking, *[0xBF00] * (30 - len(ticking)), *sleep], SpanKind.SLEEP),
+        ([*[0xBF00] * 30, *sleep], SpanKind.SLEEP),
         ([*put(SCR, 4), *[0xBF00] * (30 - len(put(SCR, 4))), *sleep], SpanKind.DEEP_SLEEP),
     ):
         with VirtualBoard(write_elf(tmp_path, program)) as board:
@@ -172,3 +171,10 @@ def test_work_is_no_span_and_commands_are_polled_for(scenarios: Path) -> None:
     worked = (after.cycles - after.polling_cycles) - (before.cycles - before.polling_cycles)
     assert 40_000 < worked < 60_000
     assert after.polling_cycles - before.polling_cycles > 200 * len("it%")
+
+
+def test_sleep_up_to_an_interrupt_is_sleep(scenarios: Path) -> None:
+    with VirtualBoard(scenarios) as board:
+        read_until(board, READY)
+        answer(board, "iw")
+        assert shares(board)[SpanKind.SLEEP] * board.cycles > 1000

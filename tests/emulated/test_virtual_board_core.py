@@ -163,3 +163,73 @@ def test_a_model_that_is_not_the_one_asked_for_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(unicorn, "UC_MODE_THUMB", unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
     with pytest.raises(BoardError, match="did not open a Cortex-M4"):
         unicorn_core.open_core(check=False)
+
+
+# --- Q after SMLAD -----------------------------------------------------------------------------------------------------------------------
+
+MINIMUM, SMLAD, SMLADX, SMUAD, SMLABB = 0x80008000, (0xFB20, 0x2301), (0xFB20, 0x2311), (0xFB20, 0xF301), (0xFB10, 0x2301)
+CLEAR_FLAGS, READ_FLAGS, KEEP = [0xF04F, 0x0800, 0xF388, 0x8C00], [0xF3EF, 0x8400], [*constant(6, RAM), 0x6033, 0x6074, PARK]
+"""APSR := 0 by R8; R4 := APSR; R3 and R4 to RAM."""
+
+
+def q_program(n: int, m: int, a: int, *middle: int) -> list[int]:
+    return [*constant(0, n), *constant(1, m), *constant(2, a), *CLEAR_FLAGS, *middle, *READ_FLAGS, *KEEP]
+
+
+def infinite(n: int, m: int, a: int) -> tuple[int, int]:
+    """Result and Q of SMLAD: DDI0403, the sum in infinite precision."""
+
+    def signed(value: int, bits: int) -> int:
+        return (value & (1 << bits) - 1) - ((value >> bits - 1 & 1) << bits)
+
+    total = signed(n, 16) * signed(m, 16) + signed(n >> 16, 16) * signed(m >> 16, 16) + signed(a, 32)
+    return total & 0xFFFFFFFF, int(not -(1 << 31) <= total < 1 << 31)
+
+
+@pytest.mark.parametrize("a", [0x80000000, 0xFFFFFFFF, 0, 1, 0x7FFFFFFF])
+@pytest.mark.parametrize(("n", "m"), [(MINIMUM, MINIMUM), (MINIMUM, 0x80008001), (0x7FFF7FFF, 0x7FFF7FFF), (MINIMUM, 0x7FFF7FFF)])
+def test_smlad_sets_q_for_the_sum_in_infinite_precision(tmp_path: Path, n: int, m: int, a: int) -> None:
+    for code in (SMLAD, SMLADX):
+        result, flags, _ = run(write_code(tmp_path, q_program(n, m, a, *code)))
+        assert (result, flags >> 27 & 1) == infinite(n, m, a)
+
+
+def test_q_that_another_instruction_set_stays(tmp_path: Path) -> None:
+    for middle in ([*SMUAD, *SMLAD], [*SMLAD, *SMUAD], [*SMLAD, 0xFB10, 0xF909, *SMLABB, *SMUAD]):
+        assert run(write_code(tmp_path, q_program(MINIMUM, MINIMUM, 0x80000000, *middle)))[1] >> 27 == 1
+    assert run(write_code(tmp_path, q_program(MINIMUM, MINIMUM, 0x80000000, *SMLAD, *SMLADX)))[1] >> 27 == 0
+
+
+@pytest.mark.parametrize("condition", ["taken", "not taken"])
+def test_q_after_smlad_in_an_it_block(tmp_path: Path, condition: str) -> None:
+    """CMP R8, R8 sets Z; ITT, SMLAD, ADDS: without effect on Q either way."""
+    it = 0xBF04 if condition == "taken" else 0xBF1C
+    result, flags, _ = run(write_code(tmp_path, q_program(MINIMUM, MINIMUM, 0x80000000, 0x2300, 0x45C0, it, *SMLAD, 0x3305)))
+    assert (result, flags >> 27) == ((5, 0b01100) if condition == "taken" else (0, 0b01100))
+
+
+def test_q_after_smlad_is_right_when_interrupts_come_in_between(tmp_path: Path) -> None:
+    """Every SMLAD begins a block, so that SysTick may come before and after it; its handler returns at once."""
+    around = [0xE7FF, *SMLAD, 0xE7FF] * 40
+    ticks = poke((0xE000E014, 16), (0xE000E018, 0), (0xE000E010, 7))
+    vectors = (*[FLASH + 0x81] * 13, FLASH + 0x81)
+    first = 8 + 4 * len(vectors)
+    code = [0xE000 | (0x90 - first - 4) // 2, *[0xBF00] * ((0x80 - first) // 2 - 1), 0x4770, *[0xBF00] * 7]
+    code += [*ticks, *q_program(MINIMUM, MINIMUM, 0x80000000, *around)]
+    with VirtualBoard(write_code(tmp_path, code, vectors=vectors)) as board:
+        board.link.read(Deadline(0.001, board.link.clock))
+        result, flags = struct.unpack("<2I", board.read_memory(RAM, 8))
+        assert (result, flags >> 27 & 1) == (0, 0) and board.statistics().exceptions > 10
+
+
+def test_code_that_reads_q_and_appears_late_is_noted_once_if_q_may_be_wrong(tmp_path: Path) -> None:
+    """The firmware writes its MRS into RAM, in two halves, after an SMLAD."""
+    text = [0xF3EF, 0x8400, 0x4770, 0xBF00]
+    code = [*constant(0, MINIMUM), *constant(1, MINIMUM), *constant(2, 0x80000000), *CLEAR_FLAGS, *SMLAD]
+    for at, half in enumerate(text):
+        code += [*constant(6, RAM + 0x200 + 2 * at), *constant(7, half), 0x8037]
+    code += [*constant(5, RAM + 0x201), 0x47A8, *KEEP]
+    with VirtualBoard(write_code(tmp_path, code)) as board:
+        board.link.read(Deadline(0.001, board.link.clock))
+        assert struct.unpack("<2I", board.read_memory(RAM, 8))[1] >> 27 == 1
+        assert sum("Q may be set" in note for note in board.statistics().notes) == 1

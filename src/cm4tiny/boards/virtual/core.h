@@ -5,9 +5,10 @@
  *   DDI0439 Cortex-M4 technical reference manual: instruction timing, DWT
  *   DDI0403 ARMv7-M architecture reference manual: SCB, SysTick, NVIC registers
  * The files: machine.c (life cycle and the host's calls), run.c (running, events, sleep), faults.c (what goes wrong, and traps),
- * exceptions.c (priorities, entry, return), timing.c (cycle model), caches.c (flash caches), bus.c (peripheral table), clocks.c (RCC, PWR,
- * FLASH and virtual time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC),
- * counters.c (SysTick, DWT), settings.c (what the current depends on), trace.c (what the callees of one function cost).
+ * saturation.c (Q after SMLAD), exceptions.c (priorities, entry, return), timing.c (cycle model), caches.c (flash caches),
+ * bus.c (peripheral table), clocks.c (RCC, PWR, FLASH and virtual time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and
+ * registers that only store), system.c (SCB, NVIC), counters.c (SysTick, DWT), settings.c (what the current depends on), trace.c (what the
+ * callees of one function cost).
  *
  * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
  *
@@ -84,7 +85,7 @@ struct fault {
 
 struct invalid_access { uint32_t kind, address, detail; };
 
-enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_FEATURE, NOTE_PARKED, NOTE_FAULT, NOTE_CLOCK_OFF, NOTE_LIST_FULL };
+enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_FEATURE, NOTE_PARKED, NOTE_FAULT, NOTE_CLOCK_OFF, NOTE_LIST_FULL, NOTE_SATURATION };
 struct note { uint32_t kind, address, pc; };
 
 /* Lists that firmware makes longer. Each has a limit; a note with the list's number says that it was reached. */
@@ -141,7 +142,8 @@ struct block {
     uint64_t runs_at_phase_start, profiled_runs, data_stall_ticks, data_misses;
 };
 enum { BLOCK_ENDLESS = 1, BLOCK_PROFILED = 2, BLOCK_WATCHED = 4, BLOCK_SENDS_EVENT = 8, BLOCK_KNOWN = 16, BLOCK_IN_FPU_LIST = 32,
-       BLOCK_DIVISIONS_WATCHED = 64, BLOCK_HOLDS_UNDEFINED = 128, BLOCK_UNDEFINED_WATCHED = 256 };
+       BLOCK_DIVISIONS_WATCHED = 64, BLOCK_HOLDS_UNDEFINED = 128, BLOCK_UNDEFINED_WATCHED = 256,
+       BLOCK_ADDS_PRODUCTS = 512, BLOCK_PRODUCTS_WATCHED = 1024 };
 
 struct icache {
     uint32_t line[ICACHE_MAX_LINES];
@@ -266,6 +268,8 @@ struct machine {
     uint32_t watch_block, watch_block_size;     /* and a block of which all instructions that may fault get one */
     uint8_t *watched;               /* a bit for each halfword that has one, each alias by itself */
     uint32_t watch_count;
+    uint32_t watch_products, watch_products_size;   /* a block of which all SMLAD get one, see saturation.c */
+    bool reads_q, added_products, spurious_q;
     struct block **fpu_blocks;
     uint32_t fpu_block_count, fpu_block_room;
 
@@ -354,5 +358,14 @@ int handle_trap(struct machine *m, uc_err error);
 void place_watch(struct machine *m);
 bool holds_undefined(struct machine *m, uint32_t address, uint32_t size);
 void watch_block(struct machine *m, struct block *b, uint32_t address);
+bool new_watch(struct machine *m, uint32_t address);
+
+/* --- saturation.c ---------------------------------------------------------------------------------------------------------------- */
+
+void saturation_loaded(struct machine *m, uint32_t address, uint32_t size);
+void saturation_learn(struct machine *m, struct block *b, uint32_t address, uint32_t size);
+void saturation_watch(struct machine *m, struct block *b, uint32_t address);
+bool saturation_place_watch(struct machine *m);
+void saturation_settle(struct machine *m);
 
 #endif

@@ -316,7 +316,7 @@ static void put_registers_back(struct machine *m)
 }
 
 /* True if the instruction has no watch yet and gets one: code that changes under the same address keeps its watch. */
-static bool new_watch(struct machine *m, uint32_t address)
+bool new_watch(struct machine *m, uint32_t address)
 {
     static const uint32_t REGIONS[][2] = {{0, FLASH_SIZE}, {FLASH_BASE, FLASH_SIZE}, {SRAM_BASE, SRAM_SIZE}, {SRAM2_ALIAS, SRAM2_SIZE}};
     uint32_t bit = 0, region = 0;
@@ -364,6 +364,8 @@ void place_watch(struct machine *m)
         uc_hook_add(m->uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_any_access, m, 1, 0);
         m->watches_accesses = added = true;
     }
+    if (m->watch_products_size)
+        added |= saturation_place_watch(m);
     if (added)
         uc_ctl_flush_tb(m->uc);
     m->watch_pc = m->watch_block_size = 0;

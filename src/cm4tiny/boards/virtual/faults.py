@@ -113,6 +113,8 @@ def note_text(note: Note, elf: LoadedElf) -> str:
         return f"write to {register} was lost: the port's clock is off (RCC_AHB2ENR), {near}"
     if note.kind is NoteKind.LIST_FULL:
         return f"no more {_LISTS[note.address]} are kept: the limit is reached, {near}"
+    if note.kind is NoteKind.SATURATION:
+        return f"code that reads the Q flag appeared after SMLAD had run: Q may be set where the chip has it clear, {near}"
     if note.kind is NoteKind.FAULT:
         return f"the firmware had a fault at PC {place(elf, note.address)} and its handler went on"
     return f"the firmware ended in an endless loop at {place(elf, note.address)}"

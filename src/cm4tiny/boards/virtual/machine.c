@@ -223,6 +223,7 @@ EXPORT int cm4_write_memory(struct machine *m, uint32_t address, const uint8_t *
     if (!at)
         return -1;
     memcpy(at, data, size);
+    saturation_loaded(m, address, size);
     timing_flash_changed(m);
     return 0;
 }
@@ -253,7 +254,8 @@ void reset_machine(struct machine *m)
     m->last_uart_access = m->ticks;
     m->idle = m->answered = m->asleep = m->parked = m->waits_for_event = m->crashed = false;
     m->idle_polls = 0;
-    m->requests = m->trap = m->watch_pc = m->watch_block_size = 0;
+    m->requests = m->trap = m->watch_pc = m->watch_block_size = m->watch_products_size = 0;
+    m->spurious_q = false;
     m->access = (struct invalid_access){0};
     m->fault = (struct fault){0};
     write_register(m, UC_ARM_REG_XPSR, 0x0100000Fu);   /* Handler mode is privileged: the registers can be written */

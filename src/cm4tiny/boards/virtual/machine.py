@@ -103,6 +103,7 @@ class NoteKind(IntEnum):
     FAULT = 5
     CLOCK_OFF = 6
     LIST_FULL = 7
+    SATURATION = 8
 
 
 @dataclass(frozen=True)

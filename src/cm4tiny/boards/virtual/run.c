@@ -222,6 +222,7 @@ static int run_once(struct machine *m)
     int reason;
     m->paused = false;
     error = uc_emu_start(m->uc, read_register(m, UC_ARM_REG_PC) | 1u, RUN_FOR_EVER, 0, 0);
+    saturation_settle(m);
     if (!m->paused)
         return handle_trap(m, error);
     reason = serve_requests(m);

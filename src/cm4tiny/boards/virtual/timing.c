@@ -108,6 +108,7 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
         b->flags |= BLOCK_SENDS_EVENT;
     if (holds_undefined(m, address, size))
         b->flags |= BLOCK_HOLDS_UNDEFINED;
+    saturation_learn(m, b, address, size);
     if (in_flash(address) && size) {
         uint32_t offset = address & (FLASH_SIZE - 1), last = (offset + size - 1) >> FLASH_LINE_SHIFT;
         b->first_line = offset >> FLASH_LINE_SHIFT;
@@ -159,6 +160,7 @@ static bool __attribute__((noinline)) block_enter_slowly(struct machine *m, stru
     }
     if (!(b->flags & BLOCK_DIVISIONS_WATCHED))
         watch_block(m, b, address);
+    saturation_watch(m, b, address);
     if (m->requests & REQUEST_WATCH)
         return false;
     if (m->phase == PHASE_FAST && !(b->flags & BLOCK_PROFILED)) {

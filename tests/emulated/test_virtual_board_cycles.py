@@ -62,6 +62,65 @@ def test_each_instruction_class_costs_what_the_manual_says(tmp_path: Path) -> No
     assert busy_cycles(statistics) == math.ceil(P + 2 + 3 + 2 + 6 + 1 + 10 + 3 + 0.2 + PARKING)
 
 
+# The probes: a loop of known count around a few instructions. Their costs are added up by hand from the manual's tables (DDI0439, sections
+# 3.3.1 to 3.3.3 and 7.2.3); a round ends with subs (1) and a taken bne (1 + P). 32-bit
+# instructions stand at multiples of 4.
+ROUNDS = 50
+LOOP = 1 + 1 + P
+POST_INDEXED = [0xF851, 0x0B04]  # ldr r0, [r1], #4
+PROBES = {
+    "load, load": ([load(0, 1), load(2, 1)], 2 + 1),
+    "load, addition, load": ([load(0, 1), 0x3401, load(2, 1)], 2 + 1 + 2),
+    "store, load": ([store(0, 1), load(2, 1)], 1 + 2),
+    "load, store, load": ([load(0, 1), store(0, 1), load(2, 1)], 2 + 1 + 2),
+    "store, VLDR": ([0xF8C1, 0x0000, 0xEDD1, 0x0A00], 1 + 2),
+    "load, load by it": ([load(2, 3), load(0, 2)], 2 + 2),
+    "load, load by another": ([load(0, 3), load(2, 3)], 2 + 1),
+    "load, load by it as an index": ([load(0, 5), 0x580A], 2 + 2),  # ldr r2, [r1, r0]
+    "VMOV of two core registers to two single registers": ([0xEC40, 0x0A10], 2),
+    "VMOV of two core registers to a double register": ([0xEC40, 0x0B10], 2),
+    "VMOV of one core register": ([0xEE00, 0x0A10], 1),
+    "four post-indexed loads of one base": ([0xEA4F, 0x0107, *POST_INDEXED * 4], 1 + 2 + 1 + 1 + 1),  # mov.w r1, r7
+}
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_a_loop_of_known_count_takes_the_manuals_cycles(tmp_path: Path, name: str) -> None:
+    body, cycles = PROBES[name]
+    enable_fpu = [*move_wide(1, programs.CPACR), *move_wide(0, 0x00F00000), store(0, 1)]
+    # r1 = r7 = RAM + 256; r3 points at a word that holds r1, r5 at one that holds 0; r6 counts
+    setup = [
+        *move_wide(1, RAM + 256),
+        0x460F,
+        *move_wide(3, RAM),
+        *move_wide(5, RAM + 8),
+        store(1, 3),
+        movs(0, 0),
+        store(0, 5),
+        movs(6, ROUNDS),
+    ]
+    pad = [NOP] * ((START // 2 + len(enable_fpu) + len(setup)) % 2)  # the loop begins at a multiple of 4
+    loop = [*body, subs(6, 1)]
+
+    def run(part: list[int]) -> int:
+        return busy_cycles(run_parked(write_elf(tmp_path, *enable_fpu, *setup, *pad, *part, branch_if_not_zero(-len(part)), PARK)))
+
+    assert run(loop) - run([subs(6, 1)]) == ROUNDS * cycles
+
+
+@pytest.mark.parametrize(("name", "table", "cycles"), [("tbb", 0xE8DF, 6), ("ldr pc", 0xF8DF, 5)])
+def test_a_jump_through_memory_blocks(tmp_path: Path, name: str, table: int, cycles: int) -> None:
+    jump = [table, 0xF000, 0x0001] if name == "tbb" else [table, 0xF000]
+    # tbb [pc, r0] with r0 = 0 reads 1: two bytes on; ldr pc, [pc, #0] reads the word after it
+    if name == "ldr pc":
+        target = START + 2 * 6
+        program = [movs(0, 0), NOP, *jump, (target | 1) & 0xFFFF, target >> 16]
+    else:
+        program = [movs(0, 0), NOP, *jump]
+    statistics = run_parked(write_elf(tmp_path, *program, PARK))
+    assert busy_cycles(statistics) == P + 1 + 1 + cycles + 1  # "b ." is the jump's target: a block of its own
+
+
 def test_wide_instructions_off_word_boundaries_cost_a_fifth_more(tmp_path: Path) -> None:
     wide_nops = [0xF3AF, 0x8000] * 50
     aligned = busy_cycles(run_parked(write_elf(tmp_path, *wide_nops, NOP, PARK)))

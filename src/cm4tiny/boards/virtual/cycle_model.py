@@ -9,10 +9,11 @@ Costs are integers in ticks of 1/1000 cycle, so that every host computes the sam
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import capstone
+
+from cm4tiny.boards.virtual.instruction_facts import Instruction, Kind, instruction
 
 TICKS_PER_CYCLE = 1000
 
@@ -26,19 +27,23 @@ class CycleModel:
     load: int = 2
     """LDR, VLDR: 2 when it stands alone. DDI0439 section 3.3.2."""
     load_pipelined: int = 1
-    """LDR, VLDR right after a single load or store. DDI0439 section 3.3.3."""
+    """LDR, VLDR right after a single load that does not make its address. Nothing is pipelined after a store. DDI0439 section 3.3.3."""
+    load_into_pc: int = 5
+    """LDR into the PC, the refill included: it blocks. DDI0439 section 3.3.3: at least 5."""
     store: int = 1
     """STR, VSTR: the write buffer hides the second cycle. DDI0439 section 3.3.3."""
     multiple_base: int = 1
-    """LDM, STM, LDRD, STRD, PUSH, POP, VLDM, VSTM: this plus one per word. DDI0439 table 3-1."""
+    """LDM, STM, LDRD, STRD, PUSH, POP, VLDM, VSTM, VLDR and VSTR of a double: this plus one per word. DDI0439 tables 3-1 and 7-1."""
     divide: int = 6
     """SDIV, UDIV: the middle of 2 to 12. DDI0439 table 3-1, note."""
-    table_branch_extra: int = 2
-    """TBB, TBH over a simple instruction. DDI0439 table 3-1."""
+    table_branch: int = 6
+    """TBB, TBH, the refill included. DDI0439 section 3.3.3: at least 6."""
     fpu_multiply_accumulate: int = 3
     """VMLA, VFMA and kin. DDI0439 table 7-1."""
     fpu_divide: int = 14
     """VDIV, VSQRT. DDI0439 table 7-1."""
+    fpu_pair_move: int = 2
+    """VMOV between two core registers and a double or two single registers. DDI0439 table 7-1."""
     taken_transfer: int = 2
     """P, the pipeline refill of each transfer that is taken. DDI0439 table 3-1: 1 to 3."""
     misaligned_wide_ticks: int = 200
@@ -75,60 +80,29 @@ class BlockFacts:
     fpu_offset: int | None
 
 
-_SINGLE = ("load", "store")
-_BRANCH_WITH_V = re.compile(r"^(bvs|bvc)$")
-
-
-def _register_count(operands: str) -> int:
-    """Words moved by a register list, ``{r4, r5-r7, lr}``; double registers count twice."""
-    match = re.search(r"\{(.*)\}", operands)
-    if match is None:
-        return 1
-    count = 0
-    for part in match.group(1).split(","):
-        first, _, last = part.strip().partition("-")
-        span = int(re.sub(r"\D", "", last)) - int(re.sub(r"\D", "", first)) + 1 if last else 1
-        count += span * (2 if first.startswith("d") else 1)
-    return count
-
-
-def _is_fpu(mnemonic: str) -> bool:
-    return mnemonic.startswith("v") and not _BRANCH_WITH_V.match(mnemonic)
-
-
-def _fpu_cost(model: CycleModel, mnemonic: str, operands: str, previous: str) -> tuple[str, int]:
-    double = operands.startswith("d")
-    if mnemonic.startswith(("vldm", "vpop", "vstm", "vpush")):
-        return "multiple", model.multiple_base + _register_count(operands)
-    if mnemonic.startswith("vldr"):
-        return "load", (model.load_pipelined if previous in _SINGLE else model.load) + double
-    if mnemonic.startswith("vstr"):
-        return "store", model.store + double
-    if mnemonic.startswith(("vdiv", "vsqrt")):
-        return "simple", model.fpu_divide
-    if mnemonic.startswith(("vfma", "vfms", "vmla", "vmls", "vnml", "vfnm")):
-        return "simple", model.fpu_multiply_accumulate
-    return "simple", model.simple
-
-
-def instruction_cost(model: CycleModel, mnemonic: str, operands: str, previous: str = "") -> tuple[str, int]:
-    """Class and cycles of one instruction; ``previous`` is the class of the one before (loads are pipelined)."""
-    mnemonic = mnemonic.split(".")[0]
-    if _is_fpu(mnemonic):
-        return _fpu_cost(model, mnemonic, operands, previous)
-    if mnemonic.startswith(("ldm", "stm", "pop", "push")):
-        return "multiple", model.multiple_base + _register_count(operands)
-    if mnemonic.startswith(("ldrd", "strd")):
-        return "multiple", model.multiple_base + 2
-    if mnemonic.startswith("ldr"):
-        return "load", model.load_pipelined if previous in _SINGLE else model.load
-    if mnemonic.startswith("str"):
-        return "store", model.store
-    if mnemonic.startswith(("sdiv", "udiv")):
-        return "simple", model.divide
-    if mnemonic.startswith(("tbb", "tbh")):
-        return "simple", model.simple + model.table_branch_extra
-    return "simple", model.simple
+def instruction_cost(model: CycleModel, this: Instruction, before: Instruction | None = None) -> int:
+    """Cycles of one instruction after another; None before it: the first of a block."""
+    match this.kind:
+        case Kind.LOAD:
+            if this.into_pc:
+                return model.load_into_pc - model.taken_transfer
+            pipelined = before is not None and before.kind is Kind.LOAD and before.loaded not in this.address
+            return model.load_pipelined if pipelined else model.load
+        case Kind.STORE:
+            return model.store
+        case Kind.MULTIPLE:
+            return model.multiple_base + this.words
+        case Kind.DIVIDE:
+            return model.divide
+        case Kind.TABLE_BRANCH:
+            return model.table_branch - model.taken_transfer
+        case Kind.FPU_MULTIPLY_ACCUMULATE:
+            return model.fpu_multiply_accumulate
+        case Kind.FPU_DIVIDE:
+            return model.fpu_divide
+        case Kind.FPU_PAIR_MOVE:
+            return model.fpu_pair_move
+    return model.simple
 
 
 class BlockCoster:
@@ -143,13 +117,14 @@ class BlockCoster:
         """Cost of the block of these bytes at this address, without taken transfers and flash misses."""
         cycles = ticks = instructions = 0
         fpu_offset: int | None = None
-        previous = ""
+        before: Instruction | None = None
         for at, size, mnemonic, operands in self._disassembler.disasm_lite(code, address):
-            previous, cost = instruction_cost(self._model, mnemonic, operands, previous)
-            cycles += cost
+            this = instruction(mnemonic, operands)
+            cycles += instruction_cost(self._model, this, before)
+            before = this
             instructions += 1
             if size == 4 and at % 4:
                 ticks += self._model.misaligned_wide_ticks
-            if fpu_offset is None and _is_fpu(mnemonic):
+            if fpu_offset is None and this.fpu:
                 fpu_offset = at - address
         return BlockFacts(cycles * TICKS_PER_CYCLE + ticks, instructions, fpu_offset)

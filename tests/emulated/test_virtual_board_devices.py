@@ -10,6 +10,7 @@ from exception_programs import answer, build_exception_firmware, read_until, sce
 from virtual_board_programs import ECHO, READY, move_wide, movs, store, write_elf
 
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.commands import CommandProtocol
 from cm4tiny.boards.virtual.peripheral_map import regions, register_name
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import LinkError, UsageError
@@ -61,6 +62,34 @@ def test_a_line_is_collected_by_the_receive_interrupt_while_the_core_sleeps(elf:
 
 def test_a_main_loop_that_never_sleeps_is_told_its_commands_too(elf: Path) -> None:
     assert second_command(elf, "ib", b"hello%").startswith(b"m-[hello ]")
+
+
+@pytest.mark.parametrize(("prompt", "waits_s"), [(READY, 0.0), (b"ready\r\n", 0.0), (b"", 1.0), (b"listening\r\n", 1.0)])
+def test_a_main_loop_is_spoken_to_after_its_prompt_or_a_second_of_silence(elf: Path, prompt: bytes, waits_s: float) -> None:
+    """Only the last line counts as a prompt."""
+    with VirtualBoard(elf, commands=CommandProtocol(b"%", prompt)) as board:
+        board.link.write(b"ib%")
+        read_until(board, b"listening\r\n" + READY)
+        begin_s = board.time_s
+        board.link.write(b"hello%")
+        assert b"hello" in read_until(board, READY)
+        assert waits_s < board.time_s - begin_s < waits_s + 0.01
+
+
+def test_a_line_without_a_terminator_passes_bytes_as_they_are_written(elf: Path) -> None:
+    with VirtualBoard(elf, commands=None) as board:
+        read_until(board, READY)  # by its polls
+        for part in (b"iu", b"%", b"", b"he", b"llo%"):
+            board.link.write(part)
+        read_until(board, b"listening\r\n" + READY)
+        assert b"hello" in read_until(board, READY)
+
+
+@pytest.mark.parametrize("prompt", [b"17 bytes and more\n", b"m-ready"])
+def test_a_prompt_is_the_end_of_a_line(prompt: bytes) -> None:
+    with pytest.raises(UsageError, match="cannot be a prompt") as caught:
+        CommandProtocol(b"%", prompt)
+    assert caught.value.cure
 
 
 def test_silence_of_a_listening_firmware_costs_no_host_time(elf: Path) -> None:

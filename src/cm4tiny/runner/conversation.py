@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from cm4tiny.benchmarks.protocol import TERMINATOR
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import DeadlineError, DeviceResetError, ProtocolError
 from cm4tiny.runner.link_reader import READY, LinkReader
@@ -46,7 +47,6 @@ from cm4tiny.runner.retry import DAMAGE, POLICY
 if TYPE_CHECKING:
     from cm4tiny.boards import Link
 
-TERMINATOR = b"%"
 MAX_ANSWER_BYTES = 1 << 18
 """An answer longer than this is not one: the longest of the protocol, ``db print`` of 27648 bytes, has 114 kB."""
 NOISE_SHARE = 0.2

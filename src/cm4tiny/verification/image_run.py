@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cm4tiny.benchmarks import Benchmark
+from cm4tiny.benchmarks.protocol import READY
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import BoardError, VerificationError
@@ -33,7 +34,6 @@ class SetUpError(VerificationError):
 Int8 = npt.NDArray[np.int8]
 
 INPUT, OUTPUT, BUFFER = "model_input", "model_output", "buffer"
-_READY = b"m-ready\r\n"
 _CHUNK_BYTES = 512  # of data in a `db` line; a command has 1040 characters (firmware/harness/api.h)
 _BOOT_S, _LOAD_S, _INFER_S = 10.0, 10.0, 120.0  # of virtual time; the slowest engine takes seconds for the largest model
 _ERROR = re.compile(r"^e-\[.*$", re.MULTILINE)
@@ -151,7 +151,7 @@ def _ask(board: VirtualBoard, command: str, seconds: float) -> str:
     if command:
         board.link.write(command.encode() + b"%")
     deadline, answer = Deadline(seconds, board.link.clock), b""
-    while not answer.endswith(_READY):
+    while not answer.endswith(READY):
         part = board.link.read(deadline)
         if not part and deadline.expired:
             raise BoardError(

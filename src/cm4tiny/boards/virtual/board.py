@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from cm4tiny.boards.commands import MLPERF_TINY, CommandProtocol
 from cm4tiny.boards.power import PowerMonitor, SimulatedPowerMonitor
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
@@ -63,6 +64,7 @@ class VirtualBoard:
             pass at once.
         name: what messages call this board.
         exact: simulate the flash's data cache on every access, instead of charging measured means after a profiling phase.
+        commands: how the firmware is talked to; None: bytes pass as they are written.
         backend: obsolete; empty, ``"auto"`` and ``"native"`` mean the same.
         events: hears about accesses to peripherals that are not modelled.
 
@@ -80,6 +82,7 @@ class VirtualBoard:
         exact: bool = False,
         events: EventStream = SILENT,
         model: CycleModel | None = None,
+        commands: CommandProtocol | None = MLPERF_TINY,
         backend: str = "",
     ) -> None:
         _check_backend(backend)
@@ -91,13 +94,15 @@ class VirtualBoard:
         self._exact = exact
         self._baud = baud
         self._notes: list[str] = []
+        protocol = commands or CommandProtocol()
         self._elf = load_image(Path(elf))
         self.guard = _Guard(NativeMachine(model or CycleModel(), exact=exact, baud=baud))
         with self.guard as machine:
             for address, data in self._elf.segments:
                 machine.write_memory(address, data)
+            machine.set_prompt(protocol.prompt, protocol.settle_cycles)
             machine.reset()
-        self.link = VirtualLink(self)
+        self.link = VirtualLink(self, protocol.terminator)
         self.power: PowerMonitor = SimulatedPowerMonitor(self)
 
     @property

@@ -235,6 +235,14 @@ enum request {
 
 #define CORE_REGISTERS 17           /* R0..R12, SP, LR, PC, xPSR */
 
+/* The line with which firmware asks for its next command: the host says how it ends. */
+#define PROMPT_BYTES 16u
+struct prompt {
+    uint8_t text[PROMPT_BYTES], recent[PROMPT_BYTES];
+    uint32_t size, settle_cycles;   /* so long after it firmware has armed its receiver again */
+    bool seen;                      /* it was the last line: between two commands */
+};
+
 struct bytes { uint8_t *data; uint64_t head, tail, room; };
 
 struct machine {
@@ -292,11 +300,11 @@ struct machine {
     struct exceptions exceptions;
     struct uart *host_uart;         /* the UART that the host's cable is on: the one that spoke last */
     struct bytes received, sent;
-    uint64_t receive_ready_at, last_poll_at, last_uart_access, recent_output;
+    uint64_t receive_ready_at, last_poll_at, last_uart_access;
     uint32_t idle_polls;
     bool idle;                      /* told the host that it waits for bytes */
     bool asleep;                    /* WFI, WFE, or an endless loop of one instruction */
-    bool answered;                  /* the last line was "m-ready": between two commands */
+    struct prompt prompt;
     bool waiting;                   /* the host has nothing to say: let time pass without asking it again */
 
     uint64_t hclk_hz, clock_base_ticks, clock_base_ps;

@@ -1,7 +1,7 @@
 """The in-process link to a virtual board.
 
 The board runs only while somebody reads. What is written waits on the host's side until the firmware has nothing else to do, one
-command (up to ``%``) at a time; so neither the size of the writes nor the host's speed shows in the board's cycles.
+command (up to its terminator) at a time; so neither the size of the writes nor the host's speed shows in the board's cycles.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from cm4tiny.errors import LinkError
 if TYPE_CHECKING:
     from cm4tiny.boards.virtual.board import VirtualBoard
 
-TERMINATOR = b"%"
-"""Ends a command of the benchmark protocol."""
-
 
 class VirtualLink:
     """A byte stream to a virtual board in this process. Implements :class:`cm4tiny.boards.links.Link`.
@@ -28,9 +25,10 @@ class VirtualLink:
 
     exact_clock = True
 
-    def __init__(self, board: VirtualBoard) -> None:
+    def __init__(self, board: VirtualBoard, terminator: bytes) -> None:
         self.name = board.name
         self._board = board
+        self._terminator = terminator
         self._commands: deque[bytes] = deque()
         self._rest = b""
         self._queued = 0  # bytes in the commands
@@ -39,9 +37,13 @@ class VirtualLink:
     def write(self, data: bytes) -> None:
         """Queues bytes for the board; they reach it during :meth:`read`."""
         self._check_open()
-        *commands, self._rest = (self._rest + data).split(TERMINATOR)
+        if not self._terminator:
+            self._rest = data
+            self.flush()
+            return
+        *commands, self._rest = (self._rest + data).split(self._terminator)
         for command in commands:
-            self._queue(command + TERMINATOR)
+            self._queue(command + self._terminator)
 
     def flush(self) -> None:
         """Lets go an unterminated rest, for firmware that speaks another protocol."""

@@ -252,7 +252,7 @@ void reset_machine(struct machine *m)
     m->receive_ready_at = 0;
     m->host_uart = NULL;
     m->last_uart_access = m->ticks;
-    m->idle = m->answered = m->asleep = m->parked = m->waits_for_event = m->crashed = false;
+    m->idle = m->prompt.seen = m->asleep = m->parked = m->waits_for_event = m->crashed = false;
     m->idle_polls = 0;
     m->requests = m->trap = m->watch_pc = m->watch_block_size = m->watch_products_size = 0;
     m->spurious_q = false;
@@ -336,7 +336,17 @@ EXPORT int cm4_receive(struct machine *m, const uint8_t *data, uint32_t size)
             return -1;
     m->idle_polls = 0;
     m->last_uart_access = m->ticks;
-    m->answered = false;
+    m->prompt.seen = false;
+    return 0;
+}
+
+/* How the line ends with which the firmware asks for its next command; no bytes: it never does. */
+EXPORT int cm4_set_prompt(struct machine *m, const uint8_t *text, uint32_t size, uint32_t settle_cycles)
+{
+    if (size > PROMPT_BYTES)
+        return -1;
+    m->prompt = (struct prompt){.size = size, .settle_cycles = settle_cycles};
+    memcpy(m->prompt.text, text, size);
     return 0;
 }
 

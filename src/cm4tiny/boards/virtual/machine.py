@@ -214,6 +214,9 @@ class Machine(Protocol):
 
     def receive(self, data: bytes) -> None: ...
 
+    def set_prompt(self, prompt: bytes, settle_cycles: int) -> None:
+        """How the line ends with which the firmware asks for its next command; see :class:`~cm4tiny.boards.commands.CommandProtocol`."""
+
     def play(self, frames: bytes, rate_hz: int) -> None:
         """Plays stereo audio, 16-bit little-endian samples, into the chip's SAI from now on."""
 

@@ -127,6 +127,7 @@ def _load(built: NativeLibrary) -> ctypes.CDLL:
         "cm4_stop": (None, [machine]),
         "cm4_skip_until": (ctypes.c_int, [machine, _u64]),
         "cm4_receive": (ctypes.c_int, [machine, ctypes.c_char_p, _u32]),
+        "cm4_set_prompt": (ctypes.c_int, [machine, ctypes.c_char_p, _u32, _u32]),
         "cm4_play": (ctypes.c_int, [machine, ctypes.c_char_p, _u32, _u32]),
         "cm4_line_baud": (_u32, [machine]),
         "cm4_program_counter": (_u32, [machine]),
@@ -273,6 +274,10 @@ class NativeMachine:
     def receive(self, data: bytes) -> None:
         if self._library.cm4_receive(self._handle, data, len(data)) != 0:
             raise _no_memory()
+
+    def set_prompt(self, prompt: bytes, settle_cycles: int) -> None:
+        if self._library.cm4_set_prompt(self._handle, prompt, len(prompt), settle_cycles) != 0:
+            raise BoardError(f"the prompt {prompt!r} is too long for the machine", cure="give the end of the line only")
 
     def play(self, frames: bytes, rate_hz: int) -> None:
         if not 0 < rate_hz <= 0xFFFF_FFFF or self._library.cm4_play(self._handle, frames, len(frames) // 4, rate_hz) != 0:

@@ -6,7 +6,6 @@
 #include "core.h"
 
 #define RUN_FOR_EVER 0xFFFFFFFEu    /* no firmware runs there; a jump to it is a fault */
-#define SETTLE_CYCLES 20000u        /* so long after "m-ready" a firmware has armed its receiver again */
 #define SLICE_CYCLES 10000000u      /* after so many cycles */
 #define SLICE_EFFORT 1000000u       /* or so many events, items of DMA and the like the host is asked whether to go on */
 
@@ -55,7 +54,7 @@ static uint64_t devices_next_event(const struct machine *m)
 /* --- when the host may speak --------------------------------------------------------------------------------------------------------
  *
  * Bytes are let in at points that depend on nothing but the firmware. One that polls shows by its polls that it waits (see uart.c). One that
- * receives by interrupt or DMA waits when it has answered "m-ready" and runs no handler; or when it sleeps and nothing else could wake it. If
+ * receives by interrupt or DMA waits when it has sent its prompt and runs no handler; or when it sleeps and nothing else could wake it. If
  * it never answers, a virtual second of silence must do. */
 
 static bool may_listen(const struct machine *m)
@@ -66,7 +65,7 @@ static bool may_listen(const struct machine *m)
 
 static uint64_t listens_at(const struct machine *m)
 {
-    uint64_t wait = m->answered ? (m->asleep ? 0 : SETTLE_CYCLES) : m->hclk_hz;
+    uint64_t wait = m->prompt.seen ? (m->asleep ? 0 : m->prompt.settle_cycles) : m->hclk_hz;
     return may_listen(m) ? m->last_uart_access + wait * TICKS_PER_CYCLE : NEVER;
 }
 
@@ -74,10 +73,10 @@ static void ask_the_host(struct machine *m)
 {
     if (!may_listen(m))
         return;
-    if (m->asleep && !m->answered && devices_next_event(m) == NEVER)
+    if (m->asleep && !m->prompt.seen && devices_next_event(m) == NEVER)
         request_stop(m, REQUEST_IDLE);
     else if (m->ticks >= listens_at(m))
-        request_stop(m, m->answered ? REQUEST_IDLE : REQUEST_QUIET);
+        request_stop(m, m->prompt.seen ? REQUEST_IDLE : REQUEST_QUIET);
 }
 
 /* --- events -------------------------------------------------------------------------------------------------------------------------*/

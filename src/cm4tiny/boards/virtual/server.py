@@ -1,7 +1,7 @@
 """A virtual board for other programs: a pseudo terminal and a TCP port on this machine, both like a serial port.
 
 ``/dev/pts/N`` suits any program that opens a tty, ``socket://127.0.0.1:PORT`` any that uses pyserial. Clients may come and go; what the
-board says goes to all of them, what they say goes to the board. Commands reach the board whole: bytes without the closing ``%`` wait for
+board says goes to all of them, what they say goes to the board. Commands reach the board whole: bytes without the terminator wait for
 it, or for a pause in the client's typing.
 
 No client can hold up the board or the others, or fill the memory: one that does not read is disconnected, never served with gaps; while

@@ -6,6 +6,8 @@
  */
 #include "core.h"
 
+#include <string.h>
+
 enum {
     USART_CR1 = 0x00, USART_CR2 = 0x04, USART_CR3 = 0x08, USART_BRR = 0x0C, USART_RQR = 0x18, USART_ISR = 0x1C, USART_ICR = 0x20,
     USART_RDR = 0x24, USART_TDR = 0x28, USART_PRESC = 0x2C
@@ -22,7 +24,6 @@ enum {
 enum { RQR_RXFRQ = 1u << 3 };
 #define FIFO_BYTES 8u
 #define LPUART 0u
-#define READY_LINE 0x2D72656164790D0Aull    /* "-ready\r\n", the end of the benchmark protocol's "m-ready" */
 
 static uint32_t get(const struct uart *u, uint32_t offset) { return u->p->reg[offset / 4]; }
 
@@ -93,7 +94,7 @@ static uint32_t status(const struct machine *m, const struct uart *u)
 static uint8_t take_byte(struct machine *m, struct uart *u)
 {
     m->idle_polls = 0;
-    m->answered = false;
+    m->prompt.seen = false;
     m->last_uart_access = u->last_received_at = m->ticks;
     u->burst = true;
     /* on a real line bytes come at their own pace; the line waits for a slow firmware */
@@ -102,6 +103,15 @@ static uint8_t take_byte(struct machine *m, struct uart *u)
     u->bytes_received++;
     replan(m);
     return m->received.data[m->received.tail++];
+}
+
+/* Whether the line that ends here is the one with which the firmware asks for its next command. */
+static void prompt_look(struct prompt *p, uint8_t value)
+{
+    memmove(p->recent, p->recent + 1, PROMPT_BYTES - 1u);
+    p->recent[PROMPT_BYTES - 1u] = value;
+    if (value == '\n')
+        p->seen = p->size && !memcmp(p->recent + PROMPT_BYTES - p->size, p->text, p->size);
 }
 
 static void send_byte(struct machine *m, struct uart *u, uint8_t value)
@@ -123,11 +133,9 @@ static void send_byte(struct machine *m, struct uart *u, uint8_t value)
         bytes_put(m, &m->sent, value);
     if (m->sent.head - m->sent.tail >= OUTPUT_WAITS)
         request_stop(m, REQUEST_LINE);  /* the host takes it before there is more */
-    m->recent_output = m->recent_output << 8 | value;
-    if (value == '\n') {
-        m->answered = m->recent_output == READY_LINE;
+    prompt_look(&m->prompt, value);
+    if (value == '\n')
         request_stop(m, REQUEST_LINE);
-    }
 }
 
 /* "Idle" is: the receiver is polled again and again, nothing is there, nothing is being sent, no work lies between two polls. */

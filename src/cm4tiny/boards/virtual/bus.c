@@ -1,6 +1,6 @@
 /* The peripheral bus: a table of peripherals (base, size, read, write, reset) and the dispatch of unicorn's accesses to it.
  *
- * To add a peripheral: write its read/write functions, call bus_add() from its file's ..._add(), nothing else.
+ * To add a peripheral: write its read/write functions, call bus_add() from its file's ..._add(), which is in the table in devices.c.
  */
 #include "core.h"
 

@@ -6,9 +6,9 @@
  *   DDI0403 ARMv7-M architecture reference manual: SCB, SysTick, NVIC registers
  * The files: machine.c (life cycle and the host's calls), run.c (running, events, sleep), faults.c (what goes wrong, and traps),
  * saturation.c (Q after SMLAD), exceptions.c (priorities, entry, return), timing.c (cycle model), caches.c (flash caches),
- * bus.c (peripheral table), clocks.c (RCC, PWR, FLASH and virtual time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and
- * registers that only store), system.c (SCB, NVIC), counters.c (SysTick, DWT), settings.c (what the current depends on), trace.c (what the
- * callees of one function cost).
+ * bus.c (registers on the bus), devices.c (the table of peripherals), clocks.c (RCC, PWR, FLASH and virtual time), uart.c, timers.c,
+ * gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC), counters.c (SysTick, DWT), settings.c
+ * (what the current depends on), trace.c (what the callees of one function cost), layout.c (the structures that the host shares).
  *
  * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
  *
@@ -42,7 +42,7 @@ __extension__ typedef unsigned __int128 u128;   /* for products that 64 bits do 
 
 struct machine;
 
-/* --- what the host and the machine exchange (mirrored in native.py) ---------------------------------------------------------- */
+/* --- what the host and the machine exchange (mirrored in native.py, see layout.c) ---------------------------------------------------------- */
 
 /* Constants of the cycle model; cycle_model.py documents each with its source. */
 struct timing_constants {
@@ -206,13 +206,6 @@ void bus_write(struct machine *m, uint32_t address, uint32_t size, uint32_t valu
 uint32_t bus_plain_read(struct machine *m, struct peripheral *p, uint32_t offset);
 void bus_plain_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask);
 void note_once(struct machine *m, enum note_kind kind, uint32_t address);
-
-/* --- clocks.c ------------------------------------------------------------------------------------------------------------------ */
-
-void clocks_add(struct machine *m);
-uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks);
-uint64_t ticks_of_time_ps(const struct machine *m, uint64_t time_ps);
-uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base);
 
 #include "devices.h"
 #include "exceptions.h"

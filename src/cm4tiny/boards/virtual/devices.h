@@ -2,6 +2,12 @@
 #ifndef CM4TINY_DEVICES_H
 #define CM4TINY_DEVICES_H
 
+/* devices.c: the table of them */
+void devices_add(struct machine *m);
+void devices_advance(struct machine *m);
+uint64_t devices_next_event(const struct machine *m);
+bool devices_work_alone(const struct machine *m);
+
 /* clocks.c */
 void clocks_add(struct machine *m);
 uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks);

@@ -197,15 +197,7 @@ EXPORT struct machine *cm4_new(const struct timing_constants *constants, classif
         cm4_free(m);
         return NULL;
     }
-    clocks_add(m);
-    uarts_add(m);
-    timers_add(m);
-    gpio_add(m);
-    dma_add(m);
-    sai_add(m);
-    units_add(m);
-    counters_add(m);
-    system_add(m);
+    devices_add(m);
     if (m->requests || !open_engine(m) || !map_memory(m) || !is_cortex_m4(m)) {
         cm4_free(m);
         return NULL;
@@ -291,19 +283,13 @@ EXPORT int cm4_run(struct machine *m, uint64_t until_ps)
 /* Ends the present run soon. Only from a callback of the run itself. */
 EXPORT void cm4_stop(struct machine *m) { request_stop(m, REQUEST_SLICE); }
 
-/* True if peripherals act by themselves while the firmware waits, other than by counting milliseconds. */
-static bool something_happens(const struct machine *m)
-{
-    return sai_next_event(m) != NEVER || timers_next_event(m) != NEVER;
-}
-
 /* The host has nothing to say to a board that waits or is parked: virtual time passes. A sleeping core takes its interrupts meanwhile.
  * STOP_SLICE: the host is to ask again; STOP_LIMIT and others: done. */
 EXPORT int cm4_skip_until(struct machine *m, uint64_t time_ps)
 {
     uint64_t ticks = ticks_of_time_ps(m, time_ps);
     m->idle = false;
-    if ((m->asleep || something_happens(m)) && !m->crashed) {
+    if ((m->asleep || devices_work_alone(m)) && !m->crashed) {
         int reason;
         m->limit_ps = time_ps;
         m->waiting = true;

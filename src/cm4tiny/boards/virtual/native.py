@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import fcntl
 import os
 from collections.abc import Callable
@@ -13,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cm4tiny.boards.virtual import layout
 from cm4tiny.boards.virtual.build import NativeLibrary, native_library
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
 from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, SettingChange, StopReason
-from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, TraceCost, Traced, TraceKind, TraceSegment
+from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, Traced, TraceKind, TraceSegment
 from cm4tiny.boards.virtual.unicorn_core import check_core
 from cm4tiny.errors import BoardError
 from cm4tiny.scratch import scratch_folder
@@ -31,73 +31,7 @@ _FOR_EVER = 2**64 - 1
 _u8p, _u32, _u64 = ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint32, ctypes.c_uint64
 
 
-class _Constants(ctypes.Structure):
-    _fields_ = [
-        *((name, _u32) for name in ("taken_transfer_ticks", "icache_lines", "dcache_lines", "receive_pace", "idle_polls", "idle_gap")),
-        *((name, _u64) for name in ("profile_min", "profile_max", "unprofiled_window", "unprofiled_limit")),
-        *((name, _u32) for name in ("exact", "baud", "pair_per_mille")),
-    ]
-
-
-class _BlockFacts(ctypes.Structure):
-    _fields_ = [(name, _u32) for name in ("cost_ticks", "instructions", "fpu_offset")]
-
-
-class _Fault(ctypes.Structure):
-    _fields_ = [
-        *((name, _u32) for name in ("kind", "address", "detail", "pc", "lr", "sp", "xpsr")),
-        ("r", _u32 * 13),
-        *((name, _u32) for name in ("exception", "interrupted", "cfsr", "hfsr", "locked_up")),
-    ]
-
-
-class _Note(ctypes.Structure):
-    _fields_ = [(name, _u32) for name in ("kind", "address", "pc")]
-
-
-class _Cost(ctypes.Structure):
-    _fields_ = [(entry.name, _u64) for entry in dataclasses.fields(TraceCost)]  # in the order of the C structure
-
-    def value(self) -> TraceCost:
-        return TraceCost(*(getattr(self, entry.name) for entry in dataclasses.fields(TraceCost)))
-
-
-class _Segment(ctypes.Structure):
-    _fields_ = [
-        *((name, _u32) for name in ("call", "kind", "address", "complete")),
-        ("cost", _Cost),
-        *((name, _u64) for name in ("code_bytes", "data_bytes", "ram_bytes")),
-    ]
-
-
-class _Cell(ctypes.Structure):
-    _fields_ = [("function", _u32), ("unused", _u32), ("cost", _Cost)]
-
-
-class _ClockChange(ctypes.Structure):
-    _fields_ = [(name, _u64) for name in ("time_ps", "ticks", "hclk_hz")]
-
-
-class _PinChange(ctypes.Structure):
-    _fields_ = [("time_ps", _u64), ("pin", _u32), ("level", _u32)]
-
-
-class _SettingChange(ctypes.Structure):
-    _fields_ = [("time_ps", _u64), ("ticks", _u64), ("address", _u32), ("value", _u32)]
-
-
-class _Span(ctypes.Structure):
-    _fields_ = [("from_ticks", _u64), ("to_ticks", _u64), ("kind", _u32), ("unused", _u32)]
-
-
-_COUNTERS = tuple(field.name for field in dataclasses.fields(Counters))  # in the order of the C structure
-
-
-class _Statistics(ctypes.Structure):
-    _fields_ = [(name, _u64) for name in _COUNTERS]
-
-
-_Classify = ctypes.CFUNCTYPE(None, _u32, _u32, ctypes.POINTER(_BlockFacts))
+_Classify = ctypes.CFUNCTYPE(None, _u32, _u32, ctypes.POINTER(layout.BlockFacts))
 
 
 @lru_cache(maxsize=4)
@@ -116,9 +50,10 @@ def _load(built: NativeLibrary) -> ctypes.CDLL:
             copy = folder / built.path.name
             copy.write_bytes(built.content)
             library = ctypes.CDLL(str(copy))
+    layout.check_layout(library)
     machine = ctypes.c_void_p
     signatures: dict[str, tuple[Any, list[Any]]] = {
-        "cm4_new": (machine, [ctypes.POINTER(_Constants), _Classify, _u32]),
+        "cm4_new": (machine, [ctypes.POINTER(layout.Constants), _Classify, _u32]),
         "cm4_free": (None, [machine]),
         "cm4_write_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
         "cm4_read_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
@@ -135,20 +70,20 @@ def _load(built: NativeLibrary) -> ctypes.CDLL:
         "cm4_time_ps": (_u64, [machine]),
         "cm4_ticks": (_u64, [machine]),
         "cm4_hclk_hz": (_u64, [machine]),
-        "cm4_fault": (None, [machine, ctypes.POINTER(_Fault)]),
+        "cm4_fault": (None, [machine, ctypes.POINTER(layout.Fault)]),
         "cm4_edges": (_u32, [machine, _u32, ctypes.POINTER(_u64), _u32]),
-        "cm4_pin_changes": (_u32, [machine, _u32, ctypes.POINTER(_PinChange), _u32]),
-        "cm4_clock_changes": (_u32, [machine, _u32, ctypes.POINTER(_ClockChange), _u32]),
+        "cm4_pin_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.PinChange), _u32]),
+        "cm4_clock_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.ClockChange), _u32]),
         "cm4_peek": (ctypes.c_int, [machine, _u32, ctypes.POINTER(_u32)]),
-        "cm4_setting_changes": (_u32, [machine, _u32, ctypes.POINTER(_SettingChange), _u32]),
-        "cm4_spans": (_u32, [machine, _u32, ctypes.POINTER(_Span), _u32]),
-        "cm4_take_notes": (_u32, [machine, ctypes.POINTER(_Note), _u32]),
-        "cm4_statistics": (None, [machine, ctypes.POINTER(_Statistics)]),
+        "cm4_setting_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.SettingChange), _u32]),
+        "cm4_spans": (_u32, [machine, _u32, ctypes.POINTER(layout.Span), _u32]),
+        "cm4_take_notes": (_u32, [machine, ctypes.POINTER(layout.Note), _u32]),
+        "cm4_statistics": (None, [machine, ctypes.POINTER(layout.Statistics)]),
         "cm4_trace_start": (ctypes.c_int, [machine, _u32, _u32, ctypes.POINTER(_u32), ctypes.POINTER(_u32), _u32]),
         "cm4_trace_stop": (None, [machine]),
         "cm4_trace_overflow": (ctypes.c_int, [machine]),
-        "cm4_trace_segments": (_u32, [machine, _u32, ctypes.POINTER(_Segment), _u32]),
-        "cm4_trace_cells": (_u32, [machine, _u32, ctypes.POINTER(_Cell)]),
+        "cm4_trace_segments": (_u32, [machine, _u32, ctypes.POINTER(layout.Segment), _u32]),
+        "cm4_trace_cells": (_u32, [machine, _u32, ctypes.POINTER(layout.Cell)]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
@@ -175,7 +110,7 @@ class NativeMachine:
         self._stopped = False
         self.exact = exact
         self._classify = _Classify(self._on_classify)  # kept: the library holds only its address
-        constants = _Constants(
+        constants = layout.Constants(
             taken_transfer_ticks=model.taken_transfer * TICKS_PER_CYCLE,
             icache_lines=model.icache_lines,
             dcache_lines=model.dcache_lines,
@@ -306,13 +241,13 @@ class NativeMachine:
         return tuple(self._edges)
 
     def pin_changes(self) -> tuple[PinChange, ...]:
-        chunk = (_PinChange * 256)()
+        chunk = (layout.PinChange * 256)()
         while count := self._library.cm4_pin_changes(self._handle, len(self._pin_changes), chunk, 256):
             self._pin_changes.extend(PinChange(c.time_ps, c.pin, c.level) for c in chunk[:count])
         return tuple(self._pin_changes)
 
     def clock_changes(self) -> tuple[ClockChange, ...]:
-        chunk = (_ClockChange * 64)()
+        chunk = (layout.ClockChange * 64)()
         while count := self._library.cm4_clock_changes(self._handle, len(self._clock_changes), chunk, 64):
             self._clock_changes.extend(ClockChange(c.time_ps, c.ticks, c.hclk_hz) for c in chunk[:count])
         return tuple(self._clock_changes)
@@ -328,13 +263,13 @@ class NativeMachine:
         return int(value.value)
 
     def setting_changes(self) -> tuple[SettingChange, ...]:
-        chunk = (_SettingChange * 256)()
+        chunk = (layout.SettingChange * 256)()
         while count := self._library.cm4_setting_changes(self._handle, len(self._setting_changes), chunk, 256):
             self._setting_changes.extend(SettingChange(c.time_ps, c.ticks, c.address, c.value) for c in chunk[:count])
         return tuple(self._setting_changes)
 
     def spans(self) -> NDArray[np.uint64]:
-        chunk, pieces, known = (_Span * 4096)(), [], 0  # from the start: the last one known may have grown since
+        chunk, pieces, known = (layout.Span * 4096)(), [], 0  # from the start: the last one known may have grown since
         while count := self._library.cm4_spans(self._handle, known, chunk, 4096):
             words = np.frombuffer(memoryview(chunk).cast("B"), dtype="<u8").reshape(-1, 3)[:count].copy()
             words[:, 2] &= 0xFFFF_FFFF
@@ -343,12 +278,12 @@ class NativeMachine:
         return np.concatenate(pieces) if pieces else np.empty((0, 3), dtype="<u8")
 
     def take_notes(self) -> tuple[Note, ...]:
-        chunk = (_Note * 256)()
+        chunk = (layout.Note * 256)()
         count = self._library.cm4_take_notes(self._handle, chunk, 256)
         return tuple(Note(NoteKind(n.kind), n.address, n.pc) for n in chunk[:count])
 
     def fault(self) -> Fault | None:
-        raw = _Fault()
+        raw = layout.Fault()
         self._library.cm4_fault(self._handle, ctypes.byref(raw))
         if raw.kind == FaultKind.NONE:
             return None
@@ -369,9 +304,9 @@ class NativeMachine:
         )
 
     def counters(self) -> Counters:
-        raw = _Statistics()
+        raw = layout.Statistics()
         self._library.cm4_statistics(self._handle, ctypes.byref(raw))
-        return Counters(**{name: getattr(raw, name) for name in _COUNTERS})
+        return Counters(**{name: getattr(raw, name) for name in layout.COUNTERS})
 
     def start_trace(self, root: tuple[int, int], functions: Ranges) -> None:
         count = len(functions)
@@ -382,7 +317,7 @@ class NativeMachine:
 
     def stop_trace(self) -> Traced:
         self._library.cm4_trace_stop(self._handle)
-        raw, cells = (_Segment * MAX_SEGMENTS)(), (_Cell * (self._traced_functions + 1))()
+        raw, cells = (layout.Segment * MAX_SEGMENTS)(), (layout.Cell * (self._traced_functions + 1))()
         count = self._library.cm4_trace_segments(self._handle, 0, raw, MAX_SEGMENTS)
         segments = []
         for i, s in enumerate(raw[:count]):

@@ -34,22 +34,7 @@ static bool slice_is_over(struct machine *m)
     return ++m->effort >= SLICE_EFFORT || m->ticks >= m->slice_end;
 }
 
-static void devices_advance(struct machine *m)
-{
-    dma_advance(m);
-    systick_advance(m);
-    timers_advance(m);
-    sai_advance(m);
-    uarts_advance(m);
-}
-
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
-
-static uint64_t devices_next_event(const struct machine *m)
-{
-    return earlier(earlier(earlier(systick_next_event(m), timers_next_event(m)), earlier(uarts_next_event(m), sai_next_event(m))),
-                   dma_next_event(m));
-}
 
 /* --- when the host may speak --------------------------------------------------------------------------------------------------------
  *

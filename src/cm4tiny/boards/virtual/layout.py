@@ -1,0 +1,123 @@
+"""The structures that the machine's C code and Python share, and the check that both mean the same ones (``layout.c``)."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+from typing import Any
+
+from cm4tiny.boards.virtual.machine import Counters
+from cm4tiny.boards.virtual.trace import TraceCost
+from cm4tiny.errors import BoardError
+
+LAYOUT_VERSION = 1
+"""As in ``layout.c``: counts changes that leave the sizes as they are."""
+_u32, _u64 = ctypes.c_uint32, ctypes.c_uint64
+
+
+class Constants(ctypes.Structure):
+    _fields_ = [
+        *((name, _u32) for name in ("taken_transfer_ticks", "icache_lines", "dcache_lines", "receive_pace", "idle_polls", "idle_gap")),
+        *((name, _u64) for name in ("profile_min", "profile_max", "unprofiled_window", "unprofiled_limit")),
+        *((name, _u32) for name in ("exact", "baud", "pair_per_mille")),
+    ]
+
+
+class BlockFacts(ctypes.Structure):
+    _fields_ = [(name, _u32) for name in ("cost_ticks", "instructions", "fpu_offset")]
+
+
+class Fault(ctypes.Structure):
+    _fields_ = [
+        *((name, _u32) for name in ("kind", "address", "detail", "pc", "lr", "sp", "xpsr")),
+        ("r", _u32 * 13),
+        *((name, _u32) for name in ("exception", "interrupted", "cfsr", "hfsr", "locked_up")),
+    ]
+
+
+class Note(ctypes.Structure):
+    _fields_ = [(name, _u32) for name in ("kind", "address", "pc")]
+
+
+class Cost(ctypes.Structure):
+    _fields_ = [(entry.name, _u64) for entry in dataclasses.fields(TraceCost)]  # in the order of the C structure
+
+    def value(self) -> TraceCost:
+        return TraceCost(*(getattr(self, entry.name) for entry in dataclasses.fields(TraceCost)))
+
+
+class Segment(ctypes.Structure):
+    _fields_ = [
+        *((name, _u32) for name in ("call", "kind", "address", "complete")),
+        ("cost", Cost),
+        *((name, _u64) for name in ("code_bytes", "data_bytes", "ram_bytes")),
+    ]
+
+
+class Cell(ctypes.Structure):
+    _fields_ = [("function", _u32), ("unused", _u32), ("cost", Cost)]
+
+
+class ClockChange(ctypes.Structure):
+    _fields_ = [(name, _u64) for name in ("time_ps", "ticks", "hclk_hz")]
+
+
+class PinChange(ctypes.Structure):
+    _fields_ = [("time_ps", _u64), ("pin", _u32), ("level", _u32)]
+
+
+class SettingChange(ctypes.Structure):
+    _fields_ = [("time_ps", _u64), ("ticks", _u64), ("address", _u32), ("value", _u32)]
+
+
+class Span(ctypes.Structure):
+    _fields_ = [("from_ticks", _u64), ("to_ticks", _u64), ("kind", _u32), ("unused", _u32)]
+
+
+COUNTERS = tuple(field.name for field in dataclasses.fields(Counters))  # in the order of the C structure
+
+
+class Statistics(ctypes.Structure):
+    _fields_ = [(name, _u64) for name in COUNTERS]
+
+
+SHARED: dict[str, type[ctypes.Structure]] = {
+    "timing_constants": Constants,
+    "block_facts": BlockFacts,
+    "fault": Fault,
+    "note": Note,
+    "trace_cost": Cost,
+    "trace_segment": Segment,
+    "trace_cell": Cell,
+    "clock_change": ClockChange,
+    "pin_change": PinChange,
+    "setting_change": SettingChange,
+    "span": Span,
+    "statistics": Statistics,
+}
+"""By their names in C."""
+
+
+def check_layout(library: Any) -> None:
+    """Compares version and sizes with those of a loaded library.
+
+    Raises:
+        BoardError: the library was built from other sources than this Python code belongs to.
+    """
+    library.cm4_layout_version.restype, library.cm4_layout_version.argtypes = _u32, []
+    library.cm4_layout_size.restype, library.cm4_layout_size.argtypes = _u32, [ctypes.c_char_p]
+    version = library.cm4_layout_version()
+    if version != LAYOUT_VERSION:
+        raise _mismatch(f"its structures have version {version}, this package's have version {LAYOUT_VERSION}")
+    for name, structure in SHARED.items():
+        size = library.cm4_layout_size(name.encode())
+        if size != ctypes.sizeof(structure):
+            raise _mismatch(f"its structure '{name}' has {size} bytes, this package's has {ctypes.sizeof(structure)}")
+
+
+def _mismatch(why: str) -> BoardError:
+    return BoardError(
+        "the virtual board's library does not belong to this version of cm4tiny",
+        why=why,
+        cure="install cm4tiny again; if you changed the C code, change layout.py and LAYOUT_VERSION with it",
+    )

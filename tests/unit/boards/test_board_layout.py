@@ -1,0 +1,66 @@
+"""C and Python mean the same structures: sizes and version are compared at load, names and types here."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+
+import pytest
+
+from cm4tiny.boards.virtual import build, layout, native
+from cm4tiny.errors import BoardError
+
+_TYPES = {"uint32_t": ctypes.c_uint32, "uint64_t": ctypes.c_uint64, "struct trace_cost": layout.Cost}
+
+
+def in_c(name: str) -> list[tuple[str, object]]:
+    """Fields of a structure by the headers: (name, type), with the name as Python has it."""
+    text = re.sub(r"/\*.*?\*/", "", "".join(path.read_text() for path in build.source_files() if path.suffix == ".h"), flags=re.DOTALL)
+    found = re.search(rf"^struct {name} {{(.*?)}};", text, re.MULTILINE | re.DOTALL)
+    assert found, name
+    fields: list[tuple[str, object]] = []
+    for declaration in filter(None, (part.strip() for part in found[1].split(";"))):
+        parsed = re.fullmatch(r"((?:struct )?\w+) (.*)", declaration, re.DOTALL)
+        assert parsed, declaration
+        for entry in parsed[2].split(","):
+            word, _, count = entry.strip().rstrip("]").partition("[")
+            fields.append((word.removesuffix("_cycles") if name == "timing_constants" else word, _TYPES[parsed[1]] * int(count or 1)))
+    return fields
+
+
+def in_python(structure: type[ctypes.Structure]) -> list[tuple[str, object]]:
+    plain = {ctypes.c_uint32, ctypes.c_uint64, layout.Cost}
+    return [(field[0], field[1] * 1 if field[1] in plain else field[1]) for field in structure._fields_]
+
+
+@pytest.mark.parametrize("name", sorted(layout.SHARED))
+def test_every_shared_structure_has_the_same_fields_in_both_languages(name: str) -> None:
+    assert in_c(name) == in_python(layout.SHARED[name])
+
+
+def load() -> object:
+    return native._load.__wrapped__(build.native_library())
+
+
+def test_a_structure_of_another_size_is_refused_when_the_library_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Liar(ctypes.Structure):
+        _fields_ = [*layout.Note._fields_, ("more", ctypes.c_uint32)]
+
+    monkeypatch.setitem(layout.SHARED, "note", Liar)
+    with pytest.raises(BoardError, match="does not belong to this version") as caught:
+        load()
+    assert "'note' has 12 bytes, this package's has 16" in caught.value.why and "install cm4tiny again" in caught.value.cure
+
+
+def test_a_structure_that_the_library_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(layout.SHARED, "notes", layout.Note)
+    with pytest.raises(BoardError, match="does not belong") as caught:
+        load()
+    assert "'notes' has 0 bytes" in caught.value.why
+
+
+def test_a_layout_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "LAYOUT_VERSION", layout.LAYOUT_VERSION + 1)
+    with pytest.raises(BoardError, match="does not belong") as caught:
+        load()
+    assert f"version {layout.LAYOUT_VERSION - 1}, this package's have version {layout.LAYOUT_VERSION}" in caught.value.why

@@ -11,14 +11,28 @@ from support.cm_command import run_cm
 
 import cm4tiny
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+MARKS = {
+    "hardware": "needs a board: pytest -m hardware",
+    "long": "takes minutes: pytest -m long",
+    "network": "reaches registries and public repositories: pytest -m network",
+}
+
+
+def pytest_configure() -> None:
+    """Tests of a checkout test the checkout: with a copy in site-packages in front of it, an error in the checkout would go unnoticed."""
+    tested = Path(cm4tiny.__file__).resolve().parent
+    if tested != ROOT / "src" / "cm4tiny":
+        raise pytest.UsageError(
+            f"the tests would import {tested}, not this checkout; install the checkout editable: pip install -e '.[dev]' (CONTRIBUTING.md)"
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked hardware, long or upstream run only when asked for with ``-m``."""
+    """Tests with one of these marks run only when asked for with ``-m``."""
     asked = config.option.markexpr
-    for mark, how in (("hardware", "needs a board: pytest -m hardware"), ("long", "takes minutes: pytest -m long")):
+    for mark, how in MARKS.items():
         if mark not in asked:
             for item in items:
                 if item.get_closest_marker(mark):
@@ -38,11 +52,10 @@ Cm = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="session")
 def cm_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh home with this repository registered: by pip if it was installed so, else by path."""
+    """A fresh home with this checkout registered."""
     home = tmp_path_factory.mktemp("home")
-    if not (Path(cm4tiny.__file__).parent / "repo").is_dir():
-        done = run_cm(home, home, "add", "repo", f"--path={ROOT}")
-        assert done.returncode == 0, done.stdout + done.stderr
+    done = run_cm(home, home, "add", "repo", f"--path={ROOT}")
+    assert done.returncode == 0, done.stdout + done.stderr
     return home
 
 

@@ -1,61 +1,63 @@
-"""Writes ``requirements/python-3.12.txt``: every package that this one needs, at one version, with the SHA-256 of its wheel.
+"""Writes ``requirements/*.txt``: every package at one version for each Python and platform, with the SHA-256 of all its wheels.
 
-``python3.12 tools/pin_requirements.py`` asks pip what it would install for the Python that runs it and takes the digests from its report.
-CI installs that file by ``pip install --require-hashes`` and this package by ``--no-deps``; a user's ``pip install .`` takes the ranges of
-pyproject.toml.
+``python tools/pin_requirements.py`` asks uv (of the extra ``dev``) to resolve pyproject.toml for all Pythons and platforms at once. Versions
+that are pinned already stay while they fit; ``--upgrade`` takes the newest. CI installs a file by ``pip install --require-hashes`` and this
+package by ``--no-deps``; a user's ``pip install .`` takes the ranges of pyproject.toml.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PYTHON = "3.12"
-PAGE = ROOT / "requirements" / f"python-{PYTHON}.txt"
-HEAD = f"# Made by tools/pin_requirements.py for Linux, x86-64, Python {PYTHON}: pip install --require-hashes --only-binary=:all: -r THIS\n"
-BUILD = ("hatchling>=1.24",)
-"""What building this package needs."""
+FOLDER = ROOT / "requirements"
+OLDEST = "3.10"
+BUILD = ("hatchling>=1.24", "editables>=0.5")
+"""What building this package needs, for a wheel and for an editable installation."""
+FILES = {"run.txt": (), "dev.txt": ("dev",)}
+"""File -> extras: what a run needs, and what CI and contributors need."""
+HEAD = "# Made by tools/pin_requirements.py: pip install --require-hashes --only-binary=:all: -r THIS\n"
 
 
-def required() -> list[str]:
-    """The requirements of pyproject.toml, and of the build."""
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)
-    assert block is not None
-    return [*re.findall(r'"([^"]+)"', block[1]), *BUILD]
+def index() -> dict[str, str]:
+    """uv does not read pip's settings: the package index that pip is set to, as a variable; no address of it reaches the files."""
+    asked = subprocess.run([sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True, check=False)
+    address = asked.stdout.strip()
+    return {"UV_DEFAULT_INDEX": address} if address and "UV_DEFAULT_INDEX" not in os.environ else {}
 
 
-def resolved(requirements: list[str]) -> list[dict[str, Any]]:
-    """What pip would install, with the digest of each file."""
-    if f"{sys.version_info.major}.{sys.version_info.minor}" != PYTHON:
-        sys.exit(f"run it with Python {PYTHON}")
+def resolved(name: str, *options: str) -> str:
+    """The text of a file, by uv."""
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--report", str(report)]
-        subprocess.run([*command, "--only-binary=:all:", *requirements], check=True)
-        found: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["install"]
-    return found
-
-
-def page(rows: list[dict[str, Any]]) -> str:
-    """The file's text: one package a line, by name."""
-    lines = []
-    for row in rows:
-        digest = row["download_info"]["archive_info"]["hashes"]["sha256"]
-        lines.append(f"{row['metadata']['name'].lower()}=={row['metadata']['version']} --hash=sha256:{digest}\n")
-    return HEAD + "".join(sorted(lines))
+        build = Path(folder) / "build.in"
+        build.write_text("\n".join(BUILD), encoding="utf-8")
+        out = Path(folder) / name
+        if (FOLDER / name).is_file():
+            out.write_bytes((FOLDER / name).read_bytes())
+        command = [
+            "uv",
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            f"--python-version={OLDEST}",
+            "--generate-hashes",
+            "--only-binary=:all:",
+        ]
+        command += ["--no-header", "--no-annotate", f"--output-file={out}", *options, *(f"--extra={extra}" for extra in FILES[name])]
+        subprocess.run([*command, str(ROOT / "pyproject.toml"), str(build)], check=True, env={**os.environ, **index()})
+        return HEAD + out.read_text(encoding="utf-8")
 
 
 def main() -> None:
-    """Writes the file."""
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(resolved(required())), encoding="utf-8")
+    """Writes all files."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in FILES:
+        (FOLDER / name).write_text(resolved(name, *sys.argv[1:]), encoding="utf-8")
 
 
 if __name__ == "__main__":

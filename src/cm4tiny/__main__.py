@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cm4tiny
@@ -35,11 +37,28 @@ def _virtual_board(options: argparse.Namespace) -> None:
         print(f"TCP:         {addresses.tcp}")
         print("running; Ctrl-C ends it", flush=True)
 
+    stop = threading.Event()
     board = VirtualBoard(options.elf, baud=options.baud)
     try:
-        serve(board, tcp_port=options.port, stop=threading.Event(), on_ready=announce)
+        with _interrupt_sets(stop):
+            serve(board, tcp_port=options.port, stop=stop, on_ready=announce)
     finally:
         board.close()
+    if stop.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _interrupt_sets(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C sets an event: as an exception inside one of the emulator's callbacks it would be printed by ctypes and lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

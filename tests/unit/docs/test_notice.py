@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 NOTICE = (ROOT / "NOTICE").read_text(encoding="utf-8")
-TOOLS = {"test", "lint", "docs", "assets"}
+TOOLS = {"test", "lint", "docs", "assets", "dev"}
 """Extras for those who work on the project; nothing of them is fetched by a user."""
 STATED = {
     "MIT": ("MIT",),

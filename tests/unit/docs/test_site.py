@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
+ROOT_PAGES = sorted(path.name for path in ROOT.glob("*.md"))
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.M | re.S)
@@ -50,7 +51,7 @@ def test_the_home_page_leads_to_every_page() -> None:
     assert {link.partition("#")[0] for link in links(DOCS / "index.md") if "://" not in link} == set(PAGES) - {"index.md"}
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{page}" for page in PAGES)])
+@pytest.mark.parametrize("page", [*ROOT_PAGES, *(f"docs/{page}" for page in PAGES)])
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page
     broken = []
@@ -59,7 +60,7 @@ def test_links_lead_somewhere(page: str) -> None:
             continue
         place, _, anchor = link.partition("#")
         target = (path.parent / place).resolve() if place else path
-        if not target.exists() or (page != "README.md" and DOCS not in target.parents):
+        if not target.exists() or (page not in ROOT_PAGES and DOCS not in target.parents):
             broken.append(link)  # a page of the site may only lead to pages of the site
         elif anchor and target.suffix == ".md" and anchor not in anchors(target):
             broken.append(link)

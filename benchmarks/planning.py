@@ -26,7 +26,7 @@ _HEAD = """
 import sys, time
 from pathlib import Path
 import cm4tiny.resolver
-from cm4tiny.resolver.plan.plan_cache import Memo
+from cm4tiny.resolver.plan.plan_cache import PlanCache
 from cm4tiny.resolver.plan.planner import Planner
 from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
 from cm4tiny.resolver.plan.resolve import Request, pick, resolve
@@ -34,12 +34,12 @@ begun = time.process_time()
 store = ScriptStore([Repository(Path(sys.argv[1]), "r")], catalogue_dir=Path(sys.argv[2]))
 """
 PLAN_ALL = f"""{_HEAD}
-planner, memo, runs = Planner(store), Memo(), 0
+planner, plan_cache, runs = Planner(store), PlanCache(), 0
 scripts = store.scripts
 for script in scripts:
     request = Request(name=script.alias)
     chosen, query = pick(store, request, quiet=True)
-    runs += planner.plan(resolve(chosen, query, request), memo).size()
+    runs += planner.plan(resolve(chosen, query, request), plan_cache).size()
 print(time.process_time() - begun, len(scripts), runs)
 """
 PLAN_ONE = f"""{_HEAD}

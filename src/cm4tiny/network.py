@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from cm4tiny.errors import Cm4TinyError
+from cm4tiny.settings import is_on
 
 OFFLINE_VARIABLE = "CM_TINY_OFFLINE"
 """Set to anything but ``no``, ``off``, ``false`` or ``0``: the network is never used."""
@@ -19,7 +20,7 @@ FORBIDDEN = f"the network must not be used ({OFFLINE_VARIABLE})"
 
 def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the user forbade the network."""
-    return str(environ.get(OFFLINE_VARIABLE, "")).strip().lower() not in ("", "no", "off", "false", "0")
+    return is_on(environ.get(OFFLINE_VARIABLE), other=True)
 
 
 def require_network(what: str, error: type[Cm4TinyError], cure: str) -> None:

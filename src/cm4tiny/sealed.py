@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.digests import known_sha256_of_all
+from cm4tiny.files import write_atomically
 
 SEAL = "sealed.json"
 FORMAT = 1
@@ -26,9 +27,7 @@ def seal(folder: Path) -> None:
     digests = known_sha256_of_all([folder / name for name in files])
     rows = {name: [digest, *row] for (name, row), digest in zip(files.items(), digests, strict=True)}
     text = json.dumps({"format": FORMAT, "files": rows, "links": links}, indent=0, sort_keys=True)
-    temporary = folder / f".{SEAL}.new"
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(folder / SEAL)
+    write_atomically(folder / SEAL, text + "\n")
 
 
 def damage(folder: Path) -> str:

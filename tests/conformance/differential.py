@@ -9,10 +9,11 @@ from typing import Any
 
 from cm4tiny.errors import Cm4TinyError
 from cm4tiny.resolver.catalogue.repository import ScriptStore
-from cm4tiny.resolver.catalogue.selection import Query, candidates
+from cm4tiny.resolver.catalogue.selection import candidates
 from cm4tiny.resolver.language.conditions import is_enabled
 from cm4tiny.resolver.language.environment import LOCAL_KEYS, exported
 from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.language.query import Query
 from cm4tiny.resolver.language.vocabulary import DEP_LISTS
 from cm4tiny.resolver.plan.planner import new_request
 from cm4tiny.resolver.plan.resolve import Request, Resolved, dep_request, pick, resolve

@@ -20,8 +20,8 @@ import yaml
 from differential import Plan, assumed_deps, assumed_size, differences, our_plan, requests_of, runs_of, tree_differences
 
 from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
-from cm4tiny.resolver.catalogue.selection import Query
-from cm4tiny.resolver.plan.plan_cache import Memo
+from cm4tiny.resolver.language.query import Query
+from cm4tiny.resolver.plan.plan_cache import PlanCache
 from cm4tiny.resolver.plan.planner import Planner, new_request
 from cm4tiny.resolver.plan.resolve import resolve
 
@@ -104,10 +104,10 @@ def test_both_engines_plan_upstreams_scripts_alike(store: ScriptStore, walk: Any
 
 def _trees(store: ScriptStore, walk: Any, largest: int, timeout_s: float) -> list[str]:
     """Where the trees of the defaults of all scripts part; those with more runs than ``largest`` are left out."""
-    planner, memo = Planner(store), Memo()
+    planner, plan_cache = Planner(store), PlanCache()
     plans = []
     for script in store.scripts:
-        plan = planner.plan(resolve(script, Query(), new_request({"quiet": True})), memo)
+        plan = planner.plan(resolve(script, Query(), new_request({"quiet": True})), plan_cache)
         endless = any(dep.again for dep in assumed_deps(plan))  # upstream ends such a circle in customize.py
         if (size := assumed_size(plan)) <= largest and len(store.find(script.uid)) == 1 and not endless:
             plans.append((plan, {"tags": "", "uid": script.uid, "tree": True, "limit": 2 * size + 10}))
@@ -131,25 +131,25 @@ def test_both_engines_plan_the_same_trees(store: ScriptStore, walk: Any, monkeyp
 def test_every_script_of_upstream_is_planned_within_the_time_that_was_promised(store: ScriptStore) -> None:
     """A coarse guard against plans that explode; benchmarks/planning.py measures. 3 s of CPU are promised; CI machines may be slower."""
     scripts = store.scripts
-    planner, memo = Planner(store), Memo()
+    planner, plan_cache = Planner(store), PlanCache()
     begun = time.process_time()
     for script in scripts:
-        planner.plan(resolve(script, Query(), new_request({"quiet": True})), memo)
+        planner.plan(resolve(script, Query(), new_request({"quiet": True})), plan_cache)
     assert time.process_time() - begun < 15
 
 
 def test_using_subtrees_again_changes_no_plan_of_upstreams_scripts(store: ScriptStore) -> None:
     """The key of a plan covers the whole tree."""
-    planner, memo = Planner(store), Memo()
+    planner, plan_cache = Planner(store), PlanCache()
     for script in store.scripts:
         resolved = resolve(script, Query(), new_request({"quiet": True}))
-        plan = planner.plan(resolved, memo)
+        plan = planner.plan(resolved, plan_cache)
         if plan.size() <= 60:
             assert planner.plan(resolved, Forgetful()).key == plan.key, script.alias
 
 
-class Forgetful(Memo):
-    """A memo that remembers nothing."""
+class Forgetful(PlanCache):
+    """A plan_cache that remembers nothing."""
 
     def keep(self, request: Any, subtree: Any) -> None:
         """Forgets."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cm4tiny.benchmarks.labels import Sample, read_labels
 from cm4tiny.benchmarks.table import Benchmark
+from cm4tiny.digests import file_sha256
 from cm4tiny.errors import AssetError, HashMismatchError, UsageError
 
 LABELS_FILE = "y_labels.csv"
@@ -66,7 +67,7 @@ class DataSet:
             _check_size(path, path.stat().st_size, sample)
             if hashes is not None:
                 check_hash(path, _expected(path, hashes))
-        return cls(benchmark.data_set, root, benchmark, samples, hashlib.sha256(list_path.read_bytes()).hexdigest(), hashes)
+        return cls(benchmark.data_set, root, benchmark, samples, file_sha256(list_path), hashes)
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -21,6 +21,7 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch.hashes import Digest
 from cm4tiny.fetch.http import Patience, download
 from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror
+from cm4tiny.files import replacing
 from cm4tiny.locks import acquire
 from cm4tiny.network import FORBIDDEN, is_offline
 from cm4tiny.paths import user_cache
@@ -98,9 +99,8 @@ class Fetcher:
             return path
         source = self.get(item)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.new")
-        shutil.copyfile(source, temporary)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            shutil.copyfile(source, temporary)
         return path
 
     def all_into(self, items: Iterable[Item], folder: Path, step: str) -> None:

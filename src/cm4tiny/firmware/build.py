@@ -6,9 +6,7 @@ switches of :mod:`cm4tiny.firmware.flags`; nothing in the image depends on the t
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import shlex
 import shutil
@@ -18,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cm4tiny.digests import file_sha256
 from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import CompileError, FirmwareError, ImageTooLargeError, ModelError, UsageError
 from cm4tiny.events import SILENT, EventStream
@@ -27,6 +26,7 @@ from cm4tiny.firmware.inference_code import InferenceCode, TensorInfo
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.paths import firmware_sources
 from cm4tiny.scratch import scratch_folder
+from cm4tiny.settings import cores
 
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark
@@ -102,7 +102,7 @@ def build_firmware(
             commands = _compile(staging, toolchain, code, events, step)
             commands.append(_link(staging, toolchain, code))
             image = read_elf(staging / "firmware.elf")
-            digest = hashlib.sha256((staging / "firmware.elf").read_bytes()).hexdigest()
+            digest = file_sha256(staging / "firmware.elf")
             _write_record(staging, toolchain, code, commands, digest)
             _publish(staging, out_dir, sorted(generated))
             outcome.note = f"{image.flash_bytes} bytes flash, {image.ram_bytes} bytes RAM"
@@ -162,7 +162,7 @@ def _compile(staging: Path, toolchain: Toolchain, code: InferenceCode, events: E
         return command
 
     commands = []
-    with ThreadPoolExecutor(max_workers=min(len(units), os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(len(units), cores())) as pool:
         for count, command in enumerate(pool.map(compile_one, units), start=1):
             commands.append(command)
             events.progress(step, count, len(units) + 1)
@@ -231,10 +231,10 @@ def _write_record(staging: Path, toolchain: Toolchain, code: InferenceCode, comm
     record = {
         "compiler": {"kind": toolchain.kind, "version": toolchain.version, "fingerprint": toolchain.fingerprint},
         "engine": dict(code.tools),
-        "archives": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in code.archives},
+        "archives": {path.name: file_sha256(path) for path in code.archives},
         "commands": sorted(shlex.join(command) for command in commands),
         "sources": {
-            path.relative_to(staging).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            path.relative_to(staging).as_posix(): file_sha256(path)
             for path in sorted(staging.glob("*/*"))
             if path.suffix in (".c", ".cc", ".h", ".ld")
         },

@@ -11,7 +11,7 @@ from typing import Any
 
 import cm4tiny
 from cm4tiny.benchmarks import Benchmark, get_benchmark
-from cm4tiny.digests import known_sha256
+from cm4tiny.digests import file_sha256, known_sha256
 from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.build import FirmwareImage, build_firmware, check_sizes
@@ -229,7 +229,7 @@ def read_record(elf: Path) -> dict[str, Any]:
     path = elf.parent / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record["elf"]["sha256"] != hashlib.sha256(elf.read_bytes()).hexdigest():
+        if record["elf"]["sha256"] != file_sha256(elf):
             raise ValueError(f"{elf.name} is not the image that {RECORD} describes")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FirmwareError(

@@ -14,10 +14,10 @@ from cm4tiny.benchmarks.assets import AssetSource, model_file
 from cm4tiny.benchmarks.table import ALL_BENCHMARKS, BENCHMARKS
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import write_atomically
 from cm4tiny.firmware.division import OPEN, open_division
 from cm4tiny.firmware.engines import octoml
 from cm4tiny.firmware.recipe import RECORD, read_record
-from cm4tiny.paths import expanded
 from cm4tiny.profiling.measure import ProfileWish, measure_profile
 from cm4tiny.profiling.model import Profile
 from cm4tiny.profiling.page import page
@@ -25,6 +25,7 @@ from cm4tiny.profiling.plot import svg
 from cm4tiny.profiling.text import table
 from cm4tiny.results.conditions import OFFICIAL, assets_of_model
 from cm4tiny.runner.session import file_errors
+from cm4tiny.settings import output_folder
 
 FOLDER = "profile"
 DEFAULT_OUT = "mlperf-tiny-results"
@@ -50,8 +51,7 @@ class ProfileRun:
         Raises:
             UsageError: an unknown benchmark, no firmware, or published images, which have no symbols. ModelError: no such model file.
         """
-        # CM changes into --outdirname for the script that it was given to, not for the steps below it (see runner.campaign)
-        base = Path.cwd() if env.get("CM_OUTDIRNAME") else Path(expanded(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT)).absolute()
+        base = output_folder(env, DEFAULT_OUT)
         root, model = env.get("CM_TINY_PROFILE_ROOT", ""), _model(path("CM_TINY_MODEL_FILE"))
         if env.get("CM_TINY_IMAGE_SET"):
             raise UsageError(
@@ -152,8 +152,5 @@ def write_profile(profile: Profile, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         texts = {"json": profile.json_text(), "txt": table(profile), "svg": svg(profile), "html": page(profile)}
         for suffix, text in texts.items():
-            path = folder / f"profile.{suffix}"
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
+            write_atomically(folder / f"profile.{suffix}", text)
     return folder

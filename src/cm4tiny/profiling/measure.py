@@ -12,6 +12,7 @@ from cm4tiny.benchmarks import ALL_BENCHMARKS, Benchmark
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE
 from cm4tiny.boards.virtual.image_files import load_image
+from cm4tiny.digests import file_sha256
 from cm4tiny.errors import DeadlineError, FirmwareError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.model_file import read_model
@@ -77,7 +78,7 @@ def measure_profile(wish: ProfileWish, events: EventStream = SILENT) -> Profile:
             benchmark=benchmark.id,
             engine=wish.engine or root.engine,
             image=wish.image.name,
-            sha256=hashlib.sha256(wish.image.read_bytes()).hexdigest(),
+            sha256=file_sha256(wish.image),
             assets=wish.assets or (assets_of_model(hashlib.sha256(wish.model).hexdigest()) if wish.model else ""),
             division=wish.division,
         )

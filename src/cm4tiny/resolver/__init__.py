@@ -15,6 +15,7 @@ from cm4tiny.resolver.catalogue.repository import Repository
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.plan.resolve import Request
 from cm4tiny.resolver.run.runner import Result
-from cm4tiny.resolver.run.session import Session, cm_home, new_session
+from cm4tiny.resolver.run.session import Session, cm_home
+from cm4tiny.resolver.workers.pool import new_session
 
 __all__ = ["Repository", "Request", "Result", "Script", "Session", "cm_home", "new_session"]

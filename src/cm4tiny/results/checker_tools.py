@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.benchmarks.official import official_table
+from cm4tiny.digests import file_sha256
 from cm4tiny.errors import ResultsError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import checkout
@@ -60,7 +61,7 @@ class Tools:
     @property
     def origin(self) -> str:
         """For the record: the pinned commit, or the folder and the checker's hash."""
-        return f"{REPOSITORY} @ {COMMIT[:12]}" if self.pinned else f"{self.checker} (SHA-256 {_sha256(self.checker)[:16]})"
+        return f"{REPOSITORY} @ {COMMIT[:12]}" if self.pinned else f"{self.checker} (SHA-256 {file_sha256(self.checker)[:16]})"
 
 
 def get_tools(clone: str = "", events: EventStream = SILENT) -> Tools:
@@ -73,7 +74,7 @@ def get_tools(clone: str = "", events: EventStream = SILENT) -> Tools:
         UsageError: the clone holds no checker. AssetError: it cannot be fetched. ResultsError: pip failed; says what to do without.
     """
     folder = _given(Path(clone)) if clone else _fetched(events)
-    pinned = all(_sha256(folder / name) == digest for name, digest in SHA256.items())
+    pinned = all(file_sha256(folder / name) == digest for name, digest in SHA256.items())
     return Tools(folder, _python(events), pinned)
 
 
@@ -88,17 +89,13 @@ def _given(clone: Path) -> Path:
     )
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _lock(path: Path) -> HeldLock:
     return acquire(path.with_name(f"{path.name}.lock"), wait_s=INSTALL_TIMEOUT_S, subject="the environment of the submission tools")
 
 
 def _fetched(events: EventStream) -> Path:
     folder = checkout(official_table().source("mlcommons/tiny"), events=events) / FOLDER
-    if not all((folder / name).is_file() and _sha256(folder / name) == digest for name, digest in SHA256.items()):
+    if not all((folder / name).is_file() and file_sha256(folder / name) == digest for name, digest in SHA256.items()):
         raise ResultsError(
             f"{REPOSITORY} @ {COMMIT[:12]} does not hold the pinned submission tools", cure=f"remove {folder.parent} and try again"
         )

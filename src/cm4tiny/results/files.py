@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.files import write_atomically
 
 
 def write_whole(path: Path, text: str) -> Path:
@@ -18,16 +17,7 @@ def write_whole(path: Path, text: str) -> Path:
         ResultsError: the folder cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(text.encode("utf-8", "backslashreplace"))
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         cure = "free disk space or choose another folder with --outdirname=DIR"
         raise ResultsError(f"{path} cannot be written", why=error.strerror or str(error), cure=cure) from error

@@ -7,13 +7,12 @@ checked against the schema whenever it is read or written. It holds no time and 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.files import write_atomically
 from cm4tiny.firmware.engines.catalogue import ENGINES, published_folders
 from cm4tiny.results.conditions import EMBEDDED, HOME_BOARD, Conditions, differences, run_conditions
 from cm4tiny.results.published import PublishedResult, published_conditions, published_for
@@ -186,7 +185,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            _replace(folder / name, text)
+            write_atomically(folder / name, text)
     except OSError as error:
         raise ResultsError(
             f"the report cannot be written to {folder}",
@@ -194,18 +193,6 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
             cure="free disk space or choose another directory with --outdirname=DIR; finished sessions are kept",
         ) from error
     return folder / REPORT_JSON, folder / REPORT_MD
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def read_report(path: Path) -> Report:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -26,14 +25,15 @@ from cm4tiny.boards.catalogue import board_identity, emulator_facts, open_board,
 from cm4tiny.boards.nucleo import Wishes
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
+from cm4tiny.files import write_atomically
 from cm4tiny.firmware.division import open_division
 from cm4tiny.firmware.recipe import is_verified, read_record
-from cm4tiny.paths import expanded
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.energy import EnergyResult
 from cm4tiny.runner.farm import Job, JobResult, run_farm
 from cm4tiny.runner.performance import PerformanceResult
-from cm4tiny.runner.session import write_atomically
+from cm4tiny.runner.session import file_errors
+from cm4tiny.settings import cores, output_folder, parse_jobs
 
 MODES: dict[str, tuple[str, ...]] = {
     "standard": ("performance", "accuracy"),
@@ -74,7 +74,7 @@ class Campaign:
     firmware: Mapping[tuple[str, str], Path]
     data_sets: Mapping[str, Path]
     out: Path
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    jobs: int = field(default_factory=cores)
     assets: str = "embedded"
     wishes: Wishes = field(default_factory=Wishes)
 
@@ -95,16 +95,11 @@ class Campaign:
             board=env.get("CM_TINY_BOARD_KIND", "virtual"),
             firmware={(b, i): Path(_need(env, f"CM_TINY_FIRMWARE_{b}_{i}".upper(), _build(b, i))) for b in benchmarks for i in images},
             data_sets={b: Path(_need(env, f"CM_MLPERF_TINY_DATASETS_{b.upper()}", f"get,mlperf,tiny,dataset,_{b}")) for b in benchmarks},
-            out=_out(env),
-            jobs=_jobs(env.get("CM_TINY_JOBS", "")),
+            out=output_folder(env, DEFAULT_OUT),
+            jobs=parse_jobs(env.get("CM_TINY_JOBS")),
             assets=env.get("CM_TINY_ASSETS", "embedded"),
             wishes=Wishes.from_env(env),
         )
-
-
-def _out(env: Mapping[str, str]) -> Path:
-    """CM changes into ``--outdirname`` for the script that it was given to (``CM_OUTDIRNAME``), not for the steps below that script."""
-    return Path.cwd() if env.get("CM_OUTDIRNAME") else Path(expanded(env.get("CM_TINY_OUTDIR") or DEFAULT_OUT)).absolute()
 
 
 def _build(benchmark: str, image: str) -> str:
@@ -122,14 +117,6 @@ def _need(env: Mapping[str, str], key: str, step: str) -> str:
     if not env.get(key):
         raise UsageError(f"{key} is not set", cure=f"run the step {step} first, or the whole chain: reproduce,mlperf,tiny")
     return env[key]
-
-
-def _jobs(text: str) -> int:
-    if not str(text).strip():
-        return os.cpu_count() or 1
-    if not str(text).strip().isdigit() or int(text) < 1:
-        raise UsageError(f"--jobs={text} is not a number of boards", cure="give a whole number of at least 1")
-    return int(text)
 
 
 def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
@@ -157,7 +144,8 @@ def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
         "packages": packages.versions(),
     }
     for name, content in ((TIMING, host_seconds.seconds), (OUTCOME, outcome)):
-        write_atomically(campaign.out / name, [json.dumps(content, indent=1), "\n"])
+        with file_errors(campaign.out / name):
+            write_atomically(campaign.out / name, json.dumps(content, indent=1) + "\n", sync=True)
     return campaign.out / OUTCOME
 
 

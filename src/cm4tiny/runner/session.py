@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.files import replacing
 from cm4tiny.firmware.division import SESSION_MARK
 
 Clock = Callable[[], datetime]
@@ -61,20 +62,12 @@ def file_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_atomically(path: Path, parts: Iterable[str]) -> None:
-    """Writes a text file so that it is there completely or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with file_errors(path):
-            with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-                stream.writelines(parts)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+def _write_parts(path: Path, parts: Iterable[str]) -> None:
+    """Writes a text file of many parts so that it is there completely, and on the disk, or not at all."""
+    with file_errors(path), replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(parts)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 class SessionWriter:
@@ -176,8 +169,8 @@ class SessionWriter:
         self.log(f"Session logged in file {Path('sessions', self.folder.name, LOG_TXT).as_posix()}")
         target = self.folder / RESULTS_JSON
         try:
-            write_atomically(target, _json_parts(self._entries))
-            write_atomically(self.folder / RESULTS_TXT, (line + "\n" for line in self._lines))
+            _write_parts(target, _json_parts(self._entries))
+            _write_parts(self.folder / RESULTS_TXT, (line + "\n" for line in self._lines))
         except BaseException:
             with contextlib.suppress(OSError):
                 target.unlink()

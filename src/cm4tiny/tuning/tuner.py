@@ -7,7 +7,6 @@ to the table at once: an interrupted run loses nothing and goes on where it stop
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from cm4tiny.errors import FirmwareError, ImageTooLargeError, UsageError
+from cm4tiny.errors import FirmwareError, ImageTooLargeError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.microtvm.compiled import CompileOptions
@@ -23,6 +22,7 @@ from cm4tiny.firmware.microtvm.compiler import survey
 from cm4tiny.firmware.microtvm.costs import Costs, content, read_costs
 from cm4tiny.firmware.microtvm.layout import Action
 from cm4tiny.scratch import scratch_folder
+from cm4tiny.settings import cores, parse_jobs
 from cm4tiny.tuning.measure import measure_layers
 
 Choice = Mapping[int, str]
@@ -59,18 +59,15 @@ class TuneWish:
         """From the env of the step ``tune,mlperf,tiny``; ``model`` is the user's own file, if any.
 
         Raises:
-            UsageError: the number of jobs is none.
+            UsageError: not a number of jobs.
         """
-        jobs = str(env.get("CM_TINY_JOBS") or "0")
-        if not jobs.isdigit():
-            raise UsageError(f"--jobs={jobs} is no number", cure="give how many images to measure at a time")
         return cls(
             benchmark=env["CM_TINY_MODEL"],
             model=Path(model or env.get("CM_ML_MODEL_FILE_WITH_PATH", "")),
             toolchain=env.get("CM_TINY_TOOLCHAIN_KIND") or "auto",
             skip_zero=env.get("CM_TINY_ZEROS") != "keep_zeros",
             drop_dead=env.get("CM_TINY_DEAD") == "drop_dead",
-            jobs=int(jobs),
+            jobs=parse_jobs(env.get("CM_TINY_JOBS"), 0),
         )
 
     @property
@@ -98,7 +95,7 @@ def tune(wish: TuneWish, table: Path, *, base: Costs | None = None, events: Even
     with events.step(step, total=len(rounds), unit="images") as outcome:
         done = 0
         waiting = list(rounds)
-        jobs = wish.jobs or os.cpu_count() or 1
+        jobs = wish.jobs or cores()
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
             running: dict[Future[Measured | None], Choice] = {}
             try:

@@ -9,7 +9,6 @@ from typing import Any
 
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.boards.virtual.build import native_library
-from cm4tiny.errors import UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware import recipe as recipes
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
@@ -19,12 +18,12 @@ from cm4tiny.firmware.inference_code import InferenceCode
 from cm4tiny.firmware.kernels.base import round_up
 from cm4tiny.firmware.recipe import Recipe, Verifier
 from cm4tiny.firmware.toolchain import find_toolchain
+from cm4tiny.settings import parse_switch
 from cm4tiny.verification.comparison import verify_image, verify_images
 from cm4tiny.verification.image_run import SetUpError, boot_image, read_word
 
 _PLAIN = ("-O0", "-fno-strict-aliasing")  # for the engine's units: after its own switches, so these count
 _RESERVES = (0, 1024, 8192)  # bytes of arena beyond what the interpreter says it uses
-_YES, _NO = ("yes", "true", "on", "1"), ("", "no", "false", "off", "0")
 
 
 def wanted(no_verify: str) -> bool:
@@ -33,10 +32,7 @@ def wanted(no_verify: str) -> bool:
     Raises:
         UsageError: it is neither a yes nor a no.
     """
-    word = str(no_verify).strip().lower()
-    if word not in (*_YES, *_NO):
-        raise UsageError(f"--no_verify={no_verify} is neither yes nor no", cure="give it without a value, or leave it out")
-    return word in _NO
+    return not parse_switch("no_verify", no_verify)
 
 
 def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> FirmwareImage:

@@ -27,7 +27,8 @@ from cm4tiny.firmware import toolchain
 from cm4tiny.resolver import Repository, Result, Session, new_session
 from cm4tiny.resolver.adapter.locking import flags_of_lock, prepare
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
-from cm4tiny.resolver.catalogue.selection import Query, select
+from cm4tiny.resolver.catalogue.selection import select
+from cm4tiny.resolver.language.query import Query
 from cm4tiny.resolver.plan.planner import new_request
 from cm4tiny.resolver.plan.resolve import pick
 from cm4tiny.resolver.run.runner import run

@@ -18,7 +18,7 @@ NOTHING = ""
 
 STEPS: dict[str, tuple[str, tuple[str, ...], str | None]] = {
     # name: (tags, flags, what the error says; None: there is a result)
-    "board": ("get,tiny,board", (), None),
+    "board": ("get,tiny,board", (), OFFLINE),
     "toolchain": ("get,tiny,toolchain", (), OFFLINE),
     "toolchain-pip": ("get,tiny,toolchain,_pip", (), OFFLINE),
     "toolchain-zig": ("get,tiny,toolchain,_zig", (), OFFLINE),
@@ -48,7 +48,7 @@ STEPS: dict[str, tuple[str, tuple[str, ...], str | None]] = {
     "report": ("generate,mlperf,tiny,report,_v1.1", (), OFFLINE),
     "run": ("run,mlperf,tiny,benchmark,cm4tiny", (), "is not set"),
     "collect": ("collect,mlperf,tiny", (), "is not set"),
-    "flash": ("flash,tiny,mlperf", (), ".elf"),
+    "flash": ("flash,tiny,mlperf", (), OFFLINE),
     "check": ("check,mlperf,tiny,submission", (), "nothing to check"),
     "check-official": ("check,mlperf,tiny,submission", ("--official", "--path=."), ""),
     "generate": ("generate,mlperf,tiny,submission", (), "submitter"),

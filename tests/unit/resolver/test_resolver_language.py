@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from cm4tiny.errors import DependencyError, MetaError, NotAvailableError, UsageError, VariationError
 from cm4tiny.resolver import Script
-from cm4tiny.resolver.catalogue.selection import Query
 from cm4tiny.resolver.language import conditions, deps, environment, versions
 from cm4tiny.resolver.language.options import check_flags, env_of_flags
+from cm4tiny.resolver.language.query import Query
 from cm4tiny.resolver.language.variations import Chosen, Group, choose
 from cm4tiny.resolver.language.vocabulary import problems
 

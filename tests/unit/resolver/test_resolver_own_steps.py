@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
-from cm4tiny.resolver.catalogue.selection import Query, select
+from cm4tiny.resolver.catalogue.selection import select
+from cm4tiny.resolver.language.query import Query
 
 ROOT = Path(__file__).parents[3]
 VERBS = "get|build|run|collect|tune|profile|flash|view|replay|import|generate|check|reproduce"

@@ -20,7 +20,7 @@ from cm4tiny.resolver.catalogue.repository import ScriptStore
 from cm4tiny.resolver.language import conditions as conditions_of
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.plan.fingerprint import content_of
-from cm4tiny.resolver.plan.plan_cache import Memo, Subtree
+from cm4tiny.resolver.plan.plan_cache import PlanCache, Subtree
 from cm4tiny.resolver.plan.planner import Planner, new_request
 from cm4tiny.resolver.plan.resolve import pick, resolve
 from cm4tiny.resolver.plan.tree import PlannedDep, PlanNode
@@ -34,12 +34,12 @@ def cm(micro: Any) -> Cm:
     return Cm(micro)
 
 
-def plan(micro: Any, tags: str, *, quiet: bool = False, memo: Memo | None = None, **flags: Any) -> PlanNode:
+def plan(micro: Any, tags: str, *, quiet: bool = False, plan_cache: PlanCache | None = None, **flags: Any) -> PlanNode:
     store = ScriptStore([Repository(micro.root, "micro")])
     request = new_request({"tags": tags, **flags})
     script, query = pick(store, request, quiet=quiet)
     planner = Planner(store, {**request.env, **request.const}, quiet=quiet)
-    return planner.plan(resolve(script, query, request), memo)
+    return planner.plan(resolve(script, query, request), plan_cache)
 
 
 def lines(node: PlanNode, **options: Any) -> list[str]:
@@ -287,19 +287,19 @@ def test_names_written_as_text_are_names(micro: Any) -> None:
 
 
 # --- subtrees that are used again -----------------------------------------------------------------------------------------------
-class Forgetful(Memo):
-    """A memo that remembers nothing."""
+class Forgetful(PlanCache):
+    """A plan cache that remembers nothing."""
 
     def keep(self, request: Any, subtree: Subtree) -> None:
         """Forgets."""
 
 
 def both(micro: Any, *requests: str) -> list[str]:
-    """The lines of the last plan, which is checked to be the same as without a memo."""
-    shared = Memo()
+    """The lines of the last plan, which is checked to be the same as without a plan cache."""
+    shared = PlanCache()
     for tags in requests:
-        node = plan(micro, tags, memo=shared)
-        assert _expanded(node) == _expanded(plan(micro, tags, memo=Forgetful()))
+        node = plan(micro, tags, plan_cache=shared)
+        assert _expanded(node) == _expanded(plan(micro, tags, plan_cache=Forgetful()))
     return lines(node)
 
 
@@ -363,9 +363,9 @@ def test_a_plan_with_subtrees_used_again_is_the_plan_without(micro: Any, drawn: 
     for number, meta in enumerate(drawn):
         micro.script(f"s{number}", None, tags=[f"s{number}"], **meta)
     content_of.cache_clear()  # the files of the last example have the same names; a session begins with this
-    shared = Memo()
+    shared = PlanCache()
     for tags in ("s0", "s1", "s2,_v"):
-        assert _expanded(plan(micro, tags, memo=shared, env=env)) == _expanded(plan(micro, tags, memo=Forgetful(), env=env))
+        assert _expanded(plan(micro, tags, plan_cache=shared, env=env)) == _expanded(plan(micro, tags, plan_cache=Forgetful(), env=env))
 
 
 def _expanded(node: PlanNode) -> Any:

@@ -12,8 +12,9 @@ from support.micro_cm import Cm
 
 from cm4tiny.errors import ScriptNotFoundError, VariationError
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
-from cm4tiny.resolver.catalogue.selection import Query, select
+from cm4tiny.resolver.catalogue.selection import select
 from cm4tiny.resolver.catalogue.suggestions import for_flag
+from cm4tiny.resolver.language.query import Query
 
 STORE = ScriptStore(own_repositories())
 REPRODUCE = select(STORE, Query.parse("reproduce,mlperf,tiny"))

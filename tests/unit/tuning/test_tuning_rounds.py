@@ -90,7 +90,7 @@ def test_a_process_that_dies_is_an_error_with_a_cure(tmp_path, monkeypatch):
 
 
 def test_a_number_of_jobs_that_is_none_is_refused():
-    with pytest.raises(UsageError, match="is no number"):
+    with pytest.raises(UsageError, match="is not a number"):
         TuneWish.from_env({"CM_TINY_MODEL": "kws", "CM_TINY_JOBS": "many"})
 
 

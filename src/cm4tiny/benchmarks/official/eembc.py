@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.errors import AssetError
+from cm4tiny.files import replacing
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,8 @@ def fill_datasets(folders: EembcFolders, source: Path, name: str = "", *, replac
             if path.is_dir():
                 copy.mkdir(exist_ok=True)
             elif path.is_file() and (replace or not copy.exists()):
-                temporary = copy.with_name(f".{copy.name}.new")
-                shutil.copyfile(path, temporary)
-                temporary.replace(copy)
+                with replacing(copy) as temporary:
+                    shutil.copyfile(path, temporary)
     except OSError as error:
         cure = "choose another place with --eembc_root=DIR"
         raise AssetError(f"EEMBC's folder {target} cannot be filled", why=error.strerror or str(error), cure=cure) from error

@@ -6,7 +6,6 @@ Sources are compiled by names relative to a folder of links (``src/<repository>/
 from __future__ import annotations
 
 import hashlib
-import os
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from cm4tiny.errors import AssetError, CompileError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.scratch import scratch_folder
+from cm4tiny.settings import cores
 
 UNIT_TIMEOUT_S = 600
 
@@ -81,7 +81,7 @@ def build_archive(job: Job, target: Path, toolchain: Toolchain, *, step: str, ev
         def one(unit: Unit) -> None:
             _compile(toolchain, [*unit.flags, "-c", unit.source, "-o", f"obj/{unit.name}.o"], staging, unit.source)
 
-        with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(max_workers=jobs or cores()) as pool:
             try:
                 for count, _ in enumerate(pool.map(one, job.units), start=2):
                     events.progress(step, count, total)

@@ -13,10 +13,11 @@ from typing import Any
 from cm4tiny.errors import Cm4TinyError, ScriptFailedError, ScriptNotFoundError, UsageError
 from cm4tiny.resolver.adapter.command import open_session, run_automation
 from cm4tiny.resolver.adapter.command_input import with_tags
-from cm4tiny.resolver.catalogue.selection import Query, candidates, has_variation
+from cm4tiny.resolver.catalogue.selection import candidates
 from cm4tiny.resolver.language.meta import Script
-from cm4tiny.resolver.language.options import is_on
+from cm4tiny.resolver.language.query import Query, has_variation
 from cm4tiny.resolver.run.session import Session
+from cm4tiny.settings import is_on
 
 Answer = dict[str, Any]
 
@@ -95,7 +96,7 @@ def add_script(automation: Any, i: Answer) -> Answer:
     alias, uid = parsed[0] if parsed else ("", "")
     tags = str(i.get("tags") or i.get("new_tags") or "")
     folder = new_script(
-        open_session(automation, {}, None, False),
+        open_session(automation, {}, None, False).store,
         _place_for(automation, _repository_of(i)),
         alias,
         uid=uid,

@@ -14,8 +14,8 @@ from typing import Any
 
 from cm4tiny.errors import CacheError, Cm4TinyError, UsageError
 from cm4tiny.resolver.adapter.cm_index import forget_entries
-from cm4tiny.resolver.catalogue.selection import Query
 from cm4tiny.resolver.language.options import FROM_CMIND
+from cm4tiny.resolver.language.query import Query
 from cm4tiny.resolver.store.cache import CACHE_AUTOMATION, ENGINE_TAG, LOCAL_REPO, META, PROJECT_TAG, STATE, remove_tree
 
 _KNOWN = ("tags", "quiet", "silent", "s", "verbose", "v", "j", "json", "help")

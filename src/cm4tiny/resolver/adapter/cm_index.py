@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cm4tiny.resolver.catalogue.repository import write_atomically
+from cm4tiny.files import write_atomically
 from cm4tiny.resolver.store.cache import LOCAL_REPO
 
 _WAIT_S = 600.0

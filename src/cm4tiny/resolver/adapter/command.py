@@ -6,11 +6,9 @@ Inside the engine errors are raised; here they become return values, which cmind
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,20 +21,20 @@ from cm4tiny.resolver.adapter.command_input import request_of, with_default_conf
 from cm4tiny.resolver.adapter.console import Console
 from cm4tiny.resolver.adapter.early import check_run, checked_flags
 from cm4tiny.resolver.adapter.help_text import write_help
+from cm4tiny.resolver.adapter.nested import answer_of, as_cm, give_automation, guarded
 from cm4tiny.resolver.adapter.output import ReaderGone, guarded_output
-from cm4tiny.resolver.adapter.proxies import AutomationProxy
 from cm4tiny.resolver.catalogue.repository import SCRIPT_AUTOMATION, own_repositories, repositories_of
 from cm4tiny.resolver.catalogue.suggestions import flags_of
 from cm4tiny.resolver.language import options
-from cm4tiny.resolver.language.environment import merge
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.plan.resolve import Request, pick
-from cm4tiny.resolver.run import hooks
-from cm4tiny.resolver.run.runner import Result, run
+from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.session import Session, new_session
 from cm4tiny.resolver.run.signals import Terminated, terminable
 from cm4tiny.resolver.workers.jobs import jobs_of
+from cm4tiny.resolver.workers.pool import use_workers
+from cm4tiny.settings import is_on
 
 if TYPE_CHECKING:
     from cm4tiny.resolver.adapter.locking import Locking
@@ -76,15 +74,15 @@ def _run_automation(automation: Any, i: dict[str, Any], events: EventStream | No
     session = None
     try:
         flags = with_extra_command(with_default_config(with_tags(i), automation.cmind))
-        as_json = options.is_on(flags.get("j", "")) or options.is_on(flags.get("json", ""))
+        as_json = is_on(flags.get("j", "")) or is_on(flags.get("json", ""))
         session = open_session(automation, flags, events, console)
         if session.verbose:
             _tell_engine(session)
         with terminable(), _output_to_stderr() if as_json else contextlib.nullcontext():
             answer = guarded(lambda: _first(session, flags), session)
-        index_new_entries(automation.cmind, session.made, session.cache.locks)
+        index_new_entries(automation.cmind, session.created, session.cache.locks)
     except Cm4TinyError as error:
-        return _as_cm(error, session)
+        return as_cm(error, session)
     except KeyboardInterrupt as ended:
         if not console:
             raise
@@ -114,14 +112,14 @@ def _output_to_stderr() -> Iterator[None]:
 
 def open_session(automation: Any, flags: Mapping[str, Any], events: EventStream | None, console: bool) -> Session:
     """A session on cmind's home, with its repositories and this project's own."""
-    silent = options.is_on(flags.get("silent", "")) or options.is_on(flags.get("s", ""))
-    verbose = not silent and (options.is_on(flags.get("verbose", "")) or options.is_on(flags.get("v", "")))
+    silent = is_on(flags.get("silent", "")) or is_on(flags.get("s", ""))
+    verbose = not silent and (is_on(flags.get("verbose", "")) or is_on(flags.get("v", "")))
     env = flags.get("env") if isinstance(flags.get("env"), Mapping) else {}
-    quiet = options.is_on(flags.get("quiet", "")) or str((env or {}).get("CM_QUIET", "")).lower() == "yes"
+    quiet = is_on(flags.get("quiet", "")) or str((env or {}).get("CM_QUIET", "")).lower() == "yes"
     if events is None:
         events = EventStream()
         if console and not silent:
-            events.subscribe(Console(sys.stdout, verbose=verbose, times=options.is_on(flags.get("time", ""))))
+            events.subscribe(Console(sys.stdout, verbose=verbose, times=is_on(flags.get("time", ""))))
     cmind = automation.cmind
     session = new_session(
         Path(cmind.repos_path).absolute(),
@@ -134,11 +132,6 @@ def open_session(automation: Any, flags: Mapping[str, Any], events: EventStream 
     )
     give_automation(session, automation)
     return session
-
-
-def give_automation(session: Session, automation: Any) -> None:
-    """Makes what scripts get as ``i['automation']`` from cmind's automation object."""
-    session.automation = AutomationProxy(automation, session, lambda given: guarded(lambda: _nested(session, given), session))
 
 
 def _tell_engine(session: Session) -> None:
@@ -170,43 +163,43 @@ def _first(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
     flags = checked_flags(session, script, flags)
     request = request_of(flags)
     session.planner.user_env.update({**request.env, **request.const})
-    if options.is_on(flags.get("help", "")) or options.is_on(flags.get("h", "")):
+    if is_on(flags.get("help", "")) or is_on(flags.get("h", "")):
         write_help(script)
         return {"return": 0, "skip_delayed_help": True}
-    if options.is_on(flags.get("plan", "")):
+    if is_on(flags.get("plan", "")):
         planned_answer = plan_edge.show(session, request, flags)
         if flags.get("locked"):
             from cm4tiny.resolver.adapter.locking import show_difference
 
             show_difference(session, flags, request)
         return planned_answer
-    planned = plan_edge.commands(plan_edge.plan_of(session, request)) if options.is_on(flags.get("print_deps", "")) else []
-    session.jobs, session.scheduler = jobs_of(flags, flags_of(script)), str(flags.get("scheduler") or "")
-    if options.is_on(flags.get("shell", "")) and not _is_terminal():
+    planned = plan_edge.commands(plan_edge.plan_of(session, request)) if is_on(flags.get("print_deps", "")) else []
+    use_workers(session, jobs_of(flags, flags_of(script)), str(flags.get("scheduler") or ""))
+    if is_on(flags.get("shell", "")) and not _is_terminal():
         raise UsageError("--shell needs a terminal", cure="use --save_env and source tmp-env.sh")
     check_run(session, script, request)
-    session.cache.thorough = options.is_on(flags.get("check_cache", ""))
+    session.cache.thorough = is_on(flags.get("check_cache", ""))
     locking = _locking(session, flags, script, request)
     _set_debugging(session, flags, script, request)
-    free = _free_bytes(session) if options.is_on(flags.get("space", "")) else 0
-    if options.is_on(flags.get("repro", "")):
+    free = _free_bytes(session) if is_on(flags.get("space", "")) else 0
+    if is_on(flags.get("repro", "")):
         from cm4tiny.resolver.adapter.run_files import Repro
 
         repro = Repro(Path.cwd(), flags)
-        answer = guarded(lambda: _answer(run(session, request)), session)
+        answer = guarded(lambda: answer_of(run(session, request)), session)
         repro.finish(answer, session.version_info, script)
         if answer["return"] > 0:
             return answer
     else:
-        answer = _answer(run(session, request))
+        answer = answer_of(run(session, request))
     _warn_about_names(session, request)
-    if options.is_on(flags.get("print_deps", "")):
+    if is_on(flags.get("print_deps", "")):
         answer["new_state"] = {**answer["new_state"], "print_deps": [command for _, command in planned]}
         if flags.get("out") == "con":
             sys.stdout.write("".join(f"{'  ' * depth}{command}\n" for depth, command in planned))
     if not session.silent and flags.get("out") == "con":
         _write_final_env(session, script, answer["new_env"])
-    if options.is_on(flags.get("space", "")) and flags.get("out") == "con":
+    if is_on(flags.get("space", "")) and flags.get("out") == "con":
         sys.stdout.write(f"used disk space: {max(0, free - _free_bytes(session)) / 1e6:.0f} MB\n")
     _leave(session, flags, script, answer)
     if locking is not None:
@@ -240,7 +233,7 @@ _LEAVING = ("print_versions", "print_readme", "dump_version_info", "save_env", "
 def _set_debugging(session: Session, flags: Mapping[str, Any], script: Script, request: Request) -> None:
     tags = str(flags.get("debug_script_tags") or "")
     session.debug_tags = frozenset(tag for tag in tags.split(",") if tag)
-    if options.is_on(flags.get("debug_script", "")):
+    if is_on(flags.get("debug_script", "")):
         session.debug_tags = script.tags
     if flags.get("debug_uid"):
         request.env["CM_TMP_DEBUG_UID"] = str(flags["debug_uid"])
@@ -248,69 +241,14 @@ def _set_debugging(session: Session, flags: Mapping[str, Any], script: Script, r
 
 
 def _leave(session: Session, flags: Mapping[str, Any], script: Script, answer: Mapping[str, Any]) -> None:
-    if any(options.is_on(flags.get(name, "")) for name in _LEAVING):
+    if any(is_on(flags.get(name, "")) for name in _LEAVING):
         from cm4tiny.resolver.adapter.run_files import leave
 
         lines = leave(flags, Path.cwd(), script, answer, session.version_info)
         if flags.get("out") == "con":
             sys.stdout.write("".join(f"{line}\n" for line in lines))
-    if options.is_on(flags.get("pause", "")) and flags.get("out") == "con" and _is_terminal():
+    if is_on(flags.get("pause", "")) and flags.get("out") == "con" and _is_terminal():
         input("Press Enter to continue ...")
-
-
-def _nested(session: Session, i: Mapping[str, Any]) -> dict[str, Any]:
-    """A run that a script asks for through ``automation.cmind.access``; ``env`` and ``state`` are changed in place, as upstream does it."""
-    request = request_of(with_tags(i))
-    request.depth = len(session.chain)
-    if session.chain:
-        request.needed_by = session.chain[-1][0].script.alias
-        if not request.const:
-            request.const = dict(session.chain[-1][0].const)
-    result = run(session, request)
-    for name, new in (("env", result.new_env), ("state", result.new_state)):
-        if isinstance(i.get(name), dict):
-            merge(i[name], new)
-    return _answer(result)
-
-
-def _answer(result: Result) -> dict[str, Any]:
-    answer: dict[str, Any] = {
-        "return": 0, "env": result.env, "new_env": result.new_env, "state": result.state, "new_state": result.new_state,
-        "deps": result.deps, "version": result.version, "cached": result.cached,
-    }  # fmt: skip
-    if result.path is not None:
-        answer["path"] = str(result.path)
-    if result.skipped:
-        answer["skipped"] = True
-    return answer
-
-
-def guarded(work: Any, session: Session) -> dict[str, Any]:
-    """Runs ``work`` and turns what it raises into cmind's error; an interrupt passes."""
-    try:
-        answer: dict[str, Any] = work()
-        return answer
-    except Cm4TinyError as error:
-        return _as_cm(error, session)
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            from cm4tiny.disk import disk_full
-
-            return _as_cm(disk_full("the run", str(error), session.cache.root, Path.cwd()), session)
-        place = hooks.Place(Script(Path(), {"alias": "engine"}), logs=session.logs)
-        log = hooks.write_log(place)
-        internal = Cm4TinyError(
-            f"the engine itself failed: {type(error).__name__}: {error}",
-            why="this is a defect of cm4tiny",
-            cure=f"report it with the traceback in {log}" if log else "run it again with -v and report the traceback",
-        )
-        return _as_cm(internal, session)
-
-
-def _as_cm(error: Cm4TinyError, session: Session | None) -> dict[str, Any]:
-    if session is not None and session.verbose:
-        sys.stderr.write(traceback.format_exc())
-    return error.as_cm()
 
 
 def _warn_about_names(session: Session, request: Request) -> None:

@@ -21,6 +21,7 @@ from cm4tiny.resolver.plan.fingerprint import content_of
 from cm4tiny.resolver.plan.resolve import Request, pick, resolve
 from cm4tiny.resolver.run import hooks
 from cm4tiny.resolver.run.session import Session
+from cm4tiny.settings import is_on
 
 HOOK = "check_inputs"
 
@@ -36,7 +37,7 @@ def checked_flags(session: Session, script: Script, flags: Mapping[str, Any]) ->
     options.check_flags(
         given, flags_of(script), script.alias, lambda flag: for_flag(flag, flags[flag], script, session.store.scripts, asked)
     )
-    runs = not any(options.is_on(flags.get(name, "")) for name in ("help", "h", "plan"))
+    runs = not any(is_on(flags.get(name, "")) for name in ("help", "h", "plan"))
     return check_request(script, flags, Path.cwd(), defaults=runs)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from cm4tiny.errors import UsageError
 from cm4tiny.resolver.adapter.plan_view import plan_of
-from cm4tiny.resolver.language import options
 from cm4tiny.resolver.language.environment import merge
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.plan.resolve import Request, copied, pick, resolve
@@ -17,6 +16,7 @@ from cm4tiny.resolver.run.session import Session
 from cm4tiny.resolver.store.lock_request import check_request
 from cm4tiny.resolver.store.lockfile import Lock, request_part, unique, write
 from cm4tiny.resolver.store.provenance import SECRET
+from cm4tiny.settings import is_on
 
 DEFAULT_NAME = "cm-lock.json"
 LOCK_FILE_KEY = "CM_LOCK_FILE"
@@ -96,7 +96,7 @@ def prepare(session: Session, flags: Mapping[str, Any], script: Script, request:
         if flags.get("ro_crate"):
             raise UsageError("--ro_crate describes a lock file", cure="give --lock=FILE as well")
         return None
-    pretended = [name for name in ("fake_run", "prepare", "fake_deps") if options.is_on(flags.get(name, ""))]
+    pretended = [name for name in ("fake_run", "prepare", "fake_deps") if is_on(flags.get(name, ""))]
     if pretended:
         raise UsageError(f"--lock and --locked need a real run, and --{pretended[0]} pretends one", cure="leave one of them out")
     asked = request_part(request, session.places)
@@ -111,9 +111,9 @@ def prepare(session: Session, flags: Mapping[str, Any], script: Script, request:
     target = _path(flags, "lock") if flags.get("lock") else None
     if target is not None:
         request.env[LOCK_FILE_KEY] = str(target)
-    return Locking(session, asked, target, options.is_on(flags.get("ro_crate", "")))
+    return Locking(session, asked, target, is_on(flags.get("ro_crate", "")))
 
 
 def _path(flags: Mapping[str, Any], name: str) -> Path:
     value = flags[name]
-    return (Path.cwd() / (DEFAULT_NAME if options.is_on(value) else str(value))).absolute()
+    return (Path.cwd() / (DEFAULT_NAME if is_on(value) else str(value))).absolute()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cm4tiny.errors import DependencyError
-from cm4tiny.resolver.language import options
 from cm4tiny.resolver.plan.resolve import Request, pick, resolve
 from cm4tiny.resolver.plan.tree import PlannedDep, PlanNode
 from cm4tiny.resolver.run.session import Session
+from cm4tiny.settings import is_on
 
 #: Says about a node whose result is kept whether it is there.
 CacheState = Callable[[PlanNode], bool]
@@ -36,14 +36,14 @@ def show(session: Session, request: Request, flags: Mapping[str, Any]) -> dict[s
     """
     node = plan_of(session, request)
 
-    def is_made(below: PlanNode) -> bool:
+    def is_created(below: PlanNode) -> bool:
         return session.cache.load(session.cache.entry(below.script, below.key)) is not None
 
-    as_json = options.is_on(flags.get("j", "")) or options.is_on(flags.get("json", ""))
+    as_json = is_on(flags.get("j", "")) or is_on(flags.get("json", ""))
     problems = node.problems()
     if flags.get("out") == "con" and not as_json:
-        sys.stdout.write("".join(f"{line}\n" for line in as_lines(node, is_made, skipped=session.verbose)))
-    answer: dict[str, Any] = {"return": 0, "plan": as_dict(node, is_made), "problems": problems, "doubts": node.doubts()}
+        sys.stdout.write("".join(f"{line}\n" for line in as_lines(node, is_created, skipped=session.verbose)))
+    answer: dict[str, Any] = {"return": 0, "plan": as_dict(node, is_created), "problems": problems, "doubts": node.doubts()}
     if problems:
         count = "one dependency" if len(problems) == 1 else f"{len(problems)} dependencies"
         error = DependencyError(f"this run would fail: {count} cannot be resolved", why="\n       ".join(problems))
@@ -53,19 +53,19 @@ def show(session: Session, request: Request, flags: Mapping[str, Any]) -> dict[s
     return answer
 
 
-def as_lines(node: PlanNode, is_made: CacheState, *, skipped: bool = False) -> Iterator[str]:
+def as_lines(node: PlanNode, is_created: CacheState, *, skipped: bool = False) -> Iterator[str]:
     """A plan as indented lines; a part that occurs again is not repeated.
 
     Args:
         node: the plan.
-        is_made: the state of the cache.
+        is_created: the state of the cache.
         skipped: show dependencies that do not run as well.
     """
     seen: set[int] = set()
 
     def one(place: PlanNode, indent: str, first: str) -> Iterator[str]:
         repeated = id(place) in seen and any(dep.node is not None for dep in place.deps)
-        yield f"{indent}{first}{_title(place, is_made)}{'  (as above)' if repeated else ''}"
+        yield f"{indent}{first}{_title(place, is_created)}{'  (as above)' if repeated else ''}"
         if repeated:
             return
         seen.add(id(place))
@@ -97,7 +97,7 @@ def _note(dep: PlannedDep) -> str:
     return f" ({'; '.join(notes)})" if notes else ""
 
 
-def _title(node: PlanNode, is_made: CacheState) -> str:
+def _title(node: PlanNode, is_created: CacheState) -> str:
     words = [node.script.alias]
     if node.variations:
         words.append(",".join(f"_{name}" for name in node.variations))
@@ -108,11 +108,11 @@ def _title(node: PlanNode, is_made: CacheState) -> str:
         bounds = [f">={wanted.version_min}" if wanted.version_min else "", f"<={wanted.version_max}" if wanted.version_max else ""]
         words += [f"version {','.join(filter(None, bounds))}"] if any(bounds) else []
     if node.cache:
-        words.append("[in the cache]" if is_made(node) else "[to be cached]")
+        words.append("[in the cache]" if is_created(node) else "[to be cached]")
     return " ".join(words)
 
 
-def as_dict(node: PlanNode, is_made: CacheState) -> dict[str, Any]:
+def as_dict(node: PlanNode, is_created: CacheState) -> dict[str, Any]:
     """A plan as nested dictionaries for JSON; a part that occurs again has ``same_as`` with its key instead of ``deps``."""
     seen: set[int] = set()
 
@@ -126,7 +126,7 @@ def as_dict(node: PlanNode, is_made: CacheState) -> dict[str, Any]:
             "key": place.key, "warnings": list(place.warnings),
         }  # fmt: skip
         if place.cache:
-            answer["in_the_cache"] = is_made(place)
+            answer["in_the_cache"] = is_created(place)
         if id(place) in seen and place.deps:
             return {**answer, "same_as": place.key}
         seen.add(id(place))

@@ -19,8 +19,8 @@ from typing import Any
 from cm4tiny.errors import UsageError
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.language.meta import Script
-from cm4tiny.resolver.language.options import is_on
 from cm4tiny.resolver.run.shells import shell_of
+from cm4tiny.settings import is_on
 
 Answer = Mapping[str, Any]
 

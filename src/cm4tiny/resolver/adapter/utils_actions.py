@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from cm4tiny.errors import Cm4TinyError
+from cm4tiny.files import replacing
 from cm4tiny.network import FORBIDDEN, is_offline
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.language.meta import load_meta
@@ -42,19 +43,19 @@ def download_file(i: Answer) -> Answer:
     if not name:
         return _failed(f"the URL {url} does not end with the name of a file; give one with 'filename'")
     target = Path(i.get("path") or Path.cwd()) / name
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     verify = os.environ.get("CM_UTILS_DOWNLOAD_VERIFY_SSL", "yes") == "yes" and i.get("verify", True)
     size = 0
     try:
-        with requests.get(url, stream=True, allow_redirects=True, verify=verify, timeout=_TIMEOUT_S) as download, part.open("wb") as file:
+        with (
+            requests.get(url, stream=True, allow_redirects=True, verify=verify, timeout=_TIMEOUT_S) as download,
+            replacing(target) as part,
+            part.open("wb") as file,
+        ):
             download.raise_for_status()
             for chunk in download.iter_content(chunk_size=int(i.get("chunk_size", 65536))):
                 size += file.write(chunk)
-        part.replace(target)
     except (OSError, requests.RequestException) as error:
         return _failed(f"cannot download {url}: {error}")
-    finally:
-        part.unlink(missing_ok=True)
     return {"return": 0, "filename": name, "path": str(target), "size": size}
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import MetaError
+from cm4tiny.files import replacing
 from cm4tiny.resolver.language.meta import META_FILES, load_meta
 
 CHECKED_ONE_BY_ONE = 1000
@@ -238,11 +239,8 @@ class Catalogue:
         if self._file is not None:
             with contextlib.suppress(OSError, sqlite3.Error):
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-                temporary.unlink(missing_ok=True)
-                with contextlib.closing(sqlite3.connect(temporary)) as written:
+                with replacing(self._file) as temporary, contextlib.closing(sqlite3.connect(temporary)) as written:
                     self._write(written, scan)
-                temporary.replace(self._file)
                 self._db = _reading(self._file)
         if self._db is None:
             self._db = sqlite3.connect(":memory:", check_same_thread=False)

@@ -15,9 +15,10 @@ from typing import Any
 
 from cm4tiny.errors import Cm4TinyError, MetaError
 from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
-from cm4tiny.resolver.catalogue.selection import Query, candidates, has_variation
+from cm4tiny.resolver.catalogue.selection import candidates
 from cm4tiny.resolver.language import vocabulary
 from cm4tiny.resolver.language.meta import Script, load_meta
+from cm4tiny.resolver.language.query import Query, has_variation
 from cm4tiny.resolver.language.variations import choose
 
 CUSTOMIZE_LINES = 40

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import UsageError
-from cm4tiny.resolver.catalogue.repository import SCRIPT_AUTOMATION
-from cm4tiny.resolver.run.session import Session
+from cm4tiny.resolver.catalogue.repository import SCRIPT_AUTOMATION, ScriptStore
 
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -61,13 +60,13 @@ class NewScript:
 
 
 def new_script(
-    session: Session, place: tuple[Path, tuple[str, str]], alias: str, *, uid: str = "", tags: list[str],
+    store: ScriptStore, place: tuple[Path, tuple[str, str]], alias: str, *, uid: str = "", tags: list[str],
     extra: Mapping[str, Any] | None = None, native: Path | None = None, as_json: bool = False,
 ) -> NewScript:  # fmt: skip
     """Writes a new script.
 
     Args:
-        session: knows the scripts that exist.
+        store: the scripts that exist.
         place: the folder with ``script/``, and alias and uid of its repository.
         alias: the new name.
         uid: 16 hexadecimal digits; made if empty.
@@ -87,9 +86,9 @@ def new_script(
     if not tags or bad:
         raise UsageError(f"'{','.join(tags)}' cannot be the tags of a script", cure="give tags of its own, e.g. --tags=my,step")
     folder = root / "script" / alias
-    if folder.exists() or session.store.find(alias):
+    if folder.exists() or store.find(alias):
         raise UsageError(f"a script '{alias}' exists already", cure="choose another alias")
-    same = [script.alias for script in session.store.scripts if set(tags) <= script.tags]
+    same = [script.alias for script in store.scripts if set(tags) <= script.tags]
     if same:
         raise UsageError(f"script '{same[0]}' has the tags '{','.join(tags)}' as well", cure="add a tag that only the new script has")
     if uid and not re.fullmatch(r"[0-9a-f]{16}", uid):

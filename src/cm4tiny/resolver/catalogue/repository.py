@@ -6,7 +6,6 @@ The files themselves are looked at, so a script that was added, changed or remov
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from cm4tiny.errors import MetaError
 from cm4tiny.resolver.catalogue.index import SCRIPT_AUTOMATION, Catalogue, Row
 from cm4tiny.resolver.language.meta import Script
 
-__all__ = ["SCRIPT_AUTOMATION", "Repository", "ScriptStore", "own_repositories", "repositories_of", "write_atomically"]
+__all__ = ["SCRIPT_AUTOMATION", "Repository", "ScriptStore", "own_repositories", "repositories_of"]
 
 
 @dataclass(frozen=True)
@@ -125,14 +124,6 @@ class ScriptStore:
             script = Script(folder, row.meta or {}, repository.alias, repository.path, repository.scripts_root, repository.own)
             self._made[folder] = row.stamp, script
         return script
-
-
-def write_atomically(file: Path, text: str) -> None:
-    """Writes a text file so that readers see the old one or the new one, never a part."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(file)
 
 
 def own_repositories() -> list[Repository]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cm4tiny.errors import MetaError, NotAvailableError, UsageError
 from cm4tiny.resolver.language.meta import Script
-from cm4tiny.resolver.language.options import is_on
+from cm4tiny.settings import is_on
 
 _OWN_KEYS = ("variations_list", "test-all-variations", "id", "docker")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cm4tiny.errors import NotAvailableError, UsageError
+from cm4tiny.settings import is_on
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,6 @@ TO_ENV = (
     "input", "output", "outdirname", "outbasename", "name", "extra_cache_tags", "skip_compile", "skip_run", "accept_license",
     "skip_system_deps", "git_ssh", "gh_token", "hf_token",
 )  # fmt: skip
-
-
-def is_on(value: Any) -> bool:
-    """True for a flag that was given without a value or with a yes-word."""
-    return value is True or str(value).lower() in {"true", "yes", "on", "1"}
 
 
 def with_home(flags: Mapping[str, Any]) -> dict[str, Any]:

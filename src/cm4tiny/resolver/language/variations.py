@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cm4tiny.errors import VariationError, nearest
-from cm4tiny.resolver.catalogue.selection import Query, dynamic_name, has_variation
 from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.language.query import Query, dynamic_name, has_variation
 
 Block = Mapping[str, Any]
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from cm4tiny import __version__
+from cm4tiny.digests import file_sha256
 from cm4tiny.paths import PACKAGE
 
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
@@ -138,4 +139,4 @@ def file_identity(value: str) -> str:
         return ""
     if file.stat().st_size > 4 * _READ_LIMIT_BYTES:
         return _stamp(file)
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return file_sha256(file)

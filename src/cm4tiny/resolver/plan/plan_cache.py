@@ -70,7 +70,7 @@ class _Entry:
 
 
 @dataclass
-class Memo:
+class PlanCache:
     """All subtrees of one plan, or of several if nothing runs in between: the content of files counts, and runs change files."""
 
     _entries: dict[tuple[str, str], list[_Entry]] = field(default_factory=dict)

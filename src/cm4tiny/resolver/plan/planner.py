@@ -36,12 +36,12 @@ from cm4tiny.resolver.language.environment import (
 )
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.language.meta import Script
-from cm4tiny.resolver.language.options import is_on
 from cm4tiny.resolver.language.vocabulary import DEP_LISTS
 from cm4tiny.resolver.plan.fingerprint import code_version, content_of, file_identity
-from cm4tiny.resolver.plan.plan_cache import Identity, Memo, Subtree
+from cm4tiny.resolver.plan.plan_cache import Identity, PlanCache, Subtree
 from cm4tiny.resolver.plan.resolve import Request, Resolved, dep_request, pick, resolve
 from cm4tiny.resolver.plan.tree import Outcome, PlannedDep, PlanNode
+from cm4tiny.settings import is_on
 
 KEY_FORMAT = "3"
 
@@ -92,14 +92,14 @@ class Planner:
         """The key of a run, 64 hexadecimal digits."""
         return self.plan(resolved).key
 
-    def plan(self, resolved: Resolved, memo: Memo | None = None) -> PlanNode:
+    def plan(self, resolved: Resolved, plan_cache: PlanCache | None = None) -> PlanNode:
         """The tree of a run. Nothing is executed and nothing is changed, neither ``resolved`` nor a file.
 
         Args:
             resolved: what to plan.
-            memo: subtrees of other plans; valid as long as nothing runs.
+            plan_cache: subtrees of other plans; valid as long as nothing runs.
         """
-        return _Branch(self, resolved, (), Memo() if memo is None else memo).grow()
+        return _Branch(self, resolved, (), PlanCache() if plan_cache is None else plan_cache).grow()
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,11 @@ class _Above:
 class _Branch:
     """Plans one node and, through others of its kind, what is below."""
 
-    def __init__(self, planner: Planner, resolved: Resolved, above: tuple[_Above, ...], memo: Memo, *, unconditional: bool = True) -> None:
+    def __init__(
+        self, planner: Planner, resolved: Resolved, above: tuple[_Above, ...], plan_cache: PlanCache, *, unconditional: bool = True
+    ) -> None:
         self.planner = planner
-        self.memo = memo
+        self.plan_cache = plan_cache
         self.resolved = resolved
         self.script = resolved.script
         self.content = content_of(resolved.script.path)
@@ -193,7 +195,7 @@ class _Branch:
                 unknown = sorted(set(PLACEHOLDER.findall(request.tags)))
                 planned = replace(planned, open_keys=tuple(dict.fromkeys([*planned.open_keys, *unknown])))
                 raise DependencyError(f"its tags depend on {', '.join(unknown)}, which is not known before the run")
-            subtree = self.memo.find(request, (run.identity for run in self.above))
+            subtree = self.plan_cache.find(request, (run.identity for run in self.above))
             if subtree is None:
                 script, query = pick(self.planner.store, request, quiet=self.planner.quiet)
                 script.check()
@@ -211,7 +213,7 @@ class _Branch:
         return _Child(replace(planned, node=subtree.node), subtree.node.key, exports, words, subtree.new_env)
 
     def _grown(self, request: Request, resolved: Resolved, *, unconditional: bool) -> Subtree:
-        branch = _Branch(self.planner, resolved, self.above, self.memo, unconditional=unconditional)
+        branch = _Branch(self.planner, resolved, self.above, self.plan_cache, unconditional=unconditional)
         node = branch.grow()
         new_env: Env = {}
         for key, value in exported(branch.env, resolved.new_env_keys).items():
@@ -222,7 +224,7 @@ class _Branch:
                 new_env[key] = value
         self.lowest = min(self.lowest, branch.lowest)
         subtree = Subtree(node, new_env, frozenset(branch.scripts), frozenset(branch.runs), closed=branch.lowest >= len(self.above))
-        self.memo.keep(request, subtree)
+        self.plan_cache.keep(request, subtree)
         return subtree
 
     def _again(self, place: int, resolved: Resolved, planned: PlannedDep) -> _Child:

@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.resolver.catalogue.repository import ScriptStore
-from cm4tiny.resolver.catalogue.selection import Query, select
+from cm4tiny.resolver.catalogue.selection import select
 from cm4tiny.resolver.language import deps as dependencies
 from cm4tiny.resolver.language.conditions import is_enabled
 from cm4tiny.resolver.language.environment import FROM_OS, Env, expand, expand_text, matching_keys, merge, take, unresolved_keys
 from cm4tiny.resolver.language.meta import Script
-from cm4tiny.resolver.language.options import env_of_flags, is_on
+from cm4tiny.resolver.language.options import env_of_flags
+from cm4tiny.resolver.language.query import Query
 from cm4tiny.resolver.language.variations import Chosen, blocks_to_apply, choose
 from cm4tiny.resolver.language.versions import Wanted
 from cm4tiny.resolver.language.vocabulary import TOP_LEVEL
+from cm4tiny.settings import is_on
 
 
 @dataclass

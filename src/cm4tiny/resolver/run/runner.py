@@ -19,7 +19,6 @@ from cm4tiny.errors import CacheError, ScriptError, ScriptFailedError
 from cm4tiny.events import Failed
 from cm4tiny.resolver.language.conditions import is_enabled
 from cm4tiny.resolver.language.environment import LOCAL_KEYS, Env, expand, exported, merge
-from cm4tiny.resolver.language.options import is_on
 from cm4tiny.resolver.plan.fingerprint import content_of
 from cm4tiny.resolver.plan.planner import has_predeps
 from cm4tiny.resolver.plan.resolve import Request, Resolved, copied, dep_request, pick, resolve, visible_env
@@ -31,6 +30,7 @@ from cm4tiny.resolver.run.work_folder import inside
 from cm4tiny.resolver.store import provenance
 from cm4tiny.resolver.store.cache import Entry, Stored
 from cm4tiny.resolver.store.stored_files import Inventory
+from cm4tiny.settings import is_on
 
 
 @dataclass
@@ -155,11 +155,11 @@ class _ScriptRun:
         session, flags = self.session, self.request.flags
         self.entry = session.cache.entry(self.script, session.planner.key(self.resolved))
         again = is_on(flags.get("new", "")), is_on(flags.get("renew", ""))
-        made = session.ahead is not None and not any(again) and session.ahead.arrive(self.resolved, self.entry.key)
+        made = session.prefetcher is not None and not any(again) and session.prefetcher.arrive(self.resolved, self.entry.key)
         stored = None if any(again) else self._stored()
         if stored is not None:
-            return self._from_cache(stored, just_made=made)
-        with session.making(self.resolved, self.entry.key), session.cache.lock(self.entry, self._tell_waiting):
+            return self._from_cache(stored, just_created=made)
+        with session.building(self.resolved, self.entry.key), session.cache.lock(self.entry, self._tell_waiting):
             session.cache.recover(self.entry)
             stored = None if any(again) else self._stored()
             if stored is not None:
@@ -167,11 +167,11 @@ class _ScriptRun:
             if is_on(flags.get("only_execute_from_cache", "")):
                 what, why = f"{self.place} has no valid cache entry", "--only_execute_from_cache forbids to make one"
                 raise CacheError(what, why=why, cure="leave the flag out")
-            if session.ahead is not None:
-                session.ahead.look()
+            if session.prefetcher is not None:
+                session.prefetcher.scan()
             if again[1]:
                 self.env["CM_RENEW_CACHE_ENTRY"] = "yes"
-            with session.cache.making(self.entry, keep_files=again[1]) as folder, inside(folder):
+            with session.cache.building(self.entry, keep_files=again[1]) as folder, inside(folder):
                 result = self._work()
                 record = self._recorded(result)
                 if not result.skipped:
@@ -214,13 +214,13 @@ class _ScriptRun:
             return False
         return True
 
-    def _from_cache(self, stored: Stored, *, just_made: bool = False) -> Result:
+    def _from_cache(self, stored: Stored, *, just_created: bool = False) -> Result:
         assert self.entry is not None
         self.session.last_key = self.entry.key
         if self.session.locked is not None:
             self.session.locked.confirm(stored.provenance)
         self.session.records += stored.provenance
-        if not just_made:
+        if not just_created:
             self.session.any_hit = True
             self.session.events.emit(EntryTaken(self.script.alias, key=self.entry.key))
             self.session.note(self.resolved, f"load {self.entry.path}")
@@ -233,7 +233,7 @@ class _ScriptRun:
         for kind in ("posthook_deps", "post_deps"):
             self._dependencies(kind, [*LOCAL_KEYS, *self._keys("clean_env_keys_post_deps")], dynamic_only=True)
         result = self._result(stored.version)
-        result.cached = not just_made
+        result.cached = not just_created
         result.path = self.entry.path
         result.entries = {str(self.entry.path): stored.made}
         return result
@@ -359,8 +359,8 @@ class _ScriptRun:
     def _run_listed(self, frame: Frame, hidden_keys: list[str]) -> None:
         for index, dep in enumerate(frame.deps):
             frame.index = index
-            if self.session.ahead is not None:
-                self.session.ahead.check()
+            if self.session.prefetcher is not None:
+                self.session.prefetcher.check()
             if not is_enabled(dep, self.env) or (dep.get("skip_if_fake_run") and self.env.get("CM_TMP_FAKE_RUN") == "yes"):
                 continue
             request = dep_request(self.resolved, dep, self.env, self.state, hidden_keys, self.request.depth + 1)
@@ -397,10 +397,10 @@ class _ScriptRun:
         record["files"] |= provenance.files_of(result.new_env, self.entry.path, inventory)
         stored.provenance = self.session.records[self.first_record :]
         self.session.cache.commit(self.entry, stored, inventory)
-        self.session.made.append(self.entry.path)
+        self.session.created.append(self.entry.path)
         self.session.last_key = self.entry.key
-        if self.session.ahead is not None:
-            self.session.ahead.made(self.entry.key)
+        if self.session.prefetcher is not None:
+            self.session.prefetcher.created(self.entry.key)
         result.path = self.entry.path
         result.entries = {str(self.entry.path): stored.made}
 

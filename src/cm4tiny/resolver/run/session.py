@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from cm4tiny.errors import DependencyError
 from cm4tiny.events import SILENT, EventStream
@@ -17,17 +17,32 @@ from cm4tiny.resolver.language.deps import names_in
 from cm4tiny.resolver.plan.fingerprint import content_of
 from cm4tiny.resolver.plan.planner import Planner, identity
 from cm4tiny.resolver.plan.resolve import Resolved
+from cm4tiny.resolver.run.frames import Frame
 from cm4tiny.resolver.run.progress import ScriptNote
 from cm4tiny.resolver.store.cache import Cache
+from cm4tiny.resolver.store.lockfile import Lock
 from cm4tiny.resolver.store.provenance import Places, Record
 
-if TYPE_CHECKING:
-    from cm4tiny.resolver.run.frames import Frame
-    from cm4tiny.resolver.store.lockfile import Lock
-    from cm4tiny.resolver.workers.jobs import Executor
-    from cm4tiny.resolver.workers.prefetcher import Ahead
-
 DEPTH_LIMIT = 100
+
+
+class Prefetching(Protocol):
+    """Runs cached scripts in other processes before the run comes to them (:mod:`cm4tiny.resolver.workers.prefetcher`)."""
+
+    def scan(self) -> None:
+        """Looks for scripts that can run now."""
+
+    def check(self) -> None:
+        """Raises the error of the first one that failed."""
+
+    def arrive(self, resolved: Resolved, key: str) -> bool:
+        """The run has come to a cached script; True if a worker created its entry for this run."""
+
+    def created(self, key: str) -> None:
+        """The run has created this entry itself."""
+
+    def close(self) -> None:
+        """Ends all jobs."""
 
 
 @dataclass
@@ -45,8 +60,8 @@ class Session:
         verbose: more detail.
         interactive: native scripts may read standard input.
         automation: what scripts get as ``i['automation']``.
-        jobs: how many scripts may run at once; 0 leaves it to the scheduler.
-        scheduler: address of a Dask scheduler; empty for processes of this machine.
+        attach: makes :attr:`automation` in a worker process, from the folder of the CM automation.
+        open_prefetcher: makes what runs cached scripts ahead; None: nothing does.
         debug_tags: scripts with all of these tags leave a file that runs their native script without CM.
         version_info: upstream's list of what ran, in order of completion: ``{tags: {script_uid, script_alias, version, ...}}``.
     """
@@ -61,17 +76,17 @@ class Session:
     verbose: bool = False
     interactive: bool = False
     automation: Any = None
-    jobs: int = 1
-    scheduler: str = ""
+    attach: Callable[[Session, str], None] | None = None
+    open_prefetcher: Callable[[Session], Prefetching] | None = None
     debug_tags: frozenset[str] = frozenset()
     version_info: list[dict[str, Any]] = field(default_factory=list)
     chain: list[tuple[Resolved, Mapping[str, Any]]] = field(default_factory=list)
     dep_names: set[str] = field(default_factory=set)
     any_hit: bool = False
-    made: list[Path] = field(default_factory=list)
-    under_way: set[str] = field(default_factory=set)
+    created: list[Path] = field(default_factory=list)
+    in_progress: set[str] = field(default_factory=set)
     frames: list[Frame] = field(default_factory=list)
-    ahead: Ahead | None = None
+    prefetcher: Prefetching | None = None
     above: tuple[str, ...] = ()
     last_key: str = ""
     records: list[Record] = field(default_factory=list)
@@ -100,33 +115,31 @@ class Session:
         """How many runs are under way, those of the main process counted in a worker."""
         return len(self.above) + len(self.chain)
 
-    def begin_job(self, above: tuple[str, ...], under_way: frozenset[str]) -> None:
+    def begin_job(self, above: tuple[str, ...], in_progress: frozenset[str]) -> None:
         """Makes the session of a worker ready for a job.
 
         Args:
             above: the scripts that need it, the nearest first.
-            under_way: keys of cache entries that wait for it.
+            in_progress: keys of cache entries that wait for it.
         """
         self.above, self.last_key, self.any_hit = above, "", False
-        self.dep_names, self.under_way = set(), set(under_way)
-        self.made.clear()
+        self.dep_names, self.in_progress = set(), set(in_progress)
+        self.created.clear()
         self.records.clear()
         self.version_info.clear()
 
     @contextmanager
     def workers(self) -> Iterator[None]:
-        """Makes cached scripts ahead while the first run is under way, if the session has more than one job."""
-        if self.ahead is not None or self.chain or (self.jobs == 1 and not self.scheduler):
+        """Runs cached scripts ahead while the first run is in progress, if the session has :attr:`open_prefetcher`."""
+        if self.prefetcher is not None or self.chain or self.open_prefetcher is None:
             yield
             return
-        from cm4tiny.resolver.workers.prefetcher import Ahead
-
-        self.ahead = Ahead(self, self._executor, self.jobs)
+        self.prefetcher = self.open_prefetcher(self)
         try:
             yield
         finally:
-            self.ahead.close()
-            self.ahead = None
+            self.prefetcher.close()
+            self.prefetcher = None
 
     @contextmanager
     def listing(self, frame: Frame) -> Iterator[None]:
@@ -134,20 +147,11 @@ class Session:
         self.frames.append(frame)
         try:
             pretended = frame.env.get("CM_TMP_FAKE_DEPS") == "yes"
-            if self.ahead is not None and len(self.chain) == 1 and frame.deps and not pretended:
-                self.ahead.look()
+            if self.prefetcher is not None and len(self.chain) == 1 and frame.deps and not pretended:
+                self.prefetcher.scan()
             yield
         finally:
             self.frames.pop()
-
-    def _executor(self) -> Executor:
-        if self.scheduler:
-            from cm4tiny.resolver.workers.dask_executor import DaskExecutor
-
-            return DaskExecutor(self.scheduler, self.state_dir, self.store.repositories)
-        from cm4tiny.resolver.workers.local_executor import LocalExecutor
-
-        return LocalExecutor(self.jobs)
 
     @contextmanager
     def running(self, resolved: Resolved) -> Iterator[None]:
@@ -168,19 +172,19 @@ class Session:
             self.chain.pop()
 
     @contextmanager
-    def making(self, resolved: Resolved, key: str) -> Iterator[None]:
+    def building(self, resolved: Resolved, key: str) -> Iterator[None]:
         """Marks a cache entry as being made by this process.
 
         Raises:
             DependencyError: it already is, further up: a run cannot wait for itself.
         """
-        if key in self.under_way:
+        if key in self.in_progress:
             raise self._endless(resolved)
-        self.under_way.add(key)
+        self.in_progress.add(key)
         try:
             yield
         finally:
-            self.under_way.discard(key)
+            self.in_progress.discard(key)
 
     def _endless(self, resolved: Resolved) -> DependencyError:
         names = [above.script.alias for above, _ in self.chain]
@@ -198,7 +202,7 @@ def cm_home() -> Path:
 
 
 def new_session(home: Path, repositories: list[Repository], **options: Any) -> Session:
-    """A session on a CM home.
+    """A session on a CM home that runs one script at a time (:func:`cm4tiny.resolver.workers.pool.use_workers`: several).
 
     Args:
         home: the folder with ``repos.json`` and ``repos/local``.

@@ -24,7 +24,7 @@ from typing import Any
 
 from cm4tiny.digests import known_sha256
 from cm4tiny.errors import CacheError, LockingError
-from cm4tiny.resolver.catalogue.repository import write_atomically
+from cm4tiny.files import write_atomically
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.store.stored_files import INVENTORY, Inventory, moved
 
@@ -226,7 +226,7 @@ class Cache:
             yield
 
     @contextlib.contextmanager
-    def making(self, entry: Entry, *, keep_files: bool = False) -> Iterator[Path]:
+    def building(self, entry: Entry, *, keep_files: bool = False) -> Iterator[Path]:
         """An empty folder to work in; the caller holds the lock and calls :meth:`commit` inside.
 
         An older entry stays aside until the new one is complete and comes back if that fails, also if the run is killed

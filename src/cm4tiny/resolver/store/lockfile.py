@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from cm4tiny import __version__, packages
 from cm4tiny.errors import LockError, UsageError
-from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore, write_atomically
+from cm4tiny.files import write_atomically
+from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.plan.fingerprint import code_version, content_of
 from cm4tiny.resolver.plan.planner import HOW
 from cm4tiny.resolver.plan.resolve import Request
 from cm4tiny.resolver.store.git_source import git_source
 from cm4tiny.resolver.store.provenance import SECRET, Places, Record, is_secret
-from cm4tiny.resolver.workers.jobs import cores
+from cm4tiny.settings import cores
 
 if TYPE_CHECKING:
     from cm4tiny.resolver.plan.tree import PlanNode

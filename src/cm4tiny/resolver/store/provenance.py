@@ -10,7 +10,6 @@ ignores), a folder of the result is a git checkout, or the script downloaded a f
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.digests import file_sha256
 from cm4tiny.errors import ScriptFailedError
 from cm4tiny.resolver.catalogue.repository import Repository
 from cm4tiny.resolver.language.environment import Env
@@ -113,7 +113,7 @@ def _inputs(resolved: Resolved, places: Places, user_env: Env) -> dict[str, Any]
             found[key] = SECRET
         elif isinstance(value, str) and value.startswith("/") and not value.startswith(places.cache) and Path(value).is_file():
             if key in given:  # else another step of the run made it, whose record says from what
-                found[key] = f"sha256:{sha256_of(Path(value))}"
+                found[key] = f"sha256:{file_sha256(Path(value))}"
         else:
             found[key] = places.portable(value)
     return found
@@ -180,7 +180,7 @@ def _downloaded(env: Env, new_env: Env) -> list[dict[str, str]]:
     url, file = str(env.get("CM_DOWNLOAD_URL") or ""), str(new_env.get("CM_DOWNLOAD_DOWNLOADED_PATH") or "")
     if not url or not Path(file).is_file():
         return []
-    return [{"url": public_url(url), "sha256": sha256_of(Path(file))}]
+    return [{"url": public_url(url), "sha256": file_sha256(Path(file))}]
 
 
 def files_of(new_env: Env, folder: Path, inventory: Inventory) -> dict[str, str]:
@@ -192,12 +192,3 @@ def files_of(new_env: Env, folder: Path, inventory: Inventory) -> dict[str, str]
             if record is not None and record.sha256:
                 found[key] = record.sha256
     return found
-
-
-def sha256_of(file: Path) -> str:
-    """Digest of a file's content."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cm4tiny.resolver.catalogue.repository import write_atomically
+from cm4tiny.files import write_atomically
 
 NAME = "ro-crate-metadata.json"
 _CONTEXT = "https://w3id.org/ro/crate/1.1/context"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.digests import known_sha256
-from cm4tiny.resolver.catalogue.repository import write_atomically
+from cm4tiny.files import write_atomically
 
 INVENTORY = "cm4tiny-files.json"
 HASH_BUDGET_BYTES = 4 << 30

@@ -23,7 +23,7 @@ from cm4tiny.resolver.workers.jobs import Job, Outcome, WorkerLostError
 from cm4tiny.resolver.workers.local_executor import Child
 
 CONNECT_S = 10
-_LOOK_S = 0.25
+_POLL_S = 0.25
 
 
 class DaskExecutor:
@@ -132,7 +132,7 @@ def carry_out(job: Job, run: str) -> Outcome:
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(_LOOK_S):
+        while not ended.wait(_POLL_S):
             if not Path(run).exists():
                 child.end()
                 return

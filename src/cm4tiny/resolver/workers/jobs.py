@@ -6,8 +6,7 @@ this machine, :mod:`.dask_executor` hands the same jobs to a Dask cluster.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cm4tiny.errors import ScriptError, UsageError
 from cm4tiny.resolver.catalogue.repository import Repository
 from cm4tiny.resolver.plan.resolve import Request
+from cm4tiny.resolver.run.session import Session
 from cm4tiny.resolver.workers.recording import Item
+from cm4tiny.settings import cores, parse_jobs
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -32,6 +33,8 @@ class Settings:
         user_env: what the user set with ``--env`` and ``--const``.
         automation: folder of the CM automation that the run was started with; empty if it was started without cmind.
         locked: the lock file that the run is held to; empty if there is none.
+        attach: gives a session what scripts get as ``i['automation']``, from the folder ``automation``; a function of a module, which a
+            worker imports by its name.
     """
 
     home: Path
@@ -42,6 +45,7 @@ class Settings:
     user_env: Mapping[str, Any] = field(default_factory=dict)
     automation: str = ""
     locked: str = ""
+    attach: Callable[[Session, str], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Job:
         folder: the current folder.
         environ: the environment of the process; on another machine only the part with CM's names.
         above: the scripts that need it, the nearest first.
-        under_way: keys of entries that wait for this one.
+        in_progress: keys of entries that wait for this one.
     """
 
     key: str
@@ -66,7 +70,7 @@ class Job:
     folder: str
     environ: Mapping[str, str]
     above: tuple[str, ...] = ()
-    under_way: frozenset[str] = frozenset()
+    in_progress: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Outcome:
         seconds: how long it took.
         dep_names: names of dependencies that it met.
         any_hit: something came from the cache that was there before.
-        made: folders of the entries that it made.
+        created: folders of the entries that it made.
         versions: rows of ``version_info`` of its dependencies.
     """
 
@@ -90,7 +94,7 @@ class Outcome:
     seconds: float = 0.0
     dep_names: frozenset[str] = frozenset()
     any_hit: bool = False
-    made: tuple[Path, ...] = ()
+    created: tuple[Path, ...] = ()
     versions: tuple[dict[str, Any], ...] = ()
 
 
@@ -122,14 +126,9 @@ def jobs_of(flags: Mapping[str, Any], own_flags: Collection[str] = ()) -> int:
         UsageError: not a whole number above 0.
     """
     default = 0 if flags.get("scheduler") else cores()
-    given = str(flags.get("jobs") or "").strip()
-    if given.isdecimal() and int(given) > 0:
-        return int(given)
-    if given and "jobs" not in own_flags:
-        raise UsageError(f"--jobs={given} is not a number of jobs", cure="give a whole number from 1")
-    return default
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        return parse_jobs(flags.get("jobs"), default)
+    except UsageError:
+        if "jobs" not in own_flags:
+            raise
+        return default

@@ -22,35 +22,34 @@ from cm4tiny.errors import ScriptError, UsageError
 from cm4tiny.resolver.language import conditions
 from cm4tiny.resolver.language.deps import Dep
 from cm4tiny.resolver.language.environment import LOCAL_KEYS
-from cm4tiny.resolver.language.options import is_on
 from cm4tiny.resolver.language.vocabulary import DEP_LISTS
 from cm4tiny.resolver.plan.influence import Unknown
 from cm4tiny.resolver.plan.resolve import Request, Resolved, copied, dep_request, pick, resolve
+from cm4tiny.resolver.plan.tree import PlanNode
 from cm4tiny.resolver.run.frames import Frame
+from cm4tiny.resolver.run.session import Session
 from cm4tiny.resolver.run.work_folder import inside
 from cm4tiny.resolver.store.provenance import begin
 from cm4tiny.resolver.workers.jobs import Executor, Job, Outcome, Settings
 from cm4tiny.resolver.workers.recording import Item, replay
+from cm4tiny.settings import is_on
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from cm4tiny.resolver.plan.tree import PlanNode
-    from cm4tiny.resolver.run.session import Session
-
-_LOOK_S = 0.5
+_POLL_S = 0.5
 _REMIND_S = 30.0
 
 State = Literal["queued", "running", "done", "failed", "lost", "taken back"]
 
 
 @dataclass
-class Ticket:
-    """A job and where it stands. ``after`` are the tickets that must be done before it starts."""
+class QueuedJob:
+    """A job and where it stands. ``after`` are the queued jobs that must be done before it starts."""
 
     job: Job
     number: int
-    after: list[Ticket] = field(default_factory=list)
+    after: list[QueuedJob] = field(default_factory=list)
     state: State = "queued"
     outcome: Outcome | None = None
     error: BaseException | None = None
@@ -58,7 +57,7 @@ class Ticket:
     began: float = 0.0
 
 
-class Ahead:
+class Prefetcher:
     """See the module.
 
     Args:
@@ -72,19 +71,19 @@ class Ahead:
         self._make_executor = executor
         self._jobs = jobs
         self._executor: Executor | None = None
-        self._tickets: dict[str, Ticket] = {}
+        self._queue: dict[str, QueuedJob] = {}
         self._lock = threading.Condition()
         self._waiting = False
         self._closed = False
         self._settings = Settings(
             session.cache.root.parents[2], tuple(session.store.repositories), session.quiet, session.silent, session.verbose,
             dict(session.planner.user_env), str(getattr(session.automation, "path", "") or ""),
-            str(session.locked.file) if session.locked is not None else "",
+            str(session.locked.file) if session.locked is not None else "", session.attach,
         )  # fmt: skip
 
     # --- looking ------------------------------------------------------------------------------------------------------------------
-    def look(self) -> None:
-        """Looks at what is still to come and hands out what can be made now."""
+    def scan(self) -> None:
+        """Scans what is still to come and hands out what can be made now."""
         unknown = Unknown()
         chain = self._session.chain
         for frame in reversed(self._session.frames):
@@ -115,7 +114,7 @@ class Ahead:
         if plan is None or open_question or unknown.touches(plan):
             unknown.add(*exports)
             return False
-        self._ticket(resolved, request, plan.key, frozenset(self._session.under_way), frame)
+        self._enqueue(resolved, request, plan.key, frozenset(self._session.in_progress), frame)
         frame.decided[index] = exports
         return True
 
@@ -140,32 +139,32 @@ class Ahead:
         except (ScriptError, UsageError):
             return None
 
-    def _ticket(self, resolved: Resolved, request: Request, key: str, under_way: frozenset[str], frame: Frame) -> list[Ticket]:
-        """The tickets that a caller of this script waits for."""
+    def _enqueue(self, resolved: Resolved, request: Request, key: str, in_progress: frozenset[str], frame: Frame) -> list[QueuedJob]:
+        """The queued jobs that a caller of this script waits for."""
         session = self._session
         if not resolved.cache:
-            return self._below(resolved, request, under_way, frame)
-        if key in self._tickets:
-            return [self._tickets[key]]
+            return self._below(resolved, request, in_progress, frame)
+        if key in self._queue:
+            return [self._queue[key]]
         again = any(is_on(request.flags.get(flag, "")) for flag in ("new", "renew"))
         dynamic = any(is_on(dep.get("dynamic", "")) for kind in DEP_LISTS for dep in resolved.lists[kind])
-        if key in under_way or again:
+        if key in in_progress or again:
             return []
         stored = session.cache.load(session.cache.entry(resolved.script, key))
         if stored is not None and resolved.wanted.accepts(stored.version):
             return []
         if session.locked is not None and not session.locked.admits(begin(resolved, session.places, session.planner.user_env)):
             return []
-        after = self._below(resolved, request, under_way | {key}, frame)
+        after = self._below(resolved, request, in_progress | {key}, frame)
         if dynamic:
             return after
         own = replace(request, env=copied(request.env), state=copied(request.state))
-        job = Job(key, resolved.script.alias, own, self._settings, str(frame.folder), dict(os.environ), frame.names, under_way)
+        job = Job(key, resolved.script.alias, own, self._settings, str(frame.folder), dict(os.environ), frame.names, in_progress)
         with self._lock:
-            ticket = self._tickets[key] = Ticket(job, len(self._tickets), after)
-        return [ticket]
+            entry = self._queue[key] = QueuedJob(job, len(self._queue), after)
+        return [entry]
 
-    def _below(self, resolved: Resolved, request: Request, under_way: frozenset[str], above: Frame) -> list[Ticket]:
+    def _below(self, resolved: Resolved, request: Request, in_progress: frozenset[str], above: Frame) -> list[QueuedJob]:
         """Tickets for the ``deps`` of a script that do not depend on each other."""
         hidden = [*LOCAL_KEYS, *(str(key) for key in resolved.script.meta.get("local_env_keys") or ())]
         deps = [dep for dep in resolved.lists["deps"] if dep.get("tags")]
@@ -181,7 +180,7 @@ class Ahead:
             above.folder,
         )
         unknown = Unknown()
-        found: list[Ticket] = []
+        found: list[QueuedJob] = []
         for dep in deps:
             if unknown.everything or unknown.touches_text(dep):
                 break
@@ -192,7 +191,7 @@ class Ahead:
                 break
             plan = self._planned(child)
             if plan is not None and not unknown.touches(plan):
-                found += self._ticket(child, child_request, plan.key, under_way, frame)
+                found += self._enqueue(child, child_request, plan.key, in_progress, frame)
             unknown.add(child.new_env_keys, child.new_state_keys)
         return found
 
@@ -202,19 +201,19 @@ class Ahead:
         with self._lock:
             if self._closed:
                 return
-            queued = [ticket for ticket in self._tickets.values() if ticket.state == "queued"]
-            if not queued or (self._executor is None and len(queued) < 2 and not self._session.under_way):
+            queued = [entry for entry in self._queue.values() if entry.state == "queued"]
+            if not queued or (self._executor is None and len(queued) < 2 and not self._session.in_progress):
                 return
             if self._executor is None:
                 self._executor = self._make_executor()
-            running = sum(ticket.state == "running" for ticket in self._tickets.values())
+            running = sum(entry.state == "running" for entry in self._queue.values())
             places = self._places(self._executor) - running
-            for ticket in queued:
+            for entry in queued:
                 if places <= 0:
                     return
-                if all(below.state in ("done", "lost") for below in ticket.after):
+                if all(below.state in ("done", "lost") for below in entry.after):
                     places -= 1
-                    self._start(ticket, self._executor)
+                    self._start(entry, self._executor)
 
     def _places(self, executor: Executor) -> int:
         if not self._jobs:
@@ -222,36 +221,36 @@ class Ahead:
         limit = min(self._jobs, executor.capacity)
         return limit if self._waiting else max(1, limit - 1)
 
-    def _start(self, ticket: Ticket, executor: Executor) -> None:
-        ticket.state = "running"
-        ticket.began = time.monotonic()
+    def _start(self, entry: QueuedJob, executor: Executor) -> None:
+        entry.state = "running"
+        entry.began = time.monotonic()
         try:
-            future = executor.submit(ticket.job)
+            future = executor.submit(entry.job)
         except RuntimeError as error:
-            ticket.state, ticket.error = "lost", error
+            entry.state, entry.error = "lost", error
             return
-        future.add_done_callback(lambda done: self._ended(ticket, done))
+        future.add_done_callback(lambda done: self._ended(entry, done))
 
-    def _ended(self, ticket: Ticket, future: Future[Outcome]) -> None:
+    def _ended(self, entry: QueuedJob, future: Future[Outcome]) -> None:
         """Called in a thread of the executor."""
         with self._lock:
             try:
-                ticket.outcome = future.result()
-                ticket.error = ticket.outcome.error
-                ticket.state = "failed" if ticket.error else "done"
+                entry.outcome = future.result()
+                entry.error = entry.outcome.error
+                entry.state = "failed" if entry.error else "done"
             except BaseException as error:
-                ticket.error = error
-                ticket.state = "lost"
+                entry.error = error
+                entry.state = "lost"
             self._lock.notify_all()
         self._hand_out()
 
-    def made(self, key: str) -> None:
+    def created(self, key: str) -> None:
         """The run has made this entry itself."""
         with self._lock:
-            ticket = self._tickets.get(key)
-            if ticket is None or ticket.state != "taken back":
+            entry = self._queue.get(key)
+            if entry is None or entry.state != "taken back":
                 return
-            ticket.state, ticket.shown = "done", True
+            entry.state, entry.shown = "done", True
         self._hand_out()
 
     # --- arriving -----------------------------------------------------------------------------------------------------------------
@@ -260,15 +259,15 @@ class Ahead:
         if self._session.interactive:
             return
         with self._lock:
-            failed = [ticket for ticket in self._tickets.values() if ticket.state == "failed" and not ticket.shown]
+            failed = [entry for entry in self._queue.values() if entry.state == "failed" and not entry.shown]
         if failed:
-            self._raise(min(failed, key=lambda ticket: ticket.number))
+            self._raise(min(failed, key=lambda entry: entry.number))
 
-    def _raise(self, ticket: Ticket) -> None:
-        assert ticket.outcome is not None
-        assert ticket.error is not None
-        self._show(ticket)
-        raise ticket.error
+    def _raise(self, entry: QueuedJob) -> None:
+        assert entry.outcome is not None
+        assert entry.error is not None
+        self._show(entry)
+        raise entry.error
 
     def arrive(self, resolved: Resolved, key: str) -> bool:
         """The run has come to a cached script: waits for the worker that makes it and shows what that said.
@@ -276,47 +275,47 @@ class Ahead:
         Returns:
             True if a worker made the entry for this run; False if the run is to look for it, or to make it, itself.
         """
-        ticket = self._tickets.get(key)
-        if ticket is None or ticket.shown:
+        entry = self._queue.get(key)
+        if entry is None or entry.shown:
             return False
         with self._lock:
-            if ticket.state == "queued":
-                ticket.state = "taken back"
-        if ticket.state == "running":
-            self._wait_for(resolved, ticket)
+            if entry.state == "queued":
+                entry.state = "taken back"
+        if entry.state == "running":
+            self._wait_for(resolved, entry)
         self.check()
-        if ticket.state == "lost":
-            why = getattr(ticket.error, "why", "") or str(ticket.error)
+        if entry.state == "lost":
+            why = getattr(entry.error, "why", "") or str(entry.error)
             self._session.note(resolved, f"the worker that made it was lost ({why}); it is made here", level="warning")
-        if ticket.state == "failed":
+        if entry.state == "failed":
             self._session.note(resolved, "it failed in a worker, which has no terminal; it runs again here", level="warning")
-        if ticket.state != "done" or ticket.outcome is None or ticket.outcome.key != key:
+        if entry.state != "done" or entry.outcome is None or entry.outcome.key != key:
             return False
-        self._show(ticket)
+        self._show(entry)
         return True
 
-    def _show(self, ticket: Ticket) -> None:
-        assert ticket.outcome is not None
-        ticket.shown = True
-        self._take_over(ticket.outcome)
-        replay(ticket.outcome.items, self._session.events, self._below_recording)
+    def _show(self, entry: QueuedJob) -> None:
+        assert entry.outcome is not None
+        entry.shown = True
+        self._take_over(entry.outcome)
+        replay(entry.outcome.items, self._session.events, self._below_recording)
 
     def _take_over(self, outcome: Outcome) -> None:
         session = self._session
         session.dep_names |= outcome.dep_names
         session.any_hit = session.any_hit or outcome.any_hit
-        session.made += outcome.made
+        session.created += outcome.created
         session.version_info += outcome.versions
 
     def _below_recording(self, key: str) -> list[Item] | None:
-        ticket = self._tickets.get(key)
-        if ticket is None or ticket.outcome is None or ticket.shown:
+        entry = self._queue.get(key)
+        if entry is None or entry.outcome is None or entry.shown:
             return None
-        ticket.shown = True
-        self._take_over(ticket.outcome)
-        return ticket.outcome.items
+        entry.shown = True
+        self._take_over(entry.outcome)
+        return entry.outcome.items
 
-    def _wait_for(self, resolved: Resolved, ticket: Ticket) -> None:
+    def _wait_for(self, resolved: Resolved, entry: QueuedJob) -> None:
         session = self._session
         self._waiting = True
         spoken = 0.0
@@ -326,19 +325,19 @@ class Ahead:
                 now = time.monotonic()
                 if now - spoken >= _REMIND_S:
                     spoken = now
-                    session.note(resolved, self._under_way_text(ticket, now))
+                    session.note(resolved, self._in_progress_text(entry, now))
                 with self._lock:
-                    if ticket.state != "running":
+                    if entry.state != "running":
                         return
-                    self._lock.wait(_LOOK_S)
+                    self._lock.wait(_POLL_S)
                 self.check()
         finally:
             self._waiting = False
 
-    def _under_way_text(self, ticket: Ticket, now: float) -> str:
+    def _in_progress_text(self, entry: QueuedJob, now: float) -> str:
         with self._lock:
-            others = [other for other in self._tickets.values() if other.state == "running" and other is not ticket]
-        text = f"a worker makes it ({now - ticket.began:.0f} s)"
+            others = [other for other in self._queue.values() if other.state == "running" and other is not entry]
+        text = f"a worker makes it ({now - entry.began:.0f} s)"
         if others:
             text += "; also under way: " + ", ".join(f"{other.job.request.tags} ({now - other.began:.0f} s)" for other in others)
         return text

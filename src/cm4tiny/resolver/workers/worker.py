@@ -28,29 +28,6 @@ from cm4tiny.resolver.workers.recording import Item, Recorder
 from cm4tiny.scratch import scratch_folder
 
 
-class _Cmind:
-    """cmind for scripts, made when one first asks for it."""
-
-    def __init__(self) -> None:
-        self._made: Any = None
-
-    def __getattr__(self, name: str) -> Any:
-        if self._made is None:
-            from cmind.core import CM
-
-            self._made = CM()
-        return getattr(self._made, name)
-
-
-class _Automation:
-    """The part of cmind's automation object that the engine reads."""
-
-    def __init__(self, folder: str) -> None:
-        self.path = folder
-        self.meta: dict[str, Any] = {"alias": "script"}
-        self.cmind = _Cmind()
-
-
 class Worker:
     """Carries out jobs; one session serves all jobs with the same settings."""
 
@@ -63,22 +40,20 @@ class Worker:
         if self._session is None or settings != self._settings:
             self._settings = settings
             session = new_session(
-                settings.home, list(settings.repositories), events=EventStream(self._hear), quiet=settings.quiet, silent=settings.silent,
-                verbose=settings.verbose, jobs=1,
+                settings.home, list(settings.repositories), events=EventStream(self._receive), quiet=settings.quiet, silent=settings.silent,
+                verbose=settings.verbose,
             )  # fmt: skip
             session.planner.user_env.update(settings.user_env)
             if settings.locked:
                 from cm4tiny.resolver.store.lockfile import Lock
 
                 session.locked = Lock.read(Path(settings.locked))
-            if settings.automation:
-                from cm4tiny.resolver.adapter.command import give_automation
-
-                give_automation(session, _Automation(settings.automation))
+            if settings.automation and settings.attach is not None:
+                settings.attach(session, settings.automation)
             self._session = session
         return self._session
 
-    def _hear(self, event: Any) -> None:
+    def _receive(self, event: Any) -> None:
         if self._recorder is not None:
             self._recorder(event)
 
@@ -88,7 +63,7 @@ class Worker:
         os.environ.clear()
         os.environ.update(job.environ)
         os.chdir(job.folder)
-        session.begin_job(job.above, job.under_way)
+        session.begin_job(job.above, job.in_progress)
         begun = time.monotonic()
         error: BaseException | None = None
         key = ""
@@ -105,7 +80,7 @@ class Worker:
             items = _inner(self._recorder.items())
             self._recorder = None
         return Outcome(
-            key, items, error, time.monotonic() - begun, frozenset(session.dep_names), session.any_hit, tuple(session.made),
+            key, items, error, time.monotonic() - begun, frozenset(session.dep_names), session.any_hit, tuple(session.created),
             tuple(session.version_info[:-1]),
         )  # fmt: skip
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.files import write_atomically
 
 if TYPE_CHECKING:
     from cm4tiny.results.audit.rule import Rule
@@ -96,16 +95,8 @@ def write_document(document: Mapping[str, Any], path: Path) -> None:
         ResultsError: the folder cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise ResultsError(f"{path} cannot be written", why=error.strerror or str(error), cure="choose another --outdirname") from error
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.errors import ResultsError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import write_atomically
 from cm4tiny.results.dashboard.columns import read_columns
 from cm4tiny.results.dashboard.data import Table, make_table, site_data
 from cm4tiny.results.dashboard.findings import read_findings
@@ -22,6 +21,9 @@ from cm4tiny.results.experiments.rounds import round_records
 INDEX = "index.html"
 NOTICES = "third-party.txt"
 TITLE = "MLPerf Tiny results"
+
+_PRIVATE = 0o600
+"""Permissions of the site: it may hold own runs and prices."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ def build(
     text = page(site_data(table), vega, title=TITLE)
     try:
         outdir.mkdir(parents=True, exist_ok=True)
-        _replace(outdir / NOTICES, (SITE / NOTICES).read_text(encoding="utf-8"))
-        _replace(outdir / INDEX, text)
+        for name, content in ((NOTICES, (SITE / NOTICES).read_text(encoding="utf-8")), (INDEX, text)):
+            write_atomically(outdir / name, content, mode=_PRIVATE)
     except OSError as error:
         raise ResultsError(
             f"the dashboard cannot be written to {outdir}",
@@ -100,15 +102,3 @@ def collect(
     records += [record for place in runs for record in own_records(place)]
     audits = [read_findings(path) for path in findings]
     return make_table(records, user=read_columns(columns) if columns else None, metrics=metrics, audits=audits)
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o600)  # private: it may hold own runs and prices
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -9,6 +9,7 @@ from cm4tiny.results.dashboard.builder import Site, build
 from cm4tiny.results.experiments.command import definitions, places
 from cm4tiny.results.experiments.own_runs import OUTCOME_JSON
 from cm4tiny.results.report import REPORT_JSON
+from cm4tiny.settings import output_folder
 
 OUTDIR = "mlperf-tiny-dashboard"
 USUAL_RUN = "mlperf-tiny-results"
@@ -27,7 +28,7 @@ def build_from_step(step: Step) -> tuple[Site, str]:
     if not runs and any((here / USUAL_RUN / name).is_file() for name in (REPORT_JSON, OUTCOME_JSON)):
         runs = (here / USUAL_RUN,)
     site = build(
-        Path(step.path("CM_TINY_OUTDIR") or here / OUTDIR),
+        output_folder(step.env, OUTDIR),
         runs=runs,
         rounds=places(step, "CM_TINY_VIEW_ROUNDS"),
         columns=Path(columns) if columns else None,

@@ -6,8 +6,6 @@ Upstream's ``experiment`` automation need not be there: entries are found and ad
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any
 
 from cm4tiny.errors import ResultsError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import write_atomically
 from cm4tiny.results.derived import BUILT_IN, parse_metrics
 from cm4tiny.results.experiments.entries import Result, experiment_tags, make_entries, merge
 from cm4tiny.results.experiments.own_runs import own_records
@@ -122,13 +121,4 @@ def _existing(path: Path) -> list[Any]:
 
 
 def _write(path: Path, results: list[Result]) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=2, sort_keys=True)
-            file.write("\n")
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomically(path, json.dumps(results, indent=2, sort_keys=True) + "\n")

@@ -7,7 +7,6 @@ the outcome differs from the table that was expected. What cannot be checked doe
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from cm4tiny.results.replay.replay import Replay, replay
 from cm4tiny.results.rounds.labels import LabelLists
 from cm4tiny.results.rounds.model import Check
 from cm4tiny.results.rounds.table import ROUNDS, get_round
+from cm4tiny.settings import cores, is_on, parse_jobs
 
 _HERE = Path(__file__).resolve().parent
 STATUSES = ("match", "mismatch", "no-claim", "unverifiable")
@@ -109,7 +109,7 @@ def run_replay(request: Request, events: EventStream = SILENT) -> Outcome:
     if not request.paths:
         raise UsageError("nothing to replay", why="neither a folder nor a round was given", cure="give --path=CHECKOUT or a round (_v1.3)")
     lists = label_lists(request, events)
-    found = replay(request.paths, lists, round_id=request.round_id, jobs=request.jobs or os.cpu_count() or 1, events=events)
+    found = replay(request.paths, lists, round_id=request.round_id, jobs=request.jobs or cores(), events=events)
     if not found.results:
         where = ", ".join(str(path) for path in request.paths)
         raise ResultsError(f"no result was found in {where}", why="DIVISION/SUBMITTER/results holds none", cure="give a complete checkout")
@@ -197,28 +197,22 @@ def from_env(env: Mapping[str, object], paths: Sequence[str], outdir: str, label
     """A request from a CM script's environment, where a flag without a value is True; paths are absolute already.
 
     Raises:
-        UsageError: a number is none.
+        UsageError: not a number of jobs.
     """
-    jobs, round_id = _text(env, "CM_TINY_JOBS"), _text(env, "CM_TINY_ROUND")
-    if jobs and not (jobs.isdecimal() and 0 < int(jobs) <= 1024):
-        raise UsageError(f"--jobs={jobs} is not a number of processes", cure="give a whole number, 1 or more")
+    round_id = _text(env, "CM_TINY_ROUND")
     return Request(
         paths=tuple(Path(path) for path in paths if path),
         outdir=Path(outdir),
         round_id="" if round_id == "all" else round_id,
         labels=Path(labels) if labels else None,
         mirror=mirror,
-        offline=_on(env, "CM_TINY_OFFLINE"),
-        jobs=int(jobs) if jobs else None,
+        offline=is_on(env.get("CM_TINY_OFFLINE")),
+        jobs=parse_jobs(env.get("CM_TINY_JOBS"), 0) or None,
         expect=Path(expect) if expect else None,
-        accept_known=_on(env, "CM_TINY_REPLAY_ACCEPT_KNOWN"),
-        strict=_on(env, "CM_TINY_REPLAY_STRICT"),
+        accept_known=is_on(env.get("CM_TINY_REPLAY_ACCEPT_KNOWN")),
+        strict=is_on(env.get("CM_TINY_REPLAY_STRICT")),
     )
 
 
 def _text(env: Mapping[str, object], key: str) -> str:
     return str(env.get(key, "")).strip()
-
-
-def _on(env: Mapping[str, object], key: str) -> bool:
-    return _text(env, key).lower() in ("yes", "true", "1", "on")

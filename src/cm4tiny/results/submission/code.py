@@ -6,7 +6,6 @@ copied only if they still have these hashes, so that the commands give the same 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.benchmarks import BENCHMARKS, embedded_model
+from cm4tiny.digests import file_sha256
 from cm4tiny.errors import AssetError, ResultsError, UsageError
 from cm4tiny.paths import firmware_sources
 from cm4tiny.results.submission.answers import SystemAnswers
@@ -183,9 +183,5 @@ Made with:
 """
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _has(path: Path, digest: str) -> bool:
-    return path.is_file() and _sha256(path) == digest
+    return path.is_file() and file_sha256(path) == digest

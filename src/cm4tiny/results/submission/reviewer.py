@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cm4tiny.results.checker_tools import Tools
 from cm4tiny.results.replay import Replay, replay
 from cm4tiny.results.rounds import ROUNDS, LabelLists, Round, get_round
 from cm4tiny.results.submission.draft import essence, is_draft, others, to_do
+from cm4tiny.settings import cores
 
 AUDIT_JSON = "audit.json"
 CHECKER_LOG = "official-checker.txt"
@@ -95,7 +95,7 @@ def review(
         raise UsageError(f"{root} is no submission", why="it holds neither closed nor open", cure="give the folder above them")
     round = get_round(round_id or _by_name(root))
     known = labels or LabelLists.known()
-    done = replay([root], known, round_id=round.id, jobs=jobs or (1 if _is_small(root) else os.cpu_count()), events=events)
+    done = replay([root], known, round_id=round.id, jobs=jobs or (1 if _is_small(root) else cores()), events=events)
     findings = audit(done.results, labels=known, trees=[(round, root)], complete=complete)
     verdict = run_checker(root, _rules_for(round), tools) if tools is not None else None
     return Review(round.id, done, findings, ((round, root), known, complete), verdict)

@@ -18,6 +18,7 @@ from cm4tiny.results.submission.generator import Generated, generate
 from cm4tiny.results.submission.reviewer import Review, review, write_review
 from cm4tiny.results.tables import final_tables, summary_rows, write_tables
 from cm4tiny.results.tables.files import FORMATS
+from cm4tiny.settings import is_on, output_folder
 
 if TYPE_CHECKING:
     from cm4tiny.cm import Step
@@ -41,10 +42,6 @@ _PATHS = {
 }
 
 
-def _on(step: Step, key: str) -> bool:
-    return str(step.env.get(key, "")).strip().lower() in ("yes", "true", "on", "1")
-
-
 def _text(step: Step, key: str) -> str:
     return str(step.env.get(key, "")).strip()
 
@@ -59,7 +56,7 @@ def _labels(step: Step) -> LabelLists:
 
 
 def _tools(step: Step) -> Tools | None:
-    if not _on(step, "CM_TINY_OFFICIAL_CHECKER"):
+    if not is_on(step.env.get("CM_TINY_OFFICIAL_CHECKER")):
         return None
     return get_tools(step.path("CM_TINY_SRC_PATH") or _text(step, "CM_MLPERF_TINY_SRC"), step.events)
 
@@ -89,12 +86,12 @@ def answers_of(step: Step) -> Answers:
 
 def generate_step(step: Step) -> Generated:
     """Generates a submission; its folder is ``CM_MLPERF_SUBMISSION_DIR``."""
-    root = Path(step.path("CM_MLPERF_SUBMISSION_DIR") or _here(step, DEFAULT_SUBMISSION))
+    root = Path(step.path("CM_MLPERF_SUBMISSION_DIR") or output_folder(step.env, DEFAULT_SUBMISSION))
     done = generate(
         answers_of(step),
         root,
-        draft=_on(step, "CM_TINY_SUBMISSION_DRAFT"),
-        add=_on(step, "CM_TINY_SUBMISSION_ADD"),
+        draft=is_on(step.env.get("CM_TINY_SUBMISSION_DRAFT")),
+        add=is_on(step.env.get("CM_TINY_SUBMISSION_ADD")),
         labels=_labels(step),
         events=step.events,
     )
@@ -103,17 +100,12 @@ def generate_step(step: Step) -> Generated:
     return done
 
 
-def _here(step: Step, name: str) -> Path:
-    """CM changes into ``--outdirname``: what was asked for is then this folder, else one with a name below it."""
-    return Path.cwd() if step.env.get("CM_OUTDIRNAME") else Path.cwd() / name
-
-
 def check_step(step: Step) -> Review:
     """Checks a submission or a round and writes ``audit.json``; the caller decides on the exit status (:func:`refuse`)."""
     place = step.path("CM_TINY_CHECK_PATH") or step.path("CM_MLPERF_SUBMISSION_DIR")
     if not place:
         raise UsageError("nothing to check was named", cure="give --path=DIR, the folder with closed or open in it")
-    partial = _on(step, "CM_TINY_CHECK_PARTIAL")
+    partial = is_on(step.env.get("CM_TINY_CHECK_PARTIAL"))
     found = review(
         Path(place),
         _text(step, "CM_TINY_SUBMISSION_ROUND"),
@@ -141,7 +133,7 @@ def report_step(step: Step) -> tuple[Path, ...]:
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise UsageError(f"there is no format {unknown[0]}", cure=f"choose from {', '.join(FORMATS)}")
-    folder = Path(_here(step, DEFAULT_REPORT))
+    folder = output_folder(step.env, DEFAULT_REPORT)
     labels = _labels(step)
     written: list[Path] = []
     for round_, root in find_rounds(Path(place), _round_of(step, Path(place))):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import importlib
 import io
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import NotAvailableError, ResultsError
+from cm4tiny.files import write_atomically
 from cm4tiny.results.tables.final import HIDDEN, FinalTable
 from cm4tiny.results.tables.summary import COLUMNS, SummaryRow
 
@@ -38,22 +37,9 @@ def write_tables(
         contents[f"{name}.xlsx"] = workbook(tables)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return tuple(_write(folder / file, data) for file, data in contents.items())
+        return tuple(write_atomically(folder / file, data) for file, data in contents.items())
     except OSError as error:
         raise ResultsError(f"the tables cannot be written to {folder}", why=str(error), cure="choose another --outdirname=DIR") from error
-
-
-def _write(path: Path, data: bytes) -> Path:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def csv_text(rows: Sequence[SummaryRow]) -> str:

@@ -1,0 +1,60 @@
+"""Files that appear whole or not at all: written under a temporary name in the same folder, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_READABLE = 0o644
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, mode: int = _READABLE) -> Iterator[Path]:
+    """A temporary file next to ``path`` that takes its place when the block ends well, and is removed when it does not.
+
+    Args:
+        path: the file; its folder exists.
+        mode: the file's permissions.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(mode)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: Path, content: str | bytes, *, mode: int = _READABLE, sync: bool = False) -> Path:
+    """Writes a file, and its folder where it is missing, so that readers see the old content or the new one, never a part.
+
+    Args:
+        path: the file.
+        content: a text is written as UTF-8.
+        mode: the file's permissions.
+        sync: wait until the disk has it, so that it survives a power cut.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        OSError: it cannot be written. UnicodeEncodeError: the text has no UTF-8 form.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, mode=mode) as temporary, temporary.open("wb") as stream:
+        stream.write(data)
+        if sync:
+            stream.flush()
+            os.fsync(stream.fileno())
+    return path

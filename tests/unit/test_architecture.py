@@ -1,0 +1,83 @@
+"""The picture in docs/architecture.md is true: imports lead downwards, and no modules or rooms import each other in a circle."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+HOUSE: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "house.py"))
+GRAPH = HOUSE["import_graph"]()
+PICTURES = HOUSE["pictures"]((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+LEFT = [set(circle) for circle in yaml.safe_load((Path(__file__).parent / "circles.yaml").read_text(encoding="utf-8"))]
+
+
+def test_the_page_has_pictures_of_the_package_and_of_its_largest_rooms() -> None:
+    assert {"cm4tiny", "cm4tiny.resolver", "cm4tiny.results"} <= set(PICTURES)
+
+
+@pytest.mark.parametrize("package", PICTURES)
+def test_imports_lead_downwards(package: str) -> None:
+    allowed = [f"{a} imports {b}" for circle in LEFT for a in circle for b in circle]
+    problems = HOUSE["against_picture"](GRAPH, package, PICTURES[package])
+    assert [problem for problem in problems if problem not in allowed] == [], "correct the import, or the picture in docs/architecture.md"
+
+
+def test_no_circles_but_those_that_are_left() -> None:
+    found = HOUSE["all_circles"](GRAPH)
+    new = [circle for circle in found if not any(set(circle) <= known for known in LEFT)]
+    assert new == [], "these import each other: move what both need into a module below them"
+
+
+def test_the_list_of_circles_only_shrinks() -> None:
+    found = [set(circle) for circle in HOUSE["all_circles"](GRAPH)]
+    gone = [sorted(known) for known in LEFT if not any(circle <= known for circle in found)]
+    assert gone == [], "well done: take these out of tests/unit/circles.yaml"
+
+
+def test_the_resolver_stands_on_the_foundation_only() -> None:
+    below = {
+        name.split(".")[1] for module, names in GRAPH.items() if module.startswith("cm4tiny.resolver") for name in names if "." in name
+    }
+    foundation = {"digests", "disk", "errors", "events", "files", "locks", "network", "packages", "paths", "scratch", "settings"}
+    assert below - foundation == {"resolver"}
+
+
+class TestTheTool:
+    """What the tests above rest on."""
+
+    def test_circles_are_found_whatever_their_length(self) -> None:
+        graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"f"}, "f": {"e"}}
+        assert HOUSE["circles"](graph) == [("a", "b", "c"), ("e", "f")]
+
+    def test_rooms_are_in_a_circle_even_where_no_two_modules_are(self) -> None:
+        graph = {"p.a.x": {"p.b.x"}, "p.b.x": set(), "p.b.y": {"p.a.y"}, "p.a.y": set()}
+        assert HOUSE["circles"](graph) == []
+        assert HOUSE["all_circles"](graph) == [("p.a", "p.b")]
+
+    def test_imports_in_functions_and_for_types_count(self, tmp_path: Path) -> None:
+        folder = tmp_path / "cm4tiny"
+        folder.mkdir()
+        (folder / "__init__.py").write_text("")
+        (folder / "a.py").write_text("def f():\n    from cm4tiny import b\n    from cm4tiny.c import x\n    import os, cm4tiny.d\n")
+        (folder / "b.py").write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from cm4tiny.c import X\n")
+        for name in "cd":
+            (folder / f"{name}.py").write_text("")
+        graph = HOUSE["import_graph"](tmp_path)
+        assert graph["cm4tiny.a"] == {"cm4tiny.b", "cm4tiny.c", "cm4tiny.d"}
+        assert graph["cm4tiny.b"] == {"cm4tiny.c"}
+
+    def test_a_picture_is_held_to_be_true(self) -> None:
+        lines = HOUSE["pictures"]("x\n<!-- rooms of p -->\n\n```text\na b    the top\nc\nghost\n```\n")["p"]
+        assert lines == [["a", "b"], ["c"], ["ghost"]]
+        graph = {"p.a": {"p.c"}, "p.b": {"p.a"}, "p.c": {"p.b"}, "p.new": set()}
+        assert HOUSE["against_picture"](graph, "p", lines) == [
+            "p.new is not in the picture",
+            "p.ghost is in the picture and does not exist",
+            "p.b imports p.a",
+            "p.c imports p.b",
+        ]

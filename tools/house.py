@@ -1,0 +1,210 @@
+"""The state of the house in figures: ``python tools/house.py`` prints the table of circles, complexity, repeats and doubled names.
+
+Everything is read from the sources of this checkout; nothing of the project is imported or run, apart from ruff for the complexity.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "cm4tiny"
+COMPLEXITY = 10
+LINES = 500
+#: Where a figure is looked for: what ships.
+PRODUCT = ("src/cm4tiny", "firmware", "cm-repo")
+RENAMED = r"\b(temporary|part|made)\.replace\("
+TEXT = {".py", ".c", ".h", ".s", ".ld", ".yaml", ".json", ".csv", ".toml"}
+
+Graph = dict[str, set[str]]
+
+
+# --- imports ------------------------------------------------------------------------------------------------------------------------
+def import_graph(source: Path = ROOT / "src") -> Graph:
+    """Module -> modules of the package that it imports, anywhere in its text: at the top, in a function, for types only."""
+    modules = {_name(path, source): path for path in sorted((source / PACKAGE).rglob("*.py"))}
+    return {name: {found for found in _imported(path, modules) if found != name} for name, path in modules.items()}
+
+
+def _name(path: Path, source: Path) -> str:
+    name = ".".join(path.relative_to(source).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def _imported(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name if name in modules else node.module for name in names if name in modules or node.module in modules)
+
+
+def grouped(graph: Graph, prefix: str) -> Graph:
+    """The graph of what lies directly in the package ``prefix``: its modules and sub-packages."""
+    depth = prefix.count(".") + 2
+    rooms: Graph = {}
+    for module, imported in graph.items():
+        if module.startswith(f"{prefix}."):
+            room = ".".join(module.split(".")[:depth])
+            found = {".".join(name.split(".")[:depth]) for name in imported if name.startswith(f"{prefix}.")}
+            rooms.setdefault(room, set()).update(found - {room})
+    return rooms
+
+
+def circles(graph: Graph) -> list[tuple[str, ...]]:
+    """Groups of nodes that reach each other, each sorted (Tarjan's strongly connected components without the single ones)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[tuple[str, ...]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for below in sorted(graph.get(node, ())):
+            if below not in index:
+                visit(below)
+                low[node] = min(low[node], low[below])
+            elif below in stack:
+                low[node] = min(low[node], index[below])
+        if low[node] == index[node]:
+            place = stack.index(node)
+            members = stack[place:]
+            del stack[place:]
+            if len(members) > 1:
+                found.append(tuple(sorted(members)))
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return sorted(found)
+
+
+def all_circles(graph: Graph) -> list[tuple[str, ...]]:
+    """Circles of modules, and of rooms that hold several modules."""
+    found = circles(graph)
+    parts = [name.split(".") for name in graph]
+    for package in sorted({".".join(names[:depth]) for names in parts for depth in range(1, len(names))}):
+        found += [circle for circle in circles(grouped(graph, package)) if circle not in found]
+    return found
+
+
+# --- the picture ----------------------------------------------------------------------------------------------------------------------
+PICTURE = re.compile(r"^<!-- rooms of (\S+) -->\n+```text\n(.*?)^```", re.M | re.S)
+
+
+def pictures(page: str) -> dict[str, list[list[str]]]:
+    """The pictures of a page, each a block after a comment ``<!-- rooms of PACKAGE -->``: package -> lines of names from top to bottom. A comment begins at two blanks."""
+    found = {}
+    for package, body in PICTURE.findall(page):
+        found[package] = [re.split(r"\s{2,}", line.strip())[0].split() for line in body.splitlines() if line.strip()]
+    return found
+
+
+def against_picture(graph: Graph, package: str, lines: Iterable[list[str]]) -> list[str]:
+    """What is not as the picture says: rooms that are missing or too many, imports that do not lead to a lower line."""
+    level = {f"{package}.{name}": number for number, names in enumerate(lines) for name in names}
+    rooms = {room: below for room, below in grouped(graph, package).items() if not room.endswith("__main__")}
+    problems = [f"{room} is not in the picture" for room in sorted(set(rooms) - set(level))]
+    problems += [f"{room} is in the picture and does not exist" for room in sorted(set(level) - set(rooms))]
+    for room, imported in sorted(rooms.items()):
+        problems += [f"{room} imports {name}" for name in sorted(imported) if level.get(name, 1 << 30) <= level.get(room, -1)]
+    return problems
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------------------------
+def product_files() -> list[Path]:
+    """Files that ship, without generated ones and assets."""
+    listed = subprocess.run(["git", "ls-files", *PRODUCT], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [ROOT / name for name in listed if Path(name).suffix in TEXT]
+
+
+def naming(pattern: str, files: Iterable[Path]) -> list[str]:
+    """Files with a word that fits a pattern."""
+    wanted = re.compile(pattern)
+    return [path.relative_to(ROOT).as_posix() for path in files if wanted.search(path.read_text(encoding="utf-8", errors="replace"))]
+
+
+def long_files(files: Iterable[Path]) -> list[str]:
+    """Files with more lines than :data:`LINES`."""
+    return [path.relative_to(ROOT).as_posix() for path in files if len(path.read_text(encoding="utf-8").splitlines()) > LINES]
+
+
+def complex_functions() -> list[str]:
+    """``file:line name (complexity)`` of functions above the limit, as ruff's C901 counts."""
+    command = ["ruff", "check", "--isolated", "--select", "C901", "--config", f"lint.mccabe.max-complexity={COMPLEXITY}"]
+    done = subprocess.run([*command, "--output-format", "json", "--exit-zero", "src"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [
+        f"{Path(row['filename']).relative_to(ROOT).as_posix()}:{row['location']['row']} {row['message']}" for row in json.loads(done.stdout)
+    ]
+
+
+def doubled_classes(source: Path = ROOT / "src") -> dict[str, list[str]]:
+    """Public names of classes that several modules define."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted((source / PACKAGE).rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(_name(path, source))
+    return {name: modules for name, modules in sorted(found.items()) if len(modules) > 1}
+
+
+def calls(name: str, files: Iterable[Path]) -> list[str]:
+    """``file:line`` of calls of a function by its name."""
+    found = []
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == name:
+                found.append(f"{path.relative_to(ROOT).as_posix()}:{node.lineno}")
+    return found
+
+
+def below_the_edge() -> list[Path]:
+    """Modules of the resolver that get typed options, not flags."""
+    resolver = ROOT / "src" / PACKAGE / "resolver"
+    return [path for path in sorted(resolver.rglob("*.py")) if path.parent.name not in ("adapter", "language")]
+
+
+def rows() -> list[tuple[str, list[str]]]:
+    """The table: what is counted, and what was found."""
+    files = product_files()
+    python = [path for path in files if path.suffix == ".py"]
+    graph = import_graph()
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    outside = [path for path in python if path.name != "files.py"]
+    return [
+        ("circles of modules or rooms", [" ".join(name.removeprefix(f"{PACKAGE}.") for name in circle) for circle in all_circles(graph)]),
+        ("imports against the picture of docs/architecture.md", [
+            problem for package, lines in pictures(page).items() for problem in against_picture(graph, package, lines)
+        ]),
+        (f"functions above complexity {COMPLEXITY}", complex_functions()),
+        (f"files above {LINES} lines", long_files(python)),
+        ("files that name the chip or the board", naming(r"(?i)l4r5|stm32l4", files)),
+        ("files that name pooling, as an example of an operator", naming(r"(?i)average_?pool|avg_?pool|max_?pool", files)),
+        ("files that name round v1.3, as an example of a round", naming(r"v1\.3\b", files)),
+        ("public class names that several modules define", [f"{name}: {', '.join(where)}" for name, where in doubled_classes().items()]),
+        ("on/off read from a text below the resolver's edge", calls("is_on", below_the_edge())),
+        ("temporary files renamed outside cm4tiny.files", calls("mkstemp", outside) + naming(RENAMED, outside)),
+        ("files read whole for a digest outside cm4tiny.digests", naming(r"sha256\([^()\n]*\.read_bytes\(\)\)", outside)),
+        ("numbers of cores read outside cm4tiny.settings", calls("cpu_count", [path for path in python if path.name != "settings.py"])),
+    ]  # fmt: skip
+
+
+def main(arguments: list[str]) -> None:
+    """Prints the table; with ``-v`` what was found as well."""
+    for title, found in rows():
+        print(f"{len(found):4d}  {title}")
+        if "-v" in arguments:
+            print("".join(f"        {line}\n" for line in found), end="")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -102,7 +102,10 @@ PICTURE = re.compile(r"^<!-- rooms of (\S+) -->\n+```text\n(.*?)^```", re.M | re
 
 
 def pictures(page: str) -> dict[str, list[list[str]]]:
-    """The pictures of a page, each a block after a comment ``<!-- rooms of PACKAGE -->``: package -> lines of names from top to bottom. A comment begins at two blanks."""
+    """The pictures of a page, each a block after ``<!-- rooms of PACKAGE -->``: package -> lines of names from top to bottom.
+
+    What stands behind two blanks of a line is its comment.
+    """
     found = {}
     for package, body in PICTURE.findall(page):
         found[package] = [re.split(r"\s{2,}", line.strip())[0].split() for line in body.splitlines() if line.strip()]

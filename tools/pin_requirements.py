@@ -1,8 +1,8 @@
 """Writes ``requirements/*.txt``: every package at one version for each Python and platform, with the SHA-256 of all its wheels.
 
-``python tools/pin_requirements.py`` asks uv (of the extra ``dev``) to resolve pyproject.toml for all Pythons and platforms at once. Versions
-that are pinned already stay while they fit; ``--upgrade`` takes the newest. CI installs a file by ``pip install --require-hashes`` and this
-package by ``--no-deps``; a user's ``pip install .`` takes the ranges of pyproject.toml.
+``python tools/pin_requirements.py`` asks uv (of the extra ``dev``) to resolve pyproject.toml for all Pythons and platforms at once.
+Versions that are pinned already stay while they fit; ``--upgrade`` takes the newest. CI installs a file by ``pip install
+--require-hashes`` and this package by ``--no-deps``; a user's ``pip install .`` takes the ranges of pyproject.toml.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def test_a_disk_that_is_full_at_the_end_costs_the_outcome_alone(tmp_path: Path, 
     original = Path.open
 
     def full(path: Path, *arguments: Any, **options: Any) -> Any:
-        if "outcome.json" in path.name and arguments == ("w",):
+        if "outcome.json" in path.name and arguments == ("wb",):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return original(path, *arguments, **options)
 

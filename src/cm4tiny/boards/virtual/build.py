@@ -46,7 +46,7 @@ _TIMEOUT_S = 600
 _STEP = "virtual NUCLEO-L4R5ZI"
 _CURE_UNICORN = "reinstall it:\npip install --force-reinstall --no-deps unicorn==2.1.4"
 _CURE = (
-    "set CC, or install a C compiler (on Debian: apt-get install gcc libc6-dev), or let one be fetched as a Python package:\n"
+    "set CC, or install a C compiler (on Debian the packages gcc and libc6-dev), or let one be fetched as a Python package:\n"
     "cm run script --tags=get,tiny,board"
 )
 

@@ -134,7 +134,7 @@ def measure_variant(
         top_1, took = accuracy(image.elf, kws01) if kws01 and benchmark == "kws" else (None, None)
         flash, ram = image.flash_bytes, image.ram_bytes
         figures = (row.cycles, row.instructions, row.predicted, flash, ram, seconds, top_1, took)
-        yield Measured(one.id, benchmark, *figures, code=code_of(HERE.parent).of(one.id)), row
+        yield Measured(one.id, benchmark, *figures, code=code_of(HERE.parent).of(one.id), stall_cycles=row.stall_cycles), row
 
 
 def write_page(rows: Sequence[Measured], out: Path) -> None:

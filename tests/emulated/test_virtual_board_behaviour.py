@@ -10,7 +10,7 @@ import virtual_board_programs as programs
 from support.tiny_elf import EM_386, FLASH, RAM, VECTORS, Load, tiny_elf
 from virtual_board_programs import ECHO, NOP, PARK, ask, build_test_firmware, load, move_wide, movs, numbers, store, write_elf
 
-from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards import VirtualBoard, energy_uj
 from cm4tiny.boards.virtual import CycleModel
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import (
@@ -240,7 +240,7 @@ def test_falling_edges_of_the_time_stamp_pin_are_recorded(firmware: Path) -> Non
     assert board.closed and before > 0
 
 
-def test_energy_is_proportional_to_cycles(firmware: Path) -> None:
+def test_energy_follows_from_clock_settings_and_work(firmware: Path) -> None:
     with VirtualBoard(firmware) as board:
         ask(board, b"")
         board.power.start()
@@ -248,11 +248,14 @@ def test_energy_is_proportional_to_cycles(firmware: Path) -> None:
         ask(board, b"w%")
         cycles = board.cycles - before
         trace = board.power.stop()
+        board_settings = board.power_settings(), board.stalled_and_worked()
     assert board.power.simulated
     assert trace.sample_period_s == 0.001
     assert len(trace.joules) == int(cycles / 120e3)
-    assert trace.joules[3] == pytest.approx(120_000 * 440e-12)
-    assert trace.joules.sum() == pytest.approx(cycles * 440e-12, rel=0.02)
+    settings, (stalled, worked) = board_settings
+    each = energy_uj(settings, 120_000, 1.8, stalled / worked) * 1e-6
+    assert trace.joules[3] == pytest.approx(each, rel=0.01)
+    assert trace.joules.sum() == pytest.approx(cycles / 120_000 * each, rel=0.05)
 
 
 # --- determinism --------------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cm4tiny.benchmarks import Benchmark, get_benchmark
-from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards import BoardStatistics, VirtualBoard
 from cm4tiny.boards.virtual import CycleModel
 from cm4tiny.errors import ResultsError
 from cm4tiny.images.streaming import Recording, run_streaming
@@ -39,6 +39,7 @@ class Row:
             cycles that the second halves of 128-bit pairs would cost at full price; None where that was not measured.
         equal, compared: inputs whose ``m-results`` equal the published run's, of how many; None where none were compared.
         note: for people.
+        stall_cycles: cycles of an inference that wait for flash, for the energy model; None in rows of earlier versions.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Row:
     equal: int | None = None
     compared: int | None = None
     note: str = ""
+    stall_cycles: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -119,7 +121,12 @@ def _window(path: Path, benchmark: Benchmark, model: CycleModel, cycles: int) ->
             cycles=(end.cycles - start.cycles) / count,
             icache_misses=(end.icache_misses - start.icache_misses) / count,
             dcache_misses=(end.dcache_misses - start.dcache_misses) / count,
+            stall_cycles=(_stalls(end) - _stalls(start)) / count,
         )
+
+
+def _stalls(statistics: BoardStatistics) -> int:
+    return statistics.icache_stall_cycles + statistics.dcache_stall_cycles
 
 
 def measure_streaming(path: Path, recording: Recording, *, row_id: str, published: float | None = None) -> Row:

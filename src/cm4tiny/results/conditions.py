@@ -105,6 +105,7 @@ class Conditions:
         supply_v, clock_mhz: None where nothing states it.
         figures: which figures these are, for the model's error.
         submitter: empty for own runs.
+        clocked: what a simulated energy rests on: LDO or SMPS, voltage range, the blocks whose clocks ran; empty where it is not known.
     """
 
     board: str
@@ -116,6 +117,7 @@ class Conditions:
     figures: tuple[Figure, ...] = ()
     inputs: str = ""
     submitter: str = ""
+    clocked: str = ""
 
     @property
     def simulated(self) -> bool:
@@ -164,7 +166,8 @@ class Conditions:
     def words(self) -> tuple[str, ...]:
         """All labels, in the order in which they are shown everywhere."""
         origin = f"{self.origin} by the submitter" if self.submitter and not self.simulated else self.origin
-        parts = (origin, self.model, self.board, self.supply, self.clock, self.division_words, self.error)
+        clocked = self.clocked if self.simulated and "energy" in self.figures else ""
+        parts = (origin, self.model, self.board, self.supply, self.clock, self.division_words, self.error, clocked)
         return tuple(part for part in parts if part)
 
     @property
@@ -184,6 +187,7 @@ class Conditions:
             "clock_mhz": self.clock_mhz,
             "model_error": self.error.removeprefix("model error: "),
             "text": self.text,
+            **({"clocked": self.clocked} if self.clocked else {}),
         }
 
 
@@ -259,6 +263,7 @@ def run_conditions(report: Mapping[str, Any], entries: Mapping[str, Any] | list[
         supply_v=next((float(entry["supply_v"]) for entry in rows if entry.get("supply_v")), SUPPLY_V if simulated else None),
         clock_mhz=next((clock for entry in rows if (clock := _clock_mhz(report, entry)) is not None), None),
         figures=tuple(FIGURES[mode] for mode in FIGURES if any(entry.get("mode") == mode for entry in rows)),
+        clocked=next((str(entry["clocked"]) for entry in rows if entry.get("clocked")), ""),
         inputs=EMBEDDED if report["assets"] != EMBEDDED and any(entry.get("inputs") == EMBEDDED for entry in rows) else "",
     )
 

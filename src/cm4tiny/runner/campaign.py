@@ -22,6 +22,7 @@ from cm4tiny.benchmarks import BENCHMARKS, DataSet, get_benchmark
 from cm4tiny.benchmarks.assets import inputs_kind, prepared_set
 from cm4tiny.boards import energy_uj
 from cm4tiny.boards.catalogue import board_identity, emulator_facts, open_board, side_by_side, simulated_label
+from cm4tiny.boards.energy.current import TYPICAL_STALL
 from cm4tiny.boards.nucleo import Wishes
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
@@ -198,6 +199,7 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
     identity = board_identity(campaign.board, campaign.wishes, done.supply_v)
     common |= {"board_name": identity.name, "clock_mhz": done.clock_mhz or identity.clock_hz / 1e6}
     common |= {"supply_v": identity.supply_v} if identity.supply_v else {}
+    common |= {"clocked": done.power.words} if done.power else {}
     if done.job.verified is not None:
         common["verified"] = done.job.verified
     if done.job.open_division:
@@ -218,7 +220,7 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
             "cycles_per_inference": result.cycles_per_inference,
             "broken_rules": [*result.breaches, *foreign],
         }
-        return [entry, *_derived_energy(common, result)]
+        return [entry, *_derived_energy(common, result, done)]
     if isinstance(result, AccuracyResult):
         broken = [] if result.target_met else [f"{result.metric} {result.value:g} is below the quality target {result.target:g}"]
         return [
@@ -257,11 +259,12 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
     ]
 
 
-def _derived_energy(common: Mapping[str, Any], result: PerformanceResult) -> list[dict[str, Any]]:
-    """An energy figure from the performance windows' cycles; none where the board counts no cycles."""
-    if result.cycles_per_inference is None:
+def _derived_energy(common: Mapping[str, Any], result: PerformanceResult, done: JobResult) -> list[dict[str, Any]]:
+    """An energy figure from the performance windows' cycles; none where it counts no cycles or no current is known."""
+    if result.cycles_per_inference is None or done.power is None or done.supply_v is None or done.power.refusal:
         return []
-    return [{**common, "mode": "energy", "simulated": True, "energy_uj_per_inf": energy_uj(result.cycles_per_inference), "derived": True}]
+    energy = energy_uj(done.power, result.cycles_per_inference, done.supply_v, TYPICAL_STALL if done.stall is None else done.stall)
+    return [{**common, "mode": "energy", "simulated": True, "energy_uj_per_inf": energy, "derived": True}]
 
 
 def _files(

@@ -26,7 +26,7 @@ from cm4tiny.runner.session import Clock, SessionWriter, file_errors, utc_now, v
 
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark, DataSet
-    from cm4tiny.boards import Link, PowerMonitor
+    from cm4tiny.boards import Link, PowerMonitor, PowerSettings
 
 MODES = ("performance", "accuracy", "energy")
 LOCK_FILE = ".lock"
@@ -88,13 +88,21 @@ class Job:
 
 @dataclass(frozen=True)
 class JobResult:
-    """The outcome of one job: its result, the folder of its session, and what the board says of clock and supply (None if it cannot)."""
+    """The outcome of one job: its result, the folder of its session, and what the board says of itself (None if it cannot).
+
+    Attributes:
+        clock_mhz, supply_v: core clock, supply voltage.
+        power: a simulated board's clock and power settings at the end of the run.
+        stall: the share of its work that waited for flash.
+    """
 
     job: Job
     result: PerformanceResult | AccuracyResult | EnergyResult
     session: Path
     clock_mhz: float | None = None
     supply_v: float | None = None
+    power: PowerSettings | None = None
+    stall: float | None = None
 
 
 def run_farm(
@@ -185,10 +193,17 @@ def _run(job: Job, out_dir: Path, events: EventStream, stop: threading.Event) ->
         board.close()
 
 
-def _conditions(board: Board) -> tuple[float | None, float | None]:
-    """Core clock in MHz and supply voltage, where the board counts cycles or has a power monitor."""
+def _conditions(board: Board) -> tuple[float | None, float | None, PowerSettings | None, float | None]:
+    """Core clock in MHz and supply voltage, where the board counts cycles or has a power monitor; a simulated one's settings and stalls."""
     statistics, power = getattr(board, "statistics", None), getattr(board, "power", None)
-    return statistics().hclk_hz / 1e6 if statistics else None, power.voltage_v if power else None
+    settings, work = getattr(board, "power_settings", None), getattr(board, "stalled_and_worked", None)
+    stalled, worked = work() if work else (0.0, 0.0)
+    return (
+        statistics().hclk_hz / 1e6 if statistics else None,
+        power.voltage_v if power else None,
+        settings() if settings else None,
+        stalled / worked if worked else None,
+    )
 
 
 def _measure(

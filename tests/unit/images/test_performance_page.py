@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from cm4tiny.boards.power import energy_uj
 from cm4tiny.images.fidelity import Row
 from cm4tiny.images.fidelity import read_rows as read_fidelity
 from cm4tiny.images.performance.chart import Bar, Group, bar_chart
+from cm4tiny.images.performance.energy import own_energy_uj
 from cm4tiny.images.performance.freshness import code_of
 from cm4tiny.images.performance.page import CHART, Evidence, chart, fastest, page, shown_published
 from cm4tiny.images.performance.rows import Again, Compiled, Harsher, Measured, read_rows
@@ -35,14 +35,20 @@ def test_the_page_says_that_its_figures_are_predicted_and_how_well() -> None:
     assert "**predicted on the virtual\nboard**" in text
     assert "for 2 published images, run byte for byte: error 7.1 % rms, worst +10.0 % (one)" in text
     assert "for 1 builds of published sources: error 20.0 % rms, worst -20.0 % (three)" in text
-    assert "440 pJ per cycle at 1.8 V" in text and "8 results it comes from" in text
+    assert "Energy is supply voltage times current times time" in text and "[All rows](energy.md)" in text
 
 
 def test_a_row_has_throughput_share_counts_memory_and_energy() -> None:
     (row,) = [line for line in rows_of(page(Evidence([OURS])), "kws") if line.startswith("| **cm4tiny**")]
     figures, _, labels = row.removesuffix(" |").rpartition(" | ")
-    assert figures == f"| **cm4tiny** | closed | {BEST * 1.5:.3f} | 1.50 | 4,000,000 | 3,000,000 | 50,000 | 60,000 | {energy_uj(4e6):,.0f}"
-    assert labels.startswith("simulated, official model, NUCLEO-L4R5ZI, 1.8 V, 120 MHz, closed division, model error: throughput -")
+    assert (
+        figures
+        == f"| **cm4tiny** | closed | {BEST * 1.5:.3f} | 1.50 | 4,000,000 | 3,000,000 | 50,000 | 60,000 | {own_energy_uj(4e6, None):,.0f}"
+    )
+    assert labels.startswith(
+        "simulated, official model, NUCLEO-L4R5ZI, 1.8 V, 120 MHz, LDO, boost, clocked: GPIO F G, TIM2, LPUART1, closed division, "
+    )
+    assert "model error: throughput -" in labels and "energy -" in labels
 
 
 def test_a_published_row_of_another_board_or_voltage_says_so_and_is_not_compared() -> None:

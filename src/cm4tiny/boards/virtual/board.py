@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cm4tiny.boards.commands import MLPERF_TINY, CommandProtocol
-from cm4tiny.boards.power import PowerMonitor, SimulatedPowerMonitor
+from cm4tiny.boards.energy import PowerSettings, SimulatedPowerMonitor
+from cm4tiny.boards.energy.monitor import Phase, Span
+from cm4tiny.boards.power import PowerMonitor
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
+from cm4tiny.boards.virtual.energy_history import idle_history, power_history, stalled_and_worked
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.boards.virtual.link import VirtualLink
@@ -271,14 +274,33 @@ class VirtualBoard:
 
     # --- what the simulated power monitor asks -------------------------------------------------------------------------------------
 
-    def cycles_at(self, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Core cycles done at points of virtual time (the past, or now), from the history of clock changes."""
+    def power_settings(self) -> PowerSettings:
+        """What the chip clocks and powers now, as far as its current depends on it."""
         with self.guard as machine:
-            changes = machine.clock_changes()
-            now_ps, now_ticks = machine.time_ps, machine.ticks
-        known_s = [change.time_ps / PS_PER_S for change in changes] + [now_ps / PS_PER_S]
-        known_cycles = [change.ticks / TICKS_PER_CYCLE for change in changes] + [now_ticks / TICKS_PER_CYCLE]
-        return np.interp(times_s, known_s, known_cycles)
+            return power_history(machine, machine.time_ps / PS_PER_S)[-1][1]
+
+    def power_phases(self, from_s: float) -> list[Phase]:
+        """The same from a point of virtual time on: (from this time on, these settings), the ones in force then first.
+
+        Raises:
+            PowerError: there were more changes than are kept.
+        """
+        with self.guard as machine:
+            return power_history(machine, from_s)
+
+    def idle_spans(self, from_s: float) -> list[Span]:
+        """From, to, and what the core did other than to work, from a point of virtual time on.
+
+        Raises:
+            PowerError: there were more than are kept.
+        """
+        with self.guard as machine:
+            return idle_history(machine, from_s)
+
+    def stalled_and_worked(self) -> tuple[float, float]:
+        """Cycles so far that waited for flash, and cycles of work, those included."""
+        with self.guard as machine:
+            return stalled_and_worked(machine.counters())
 
     def pin_changes(self, port: str, pin: int) -> tuple[tuple[float, int], ...]:
         """Virtual time and new level of each change of an output pin so far, e.g. of ``"F", 13``; the first million over all pins are kept.

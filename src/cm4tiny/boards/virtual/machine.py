@@ -19,6 +19,8 @@ SRAM2_ALIAS = 0x1000_0000
 SRAM2_OFFSET = 0x0003_0000
 SRAM2_SIZE = 0x0001_0000
 PS_PER_S = 10**12
+MAX_CLOCK_CHANGES = 1 << 16
+"""So many changes of the clock are kept (core.h)."""
 MAX_SETTING_CHANGES = 1 << 16
 """So many changes of settings are kept (core.h)."""
 MAX_SPANS = 1 << 20

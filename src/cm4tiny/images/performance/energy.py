@@ -1,52 +1,39 @@
-"""How far the one energy constant of the virtual board is from what was published.
-
-The constant is the mean of round v1.0's results of OctoML (:mod:`cm4tiny.boards.power`). Other submitters published less energy per cycle
-at the same voltage and clock, so both errors are stated: of the results that it comes from, and of all.
-"""
+"""What the performance page says of energy: predictions for our own firmware, how far the model is off, and a damaged publication."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from cm4tiny.boards.power import SUPPLY_V, energy_uj
-from cm4tiny.results.conditions import HOME_BOARD, same_board
-from cm4tiny.results.published import PublishedResult, PublishedSystem
+from cm4tiny.boards.energy import Activity, current_ma, energy_uj
+from cm4tiny.boards.energy.current import TYPICAL_STALL
+from cm4tiny.boards.power import SUPPLY_V
+from cm4tiny.images.energies import damaged_energies, energies, error_of, left_out_errors, own_settings
 
 CLOCK_HZ = 120e6
-_SOURCE = ("v1.0", "OctoML")
 
 
-@dataclass(frozen=True)
-class EnergyError:
-    """Predicted over published energy minus one: root mean square, the lowest and the highest, over so many results."""
-
-    rms: float
-    lowest: float
-    highest: float
-    results: int
-
-
-def energy_error(results: Iterable[PublishedResult], systems: dict[str, PublishedSystem], *, source_only: bool) -> EnergyError | None:
-    """Over the published results of the board at the constant's voltage and 120 MHz (no external SMPS); None if there are none.
-
-    Cycles are the clock times the published time of an inference.
+def own_energy_uj(cycles: float, stalled: float | None) -> float:
+    """Predicted uJ of an inference of this project's firmware at :data:`SUPPLY_V`.
 
     Args:
-        source_only: only over those from which the constant was taken.
+        stalled: cycles of it that wait for flash; None where that was not measured.
     """
-    errors = [
-        energy_uj(CLOCK_HZ / row.throughput_inf_per_s) / row.energy_uj_per_inf - 1.0
-        for row in results
-        if row.energy_uj_per_inf and _comparable(row, systems) and (not source_only or (row.round, row.submitter) == _SOURCE)
+    return energy_uj(own_settings(), cycles, SUPPLY_V, TYPICAL_STALL if stalled is None else stalled / cycles)
+
+
+def energy_lines() -> list[str]:
+    """Items of a list in Markdown."""
+    settings = own_settings()
+    ma, rows = current_ma(settings, Activity.RUN, SUPPLY_V), energies()
+    fit, left_out = error_of(row.error() for row in rows), error_of(left_out_errors(rows).values())
+    lines = [
+        f"- Energy is supply voltage times current times time. Our firmware is predicted to take {ma:.1f} mA at {SUPPLY_V:g} V "
+        f"({settings.words}), less where it waits for flash. The same model predicts the {fit.results} valid published energies of this "
+        f"board and of its -P variant within {fit.words}; each submitter by the others' results: {left_out.words}. [All rows](energy.md)."
     ]
-    if not errors:
-        return None
-    return EnergyError(math.sqrt(sum(e * e for e in errors) / len(errors)), min(errors), max(errors), len(errors))
-
-
-def _comparable(row: PublishedResult, systems: dict[str, PublishedSystem]) -> bool:
-    system = systems.get(row.source)
-    at_voltage = system is not None and system.supply_mv == SUPPLY_V * 1000
-    return same_board(HOME_BOARD, row.board) and at_voltage and row.frequency.replace(" ", "").lower() == "120mhz"
+    for damaged in damaged_energies():
+        row, true = damaged.energy.result, damaged.energy
+        lines.append(
+            f"- Not counted: {row.benchmark} of {row.submitter} {row.round}, published as {damaged.published:,.0f} uJ. Its trace lost a "
+            f"time stamp, so that pauses were measured instead of inferences; its own samples give {true.published:,.0f} uJ "
+            f"(predicted: {true.predicted():,.0f} uJ)."
+        )
+    return lines

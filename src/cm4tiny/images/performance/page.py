@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cm4tiny.boards.power import ENERGY_PER_CYCLE_J, SUPPLY_V, energy_uj
+from cm4tiny.boards.power import SUPPLY_V
+from cm4tiny.images.energies import own_settings
 from cm4tiny.images.fidelity import Errors, Row, errors_of
 from cm4tiny.images.performance.chart import Bar, Group, bar_chart
 from cm4tiny.images.performance.compilers import compilers_section
-from cm4tiny.images.performance.energy import CLOCK_HZ, EnergyError, energy_error
+from cm4tiny.images.performance.energy import CLOCK_HZ, energy_lines, own_energy_uj
 from cm4tiny.images.performance.freshness import UNKNOWN, Code, banner, outdated
 from cm4tiny.images.performance.ours import again_section, harsher_section
 from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, Measured
 from cm4tiny.images.performance.targets import targets_section
 from cm4tiny.images.performance.variants import DEFAULT, VARIANTS, Variant, variant
 from cm4tiny.results.conditions import HOME_BOARD, OFFICIAL, SIMULATED, Conditions, board_key, differences, same_board
-from cm4tiny.results.published import PublishedResult, published_conditions, published_for, published_results, published_systems
+from cm4tiny.results.published import PublishedResult, published_conditions, published_for, published_systems
 
 CHART = "performance.svg"
 STREAMING = "sww"
 """Its published throughput counts the audio's features too, so it is no measure of an engine."""
 _TITLE = "Inferences per second, relative to the fastest published result"
 
-_CONDITIONS = Conditions(HOME_BOARD, SIMULATED, OFFICIAL, supply_v=SUPPLY_V, clock_mhz=CLOCK_HZ / 1e6, figures=("throughput",))
+_CONDITIONS = Conditions(
+    HOME_BOARD, SIMULATED, OFFICIAL, supply_v=SUPPLY_V, clock_mhz=CLOCK_HZ / 1e6, figures=("throughput",), clocked=own_settings().words
+)
 """Of every predicted figure on the page; the division is that of its plan."""
 _LABELS = f"Labels: {', '.join(word for word in _CONDITIONS.words if 'division' not in word)}; the division is that of the plan."
 _HEAD = """# Performance
@@ -121,22 +124,7 @@ def _errors(evidence: Evidence) -> list[str]:
         "- None of our kernels is among the code that the model was compared with: hand-written assembly may be off by more than the "
         "images of others. Only a real board can tell."
     )
-    results, systems = published_results(), published_systems()
-    source, everyone = (energy_error(results, systems, source_only=only) for only in (True, False))
-    constant = f"{ENERGY_PER_CYCLE_J * 1e12:g} pJ per cycle at {SUPPLY_V:g} V"
-    lines.append(f"- Energy is predicted by one constant, {constant}, times the cycles. {_energy(source, everyone)}")
-    return [*lines, ""]
-
-
-def _energy(source: EnergyError | None, everyone: EnergyError | None) -> str:
-    if source is None or everyone is None:
-        return "Nothing published is known to judge it by."
-    everywhere = f"{100 * everyone.lowest:+.0f} to {100 * everyone.highest:+.0f} %, {100 * everyone.rms:.0f} % rms"
-    return (
-        f"It fits the {source.results} results it comes from (round v1.0) within {100 * source.rms:.1f} % rms. Against all "
-        f"{everyone.results} published energies of this board at that voltage and clock it is off by {everywhere}: other submitters' "
-        "boards needed less energy per cycle."
-    )
+    return [*lines, *energy_lines(), ""]
 
 
 # --- a benchmark ----------------------------------------------------------------------------------------------------------------------
@@ -195,7 +183,7 @@ def _measured_cells(one: Variant, row: Measured) -> tuple[str, str, tuple[str, .
     label = f"**{one.label}**" if one.own else one.label
     counts = (f"{row.cycles:,.0f}", f"{row.instructions:,.0f}", f"{row.flash_bytes:,}", f"{row.ram_bytes:,}")
     labels = replace(_CONDITIONS, division=one.division, figures=("throughput", "energy")).text
-    return label, one.division, (*counts, f"{energy_uj(row.cycles):,.0f}", labels)
+    return label, one.division, (*counts, f"{own_energy_uj(row.cycles, row.stall_cycles):,.0f}", labels)
 
 
 def _published_cells(row: PublishedResult) -> tuple[str, str, tuple[str, ...]]:

@@ -25,6 +25,7 @@ class Measured:
         build_s: seconds it took to build, on whatever machine.
         top_1, accuracy_s: for kws, right answers on the official inputs in per cent, and the seconds that took.
         code: digest of the sources that decided the figures (:mod:`.freshness`).
+        stall_cycles: cycles of an inference that wait for flash; None in rows of earlier versions.
     """
 
     engine: str
@@ -38,6 +39,7 @@ class Measured:
     top_1: float | None = None
     accuracy_s: float | None = None
     code: str = ""
+    stall_cycles: float | None = None
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def test_energy_is_derived_and_says_so(kws_report: Path) -> None:
     cycles = next(e for e in report["results"] if e["mode"] == "performance")["cycles_per_inference"]
     assert energy["derived"]
     assert energy["simulated"]
-    assert 300 < energy["energy_uj_per_inf"] / (cycles / 1e6) < 600  # published boards lie between 422 and 460 uJ per Mcycle
+    assert 320 < energy["energy_uj_per_inf"] / (cycles / 1e6) < 400  # published images that clock as little: 334 to 390 (docs/energy.md)
 
 
 def test_the_sessions_are_the_runners(kws_report: Path) -> None:

@@ -136,7 +136,7 @@ def test_energy_is_simulated_and_says_so(images: dict[str, Path], data_set: Data
     entries = json.loads((session.folder / "results.json").read_text())
     assert all(e["simulated"] is True and len(e["power"]["timestamps"]) == 2 for e in entries)
     joules_per_cycle = result.microjoules_per_inference * 1e-6 / (120e6 * result.windows[0].elapsed_s / result.windows[0].iterations)
-    assert 400e-12 < joules_per_cycle < 480e-12
+    assert 340e-12 < joules_per_cycle < 400e-12  # images that clock as little took 334 to 390 pJ (docs/energy.md)
 
 
 def test_the_wrong_image_is_told_apart(images: dict[str, Path], data_set: DataSet, tmp_path: Path) -> None:

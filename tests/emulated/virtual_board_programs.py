@@ -148,6 +148,7 @@ static __attribute__((noinline)) uint32_t few_words(uint32_t n)
 static void start(void)
 {
     R(0x40021000) |= 1u << 8;                                     /* HSI */
+    R(0x40021058) |= 1u << 28; R(0x40007080) = 0;                 /* boost, without which 120 MHz are too many */
     R(0x40022000) = 0x605;                                        /* five wait states */
     R(0x4002100c) = 2u | 1u << 4 | 30u << 8 | 1u << 24;           /* 16 / 2 * 30 / 2 = 120 MHz */
     R(0x40021000) |= 1u << 24;

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from fake_dut import FakeDut, make_data_set
 
+from cm4tiny.boards import PowerSettings
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.errors import FirmwareError, ResultsError, UsageError
 from cm4tiny.results.collect import collect
@@ -100,6 +101,10 @@ class CountingBoard:
 
     def __init__(self) -> None:
         self.link = FakeDut()
+        self.power = SimpleNamespace(voltage_v=1.8)
+
+    def power_settings(self) -> PowerSettings:
+        return PowerSettings(120.0, "boost", True, 2, 2.0)
 
     @property
     def cycles(self) -> int:
@@ -153,7 +158,7 @@ def test_a_real_boards_session_is_stamped_in_utc(monkeypatch: pytest.MonkeyPatch
 
 
 def test_firmware_of_the_open_division_marks_outcome_and_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = run_fake(tmp_path, monkeypatch, division="open", division_reason="9 channels removed")
+    outcome = run_fake(tmp_path, monkeypatch, board=CountingBoard, division="open", division_reason="9 channels removed")
     marks = {(entry["mode"], entry["division"], entry["division_reason"]) for entry in outcome["results"]}
     assert marks == {("performance", "open", "9 channels removed"), ("energy", "open", "9 channels removed")}
     assert "OPEN DIVISION: 9 channels removed;" in outcome["text"]
@@ -201,3 +206,13 @@ def test_a_disk_that_is_full_at_the_end_costs_the_outcome_alone(tmp_path: Path, 
     assert [p.name for p in (tmp_path / "out").glob("*outcome*")] == []
     assert len(list((tmp_path / "out" / "sessions").rglob("results.txt"))) == 1
     assert run_fake(tmp_path, monkeypatch)["results"]
+
+
+@pytest.mark.parametrize("refusal", ["no boost", None])
+def test_no_energy_is_derived_where_no_current_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: str | None) -> None:
+    class Board(CountingBoard):
+        def power_settings(self) -> PowerSettings:
+            return PowerSettings(120.0, "range_1", True, 2, 2.0, refusal=refusal or "")
+
+    modes = {entry["mode"] for entry in run_fake(tmp_path, monkeypatch, board=Board)["results"]}
+    assert modes == ({"performance"} if refusal else {"performance", "energy"})

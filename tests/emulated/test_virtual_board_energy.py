@@ -57,11 +57,11 @@ def test_waiting_and_loading_are_not_charged_like_inference(tmp_path: Path, gcc:
         board.link.read(Deadline(0.1, board.link.clock))
         waiting = board.power.stop().joules / 1e-3
         board.power.start()
-        talk(board, "infer 40 0%")
+        talk(board, "infer 100000 0%")
         trace = board.power.stop()
         first, last = (int(at / 0.001) for at in trace.timestamps_s[-2:])
         working = trace.joules[first + 1 : last] / 1e-3
-        stalled, worked = board.stalled_and_worked()
+        stalled, worked = board.stalled_and_worked()  # hardly anything else has waited
         settings = board.power_settings()
     assert waiting == pytest.approx(1.8e-3 * current_ma(settings, Activity.POLL, 1.8), rel=1e-3)
     assert working.mean() == pytest.approx(1.8e-3 * current_ma(settings, Activity.RUN, 1.8, stalled / worked), rel=0.02)

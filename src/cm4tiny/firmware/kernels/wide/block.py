@@ -11,12 +11,13 @@ pairs of a tile may stand in front of the loop: there the first one adds to the 
 and shift of the block's channels stay in FPU registers over all tiles.
 
 Merged weights (see :mod:`.weights`) hold two channels in a word: half the memory and half the loads of weights for one SXTB16 more, and
-three more instructions per pixel and two channels in the epilogue.
+three more instructions per pixel and two channels in the epilogue; two if the layer's channels share a shift, because then the biases are
+in the sums from the start, and both sums are taken times 256 (:mod:`.shared_shift`).
 
 Cost on the Cortex-M4 (DDI0439, all data in SRAM), measured: per pair of k values P x Q = 4 x 2 and 2 x 4: 16 cycles, 3 x 2: 12, 2 x 2:
 8.5, 1 x 4: 9.7; merged: 4 x 2: 16, 2 x 4: 15, 3 x 2: 12, 2 x 2: 8.5, 1 x 4: 9.4. Per turn of the inner loop 3, and 2 if it is
-repeated. Epilogue per output 3 (uniform), 4 (relu) or 6 (linear), merged 1.5 more; per channel 4, uniform 3; per tile 8 to 12. Per block
-of channels 30, per call 40.
+repeated. Epilogue per output 3 (uniform), 4 (relu) or 6 (linear), merged 1.5 more (uniform: 1); per channel 4, uniform 3; per tile 8 to
+12. Per block of channels 30, per call 40.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Block:
         unit: from pair to pair of a run.
         tiles: rows and columns of tiles in the region.
         source, target: from tile to tile, (down, right).
-        epilogue: of the layer; merged weights have no uniform one.
+        epilogue: of the layer.
         first: pairs of each run that are written out in front of the loop.
         turn: pairs of each run per turn of the loop; 0 if there is no loop.
         merged: two channels' weights in a word.
@@ -225,19 +226,14 @@ class _Writer:
         starts: list[str | None] = [None] * q
         if self.reloads:
             asm.do(f"vmov {W}, {self.state['weights']}")
-        if not block.merged:
+        biased = not block.merged or block.epilogue.kind == "uniform"
+        if biased:
             asm.all(*[f"vmov {self.acc[i]}, {self.bias[i]}" for i in range(q)])
             starts = list(self.acc[:q])
         if block.first:
             self._pairs(block.first, starts, moves=block.turn > 0)
         else:
-            asm.all(
-                *[
-                    f"mov {a}, #0" if block.merged else f"mov {a}, {self.acc[i % q]}"
-                    for i, a in enumerate(self.acc)
-                    if block.merged or i >= q
-                ]
-            )
+            asm.all(*[f"mov {a}, {self.acc[i % q]}" if biased else f"mov {a}, #0" for i, a in enumerate(self.acc) if not biased or i >= q])
         if block.turn:
             tiles = asm.times
             asm.times = tiles * block.turns
@@ -315,8 +311,13 @@ class _Writer:
             asm.add(place, place, self.right[1] - at)
 
     def _separate(self, c: int, even: str, odd: str) -> None:
-        """Doubled sums with bias of channels c and c + 1 from 256 times the first one plus the second one, and the second one."""
+        """Sums with bias of channels c and c + 1, doubled or (uniform) times 256, from 256 times the first one plus the second one, and the
+        second one."""
         q = self.block.channels
+        if self.block.epilogue.kind == "uniform":
+            for a, b in zip(self.acc[c::q], self.acc[c + 1 :: q], strict=True):
+                self.asm.all(f"sub {a}, {a}, {b}", f"lsl {b}, {b}, #8")
+            return
         self.asm.all(f"vmov {even}, {self.bias[c]}", f"vmov {odd}, {self.bias[c + 1]}")
         for a, b in zip(self.acc[c::q], self.acc[c + 1 :: q], strict=True):
             self.asm.all(f"sub {a}, {a}, {b}", f"add {b}, {odd}, {b}, lsl #1", f"add {a}, {even}, {a}, asr #7")
@@ -402,11 +403,18 @@ def _portable(block: Block) -> str:
         f"                        int32_t acc = {'0' if block.merged else 'p[c]'};",
         f"                        for (int32_t k = 0; k < {len(order)}; ++k)",
         f"                            acc = cm4t_mla2(cm4t_load(from + pair[k]), {word}, acc);",
-        *(["                        acc = cm4t_add(p[c], cm4t_add(acc, acc));"] if block.merged else []),
+        *([f"                        acc = {_merged_sum(block)};"] if block.merged else []),
         f"                        to[c * {block.channel // 2}] = (int16_t)cm4t_wide_{epilogue};",
         "                    }",
     ]
     return "\n".join(lines)
+
+
+def _merged_sum(block: Block) -> str:
+    """C expression of a merged channel's sum as the epilogue takes it, from its products' sum ``acc``."""
+    if block.epilogue.kind != "uniform":
+        return "cm4t_add(p[c], cm4t_add(acc, acc))"
+    return "(int32_t)((uint32_t)acc * 256u + (c % 2 ? (uint32_t)p[c] * 256u : (uint32_t)p[c] - (uint32_t)p[c + 1]))"
 
 
 def _table(name: str, values: Iterable[int]) -> str:

@@ -33,7 +33,7 @@ from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant
 from cm4tiny.firmware.kernels.wide.staging import UNIT
 from cm4tiny.firmware.kernels.wide.storage import Storage
 from cm4tiny.firmware.kernels.wide.uniform import UniformRelu, plan_uniform
-from cm4tiny.firmware.kernels.wide.weights import merge, mergeable, narrowed, packed_weights, parameter_words
+from cm4tiny.firmware.kernels.wide.weights import merge, mergeable, narrowed, packed_weights, parameter_words, plan_merged
 
 
 def candidates(
@@ -75,7 +75,7 @@ def candidates(
     table = [getattr(requant, name)[:outputs] for name in ("bias", "mantissa", "rounding", "shift")]
     requant = WideRequant(requant.relu, requant.zero_point, *table)
     constants = constant_outputs[len(constant_outputs) - fixed :] if constant_outputs is not None and fixed else None
-    layer = _Layer(parts, used, requant, plan_uniform(used, requant), source, target, constants)
+    layer = _Layer(parts, used, requant, plan_uniform(used, requant), plan_merged(used, requant), source, target, constants)
     found: dict[str, Candidate] = {}
     for channels, most in MAX_PIXELS.items():
         if channels > outputs or (channels == 1 and outputs > 1):
@@ -104,15 +104,16 @@ class _Layer:
     weights: Array
     requant: WideRequant
     uniform: UniformRelu | None
+    merged: UniformRelu | None
     source: Storage
     target: Storage
     constants: Array | None
 
     def rule(self, placement: Placement) -> WideRequant | UniformRelu:
         """The requantisation that fits the form of the weights."""
-        if self.uniform is None or placement.merged or placement.stage:
-            return self.requant
-        return self.uniform
+        if placement.merged:
+            return self.merged or self.requant
+        return self.uniform if self.uniform is not None and not placement.stage else self.requant
 
     def candidates(self, channels: int, shape: Shape) -> list[Candidate]:
         """One for each placement."""

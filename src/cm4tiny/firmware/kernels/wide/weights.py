@@ -13,10 +13,12 @@ import numpy as np
 from cm4tiny.firmware.kernels.base import Array
 from cm4tiny.firmware.kernels.wide.geometry import Geometry
 from cm4tiny.firmware.kernels.wide.requant import WideRequant
+from cm4tiny.firmware.kernels.wide.shared_shift import plan_shared_shift
 from cm4tiny.firmware.kernels.wide.uniform import UniformRelu
 
 SPAN = 255
 MERGED_LIMIT = 1 << 23
+_MERGED_BITS = 8  # of merged channels, sums times 256 are what is left
 
 
 def mergeable(weights: Array) -> bool:
@@ -30,6 +32,28 @@ def merge(weights: Array) -> Array:
     """[channels, ...] -> [channels / 2, ...], the same type."""
     merged: Array = 256 * weights[::2] + weights[1::2]
     return merged
+
+
+def plan_merged(weights: Array, requant: WideRequant) -> UniformRelu | None:
+    """One shift for all channels of merged weights, or None: then biases and shifts are applied at the end (:mod:`.block`).
+
+    Biases start the sums: ``256 a + b`` that of the first channel of a pair, ``b`` that of the other one. So sums with bias, not only
+    those without, must fit into 24 bits.
+
+    Args:
+        weights: int8 [channels, weights per channel].
+        requant: the layer's, with doubled biases.
+    """
+    if len(weights) % 2:
+        return None
+    w = weights.astype(np.int64)
+    spans = SPAN * np.maximum(np.maximum(w, 0).sum(axis=1), np.maximum(-w, 0).sum(axis=1))
+    found = plan_shared_shift(requant, spans, _MERGED_BITS)
+    if found is None:
+        return None
+    bias = found.bias.astype(np.int64)
+    bias[::2] = 256 * bias[::2] + bias[1::2]
+    return UniformRelu(np.ones(len(w), np.int32), bias.astype(np.int32), found.mantissa, found.rounding, found.shift)
 
 
 def packed_weights(weights: Array, geometry: Geometry, order: tuple[int, ...], words: int) -> Array:

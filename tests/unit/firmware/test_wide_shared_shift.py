@@ -73,7 +73,7 @@ def test_what_does_not_fit_has_no_such_form() -> None:
 def test_a_mantissa_with_too_few_bits_is_refused() -> None:
     """18 bits for all the 255 steps: no neighbour has each of them where it belongs, wherever one of them is put."""
     weights = np.full((2, 60), 127, np.int8)
-    requant = relu_plan(weights, np.zeros(2, np.int32), [Multiplier((1 << 30) + 5, -8), Multiplier((1 << 30) + 5, -10)])
+    requant = relu_plan(weights, np.zeros(2, np.int32), [Multiplier(1_500_000_001, -8), Multiplier(1_700_000_003, -10)])
     spans = np.full(2, SPAN * 127 * 60)
     assert plan_shared_shift(requant, spans, 8) is not None
     assert plan_shared_shift(replace(requant, shift=np.array([0, 12], np.int32)), spans, 8) is None

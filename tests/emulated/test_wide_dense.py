@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.micro_runner import run_host, run_target
-from support.wide_layers import fill, images, interior, untouched_border, wide_layer
+from support.wide_layers import WideLayer, fill, images, interior, untouched_border, wide_layer
 
 from cm4tiny.firmware.kernels.image import Window
+from cm4tiny.firmware.kernels.quant import Multiplier
 from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
-from cm4tiny.firmware.kernels.wide.dense import candidates
+from cm4tiny.firmware.kernels.wide.dense import candidates, shared_shift
+from cm4tiny.firmware.kernels.wide.requant import plan_wide
 from cm4tiny.firmware.kernels.wide.storage import pixels
 
 SHAPES = [
@@ -44,6 +48,40 @@ def test_assembly_twin_and_reference_agree(inputs: int, outputs: int, relu: bool
                 np.testing.assert_array_equal(core.buffers[0], host, err_msg=candidate.id)
         assert max(f.loop_bytes for f in kernel.code) <= ICACHE_BYTES
         assert abs(core.cycles - candidate.cycles) < 0.1 * core.cycles + 200, (candidate.id, core.cycles, candidate.cycles)
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "relu", "bias"), [(128, 24, True, 3000), (64, 13, False, 3000), (27, 6, True, 9_000_000)])
+def test_channels_that_share_one_factor(inputs: int, outputs: int, relu: bool, bias: int) -> None:
+    """Large biases leave no room in merged sums: then each channel has its own again."""
+    rng = np.random.default_rng(inputs)
+    layer = one_factor(wide_layer(rng, Window(1, 1, inputs, (1, 1), (1, 1)), outputs, relu=relu, bias=bias))
+    source, target = pixels(1, 1, inputs), pixels(1, 1, outputs)
+    flat = layer.weights.reshape(outputs, inputs)
+    assert shared_shift(flat, layer.requant, merged=False) == 8
+    assert shared_shift(flat, layer.requant, merged=True) == (0 if bias > 1 << 23 else 15 if relu else 8)
+    for candidate in candidates(1, flat, layer.requant, source, target):
+        kernel = candidate.make()
+        for i, image in enumerate(images(rng, layer)):
+            cells = fill(source, image)
+            host = run_host(kernel, cells, cells=target.elements).buffers[0]
+            np.testing.assert_array_equal(interior(target, host), layer.expected(image), err_msg=candidate.id)
+            if i < 2:
+                core = run_target(kernel, cells, cells=target.elements, strict=i == 0)
+                np.testing.assert_array_equal(core.buffers[0], host, err_msg=candidate.id)
+        assert abs(core.cycles - candidate.cycles) < 0.1 * core.cycles + 200, (candidate.id, core.cycles, candidate.cycles)
+
+
+def test_channels_with_factors_of_their_own_share_nothing() -> None:
+    layer = wide_layer(np.random.default_rng(0), Window(1, 1, 64, (1, 1), (1, 1)), 8, relu=True)
+    assert shared_shift(layer.weights.reshape(8, 64), layer.requant, merged=False) == 0
+
+
+def one_factor(layer: WideLayer) -> WideLayer:
+    """The same layer with one factor for all channels, as FULLY_CONNECTED layers have it."""
+    multipliers = (Multiplier(1_500_000_001, -8),) * len(layer.weights)
+    zeros = {"input_zero_point": layer.input_zero_point, "output_zero_point": layer.output_zero_point}
+    requant = plan_wide(layer.weights.reshape(len(layer.weights), -1), layer.bias, multipliers, **zeros, low=-128, high=127)
+    return replace(layer, multipliers=multipliers, requant=requant)
 
 
 def test_outputs_may_lie_far_apart() -> None:

@@ -25,10 +25,12 @@ from cm4tiny.firmware.kernels.wide.plan import CALL_CYCLES, FETCH_BYTES, MISS_CY
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant
 from cm4tiny.firmware.kernels.wide.schedule import LINE_BYTES
 from cm4tiny.firmware.kernels.wide.storage import Storage
-from cm4tiny.firmware.kernels.wide.weights import merge, mergeable, parameter_words
+from cm4tiny.firmware.kernels.wide.weights import MERGED_LIMIT, SPAN, merge, mergeable, parameter_words
 
 PLACEMENTS = ("ram", "merged-ram", "flash", "merged-flash")
 CHANNELS = (8, 4, 2, 1)
+_SCALED = 7  # sums times 256 are 2**7 times doubled ones
+_LARGEST_SHIFT = 31
 
 
 def candidates(rows: int, weights: Array, requant: WideRequant, source: Storage, target: Storage) -> list[Candidate]:
@@ -72,15 +74,53 @@ def unrolls(pairs: int, channels: int, *, merged: bool) -> list[tuple[int, int]]
     return [(first, turn) for _, (_, first, turn) in sorted(smallest.items())[:3]]
 
 
-def parameter_stream(requant: WideRequant, group: Group, *, merged: bool) -> Array:
+def parameter_stream(requant: WideRequant, group: Group, *, merged: bool, shift: int = 0) -> Array:
     """int32, per block of channels: all biases, then mantissa, rounding and shift of each channel; merged: both biases of two channels,
-    then the rest of the one and of the other."""
+    then the rest of the one and of the other.
+
+    With a shift (:func:`shared_shift`): mantissa and rounding of all channels, then their biases.
+    """
+    if shift:
+        return _shared_parameters(requant, group, merged=merged)
     table = parameter_words(requant, group.start, group.stop, group.channels)  # [blocks, 4, channels]
     if not merged:
         rest = table[:, 1:].transpose(0, 2, 1)
         return _joined(table[:, 0], rest)
     twos = table.transpose(0, 2, 1).reshape(-1, 2, 4)
     return _joined(twos[:, :, 0], twos[:, :, 1:])
+
+
+def _shared_parameters(requant: WideRequant, group: Group, *, merged: bool) -> Array:
+    mantissa, rounding = int(requant.mantissa[0]), int(requant.rounding[0])
+    bias = requant.bias[group.start : group.stop].astype(np.int64)
+    if merged:
+        bias //= 2
+        bias[::2] = 256 * bias[::2] + bias[1::2]
+        if requant.relu:  # of sums times 256 instead of doubled ones: see uniform.py, with d = 7
+            rounding = (1 << _SCALED - 1) + (rounding << _SCALED)
+    found: Array = np.concatenate([[mantissa, rounding], bias]).astype(np.int32)
+    return found
+
+
+def shared_shift(weights: Array, requant: WideRequant, *, merged: bool) -> int:
+    """The shift of all channels as the function uses it, if they share one rule ("per tensor"), else 0.
+
+    Args:
+        weights: int8 [out, in].
+        merged: the biases start sums that must fit into 24 bits.
+    """
+    shift, rounding = int(requant.shift[0]), int(requant.rounding[0])
+    if not requant.mantissa[0] or shift < 1 or any(len(set(a.tolist())) > 1 for a in (requant.mantissa, requant.rounding, requant.shift)):
+        return 0
+    if not merged:
+        return shift
+    w = weights.astype(np.int64)
+    spans = SPAN * np.maximum(np.maximum(w, 0).sum(axis=1), np.maximum(-w, 0).sum(axis=1))
+    if int((np.abs(requant.bias.astype(np.int64) // 2) + spans).max()) >= MERGED_LIMIT:
+        return 0
+    if not requant.relu:
+        return shift
+    return shift + _SCALED if shift + _SCALED < _LARGEST_SHIFT and rounding << _SCALED < 1 << 30 else 0
 
 
 def _joined(head: Array, rest: Array) -> Array:
@@ -121,7 +161,7 @@ class _Layer:
             if kernel is None:
                 return None
             choice.append((group, kernel))
-            size += (group.stop - group.start) * (16 + 4 * self._pairs // (2 if halved else 1))
+            size += (group.stop - group.start) * ((4 if self._shift(halved) else 16) + 4 * self._pairs // (2 if halved else 1))
             cycles += kernel.cycles + CALL_CYCLES + MISS_CYCLES * kernel.function.bytes / 8
         if placement.endswith("flash"):
             cycles += MISS_CYCLES * size / FETCH_BYTES
@@ -132,11 +172,15 @@ class _Layer:
     def _pairs(self) -> int:
         return -(-self.weights.shape[1] // 2)
 
+    def _shift(self, merged: bool) -> int:
+        return shared_shift(self.weights, self.requant, merged=merged)
+
     def _kernel(self, group: Group, *, merged: bool) -> DenseKernel | None:
         """The fastest one whose loops stay in the instruction cache."""
+        shift = self._shift(merged)
         channel, relu, zero_point = 2 * self.target.channel, self.requant.relu, self.requant.zero_point
         found = [
-            write_dense_block(DenseBlock(self._pairs, group.channels, channel, group.blocks, relu, zero_point, first, turn, merged))
+            write_dense_block(DenseBlock(self._pairs, group.channels, channel, group.blocks, relu, zero_point, first, turn, merged, shift))
             for first, turn in unrolls(self._pairs, group.channels, merged=merged)
         ]
         return min((k for k in found if k.loop_lines * LINE_BYTES <= ICACHE_BYTES), key=lambda k: k.cycles, default=None)
@@ -150,7 +194,7 @@ class _Layer:
             at = (sum(a.size for a in weights), sum(a.size for a in table), self.target.at(0, 0, group.start))
             calls.append((kernel.function.name, *at))
             weights.append(_packed(self.weights[group.start : group.stop], group.channels, merged=merged))
-            table.append(parameter_stream(self.requant, group, merged=merged))
+            table.append(parameter_stream(self.requant, group, merged=merged, shift=self._shift(merged)))
         constants = (np.concatenate(weights), np.concatenate(table))
         params = [Param("x", self.source.elements, "int16"), Param("w", constants[0].size, "int32")]
         params += [Param("p", constants[1].size, "int32"), Param("o", self.target.elements, "int16")]

@@ -6,7 +6,8 @@ memory.
 
 Cost on the Cortex-M4, all data in SRAM, measured: per pair of k values merged Q = 8: 18.5 cycles for 16 multiply-accumulates, Q = 4: 9.4
 for 8; int16 Q = 4: 9.7, Q = 8: 20. Per turn of the inner loop 5. Per output 9 (relu) or 11 (linear), 2 more if merged; per block 12.
-Weights in flash: 5 more per 16 bytes.
+Where all channels have one factor ("per tensor"), mantissa, rounding and shift are the function's own and the biases start the sums: per
+output 4 (relu) or 6 (linear), 1 more if merged. Weights in flash: 5 more per 16 bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from cm4tiny.firmware.kernels.wide.schedule import (
     Costed,
     requantise_linear,
     requantise_relu,
+    requantise_uniform,
+    scale_linear,
     schedule,
     schedule_merged,
 )
@@ -43,6 +46,7 @@ class DenseBlock:
         relu, zero_point: of the output.
         first, turn: pairs in front of the loop, and per turn; a loop has at least two turns.
         merged: two channels' weights in a word.
+        shift: of all channels, if they share mantissa, rounding and shift; else 0.
     """
 
     pairs: int
@@ -54,6 +58,12 @@ class DenseBlock:
     first: int
     turn: int
     merged: bool
+    shift: int = 0
+
+    @property
+    def scaled(self) -> bool:
+        """Whether merged sums are taken times 256, not doubled; for all other outputs the rule is applied to doubled sums."""
+        return self.merged and self.relu and self.shift > 0
 
     @property
     def pair_words(self) -> int:
@@ -81,6 +91,7 @@ class _Writer:
         self.biased = -4 if block.turn else 0
         names = ("parameters", "place", "start", "x_end", "parameters_end", "weights")
         self.state = {name: f"s{i}" for i, name in enumerate(names)}
+        self.mantissa, self.rounding = "s6", "s7"
 
     def write(self) -> None:
         asm, block, state = self.asm, self.block, self.state
@@ -88,9 +99,11 @@ class _Writer:
         asm.add(X, X, self.biased)
         if block.turn:
             asm.add(W, W, self.biased)
+        if block.shift:
+            asm.do(f"vldmia r2!, {{{self.mantissa}-{self.rounding}}}")
         asm.all(f"vmov {state['parameters']}, r2", f"vmov {state['place']}, r3", f"vmov {state['start']}, {X}")
         if block.blocks > 1:
-            asm.add("r3", "r2", 16 * block.channels * block.blocks)
+            asm.add("r3", "r2", (4 if block.shift else 16) * block.channels * block.blocks)
             asm.do(f"vmov {state['parameters_end']}, r3")
         if block.turns > 1:
             asm.add("r3", X, 4 * block.pairs)
@@ -111,7 +124,7 @@ class _Writer:
     def _sums(self) -> None:
         asm, block = self.asm, self.block
         starts: list[str | None] | None = [None] * block.channels
-        if not block.merged:
+        if not block.merged or block.shift:
             asm.do(f"vmov {PARAMETERS}, {self.state['parameters']}")
             asm.do(f"ldmia {PARAMETERS}!, {{{', '.join(self.acc)}}}")
             asm.do(f"vmov {self.state['parameters']}, {PARAMETERS}")
@@ -149,6 +162,9 @@ class _Writer:
     def _epilogue(self) -> None:
         asm, block, state = self.asm, self.block, self.state
         asm.all(f"vmov {PARAMETERS}, {state['parameters']}", f"vmov {PLACE}, {state['place']}")
+        if block.shift:
+            self._shared_epilogue()
+            return
         if not block.relu:
             asm.do(f"vmov {state['weights']}, {W}")
         at = 0
@@ -169,6 +185,31 @@ class _Writer:
         if not block.relu:
             asm.do(f"vmov {W}, {state['weights']}")
 
+    def _shared_epilogue(self) -> None:
+        asm, block = self.asm, self.block
+        asm.all(f"vmov r2, {self.mantissa}", f"vmov r3, {self.rounding}")
+        if block.merged:
+            for a, b in zip(self.acc[::2], self.acc[1::2], strict=True):
+                asm.do(f"sub {a}, {a}, {b}")
+                asm.all(*([f"lsl {b}, {b}, #8"] if block.scaled else [f"asr {a}, {a}, #7", f"lsl {b}, {b}, #1"]))
+        if not block.relu:
+            scale_linear(asm, self.acc, "r12", "r2", "r3")
+            asm.all(*[f"ssat {a}, #8, {a}, asr #{block.shift}" for a in self.acc])
+            for a in self.acc:
+                asm.add(a, a, -block.zero_point)
+        elif block.scaled:
+            requantise_uniform(asm, self.acc, "r2", "r3", block.shift)
+        else:
+            asm.all(*[f"smmlar {a}, {a}, r2, r3" for a in self.acc])
+            asm.all(*[f"usat {a}, #8, {a}, asr #{block.shift}" for a in self.acc])
+        at = 0
+        for c, a in enumerate(self.acc):
+            if c * block.channel - at > MAX_OFFSET:
+                asm.add(PLACE, PLACE, c * block.channel - at)
+                at = c * block.channel
+            asm.do(f"strh {a}, [{PLACE}, #{c * block.channel - at}]")
+        asm.add(PLACE, PLACE, block.channels * block.channel - at)
+
 
 def write_dense_block(block: DenseBlock) -> DenseKernel:
     """Both versions of a block.
@@ -187,6 +228,8 @@ def write_dense_block(block: DenseBlock) -> DenseKernel:
 
 def _portable(block: DenseBlock) -> str:
     q, words = block.channels, block.pair_words
+    if block.shift:
+        return _portable_shared(block)
     if block.merged:
         row, bias = "p + c / 2 * 8 + 2 + c % 2 * 3", "p[c / 2 * 8 + c % 2]"
         word = f"cm4t_merged_weights(w[k * {words} + c / 2], c % 2)"
@@ -204,6 +247,36 @@ def _portable(block: DenseBlock) -> str:
             f"            for (int32_t k = 0; k < {block.pairs}; ++k)",
             f"                acc = cm4t_mla2(cm4t_load(x + 2 * k), {word}, acc);",
             *([f"            acc = cm4t_add({bias}, cm4t_add(acc, acc));"] if block.merged else []),
+            f"            *o = (int16_t){result};",
+            f"            o += {block.channel // 2};",
+            "        }",
+        ]
+    )
+
+
+def _portable_shared(block: DenseBlock) -> str:
+    q, words = block.channels, block.pair_words
+    word = f"cm4t_merged_weights(w[k * {words} + c / 2], c % 2)" if block.merged else f"w[k * {words} + c]"
+    result = f"cm4t_wide_relu(acc, mantissa, rounding, {block.shift})"
+    if block.scaled:
+        result = f"cm4t_wide_uniform(acc, mantissa, rounding, {block.shift})"
+    elif not block.relu:
+        result = f"cm4t_wide_linear(acc, mantissa, rounding, {block.shift}, {block.zero_point})"
+    factor = 256 if block.scaled else 2
+    bias = "(c % 2 ? (uint32_t)p[c] : (uint32_t)((int32_t)((uint32_t)p[c] - (uint32_t)p[c + 1]) >> 8))"
+    start, total = "p[c]", "acc"
+    if block.merged:
+        start, total = "0", f"(int32_t)(((uint32_t)acc + {bias}) * {factor}u)"
+    return "\n".join(
+        [
+            "    int32_t mantissa = p[0], rounding = p[1];",
+            "    p += 2;",
+            f"    for (int32_t block = 0; block < {block.blocks}; ++block, w += {words * block.pairs}, p += {q})",
+            f"        for (int32_t c = 0; c < {q}; ++c) {{",
+            f"            int32_t acc = {start};",
+            f"            for (int32_t k = 0; k < {block.pairs}; ++k)",
+            f"                acc = cm4t_mla2(cm4t_load(x + 2 * k), {word}, acc);",
+            f"            acc = {total};",
             f"            *o = (int16_t){result};",
             f"            o += {block.channel // 2};",
             "        }",

@@ -6,6 +6,8 @@ reads. Only where consumers disagree, or where a layer has no wide kernel, a con
 
 A reshaped tensor keeps its memory, so consumers may also disagree about the shape of the image. The producer writes the image that it
 computes; a consumer of another shape reads the same memory where the values have no gaps, or else a converted copy.
+
+The model's input is packed. Some kernels read it so; a first layer that has one gets no widened copy.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from cm4tiny.firmware.kernels.wide.depthwise import wants_planes
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
 from cm4tiny.firmware.kernels.wide.storage import NO_BORDER, Border, Layout, Storage, pixels, planes
 from cm4tiny.firmware.microtvm.graph import AveragePool, Conv, Dense, Graph, Layer, Tensor
-from cm4tiny.firmware.microtvm.select import packed_candidates, wide_candidates, wide_kernel_exists
+from cm4tiny.firmware.microtvm.select import input_candidates, packed_candidates, wide_candidates, wide_kernel_exists
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class _Pass:
     def __init__(self, graph: Graph, wide: bool) -> None:
         self._graph = graph
         self._refused = {i: "" for i, layer in enumerate(graph.layers) if not (wide and wide_kernel_exists(layer))}
+        self._direct = {i for i, layer in enumerate(graph.layers) if wide and i not in self._refused and self._reads_input_alone(layer)}
         self._packed: dict[int, list[Candidate]] = {}
         self._shapes = {graph.input.key: graph.input}
         for layer in graph.layers:
@@ -97,6 +100,12 @@ class _Pass:
             if refused is None:
                 return tuple(actions)
             self._refused.update([refused])
+
+    def _reads_input_alone(self, layer: Layer) -> bool:
+        """Whether the layer reads the model's input, in its shape, and no other does."""
+        key = self._graph.input.key
+        readers = [tensor for other in self._graph.layers for tensor in other.inputs if tensor.key == key]
+        return len(readers) == 1 and layer.inputs[0] is readers[0] and readers[0].shape == self._graph.input.shape
 
     def _attempt(self) -> tuple[list[Action], tuple[int, str] | None]:
         homes = {key: self._home(key) for key in self._shapes}
@@ -111,11 +120,17 @@ class _Pass:
                 candidates, reason = self._packed_candidates(index, layer), self._refused[index]
             else:
                 writes, reason = home, ""
+                assert writes.storage is not None
                 try:
-                    storages = [value.storage for value in reads if value.storage is not None]
-                    assert writes.storage is not None
-                    candidates = wide_candidates(layer, storages, writes.storage)
+                    if index in self._direct:
+                        candidates = input_candidates(layer, writes.storage)
+                    else:
+                        storages = [value.storage for value in reads if value.storage is not None]
+                        candidates = wide_candidates(layer, storages, writes.storage)
                 except KernelLimitError as error:
+                    if index in self._direct:
+                        self._direct.remove(index)
+                        return self._attempt()
                     return [], (index, str(error))
             self._remember(forms, writes)
             actions.append(Action(layer, tuple(candidates), reads, writes, reason=reason))
@@ -132,7 +147,7 @@ class _Pass:
 
     def _need(self, index: int, layer: Layer, tensor: Tensor) -> _Need | None:
         """None: packed."""
-        return None if index in self._refused else _wide_need(layer, tensor)
+        return None if index in self._refused or index in self._direct else _wide_need(layer, tensor)
 
     def _home(self, key: int) -> Value:
         """The form in which the producer writes a tensor."""
@@ -150,7 +165,7 @@ class _Pass:
         return [
             _wide_need(layer, tensor)
             for i, layer in enumerate(self._graph.layers)
-            if i not in self._refused
+            if i not in self._refused and i not in self._direct
             for tensor in layer.inputs
             if tensor.key == key
         ]

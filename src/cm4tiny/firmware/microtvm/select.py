@@ -21,6 +21,7 @@ from cm4tiny.firmware.kernels.wide import add as wide_add
 from cm4tiny.firmware.kernels.wide import conv as wide_conv
 from cm4tiny.firmware.kernels.wide import dense as wide_dense
 from cm4tiny.firmware.kernels.wide import depthwise as wide_depthwise
+from cm4tiny.firmware.kernels.wide import kronecker
 from cm4tiny.firmware.kernels.wide import pool as wide_pool
 from cm4tiny.firmware.kernels.wide import winograd as wide_winograd
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant, plan_wide
@@ -68,6 +69,17 @@ def wide_candidates(layer: Layer, sources: Sequence[Storage], target: Storage) -
     if isinstance(layer, AveragePool):
         return wide_pool.candidates(layer.window, layer.output.zero_point, sources[0], target, low=layer.low, high=layer.high)
     raise KernelLimitError(f"there is no wide kernel for {type(layer).__name__}")
+
+
+def input_candidates(layer: Layer, target: Storage) -> list[Candidate]:
+    """Wide kernels for the model's first layer that read its input as it is, packed, and are worth more than those that want it widened.
+
+    Raises:
+        KernelLimitError: there is none for this layer, with the reason.
+    """
+    if not isinstance(layer, Conv) or layer.depthwise or layer.live_outputs is not None or layer.live_inputs is not None:
+        raise KernelLimitError("it is no convolution that computes all its channels from all of its input")
+    return kronecker.candidates(layer.window, layer.weights, _wide_requant(layer), layer.inputs[0].zero_point, target)
 
 
 def _wide_conv(layer: Conv, source: Storage, target: Storage) -> list[Candidate]:

@@ -161,7 +161,8 @@ class _Layer:
             if kernel is None:
                 return None
             choice.append((group, kernel))
-            size += (group.stop - group.start) * ((4 if self._shift(halved) else 16) + 4 * self._pairs // (2 if halved else 1))
+            parameters = 8 + 4 * (group.stop - group.start) if self._shift(halved) else 16 * (group.stop - group.start)
+            size += parameters + (group.stop - group.start) * (4 * self._pairs // (2 if halved else 1))
             cycles += kernel.cycles + CALL_CYCLES + MISS_CYCLES * kernel.function.bytes / 8
         if placement.endswith("flash"):
             cycles += MISS_CYCLES * size / FETCH_BYTES

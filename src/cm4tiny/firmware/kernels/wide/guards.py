@@ -23,9 +23,18 @@ def require_window(window: Window, source: Storage, target: Storage, outputs: in
     """
     if source.image != (window.height, window.width, window.channels):
         raise KernelLimitError("its input has another shape than the window says")
+    require_output(window, target, outputs)
+    require_border(window, source)
+
+
+def require_output(window: Window, target: Storage, outputs: int) -> None:
+    """The output is the one that the window describes; all that is left to say where the input is packed.
+
+    Raises:
+        KernelLimitError: it is not.
+    """
     if target.image != (*window.output, outputs):
         raise KernelLimitError("its output has another shape than the window says")
-    require_border(window, source)
 
 
 def require_border(window: Window, source: Storage) -> None:

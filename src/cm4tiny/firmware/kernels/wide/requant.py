@@ -57,10 +57,6 @@ class WideRequant:
         value = _wrapped(value + (value >> 31) + self.rounding) >> self.shift
         return np.clip(value, INT8_MIN, INT8_MAX) - self.zero_point
 
-    def table(self) -> Array:
-        """int32 [channels, 3]: mantissa, rounding, shift: what kernels read behind the weights of each block."""
-        return np.stack([self.mantissa, self.rounding, self.shift], axis=1).astype(np.int32)
-
 
 class KernelLimitError(Exception):
     """A layer is outside a kernel's limits; the message says which, for the report of the build."""

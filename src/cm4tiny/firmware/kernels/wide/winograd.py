@@ -37,6 +37,7 @@ from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
 from cm4tiny.firmware.kernels.wide.guards import require_window
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant
 from cm4tiny.firmware.kernels.wide.storage import Storage
+from cm4tiny.firmware.kernels.wide.weights import parameter_words
 from cm4tiny.firmware.kernels.wide.winograd_code import COMPONENTS, INVERSE_OF_9, MAX_OFFSET, Form, Result, Shape, product
 from cm4tiny.firmware.kernels.wide.winograd_method import SPAN, Method
 from cm4tiny.firmware.kernels.wide.winograd_requant import ShortRequant, shorten
@@ -263,4 +264,5 @@ class _Layer:
         """int32 [out][``form.words``]."""
         if self.short is not None:
             return np.stack([self.short.mantissa, self.short.rounding], axis=1).reshape(-1)
-        return np.ascontiguousarray(np.column_stack([self.requant.bias, self.requant.table()])).astype(np.int32).reshape(-1)
+        table = parameter_words(self.requant, 0, self.outputs, self.outputs)[0]
+        return np.ascontiguousarray(table.T).reshape(-1)

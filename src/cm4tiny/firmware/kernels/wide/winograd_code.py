@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.wide.assembly import Assembly
+from cm4tiny.firmware.kernels.wide.schedule import clamp_linear, scale_linear
 
 COMPONENTS = 36
 MAX_OFFSET = 4095
@@ -29,6 +30,7 @@ RESIDENT_LIMIT = 32
 INVERSE_OF_9 = 0x38E38E39
 """Modulo 2**32."""
 _MAX_TURN_BYTES = 800
+_ROW_REGISTERS = tuple(f"r{i}" for i in range(4, 11))
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,7 @@ class Form:
         """Of 16 results and their table, over those of the short form without a factor."""
         if self.short:
             return 16 * (self.factor != 1)
-        return 50 if self.relu else 82 + 16 * (self.zero_point != 0)
+        return 50 if self.relu else 66 + 16 * (self.zero_point != 0)
 
 
 @dataclass(frozen=True)
@@ -297,7 +299,7 @@ class OutputParts:
         width: slices in a row of a tile.
         columns: writes the transform of all columns: from [r0] to four rows of ``width`` words at sp. Leaves r0 one channel pair ahead
             and lr 4 * ``ahead`` bytes above sp; may spend r0-r10, r12, lr.
-        row: writes the transform of one row at [lr, #offset]; spends r4-r10; returns the registers of its four results.
+        row: writes the transform of one row at [lr, #offset]; spends r4-r10; returns the registers of its four results, of these.
         portable_column, portable_row: C statements: ``d(i)`` of a column to ``rows[y][j]``; ``d[j]`` of a row to ``uint32_t sums[4]``.
         shift: the sums are 9 * 2 * 2**shift times those wanted.
     """
@@ -355,7 +357,11 @@ def output_transform(shape: Shape, to: Result, parts: OutputParts) -> CFunction:
 
 
 def _requantise(a: Assembly, values: list[str], form: Form, shift: int) -> None:
-    """A scaled sum -> its quantised value; bias, mantissa, rounding, shift in r1, r2, r3, r12, the factor in r11."""
+    """A scaled sum -> its quantised value; bias, mantissa, rounding, shift in r1, r2, r3, r12, the factor in r11.
+
+    The shift is at least 1, as :func:`~cm4tiny.firmware.kernels.wide.schedule.requantise_linear` wants it.
+    """
+    temp = next(register for register in _ROW_REGISTERS if register not in values)
     for v in values:
         if form.factor != 1:
             a.do(f"mul {v}, {v}, r11")
@@ -366,7 +372,8 @@ def _requantise(a: Assembly, values: list[str], form: Form, shift: int) -> None:
         if form.relu:
             a.all(f"smmlar {v}, {v}, r2, r3", f"asr {v}, {v}, r12", f"usat {v}, #8, {v}")
         else:
-            a.all(f"smmulr {v}, {v}, r2", f"add {v}, {v}, {v}, asr #31", f"add {v}, {v}, r3", f"asr {v}, {v}, r12", f"ssat {v}, #8, {v}")
+            scale_linear(a, [v], temp, "r2", "r3")
+            clamp_linear(a, [v], "r12", 0)
             a.add(v, v, -form.zero_point)
 
 

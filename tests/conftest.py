@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +22,13 @@ MARKS = {
 
 
 def pytest_configure() -> None:
-    """Tests of a checkout test the checkout: with a copy in site-packages in front of it, an error in the checkout would go unnoticed."""
+    """The tests do not depend on how they were started.
+
+    A shell starts what runs in the background with SIGINT ignored, and a child inherits that: tests of Ctrl-C would wait for ever. And
+    tests of a checkout test the checkout: with a copy in site-packages in front of it, an error in the checkout would go unnoticed.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     tested = Path(cm4tiny.__file__).resolve().parent
     if tested != ROOT / "src" / "cm4tiny":
         raise pytest.UsageError(

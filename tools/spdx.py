@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LINE = "SPDX-License-Identifier: Apache-2.0"
 FORMS = {
     "# {}\n": (".py", ".sh", ".yaml", ".yml", ".toml", ".pyi"),
-    "/* {} */\n": (".c", ".h", ".cc", ".S", ".s", ".ld", ".css"),
-    "// {}\n": (".js",),
+    "// {}\n": (".c", ".h", ".cc", ".S", ".js"),
+    "/* {} */\n": (".ld", ".css"),
     "<!-- {} -->\n": (".html",),
 }
 NAMED = {".ci/run": "# {}\n"}

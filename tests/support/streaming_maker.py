@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -121,7 +122,7 @@ def _energy(power_mw: float, seconds: float, log: list[str]) -> tuple[list[str],
     samples = [round(joules * (1 + 0.01 * (number % 4)), 12) for number in range(4)] * ((last + 400) // 4)
     stamps = [["00", first], ["01", last]]
     log.append(f"samples:{len(samples)} timestamps:{len(stamps)}")
-    total, elapsed = float(np.sum(np.array(samples[first:last]))), last / 1000 - first / 1000
+    total, elapsed = math.fsum(samples[first:last]), last / 1000 - first / 1000
     lines = ["Power Edition Output", "Energy data for trial 0", f"  Elapsed time  : {elapsed}", "  Inferences    : 1"]
     lines += [f"  Power         : {1e3 * total / elapsed:5.4f} mW.", f"  Total Energy  : {total * 1e6:.3f} uJ"]
     lines += [f"  Energy/Inf    : {total * 1e6:.3f} uJ/inf", RULE, f"Median energy cost is {total * 1e6:5.4f} uJ/inf.", RULE]

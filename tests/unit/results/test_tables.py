@@ -74,7 +74,7 @@ def test_streaming_results_show_the_f1_score_and_power(tmp_path: Path) -> None:
     streaming_maker.streaming(folder / "energy", "energy", missed=4, false=5)
     (found,) = summary_rows(replay([tmp_path], maker.small_lists(), round_id="v1.4", jobs=1).results)
     assert found.cells["Accuracy"] == str(2 * 46 / (2 * 46 + 5 + 4))
-    assert (found.cells["Power"], found.cells["PowerUnit"], found.cells["DutyCycle"]) == ("4.3138", "mW", "0.18902")
+    assert (found.cells["Power"], found.cells["PowerUnit"], found.cells["DutyCycle"]) == ("4.3137", "mW", "0.18902")
     assert (found.cells["FalsePositives"], found.cells["FalseNegatives"]) == ("5", "4")
 
 

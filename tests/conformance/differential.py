@@ -15,8 +15,7 @@ from cm4tiny.resolver.language.environment import LOCAL_KEYS, exported
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.language.query import Query
 from cm4tiny.resolver.language.vocabulary import DEP_LISTS
-from cm4tiny.resolver.plan.planner import new_request
-from cm4tiny.resolver.plan.resolve import Request, Resolved, dep_request, pick, resolve
+from cm4tiny.resolver.plan.resolve import Request, Resolved, dep_request, new_request, pick, resolve
 from cm4tiny.resolver.plan.tree import PlannedDep, PlanNode
 
 Plan = dict[str, Any]
@@ -75,7 +74,7 @@ def _plan_of(request: Request, resolved: Resolved, hidden: list[str]) -> Plan:
                 plan["deps"].append(
                     {
                         "kind": kind, "tags": child.tags, "env": dict(child.local.get("env") or {}),
-                        "hidden": sorted(key for key in env if key not in child.env), "flags": dict(child.flags),
+                        "hidden": sorted(key for key in env if key not in child.env), "flags": dict(child.inputs),
                     }
                 )  # fmt: skip
     return plan

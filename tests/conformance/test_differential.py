@@ -22,8 +22,8 @@ from differential import Plan, assumed_deps, assumed_size, differences, our_plan
 from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
 from cm4tiny.resolver.language.query import Query
 from cm4tiny.resolver.plan.plan_cache import PlanCache
-from cm4tiny.resolver.plan.planner import Planner, new_request
-from cm4tiny.resolver.plan.resolve import resolve
+from cm4tiny.resolver.plan.planner import Planner
+from cm4tiny.resolver.plan.resolve import new_request, resolve
 
 HERE = Path(__file__).parent
 INTENDED = HERE / "differences.yaml"

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from cm4tiny.resolver import Repository, cm_home, new_session
-from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.runner import run
 
 CM = Path(sys.executable).parent / "cm"

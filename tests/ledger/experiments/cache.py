@@ -28,9 +28,9 @@ from cm4tiny.resolver import Repository, Result, Session, new_session
 from cm4tiny.resolver.adapter.locking import flags_of_lock, prepare
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
 from cm4tiny.resolver.catalogue.selection import select
+from cm4tiny.resolver.language.options import CommandOptions, parse
 from cm4tiny.resolver.language.query import Query
-from cm4tiny.resolver.plan.planner import new_request
-from cm4tiny.resolver.plan.resolve import pick
+from cm4tiny.resolver.plan.resolve import new_request, pick
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.store.lockfile import digest_of
 from cm4tiny.sealed import SEAL
@@ -322,10 +322,10 @@ def lock_file(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 
         def command(**flags: Any) -> None:
             session = engine.session()
-            given = flags_of_lock(flags, session)
+            given = flags_of_lock(flags, flags.get("locked", ""), session)
             request = new_request(given)
             script, _ = pick(session.store, request)
-            locking = prepare(session, given, script, request)
+            locking = prepare(session, parse(CommandOptions, given), script, request)
             run(session, request)
             if locking is not None:
                 locking.finish()

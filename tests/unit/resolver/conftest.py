@@ -12,7 +12,7 @@ import pytest
 
 from cm4tiny.events import Event, EventStream
 from cm4tiny.resolver import Repository, Result, Session, new_session
-from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.runner import run
 
 TRACING = """

@@ -18,7 +18,7 @@ import pytest
 
 from cm4tiny.errors import CacheError, ScriptFailedError
 from cm4tiny.resolver import Repository, new_session
-from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.progress import ScriptNote
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.store import cache as cache_module

@@ -15,7 +15,7 @@ import pytest
 from cm4tiny.errors import CacheError, NotAvailableError, ScriptFailedError, UsageError
 from cm4tiny.events import EventStream
 from cm4tiny.resolver import Repository, new_session
-from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.runner import run
 
 MAKES = """

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from cm4tiny.resolver.plan.influence import Unknown
-from cm4tiny.resolver.plan.planner import new_request
-from cm4tiny.resolver.plan.resolve import pick, resolve
+from cm4tiny.resolver.plan.resolve import new_request, pick, resolve
 
 
 def plan_of(micro: Any, tags: str) -> Any:

@@ -13,8 +13,8 @@ from jsonschema import validate
 
 from cm4tiny.errors import LockError, ScriptFailedError, UsageError
 from cm4tiny.resolver.adapter.locking import flags_of_lock, prepare
-from cm4tiny.resolver.plan.planner import new_request
-from cm4tiny.resolver.plan.resolve import pick
+from cm4tiny.resolver.language.options import CommandOptions, parse
+from cm4tiny.resolver.plan.resolve import new_request, pick
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.store.git_source import git_source, public_url
 from cm4tiny.resolver.store.lockfile import SCHEMA, digest_of
@@ -50,13 +50,13 @@ def command(micro: Any, tags: str = "top", *, jobs: int = 1, jobs_flag: str = ""
     if jobs_flag:
         flags["jobs"] = jobs_flag
     session = micro.session(jobs=jobs, own=own)
-    flags = flags_of_lock({"tags": tags, **flags}, session)
+    flags = flags_of_lock({"tags": tags, **flags}, str(flags.get("locked") or ""), session)
     name = str(flags.pop("script_name", ""))
     request = new_request(flags)
     request.name = name
     session.planner.user_env.update({**request.env, **request.const})
     script, _ = pick(session.store, request)
-    locking = prepare(session, flags, script, request)
+    locking = prepare(session, parse(CommandOptions, flags), script, request)
     result = run(session, request)
     lines = locking.finish() if locking is not None else []
     target = Path(str(flags.get("lock") or "nowhere"))

@@ -13,7 +13,7 @@ from cm4tiny.errors import NotAvailableError, ScriptFailedError
 from cm4tiny.resolver.adapter.methods import Methods
 from cm4tiny.resolver.adapter.nested import give_automation
 from cm4tiny.resolver.language.host import os_info
-from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.runner import Result, run
 
 TOOL = """

@@ -19,7 +19,7 @@ from cm4tiny.events import EventStream
 from cm4tiny.resolver import new_session
 from cm4tiny.resolver.adapter.console import Console
 from cm4tiny.resolver.catalogue.repository import Repository
-from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.progress import ScriptFinished, ScriptNote, ScriptStarted
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.signals import Terminated, deferred, terminable
@@ -309,7 +309,7 @@ import sys
 from pathlib import Path
 from cm4tiny.resolver import Repository, new_session
 from cm4tiny.resolver.run.runner import run
-from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.signals import terminable
 home, root = map(Path, sys.argv[1:])
 with terminable():

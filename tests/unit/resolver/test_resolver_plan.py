@@ -15,14 +15,14 @@ from support.micro_cm import Cm
 
 from cm4tiny.errors import MetaError, ScriptNotFoundError
 from cm4tiny.resolver import Repository
-from cm4tiny.resolver.adapter import plan_view as plan_edge
+from cm4tiny.resolver.adapter import plan_view
 from cm4tiny.resolver.catalogue.repository import ScriptStore
 from cm4tiny.resolver.language import conditions as conditions_of
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.plan.fingerprint import content_of
 from cm4tiny.resolver.plan.plan_cache import PlanCache, Subtree
-from cm4tiny.resolver.plan.planner import Planner, new_request
-from cm4tiny.resolver.plan.resolve import pick, resolve
+from cm4tiny.resolver.plan.planner import Planner
+from cm4tiny.resolver.plan.resolve import new_request, pick, resolve
 from cm4tiny.resolver.plan.tree import PlannedDep, PlanNode
 
 EXPLOSIVE = "raise SystemExit('customize.py was executed')\n"
@@ -43,7 +43,7 @@ def plan(micro: Any, tags: str, *, quiet: bool = False, plan_cache: PlanCache | 
 
 
 def lines(node: PlanNode, **options: Any) -> list[str]:
-    return list(plan_edge.as_lines(node, NOT_MADE, **options))
+    return list(plan_view.as_lines(node, NOT_MADE, **options))
 
 
 def dep(node: PlanNode, number: int = 0) -> PlannedDep:

@@ -23,7 +23,7 @@ from cm4tiny.errors import (
 )
 from cm4tiny.events import Failed
 from cm4tiny.resolver import Repository, new_session
-from cm4tiny.resolver.plan.planner import new_request
+from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.progress import ScriptFinished, ScriptNote, ScriptStarted
 from cm4tiny.resolver.run.runner import run
 

@@ -15,6 +15,7 @@ from cm4tiny.resolver.adapter.command import open_session, run_automation
 from cm4tiny.resolver.adapter.command_input import with_tags
 from cm4tiny.resolver.catalogue.selection import candidates
 from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.language.options import CommandOptions, parse
 from cm4tiny.resolver.language.query import Query, has_variation
 from cm4tiny.resolver.run.session import Session
 from cm4tiny.settings import is_on
@@ -103,7 +104,7 @@ def add_script(automation: Any, i: Answer) -> Answer:
         tags=[tag.strip() for tag in tags.split(",") if tag.strip()],
         extra=i.get("meta") if isinstance(i.get("meta"), Mapping) else {},
         native=Path(str(i["script_name"])) if i.get("script_name") else None,
-        as_json=is_on(i.get("json", "")) or is_on(i.get("j", "")),
+        as_json=parse(CommandOptions, i).json,
     )
     automation.cmind.index.add(folder.meta, str(folder.path), list(folder.repository), update=True)
     if automation.cmind.use_index:

@@ -17,6 +17,7 @@ from cm4tiny.resolver.adapter.cm_index import forget_entries
 from cm4tiny.resolver.language.options import FROM_CMIND
 from cm4tiny.resolver.language.query import Query
 from cm4tiny.resolver.store.cache import CACHE_AUTOMATION, ENGINE_TAG, LOCAL_REPO, META, PROJECT_TAG, STATE, remove_tree
+from cm4tiny.settings import is_on
 
 _KNOWN = ("tags", "quiet", "silent", "s", "verbose", "v", "j", "json", "help")
 
@@ -114,7 +115,7 @@ def remove_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
         return answer
     if not answer["list"]:
         return {"return": 16, "error": "no cache entry fits"}
-    force = any(str(i.get(key, "")).lower() in ("true", "yes", "on", "1") for key in ("f", "force"))
+    force = is_on(i.get("f")) or is_on(i.get("force"))
     console = i.get("out") == "con"
     if not force and not (console and sys.stdin is not None and sys.stdin.isatty()):
         what = f"{len(answer['list'])} cache entries would be removed"

@@ -10,12 +10,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cm4tiny.errors import Cm4TinyError, UsageError, nearest
 from cm4tiny.events import EventStream
-from cm4tiny.resolver.adapter import plan_view as plan_edge
+from cm4tiny.resolver.adapter import plan_view
 from cm4tiny.resolver.adapter.cm_index import index_new_entries
 from cm4tiny.resolver.adapter.command_input import request_of, with_default_config, with_extra_command, with_tags
 from cm4tiny.resolver.adapter.console import Console
@@ -25,16 +26,15 @@ from cm4tiny.resolver.adapter.nested import answer_of, as_cm, give_automation, g
 from cm4tiny.resolver.adapter.output import ReaderGone, guarded_output
 from cm4tiny.resolver.catalogue.repository import SCRIPT_AUTOMATION, own_repositories, repositories_of
 from cm4tiny.resolver.catalogue.suggestions import flags_of
-from cm4tiny.resolver.language import options
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.language.options import CommandOptions, parse, with_home
 from cm4tiny.resolver.plan.resolve import Request, pick
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.session import Session, new_session
 from cm4tiny.resolver.run.signals import Terminated, terminable
 from cm4tiny.resolver.workers.jobs import jobs_of
 from cm4tiny.resolver.workers.pool import use_workers
-from cm4tiny.settings import is_on
 
 if TYPE_CHECKING:
     from cm4tiny.resolver.adapter.locking import Locking
@@ -74,12 +74,12 @@ def _run_automation(automation: Any, i: dict[str, Any], events: EventStream | No
     session = None
     try:
         flags = with_extra_command(with_default_config(with_tags(i), automation.cmind))
-        as_json = is_on(flags.get("j", "")) or is_on(flags.get("json", ""))
+        as_json = parse(CommandOptions, flags).json
         session = open_session(automation, flags, events, console)
         if session.verbose:
             _tell_engine(session)
         with terminable(), _output_to_stderr() if as_json else contextlib.nullcontext():
-            answer = guarded(lambda: _first(session, flags), session)
+            answer = guarded(lambda: _carry_out(session, flags), session)
         index_new_entries(automation.cmind, session.created, session.cache.locks)
     except Cm4TinyError as error:
         return as_cm(error, session)
@@ -112,21 +112,21 @@ def _output_to_stderr() -> Iterator[None]:
 
 def open_session(automation: Any, flags: Mapping[str, Any], events: EventStream | None, console: bool) -> Session:
     """A session on cmind's home, with its repositories and this project's own."""
-    silent = is_on(flags.get("silent", "")) or is_on(flags.get("s", ""))
-    verbose = not silent and (is_on(flags.get("verbose", "")) or is_on(flags.get("v", "")))
+    options = parse(CommandOptions, flags)
+    verbose = options.verbose and not options.silent
     env = flags.get("env") if isinstance(flags.get("env"), Mapping) else {}
-    quiet = is_on(flags.get("quiet", "")) or str((env or {}).get("CM_QUIET", "")).lower() == "yes"
+    quiet = options.quiet or str((env or {}).get("CM_QUIET", "")).lower() == "yes"
     if events is None:
         events = EventStream()
-        if console and not silent:
-            events.subscribe(Console(sys.stdout, verbose=verbose, times=is_on(flags.get("time", ""))))
+        if console and not options.silent:
+            events.subscribe(Console(sys.stdout, verbose=verbose, times=options.time))
     cmind = automation.cmind
     session = new_session(
         Path(cmind.repos_path).absolute(),
         repositories_of(cmind.repos.lst, own_repositories()),
         events=events,
         quiet=quiet,
-        silent=silent,
+        silent=options.silent,
         verbose=verbose,
         interactive=not quiet and _is_terminal(),
     )
@@ -153,69 +153,109 @@ def _is_terminal() -> bool:
         return False
 
 
-def _first(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
-    if flags.get("locked"):
-        from cm4tiny.resolver.adapter.locking import flags_of_lock
+@dataclass(frozen=True)
+class _Command:
+    """A command, read from its flags once.
 
-        flags = flags_of_lock(flags, session)
-    flags = options.with_home(flags)
-    script, _ = pick(session.store, request_of(flags), quiet=session.quiet)
-    flags = checked_flags(session, script, flags)
-    request = request_of(flags)
-    session.planner.user_env.update({**request.env, **request.const})
-    if is_on(flags.get("help", "")) or is_on(flags.get("h", "")):
-        write_help(script)
-        return {"return": 0, "skip_delayed_help": True}
-    if is_on(flags.get("plan", "")):
-        planned_answer = plan_edge.show(session, request, flags)
-        if flags.get("locked"):
-            from cm4tiny.resolver.adapter.locking import show_difference
+    Args:
+        flags: as they were given, known and checked; for files that write them down.
+        console: what it prints is shown.
+    """
 
-            show_difference(session, flags, request)
-        return planned_answer
-    planned = plan_edge.commands(plan_edge.plan_of(session, request)) if is_on(flags.get("print_deps", "")) else []
-    use_workers(session, jobs_of(flags, flags_of(script)), str(flags.get("scheduler") or ""))
-    if is_on(flags.get("shell", "")) and not _is_terminal():
-        raise UsageError("--shell needs a terminal", cure="use --save_env and source tmp-env.sh")
-    check_run(session, script, request)
-    session.cache.thorough = is_on(flags.get("check_cache", ""))
-    locking = _locking(session, flags, script, request)
-    _set_debugging(session, flags, script, request)
-    free = _free_bytes(session) if is_on(flags.get("space", "")) else 0
-    if is_on(flags.get("repro", "")):
-        from cm4tiny.resolver.adapter.run_files import Repro
+    session: Session
+    script: Script
+    request: Request
+    options: CommandOptions
+    flags: Mapping[str, Any]
+    console: bool
 
-        repro = Repro(Path.cwd(), flags)
-        answer = guarded(lambda: answer_of(run(session, request)), session)
-        repro.finish(answer, session.version_info, script)
-        if answer["return"] > 0:
-            return answer
-    else:
-        answer = answer_of(run(session, request))
-    _warn_about_names(session, request)
-    if is_on(flags.get("print_deps", "")):
-        answer["new_state"] = {**answer["new_state"], "print_deps": [command for _, command in planned]}
-        if flags.get("out") == "con":
-            sys.stdout.write("".join(f"{'  ' * depth}{command}\n" for depth, command in planned))
-    if not session.silent and flags.get("out") == "con":
-        _write_final_env(session, script, answer["new_env"])
-    if is_on(flags.get("space", "")) and flags.get("out") == "con":
-        sys.stdout.write(f"used disk space: {max(0, free - _free_bytes(session)) / 1e6:.0f} MB\n")
-    _leave(session, flags, script, answer)
-    if locking is not None:
-        lines = locking.finish()
-        answer["lock"] = str(locking.target or "")
-        if flags.get("out") == "con":
+    @classmethod
+    def read(cls, session: Session, flags: Mapping[str, Any]) -> _Command:
+        """Raises UsageError, LockError or what :func:`pick` raises."""
+        flags = with_home(flags)
+        locked = parse(CommandOptions, flags).locked
+        if locked:
+            from cm4tiny.resolver.adapter.locking import flags_of_lock
+
+            flags = with_home(flags_of_lock(flags, locked, session))
+        script, _ = pick(session.store, request_of(flags), quiet=session.quiet)
+        options = parse(CommandOptions, flags)
+        flags = checked_flags(session, script, flags, defaults=not (options.help or options.plan))
+        request = request_of(flags)
+        session.planner.user_env.update({**request.env, **request.const})
+        return cls(session, script, request, parse(CommandOptions, flags), flags, flags.get("out") == "con")
+
+    def show(self, *lines: str) -> None:
+        """Prints lines on a console."""
+        if self.console:
             sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _carry_out(session: Session, flags: Mapping[str, Any]) -> dict[str, Any]:
+    command = _Command.read(session, flags)
+    if command.options.help:
+        write_help(command.script)
+        return {"return": 0, "skip_delayed_help": True}
+    return _plan(command) if command.options.plan else _run(command)
+
+
+def _plan(command: _Command) -> dict[str, Any]:
+    session, options = command.session, command.options
+    answer = plan_view.show(session, command.request, console=command.console, as_json=options.json)
+    if options.locked:
+        from cm4tiny.resolver.adapter.locking import show_difference
+
+        show_difference(session, options.locked, command.request)
     return answer
 
 
-def _locking(session: Session, flags: Mapping[str, Any], script: Script, request: Request) -> Locking | None:
-    if not any(flags.get(name) for name in ("lock", "locked", "ro_crate")):
+def _run(command: _Command) -> dict[str, Any]:
+    """The run, with what is prepared before it and printed or written after it."""
+    session, options, script, request = command.session, command.options, command.script, command.request
+    planned = plan_view.commands(plan_view.plan_of(session, request)) if options.print_deps else None
+    use_workers(session, jobs_of(options.jobs, options.scheduler, own_meaning="jobs" in flags_of(script)), options.scheduler)
+    if options.shell and not _is_terminal():
+        raise UsageError("--shell needs a terminal", cure="use --save_env and source tmp-env.sh")
+    check_run(session, script, request)
+    session.cache.thorough = options.check_cache
+    locking = _locking(command)
+    _set_debugging(command)
+    free = _free_bytes(session) if options.space else 0
+    answer = _recorded(command) if options.repro else answer_of(run(session, request))
+    if answer["return"] > 0:
+        return answer
+    _warn_about_names(session, request)
+    if planned is not None:
+        answer["new_state"] = {**answer["new_state"], "print_deps": [line for _, line in planned]}
+        command.show(*(f"{'  ' * depth}{line}" for depth, line in planned))
+    if command.console and not session.silent:
+        _write_final_env(session, script, answer["new_env"])
+    if options.space:
+        command.show(f"used disk space: {max(0, free - _free_bytes(session)) / 1e6:.0f} MB")
+    _leave(command, answer)
+    if locking is not None:
+        lines = locking.finish()
+        answer["lock"] = str(locking.target or "")
+        command.show(*lines)
+    return answer
+
+
+def _recorded(command: _Command) -> dict[str, Any]:
+    """The run with ``--repro``: its files are written whatever becomes of it."""
+    from cm4tiny.resolver.adapter.run_files import Repro
+
+    repro = Repro(Path.cwd(), command.flags, command.options)
+    answer = guarded(lambda: answer_of(run(command.session, command.request)), command.session)
+    repro.finish(answer, command.session.version_info, command.script)
+    return answer
+
+
+def _locking(command: _Command) -> Locking | None:
+    if not command.options.locks:
         return None
     from cm4tiny.resolver.adapter.locking import prepare
 
-    return prepare(session, flags, script, request)
+    return prepare(command.session, command.options, command.script, command.request)
 
 
 def _free_bytes(session: Session) -> int:
@@ -226,40 +266,35 @@ def _free_bytes(session: Session) -> int:
     return shutil.disk_usage(place).free
 
 
-#: Flags that make :mod:`~cm4tiny.resolver.adapter.run_files` write something after a run.
-_LEAVING = ("print_versions", "print_readme", "dump_version_info", "save_env", "shell")
-
-
-def _set_debugging(session: Session, flags: Mapping[str, Any], script: Script, request: Request) -> None:
-    tags = str(flags.get("debug_script_tags") or "")
-    session.debug_tags = frozenset(tag for tag in tags.split(",") if tag)
-    if is_on(flags.get("debug_script", "")):
-        session.debug_tags = script.tags
-    if flags.get("debug_uid"):
-        request.env["CM_TMP_DEBUG_UID"] = str(flags["debug_uid"])
+def _set_debugging(command: _Command) -> None:
+    session, options, request = command.session, command.options, command.request
+    session.debug_tags = frozenset(tag for tag in options.debug_script_tags.split(",") if tag)
+    if options.debug_script:
+        session.debug_tags = command.script.tags
+    if options.debug_uid:
+        request.env["CM_TMP_DEBUG_UID"] = options.debug_uid
     request.env.update(os_info()["env"])
 
 
-def _leave(session: Session, flags: Mapping[str, Any], script: Script, answer: Mapping[str, Any]) -> None:
-    if any(is_on(flags.get(name, "")) for name in _LEAVING):
-        from cm4tiny.resolver.adapter.run_files import leave
+def _leave(command: _Command, answer: Mapping[str, Any]) -> None:
+    if command.options.leaves_files:
+        from cm4tiny.resolver.adapter.run_files import command_of, leave
 
-        lines = leave(flags, Path.cwd(), script, answer, session.version_info)
-        if flags.get("out") == "con":
-            sys.stdout.write("".join(f"{line}\n" for line in lines))
-    if is_on(flags.get("pause", "")) and flags.get("out") == "con" and _is_terminal():
+        typed = command_of(command.flags)
+        command.show(*leave(command.options, typed, Path.cwd(), command.script, answer, command.session.version_info))
+    if command.options.pause and command.console and _is_terminal():
         input("Press Enter to continue ...")
 
 
 def _warn_about_names(session: Session, request: Request) -> None:
-    given = [(key, str(name)) for key in ("adr", "add_deps_recursive") for name in request.flags.get(key) or ()]
+    given = [(key, str(name)) for key in ("adr", "add_deps_recursive") for name in request.inputs.get(key) or ()]
     unknown = [(key, name) for key, name in given if name not in session.dep_names]
     if not unknown:
         return
     known = set(session.dep_names)
     if session.any_hit:
         with contextlib.suppress(Cm4TinyError):
-            known.update(name for _, dep in plan_edge.plan_of(session, request).edges() for name in dep.names)
+            known.update(name for _, dep in plan_view.plan_of(session, request).edges() for name in dep.names)
     for key, name in unknown:
         if name not in known:
             text = f"--{key}.{name} changed nothing: no dependency has this name; {nearest(name, sorted(known))}".rstrip("; ")

@@ -11,8 +11,7 @@ from cm4tiny.errors import UsageError
 from cm4tiny.resolver.language import options
 from cm4tiny.resolver.language.environment import merge
 from cm4tiny.resolver.language.meta import load_meta
-from cm4tiny.resolver.plan.planner import new_request
-from cm4tiny.resolver.plan.resolve import Request, copied
+from cm4tiny.resolver.plan.resolve import Request, copied, new_request
 
 _CHANGES = ("adr", "add_deps_recursive", "ad", "add_deps")
 

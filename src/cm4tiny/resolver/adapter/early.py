@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import DependencyError, ScriptFailedError, UsageError
-from cm4tiny.resolver.adapter import plan_view as plan_edge
+from cm4tiny.resolver.adapter import plan_view
 from cm4tiny.resolver.catalogue.suggestions import flags_of, for_flag
 from cm4tiny.resolver.language import options
 from cm4tiny.resolver.language.inputs import check_request
@@ -21,13 +21,12 @@ from cm4tiny.resolver.plan.fingerprint import content_of
 from cm4tiny.resolver.plan.resolve import Request, pick, resolve
 from cm4tiny.resolver.run import hooks
 from cm4tiny.resolver.run.session import Session
-from cm4tiny.settings import is_on
 
 HOOK = "check_inputs"
 
 
-def checked_flags(session: Session, script: Script, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The flags, each of them known and with a possible value; paths are expanded.
+def checked_flags(session: Session, script: Script, flags: Mapping[str, Any], *, defaults: bool) -> dict[str, Any]:
+    """The flags, each of them known and with a possible value; paths are expanded. ``defaults``: folders of defaults are checked as well.
 
     Raises:
         UsageError: an unknown flag or a value that is not possible. NotAvailableError: a flag that only upstream's engine has.
@@ -37,8 +36,7 @@ def checked_flags(session: Session, script: Script, flags: Mapping[str, Any]) ->
     options.check_flags(
         given, flags_of(script), script.alias, lambda flag: for_flag(flag, flags[flag], script, session.store.scripts, asked)
     )
-    runs = not any(is_on(flags.get(name, "")) for name in ("help", "h", "plan"))
-    return check_request(script, flags, Path.cwd(), defaults=runs)
+    return check_request(script, flags, Path.cwd(), defaults=defaults)
 
 
 def check_run(session: Session, script: Script, request: Request) -> None:
@@ -49,7 +47,7 @@ def check_run(session: Session, script: Script, request: Request) -> None:
     """
     if not script.own:
         return
-    problems = plan_edge.plan_of(session, request).problems()
+    problems = plan_view.plan_of(session, request).problems()
     if problems:
         raise DependencyError(
             f"script '{script.alias}' cannot run: {'a dependency' if len(problems) == 1 else 'dependencies'} cannot be resolved",

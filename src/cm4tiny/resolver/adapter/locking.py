@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from cm4tiny.errors import UsageError
 from cm4tiny.resolver.adapter.plan_view import plan_of
 from cm4tiny.resolver.language.environment import merge
 from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.language.options import CommandOptions
 from cm4tiny.resolver.plan.resolve import Request, copied, pick, resolve
 from cm4tiny.resolver.run.session import Session
 from cm4tiny.resolver.store.lock_request import check_request
@@ -18,7 +19,6 @@ from cm4tiny.resolver.store.lockfile import Lock, request_part, unique, write
 from cm4tiny.resolver.store.provenance import SECRET
 from cm4tiny.settings import is_on
 
-DEFAULT_NAME = "cm-lock.json"
 LOCK_FILE_KEY = "CM_LOCK_FILE"
 """Env key with the path of the lock file that the run will leave, so that a report can link to it."""
 
@@ -55,15 +55,20 @@ class Locking:
         return lines
 
 
-def flags_of_lock(flags: Mapping[str, Any], session: Session) -> dict[str, Any]:
+def flags_of_lock(flags: Mapping[str, Any], locked: str, session: Session) -> dict[str, Any]:
     """The flags, with the request of the lock file where the user named no script: ``cm run script --locked=FILE``.
+
+    Args:
+        flags: of the command.
+        locked: the lock file; empty: there is none.
+        session: of the command.
 
     Raises:
         LockError: the lock file cannot be read, or asks for more than it may (:mod:`~cm4tiny.resolver.store.lock_request`).
     """
-    if not flags.get("locked") or flags.get("tags") or flags.get("script_name"):
+    if not locked or flags.get("tags") or flags.get("script_name"):
         return dict(flags)
-    lock = Lock.read(_path(flags, "locked"))
+    lock = Lock.read(_path(locked))
     request: dict[str, Any] = session.places.local(lock.content["request"])
     for part in ("flags", "env", "const"):
         request[part] = {key: value for key, value in request.get(part, {}).items() if value != SECRET}
@@ -75,45 +80,44 @@ def flags_of_lock(flags: Mapping[str, Any], session: Session) -> dict[str, Any]:
     return merge(found, {key: value for key, value in flags.items() if key != "tags"})
 
 
-def show_difference(session: Session, flags: Mapping[str, Any], request: Request) -> None:
+def show_difference(session: Session, locked: str, request: Request) -> None:
     """With ``--plan``: refuses a plan that is not the lock file's, after it was shown; nothing has run.
 
     Raises:
         LockError: with all differences.
     """
-    lock = Lock.read(_path(flags, "locked"))
+    lock = Lock.read(_path(locked))
     lock.check(request_part(request, session.places), session.store, plan_of(session, request))
 
 
-def prepare(session: Session, flags: Mapping[str, Any], script: Script, request: Request) -> Locking | None:
+def prepare(session: Session, options: CommandOptions, script: Script, request: Request) -> Locking | None:
     """Reads and checks before a run; None if the command has nothing to do with lock files.
 
     Raises:
         LockError: the run is not the one of the lock file.
         UsageError: the flags do not go together.
     """
-    if not flags.get("lock") and not flags.get("locked"):
-        if flags.get("ro_crate"):
+    if not options.lock and not options.locked:
+        if options.ro_crate:
             raise UsageError("--ro_crate describes a lock file", cure="give --lock=FILE as well")
         return None
-    pretended = [name for name in ("fake_run", "prepare", "fake_deps") if is_on(flags.get(name, ""))]
-    if pretended:
-        raise UsageError(f"--lock and --locked need a real run, and --{pretended[0]} pretends one", cure="leave one of them out")
+    if request.options.pretends:
+        pretended = next(name for name in ("fake_run", "prepare", "fake_deps") if is_on(request.inputs.get(name)))
+        raise UsageError(f"--lock and --locked need a real run, and --{pretended} pretends one", cure="leave one of them out")
     asked = request_part(request, session.places)
-    if flags.get("locked"):
-        lock = Lock.read(_path(flags, "locked"))
+    if options.locked:
+        lock = Lock.read(_path(options.locked))
         _, query = pick(session.store, request, quiet=session.quiet)
-        trial = Request(**{**vars(request), "env": copied(request.env), "state": copied(request.state)})
+        trial = replace(request, env=copied(request.env), state=copied(request.state))
         lock.check(asked, session.store, session.planner.plan(resolve(script, query, trial)))
         session.locked = lock
         for difference in lock.host():
             session.events.message("lock", f"another host than in the lock file: {difference}")
-    target = _path(flags, "lock") if flags.get("lock") else None
+    target = _path(options.lock) if options.lock else None
     if target is not None:
         request.env[LOCK_FILE_KEY] = str(target)
-    return Locking(session, asked, target, is_on(flags.get("ro_crate", "")))
+    return Locking(session, asked, target, options.ro_crate)
 
 
-def _path(flags: Mapping[str, Any], name: str) -> Path:
-    value = flags[name]
-    return (Path.cwd() / (DEFAULT_NAME if is_on(value) else str(value))).absolute()
+def _path(name: str) -> Path:
+    return (Path.cwd() / name).absolute()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cm4tiny.errors import DependencyError
 from cm4tiny.resolver.plan.resolve import Request, pick, resolve
 from cm4tiny.resolver.plan.tree import PlannedDep, PlanNode
 from cm4tiny.resolver.run.session import Session
-from cm4tiny.settings import is_on
 
 #: Says about a node whose result is kept whether it is there.
 CacheState = Callable[[PlanNode], bool]
@@ -28,8 +27,8 @@ def plan_of(session: Session, request: Request) -> PlanNode:
     return session.planner.plan(resolve(script, query, request))
 
 
-def show(session: Session, request: Request, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to ``--plan``; on a console the tree as well.
+def show(session: Session, request: Request, *, console: bool, as_json: bool) -> dict[str, Any]:
+    """The answer to ``--plan``; on a console the tree as well, unless the answer is printed as JSON.
 
     Raises:
         DependencyError: a run of this plan would fail for certain; the tree was shown.
@@ -39,9 +38,8 @@ def show(session: Session, request: Request, flags: Mapping[str, Any]) -> dict[s
     def is_created(below: PlanNode) -> bool:
         return session.cache.load(session.cache.entry(below.script, below.key)) is not None
 
-    as_json = is_on(flags.get("j", "")) or is_on(flags.get("json", ""))
     problems = node.problems()
-    if flags.get("out") == "con" and not as_json:
+    if console and not as_json:
         sys.stdout.write("".join(f"{line}\n" for line in as_lines(node, is_created, skipped=session.verbose)))
     answer: dict[str, Any] = {"return": 0, "plan": as_dict(node, is_created), "problems": problems, "doubts": node.doubts()}
     if problems:

@@ -19,8 +19,8 @@ from typing import Any
 from cm4tiny.errors import UsageError
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.language.options import CommandOptions
 from cm4tiny.resolver.run.shells import shell_of
-from cm4tiny.settings import is_on
 
 Answer = Mapping[str, Any]
 
@@ -95,25 +95,26 @@ def write_env(folder: Path, new_env: Answer, state: Answer) -> Path:
     return file
 
 
-def leave(flags: Answer, folder: Path, script: Script, answer: Answer, version_info: list[Any]) -> list[str]:
-    """Writes what the flags ask for after a run and returns what is to be printed."""
+def leave(options: CommandOptions, command: list[str], folder: Path, script: Script, answer: Answer, version_info: list[Any]) -> list[str]:
+    """Writes what the options ask for after a run of ``command`` and returns what is to be printed."""
     lines = []
-    if is_on(flags.get("print_versions", "")):
+    if options.print_versions:
         lines += version_lines(version_info)
-    if is_on(flags.get("print_readme", "")):
-        _write(folder / "README-cm.md", readme(_command(flags), script, answer["deps"], version_info))
+    if options.print_readme:
+        _write(folder / "README-cm.md", readme(command, script, answer["deps"], version_info))
         lines.append(f"{folder / 'README-cm.md'} says how to repeat this run")
-    if is_on(flags.get("dump_version_info", "")):
+    if options.dump_version_info:
         write_versions(folder, version_info)
-    if is_on(flags.get("save_env", "")) or is_on(flags.get("shell", "")):
+    if options.save_env or options.shell:
         file = write_env(folder, answer["new_env"], answer["state"])
         lines.append(f"{file} sets the environment")
-        if is_on(flags.get("shell", "")):
+        if options.shell:
             _open_shell(file)
     return lines
 
 
-def _command(flags: Answer) -> list[str]:
+def command_of(flags: Answer) -> list[str]:
+    """The words of a command as the user typed them, without ``cm``."""
     words = flags.get("cmd")
     given = [str(word) for word in words] if isinstance(words, list) else [f"--tags={flags.get('tags', '')}"]
     return ["run", "script", *given]
@@ -131,12 +132,13 @@ class Repro:
 
     Args:
         folder: the current folder.
-        flags: cmind's input of the run, with ``repro_dir`` and ``repro_prefix``.
+        flags: cmind's input of the run, which is written down.
+        options: the folder and the names of the files.
     """
 
-    def __init__(self, folder: Path, flags: Answer) -> None:
+    def __init__(self, folder: Path, flags: Answer, options: CommandOptions) -> None:
         self.folder = folder
-        self.base = folder / str(flags.get("repro_dir") or "cm-repro") / str(flags.get("repro_prefix") or "cm-run-script")
+        self.base = folder / options.repro_dir / options.repro_prefix
         self.input = {key: value for key, value in flags.items() if key not in _DROPPED}
         self.info = {
             "host_os_name": sys.platform,
@@ -166,6 +168,6 @@ class Repro:
         if answer.get("return") == 0:
             whole["acm_ctuning_repro_badge_available"] = whole["acm_ctuning_repro_badge_functional"] = True
             if script is not None:
-                text = readme(_command(self.input), script, answer.get("deps", []), version_info)
+                text = readme(command_of(self.input), script, answer.get("deps", []), version_info)
                 _write(self.base.with_name(f"{self.base.name}-README-cm.md"), text)
         _write_json(self.folder / "cm-output.json", whole)

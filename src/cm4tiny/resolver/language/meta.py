@@ -14,6 +14,7 @@ from typing import Any
 
 from cm4tiny.errors import MetaError
 from cm4tiny.resolver.language import vocabulary
+from cm4tiny.settings import is_on
 
 META_FILES = ("_cm.yaml", "_cm.json")
 
@@ -57,6 +58,11 @@ class Script:
     def tag_list(self) -> tuple[str, ...]:
         """The tags as the meta orders them, always strings."""
         return tuple(str(tag) for tag in self.meta.get("tags") or ())
+
+    @property
+    def cached(self) -> bool:
+        """The results are kept, unless a variation or a version says otherwise."""
+        return says_yes(self.meta, "cache")
 
     @cached_property
     def variations(self) -> Mapping[str, Mapping[str, Any]]:
@@ -109,6 +115,11 @@ class Script:
     def _error(self, problems: list[str]) -> MetaError:
         file = next((self.path / name for name in META_FILES if (self.path / name).is_file()), self.path)
         return MetaError(f"the meta of script '{self.alias}' breaks the language", why="; ".join(problems), cure=f"correct {file}")
+
+
+def says_yes(block: Mapping[str, Any], key: str) -> bool:
+    """Whether a block or an entry of a meta switches something on; a key that is missing does not."""
+    return is_on(block.get(key))
 
 
 def load_meta(file: Path) -> dict[str, Any]:

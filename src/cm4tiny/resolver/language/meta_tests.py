@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cm4tiny.errors import MetaError, NotAvailableError, UsageError
-from cm4tiny.resolver.language.meta import Script
-from cm4tiny.settings import is_on
+from cm4tiny.resolver.language.meta import Script, says_yes
 
 _OWN_KEYS = ("variations_list", "test-all-variations", "id", "docker")
 
@@ -38,7 +37,7 @@ def runs_of(script: Script, i: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for given in _chosen(inputs, str(i.get("test_input_index") or ""), script.alias):
         if wanted and str(given.get("id", "")) != wanted:
             continue
-        if is_on(given.get("docker", "")):
+        if says_yes(given, "docker"):
             what = f"a test of script '{script.alias}' runs in Docker, which this engine does not do"
             raise NotAvailableError(what, cure="choose another one with --test_input_index=N")
         more = i.get("env")
@@ -60,9 +59,9 @@ def _chosen(inputs: list[Any], index: str, alias: str) -> list[Any]:
 
 
 def _variations(script: Script, given: Mapping[str, Any]) -> list[list[str]]:
-    if is_on(given.get("test-all-variations", "")):
+    if says_yes(given, "test-all-variations"):
         blocks = script.variations.items()
-        names = [name for name, block in blocks if not block.get("group") and not is_on(block.get("exclude-in-test", ""))]
+        names = [name for name, block in blocks if not block.get("group") and not says_yes(block, "exclude-in-test")]
         return [[f"_{name}"] for name in names if "," not in name and not name.endswith(".#")]
     listed = given.get("variations_list") or [""]
     return [[word if word.startswith("_") else f"_{word}" for word in str(entry).split(",") if word] for entry in listed]

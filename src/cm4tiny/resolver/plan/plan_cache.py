@@ -23,7 +23,7 @@ from cm4tiny.resolver.plan.tree import PlanNode
 Identity = tuple[str, tuple[str, ...]]
 
 #: Keys that the engine itself reads.
-_ENGINE_WORDS = frozenset({*LOCAL_KEYS, *FROM_OS, *(f"CM_{name.upper()}" for name in TO_ENV)})
+_ENGINE_WORDS = frozenset({*LOCAL_KEYS, *FROM_OS, *TO_ENV.values()})
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class PlanCache:
                 restricted[entry.reads] = entry.reads.env(request), entry.reads.adr(request)
             env, adr = restricted[entry.reads]
             same = env == entry.env and adr == entry.adr
-            same = same and old.flags == request.flags and old.local == request.local and old.const == request.const
+            same = same and old.inputs == request.inputs and old.local == request.local and old.const == request.const
             same = same and all(old.env.get(key) == request.env.get(key) for key in entry.extra_words)
             if same and subtree.runs.isdisjoint(above):
                 return subtree
@@ -102,7 +102,7 @@ class PlanCache:
             names = frozenset().union(*(script.dep_names for script in subtree.scripts))
             reads = self._reads[subtree.scripts] = _Reads(words, names)
         adr = reads.adr(request)
-        extra = frozenset(_words_of((adr, request.flags, request.local)))
+        extra = frozenset(_words_of((adr, request.inputs, request.local)))
         entries = self._entries.setdefault((request.tags, request.name), [])
         entries.append(_Entry(request, reads, extra, reads.env(request), adr, subtree))
 

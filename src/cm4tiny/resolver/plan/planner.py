@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -35,13 +35,12 @@ from cm4tiny.resolver.language.environment import (
     merge,
 )
 from cm4tiny.resolver.language.host import os_info
-from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.language.meta import Script, says_yes
 from cm4tiny.resolver.language.vocabulary import DEP_LISTS
 from cm4tiny.resolver.plan.fingerprint import code_version, content_of, file_identity
 from cm4tiny.resolver.plan.plan_cache import Identity, PlanCache, Subtree
 from cm4tiny.resolver.plan.resolve import Request, Resolved, dep_request, pick, resolve
 from cm4tiny.resolver.plan.tree import Outcome, PlannedDep, PlanNode
-from cm4tiny.settings import is_on
 
 KEY_FORMAT = "3"
 
@@ -155,7 +154,7 @@ class _Branch:
             open_keys = tuple(sorted(key for key in conditions.keys_of(dep) if self._others(key, kind) is not None))
         names = tuple(str(name) for name in dep.get("names") or ())
         condition = {key: dep[key] for key in conditions.CONDITION_KEYS if key in dep}
-        planned = PlannedDep(kind, number, str(dep["tags"]), names, outcome, assumed, open_keys, condition, is_on(dep.get("dynamic", "")))
+        planned = PlannedDep(kind, number, str(dep["tags"]), names, outcome, assumed, open_keys, condition, says_yes(dep, "dynamic"))
         if outcome == "skipped":
             self.deps.append(planned)
             return
@@ -318,16 +317,3 @@ def _identity(value: Any) -> Any:
         content = file_identity(value)
         return [value, content] if content else value
     return value
-
-
-def new_request(flags: Mapping[str, Any]) -> Request:
-    """A request from the flags of a command line: ``tags``, ``env``, ``const``, ``state`` and ``adr`` are taken out of them."""
-    adr_free = {key: value for key, value in flags.items() if key not in ("tags", "env", "const", "state", "const_state")}
-    return Request(
-        tags=str(flags.get("tags") or ""),
-        flags=adr_free,
-        env=dict(flags.get("env") or {}),
-        const=dict(flags.get("const") or {}),
-        state=dict(flags.get("state") or {}),
-        const_state=dict(flags.get("const_state") or {}),
-    )

@@ -19,13 +19,14 @@ from cm4tiny.resolver.catalogue.selection import select
 from cm4tiny.resolver.language import deps as dependencies
 from cm4tiny.resolver.language.conditions import is_enabled
 from cm4tiny.resolver.language.environment import FROM_OS, Env, expand, expand_text, matching_keys, merge, take, unresolved_keys
-from cm4tiny.resolver.language.meta import Script
-from cm4tiny.resolver.language.options import env_of_flags
+from cm4tiny.resolver.language.meta import Script, says_yes
+from cm4tiny.resolver.language.options import RunOptions
 from cm4tiny.resolver.language.query import Query
 from cm4tiny.resolver.language.variations import Chosen, blocks_to_apply, choose
 from cm4tiny.resolver.language.versions import Wanted
 from cm4tiny.resolver.language.vocabulary import TOP_LEVEL
-from cm4tiny.settings import is_on
+
+_GROUPS = ("env", "const", "state", "const_state")
 
 
 @dataclass
@@ -35,17 +36,19 @@ class Request:
     Args:
         tags: tags and variations.
         name: alias or uid instead of, or beside, tags.
-        flags: everything else that was given on the command line or in a dependency's entry.
+        inputs: everything else that was given on the command line or in a dependency's entry, as it was given: input mappings, hooks and
+            lock files take from it.
         env, state, const, const_state: the caller's; not changed.
         local: what only this run adds to them, keyed by those four names.
         adr: changes of dependencies that hold for the whole tree below.
         needed_by: the script whose dependency this is; empty for the first one.
         depth: 0 for the first script.
+        options: what :attr:`inputs` ask of the resolver, read from them.
     """
 
     tags: str = ""
     name: str = ""
-    flags: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     env: Env = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
     const: Env = field(default_factory=dict)
@@ -54,6 +57,10 @@ class Request:
     adr: Mapping[str, Any] = field(default_factory=dict)
     needed_by: str = ""
     depth: int = 0
+    options: RunOptions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.options = RunOptions.of(self.inputs)
 
 
 @dataclass
@@ -107,16 +114,16 @@ class _Resolver:
     def __init__(self, script: Script, request: Request) -> None:
         meta = script.meta
         self.script = script
-        self.flags = request.flags
+        self.inputs = request.inputs
         self.env: Env = merge(copied(request.env), request.local.get("env") or {})
         self.state: dict[str, Any] = merge(copied(request.state), request.local.get("state") or {})
         self.const: Env = merge(copied(request.const), request.local.get("const") or {})
         self.const_state: dict[str, Any] = merge(copied(request.const_state), request.local.get("const_state") or {})
         self.lists = dependencies.new_lists()
-        self.adr = dependencies.merge_changes(request.adr, dependencies.changes_of(request.flags, "adr", "add_deps_recursive"))
+        self.adr = dependencies.merge_changes(request.adr, request.options.adr)
         self.new_env_keys: list[str] = []
         self.new_state_keys: list[str] = []
-        self.cache = is_on(meta.get("cache", False))
+        self.cache = script.cached
         self.updates: list[Mapping[str, Any]] = []
         self.default_version = ""
         self.script_name = ""
@@ -133,7 +140,7 @@ class _Resolver:
         self._updates(block)
         self.const.update(copied(const))
         mapping = block.get("input_mapping") or {}
-        mapped = {key: self.flags[flag] for flag, key in mapping.items() if flag in self.flags}
+        mapped = {key: self.inputs[flag] for flag, key in mapping.items() if flag in self.inputs}
         self.env.update(mapped)
         self.const.update(mapped)
         self.env.update(self.const)
@@ -151,7 +158,7 @@ class _Resolver:
         self.new_env_keys += [str(key) for key in block.get("new_env_keys") or ()]
         self.new_state_keys += [str(key) for key in block.get("new_state_keys") or ()]
         if block.get("cache", "") != "":
-            self.cache = is_on(block["cache"])
+            self.cache = says_yes(block, "cache")
         self.default_version = str(block.get("default_version") or self.default_version)
         self.script_name = str(block.get("script_name") or self.script_name)
         if block.get("warning"):
@@ -183,9 +190,9 @@ def resolve(script: Script, query: Query, request: Request) -> Resolved:
     Raises:
         VariationError, DependencyError, MetaError: as the parts say.
     """
-    meta, flags = script.meta, request.flags
+    meta, options = script.meta, request.options
     work = _Resolver(script, request)
-    work.env.update(env_of_flags(flags))
+    work.env.update(options.env)
     for key in FROM_OS:
         if os.environ.get(key) and not work.env.get(key):
             work.env[key] = os.environ[key]
@@ -203,7 +210,7 @@ def resolve(script: Script, query: Query, request: Request) -> Resolved:
         work.block(block)
         work.more_adr(block)
 
-    asked = Wanted.of(flags, work.env, meta)
+    asked = Wanted.of(vars(options), work.env, meta)
     wanted = asked.with_default(work.default_version)
     wanted.check(script.alias)
     work.env.update(wanted.as_env())
@@ -217,28 +224,24 @@ def resolve(script: Script, query: Query, request: Request) -> Resolved:
         if asked.version:
             own_adr = work.adr
 
-    changes = dependencies.changes_of(flags, "ad", "add_deps")
-    if changes:
-        dependencies.change(work.lists, changes, work.env, strict=script.alias)
+    if options.ad:
+        dependencies.change(work.lists, options.ad, work.env, strict=script.alias)
     dependencies.change(work.lists, own_adr, work.env)
     work.env.update(work.const)
     expand(work.env)
-    forced = flags.get("force_new_env_keys"), flags.get("force_new_state_keys")
     return Resolved(
         script, query, chosen, work.env, work.state, work.const, work.const_state, work.lists, work.adr,
-        list(forced[0] or work.new_env_keys), list(forced[1] or work.new_state_keys),
-        wanted, _wants_cache(work.cache, flags, meta), work.script_name, _extra_tags(flags, work.env), work.declared, work.warnings,
+        list(options.force_new_env_keys or work.new_env_keys), list(options.force_new_state_keys or work.new_state_keys),
+        wanted, _wants_cache(work.cache, options, script), work.script_name, _extra_tags(options, work.env), work.declared, work.warnings,
     )  # fmt: skip
 
 
-def _wants_cache(cache: bool, flags: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
-    if is_on(flags.get("skip_cache", "")) or is_on(flags.get("no_cache", "")):
-        return False
-    return cache or (is_on(flags.get("force_cache", "")) and is_on(meta.get("can_force_cache", "")))
+def _wants_cache(cache: bool, options: RunOptions, script: Script) -> bool:
+    return not options.skip_cache and (cache or (options.force_cache and says_yes(script.meta, "can_force_cache")))
 
 
-def _extra_tags(flags: Mapping[str, Any], env: Env) -> list[str]:
-    texts = (str(env.get("CM_EXTRA_CACHE_TAGS", "")), expand_text(str(flags.get("extra_cache_tags") or ""), env))
+def _extra_tags(options: RunOptions, env: Env) -> list[str]:
+    texts = (str(env.get("CM_EXTRA_CACHE_TAGS", "")), expand_text(options.extra_cache_tags, env))
     tags = [tag.strip() for text in texts for tag in text.split(",") if tag.strip()]
     name = str(env.get("CM_NAME", "")).strip().lower()
     return list(dict.fromkeys([*tags, *([f"name-{name}"] if name else [])]))
@@ -277,9 +280,16 @@ def dep_request(resolved: Resolved, dep: dependencies.Dep, env: Env, state: dict
     tags = dependencies.tags_from_env(entry, visible, tags)
     tags = dependencies.inherited_tags(entry, tags, resolved.chosen)
     special = {"tags", "names", "env", "state", "const", "const_state"}
-    flags = {key: value for key, value in dep.items() if key not in special}
+    inputs = {key: value for key, value in dep.items() if key not in special}
     local = {"env": own_env, **{key: dep[key] for key in ("state", "const", "const_state") if dep.get(key)}}
     return Request(
-        tags=expand_text(tags, env), flags=flags, env=visible, state=state, const=resolved.const, const_state=resolved.const_state,
+        tags=expand_text(tags, env), inputs=inputs, env=visible, state=state, const=resolved.const, const_state=resolved.const_state,
         local=local, adr=resolved.adr, needed_by=resolved.script.alias, depth=depth,
     )  # fmt: skip
+
+
+def new_request(flags: Mapping[str, Any]) -> Request:
+    """A request from the flags of a command line: ``tags``, ``env``, ``const``, ``state`` and ``const_state`` are taken out of them."""
+    env, const, state, const_state = (dict(flags.get(name) or {}) for name in _GROUPS)
+    inputs = {key: value for key, value in flags.items() if key != "tags" and key not in _GROUPS}
+    return Request(str(flags.get("tags") or ""), inputs=inputs, env=env, state=state, const=const, const_state=const_state)

@@ -57,7 +57,7 @@ def run_state(session: Session, resolved: Resolved) -> Input:
 def _common(session: Session, request: Request, resolved: Resolved, given: Input) -> Input:
     script = resolved.script
     return {
-        "input": {**request.flags, "tags": request.tags, "env": given["env"], "state": given["state"], "run_state": given["run_state"]},
+        "input": {**request.inputs, "tags": request.tags, "env": given["env"], "state": given["state"], "run_state": given["run_state"]},
         "automation": session.automation,
         "artifact": hooks.Artifact(str(script.path), script.meta, str(script.repo_path), {"alias": script.repo_alias}),
         "customize": script.meta.get("customize") or {},

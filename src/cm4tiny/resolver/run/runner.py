@@ -19,6 +19,7 @@ from cm4tiny.errors import CacheError, ScriptError, ScriptFailedError
 from cm4tiny.events import Failed
 from cm4tiny.resolver.language.conditions import is_enabled
 from cm4tiny.resolver.language.environment import LOCAL_KEYS, Env, expand, exported, merge
+from cm4tiny.resolver.language.meta import says_yes
 from cm4tiny.resolver.plan.fingerprint import content_of
 from cm4tiny.resolver.plan.planner import has_predeps
 from cm4tiny.resolver.plan.resolve import Request, Resolved, copied, dep_request, pick, resolve, visible_env
@@ -30,7 +31,6 @@ from cm4tiny.resolver.run.work_folder import inside
 from cm4tiny.resolver.store import provenance
 from cm4tiny.resolver.store.cache import Entry, Stored
 from cm4tiny.resolver.store.stored_files import Inventory
-from cm4tiny.settings import is_on
 
 
 @dataclass
@@ -83,8 +83,9 @@ def _run(session: Session, request: Request) -> Result:
     if session.verbose:
         request.env["CM_VERBOSE"] = "yes"
     resolved = resolve(script, query, request)
-    if _fakes(request, resolved.env):
+    if request.options.pretends:  # a result of which a part is missing is not kept
         resolved.cache = False
+        resolved.env.update(request.options.pretended_env)
     session.events.emit(ScriptStarted(script.alias, command=resolved.command, depth=session.depth))
     try:
         with session.running(resolved):
@@ -102,16 +103,6 @@ def _run(session: Session, request: Request) -> Result:
     session.version_info.append(hook_input.version_row(session, resolved, result.version))
     session.events.emit(ScriptFinished(script.alias, depth=session.depth, seconds=seconds, cached=result.cached))
     return result
-
-
-def _fakes(request: Request, env: Env) -> bool:
-    """True if a part of the run is only pretended (``--fake_run``, ``--fake_deps``): its result must not be kept."""
-    found = False
-    for flag, key in (("fake_run", "CM_TMP_FAKE_RUN"), ("prepare", "CM_TMP_FAKE_RUN"), ("fake_deps", "CM_TMP_FAKE_DEPS")):
-        if is_on(request.flags.get(flag, "")):
-            env[key] = "yes"
-            found = True
-    return found
 
 
 class _Skipped(Exception):  # noqa: N818 - a way out, not an error
@@ -152,26 +143,25 @@ class _ScriptRun:
                 result = self._work()
             self._recorded(result)
             return result
-        session, flags = self.session, self.request.flags
+        session, options = self.session, self.request.options
         self.entry = session.cache.entry(self.script, session.planner.key(self.resolved))
-        again = is_on(flags.get("new", "")), is_on(flags.get("renew", ""))
-        made = session.prefetcher is not None and not any(again) and session.prefetcher.arrive(self.resolved, self.entry.key)
-        stored = None if any(again) else self._stored()
+        made = session.prefetcher is not None and not options.again and session.prefetcher.arrive(self.resolved, self.entry.key)
+        stored = None if options.again else self._stored()
         if stored is not None:
             return self._from_cache(stored, just_created=made)
         with session.building(self.resolved, self.entry.key), session.cache.lock(self.entry, self._tell_waiting):
             session.cache.recover(self.entry)
-            stored = None if any(again) else self._stored()
+            stored = None if options.again else self._stored()
             if stored is not None:
                 return self._from_cache(stored)
-            if is_on(flags.get("only_execute_from_cache", "")):
+            if options.only_execute_from_cache:
                 what, why = f"{self.place} has no valid cache entry", "--only_execute_from_cache forbids to make one"
                 raise CacheError(what, why=why, cure="leave the flag out")
             if session.prefetcher is not None:
                 session.prefetcher.scan()
-            if again[1]:
+            if options.renew:
                 self.env["CM_RENEW_CACHE_ENTRY"] = "yes"
-            with session.cache.building(self.entry, keep_files=again[1]) as folder, inside(folder):
+            with session.cache.building(self.entry, keep_files=options.renew) as folder, inside(folder):
                 result = self._work()
                 record = self._recorded(result)
                 if not result.skipped:
@@ -274,7 +264,7 @@ class _ScriptRun:
         if returned.get("skip"):
             raise _Skipped(returned.get("script") or {})
         self._take(returned)
-        if is_on(self.request.flags.get("print_env", "")):
+        if self.request.options.print_env:
             session.note(self.resolved, json.dumps(self.env, indent=2, sort_keys=True, default=str))
         self._dependencies("prehook_deps", hidden)
         for prefix, new in (self.meta.get("env_key_mappings") or {}).items():
@@ -285,7 +275,7 @@ class _ScriptRun:
         self._force_const()
         self._take(self._hook("postprocess"))
         self._dependencies("post_deps", self._keys("clean_env_keys_post_deps"))
-        if not self.resolved.cache and not is_on(self.request.flags.get("dirty", "")):
+        if not self.resolved.cache and not self.request.options.dirty:
             native.clean(Path.cwd(), tuple(self._keys("clean_files")))
         os.chdir(start)
         self._force_const()
@@ -315,7 +305,7 @@ class _ScriptRun:
                 if Path(printed).is_file():
                     text = Path(printed).read_text(encoding="utf-8", errors="replace")
                     session.note(self.resolved, f"{printed}:\n{text}", level="warning")
-            if not is_on(self.request.flags.get("ignore_script_error", "")):
+            if not self.request.options.ignore_script_error:
                 raise
             session.note(self.resolved, f"{error}\n  continues because of --ignore_script_error", level="warning")
 
@@ -336,9 +326,9 @@ class _ScriptRun:
     def _instead(self, other: dict[str, Any]) -> Result:
         if not other:
             return Result({}, {}, deps=self.ran, entries=self.entries, skipped=True)
-        flags = {key: value for key, value in other.items() if key not in ("tags", "env", "action", "automation")}
+        inputs = {key: value for key, value in other.items() if key not in ("tags", "env", "action", "automation")}
         request = Request(
-            tags=str(other.get("tags", "")), flags=flags, env=merge(self.env, other.get("env") or {}), state=self.state,
+            tags=str(other.get("tags", "")), inputs=inputs, env=merge(self.env, other.get("env") or {}), state=self.state,
             const=self.resolved.const, const_state=self.resolved.const_state, adr=self.resolved.adr,
             needed_by=self.script.alias, depth=self.request.depth + 1,
         )  # fmt: skip
@@ -348,7 +338,7 @@ class _ScriptRun:
 
     # --- dependencies ------------------------------------------------------------------------------------------------------------
     def _dependencies(self, kind: str, hidden_keys: list[str], *, dynamic_only: bool = False) -> None:
-        deps = [dep for dep in self.resolved.lists[kind] if dep.get("tags") and (is_on(dep.get("dynamic", "")) or not dynamic_only)]
+        deps = [dep for dep in self.resolved.lists[kind] if dep.get("tags") and (says_yes(dep, "dynamic") or not dynamic_only)]
         level, names = len(self.session.chain), (self.script.alias, *self.session.needed_by())
         frame = Frame(self.resolved, deps, self.env, self.state, hidden_keys, self.request.depth + 1, level, names, Path.cwd())
         with self.session.listing(frame):

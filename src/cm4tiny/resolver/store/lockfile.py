@@ -94,7 +94,7 @@ def _check_texts(value: Any, depth: int = 0) -> None:
 
 def request_part(request: Request, places: Places) -> dict[str, Any]:
     """What was asked for, as a lock file holds it."""
-    flags = {key: value for key, value in request.flags.items() if key not in _HOW_FLAGS}
+    flags = {key: value for key, value in request.inputs.items() if key not in _HOW_FLAGS}
     parts: dict[str, Any] = {
         "tags": request.tags,
         "name": request.name,

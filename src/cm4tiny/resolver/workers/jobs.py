@@ -6,7 +6,7 @@ this machine, :mod:`.dask_executor` hands the same jobs to a Dask cluster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -115,20 +115,21 @@ class Executor(Protocol):
         """Ends what still runs, with everything it started, and waits for that."""
 
 
-def jobs_of(flags: Mapping[str, Any], own_flags: Collection[str] = ()) -> int:
+def jobs_of(text: str, scheduler: str = "", *, own_meaning: bool = False) -> int:
     """How many scripts may run side by side: ``--jobs``, else one per core; with ``--scheduler`` 0, as many as the cluster takes.
 
     Args:
-        flags: of the command line.
-        own_flags: of the script; one that gives ``--jobs`` a meaning of its own may take other values than numbers.
+        text: of ``--jobs``.
+        scheduler: of ``--scheduler``.
+        own_meaning: the script gives ``--jobs`` a meaning of its own, and may take other values than numbers.
 
     Raises:
-        UsageError: not a whole number above 0.
+        UsageError: not a number of jobs.
     """
-    default = 0 if flags.get("scheduler") else cores()
+    default = 0 if scheduler else cores()
     try:
-        return parse_jobs(flags.get("jobs"), default)
+        return parse_jobs(text, default)
     except UsageError:
-        if "jobs" not in own_flags:
-            raise
-        return default
+        if own_meaning:
+            return default
+        raise

@@ -22,6 +22,7 @@ from cm4tiny.errors import ScriptError, UsageError
 from cm4tiny.resolver.language import conditions
 from cm4tiny.resolver.language.deps import Dep
 from cm4tiny.resolver.language.environment import LOCAL_KEYS
+from cm4tiny.resolver.language.meta import says_yes
 from cm4tiny.resolver.language.vocabulary import DEP_LISTS
 from cm4tiny.resolver.plan.influence import Unknown
 from cm4tiny.resolver.plan.resolve import Request, Resolved, copied, dep_request, pick, resolve
@@ -32,7 +33,6 @@ from cm4tiny.resolver.run.work_folder import inside
 from cm4tiny.resolver.store.provenance import begin
 from cm4tiny.resolver.workers.jobs import Executor, Job, Outcome, Settings
 from cm4tiny.resolver.workers.recording import Item, replay
-from cm4tiny.settings import is_on
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -146,9 +146,8 @@ class Prefetcher:
             return self._below(resolved, request, in_progress, frame)
         if key in self._queue:
             return [self._queue[key]]
-        again = any(is_on(request.flags.get(flag, "")) for flag in ("new", "renew"))
-        dynamic = any(is_on(dep.get("dynamic", "")) for kind in DEP_LISTS for dep in resolved.lists[kind])
-        if key in in_progress or again:
+        dynamic = any(says_yes(dep, "dynamic") for kind in DEP_LISTS for dep in resolved.lists[kind])
+        if key in in_progress or request.options.again:
             return []
         stored = session.cache.load(session.cache.entry(resolved.script, key))
         if stored is not None and resolved.wanted.accepts(stored.version):

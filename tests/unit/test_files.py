@@ -1,0 +1,38 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from cm4tiny.files import replacing, write_atomically
+
+
+def test_a_file_and_its_folder_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "b.txt"
+    assert write_atomically(file, "é\n", sync=True) == file
+    assert file.read_bytes() == "é\n".encode() and stat.S_IMODE(file.stat().st_mode) == 0o644
+    write_atomically(file, b"\xff", mode=0o600)
+    assert file.read_bytes() == b"\xff" and stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in file.parent.iterdir()] == ["b.txt"]
+
+
+def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(file, "\ud800")
+    with pytest.raises(KeyboardInterrupt), replacing(file) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert file.read_text() == "old" and [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("kept")
+    link.symlink_to(target)
+    write_atomically(link, "new")
+    assert target.read_text() == "kept" and link.read_text() == "new" and not link.is_symlink()

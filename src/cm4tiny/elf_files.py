@@ -83,32 +83,39 @@ def _check_tables(path: Path, data: bytes) -> None:
         raise damaged(path, "it ends within its header")
     fields = struct.unpack_from("<HHIIIIIHHHHHH", data, 16)
     segments, sections = (fields[4], fields[8], fields[9]), (fields[5], fields[10], fields[11])
-    for name, (offset, size, count), expected, most in (
-        ("program header", segments, 32, _MAX_SEGMENTS),
-        ("section header", sections, 40, _MAX_SECTIONS),
-    ):
-        if count and size != expected:
-            raise damaged(path, f"a {name} of {size} bytes; it should have {expected}")
-        if count > most:
-            raise damaged(path, f"{count} {name}s; a program for this chip has a handful")
-        if count and offset + size * count > len(data):
-            raise _truncated(path, f"the {name}s go to byte {offset + size * count}, and the file has {len(data)}")
+    _check_table(path, data, "program header", segments, 32, _MAX_SEGMENTS)
+    _check_table(path, data, "section header", sections, 40, _MAX_SECTIONS)
     for at in range(segments[0], segments[0] + 32 * segments[2], 32):
         kind, offset, _, address, size = struct.unpack_from("<IIIII", data, at)
         if kind != 0 and offset + size > len(data):
             why = f"the segment at 0x{address:08X} has {max(0, len(data) - offset)} of {size} bytes"
             raise _truncated(path, why)
-    symbols = 0
-    for at in range(sections[0], sections[0] + 40 * sections[2], 40):
-        _, kind, _, _, offset, size, _, _, _, entry = struct.unpack_from("<10I", data, at)
-        if kind not in (0, _SECTION_NO_BITS) and offset + size > len(data):
-            raise _truncated(path, f"a section has {size} bytes from byte {offset}, and the file has {len(data)}")
-        if kind == _SECTION_SYMBOLS:
-            symbols += size // 16
-            if entry != 16:
-                raise damaged(path, f"its symbols have {entry} bytes each; they should have 16")
+    symbols = sum(_symbols_of(path, data, at) for at in range(sections[0], sections[0] + 40 * sections[2], 40))
     if symbols > _MAX_SYMBOLS:
         raise damaged(path, f"{symbols} symbols; a program for this chip has thousands at most")
+
+
+def _check_table(path: Path, data: bytes, name: str, table: tuple[int, int, int], expected: int, most: int) -> None:
+    """``table``: offset, bytes of an entry, number of entries; ``expected`` bytes, at ``most`` so many entries."""
+    offset, size, count = table
+    if count and size != expected:
+        raise damaged(path, f"a {name} of {size} bytes; it should have {expected}")
+    if count > most:
+        raise damaged(path, f"{count} {name}s; a program for this chip has a handful")
+    if count and offset + size * count > len(data):
+        raise _truncated(path, f"the {name}s go to byte {offset + size * count}, and the file has {len(data)}")
+
+
+def _symbols_of(path: Path, data: bytes, at: int) -> int:
+    """How many symbols the section has whose header is at ``at``."""
+    _, kind, _, _, offset, size, _, _, _, entry = struct.unpack_from("<10I", data, at)
+    if kind not in (0, _SECTION_NO_BITS) and offset + size > len(data):
+        raise _truncated(path, f"a section has {size} bytes from byte {offset}, and the file has {len(data)}")
+    if kind != _SECTION_SYMBOLS:
+        return 0
+    if entry != 16:
+        raise damaged(path, f"its symbols have {entry} bytes each; they should have 16")
+    return int(size // 16)
 
 
 # --- build attributes --------------------------------------------------------------------------------------------------------------

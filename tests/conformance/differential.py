@@ -13,7 +13,7 @@ from cm4tiny.resolver.catalogue.selection import candidates
 from cm4tiny.resolver.language.conditions import is_enabled
 from cm4tiny.resolver.language.environment import LOCAL_KEYS, exported
 from cm4tiny.resolver.language.meta import Script
-from cm4tiny.resolver.language.query import Query
+from cm4tiny.resolver.language.query import ScriptQuery
 from cm4tiny.resolver.language.vocabulary import DEP_LISTS
 from cm4tiny.resolver.plan.resolve import Request, Resolved, dep_request, new_request, pick, resolve
 from cm4tiny.resolver.plan.tree import PlannedDep, PlanNode
@@ -31,7 +31,7 @@ def requests_of(store: ScriptStore, script: Script) -> Iterator[Plan]:
     ``differences.yaml``.
     """
     tags = ",".join(script.tag_list)
-    shared = len(candidates(store, Query.parse(tags))) > 1 and len(store.find(script.uid)) == 1
+    shared = len(candidates(store, ScriptQuery.parse(tags))) > 1 and len(store.find(script.uid)) == 1
     for named, by in [({"tags": tags}, "")] + [({"tags": "", "uid": script.uid}, " by uid")] * shared:
         yield {**named, "id": f"{script.alias}{by}"}
         for name in script.variations:

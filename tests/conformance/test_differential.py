@@ -20,7 +20,7 @@ import yaml
 from differential import Plan, assumed_deps, assumed_size, differences, our_plan, requests_of, runs_of, tree_differences
 
 from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
-from cm4tiny.resolver.language.query import Query
+from cm4tiny.resolver.language.query import ScriptQuery
 from cm4tiny.resolver.plan.plan_cache import PlanCache
 from cm4tiny.resolver.plan.planner import Planner
 from cm4tiny.resolver.plan.resolve import new_request, resolve
@@ -107,7 +107,7 @@ def _trees(store: ScriptStore, walk: Any, largest: int, timeout_s: float) -> lis
     planner, plan_cache = Planner(store), PlanCache()
     plans = []
     for script in store.scripts:
-        plan = planner.plan(resolve(script, Query(), new_request({"quiet": True})), plan_cache)
+        plan = planner.plan(resolve(script, ScriptQuery(), new_request({"quiet": True})), plan_cache)
         endless = any(dep.again for dep in assumed_deps(plan))  # upstream ends such a circle in customize.py
         if (size := assumed_size(plan)) <= largest and len(store.find(script.uid)) == 1 and not endless:
             plans.append((plan, {"tags": "", "uid": script.uid, "tree": True, "limit": 2 * size + 10}))
@@ -134,7 +134,7 @@ def test_every_script_of_upstream_is_planned_within_the_time_that_was_promised(s
     planner, plan_cache = Planner(store), PlanCache()
     begun = time.process_time()
     for script in scripts:
-        planner.plan(resolve(script, Query(), new_request({"quiet": True})), plan_cache)
+        planner.plan(resolve(script, ScriptQuery(), new_request({"quiet": True})), plan_cache)
     assert time.process_time() - begun < 15
 
 
@@ -142,7 +142,7 @@ def test_using_subtrees_again_changes_no_plan_of_upstreams_scripts(store: Script
     """The key of a plan covers the whole tree."""
     planner, plan_cache = Planner(store), PlanCache()
     for script in store.scripts:
-        resolved = resolve(script, Query(), new_request({"quiet": True}))
+        resolved = resolve(script, ScriptQuery(), new_request({"quiet": True}))
         plan = planner.plan(resolved, plan_cache)
         if plan.size() <= 60:
             assert planner.plan(resolved, Forgetful()).key == plan.key, script.alias

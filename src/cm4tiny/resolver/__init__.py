@@ -14,8 +14,8 @@ It knows nothing of MLPerf Tiny. Each package uses those below it only:
 from cm4tiny.resolver.catalogue.repository import Repository
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.plan.resolve import Request
-from cm4tiny.resolver.run.runner import Result
+from cm4tiny.resolver.run.runner import RunResult
 from cm4tiny.resolver.run.session import Session, cm_home
 from cm4tiny.resolver.workers.pool import new_session
 
-__all__ = ["Repository", "Request", "Result", "Script", "Session", "cm_home", "new_session"]
+__all__ = ["Repository", "Request", "RunResult", "Script", "Session", "cm_home", "new_session"]

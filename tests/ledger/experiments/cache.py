@@ -24,12 +24,12 @@ from cm4tiny.boards.virtual import build
 from cm4tiny.errors import BoardError
 from cm4tiny.fetch import GitSource, Mirror, checkout
 from cm4tiny.firmware import toolchain
-from cm4tiny.resolver import Repository, Result, Session, new_session
+from cm4tiny.resolver import Repository, RunResult, Session, new_session
 from cm4tiny.resolver.adapter.locking import flags_of_lock, prepare
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
 from cm4tiny.resolver.catalogue.selection import select
 from cm4tiny.resolver.language.options import CommandOptions, parse
-from cm4tiny.resolver.language.query import Query
+from cm4tiny.resolver.language.query import ScriptQuery
 from cm4tiny.resolver.plan.resolve import new_request, pick
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.store.lockfile import digest_of
@@ -115,7 +115,7 @@ class _Engine:
         repository = Repository(self.folder / "repo", "micro", own=self.own)
         return new_session(self.folder / "home", [repository], events=EventStream(lambda event: self.said.append(str(event))))
 
-    def run(self, tags: str = "maker") -> Result:
+    def run(self, tags: str = "maker") -> RunResult:
         return run(self.session(), new_request({"tags": tags}))
 
     @property
@@ -172,7 +172,7 @@ def meaning(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     """Which of this project's steps the documented ``tags`` mean."""
 
     def one() -> Outcome:
-        found = select(ScriptStore(own_repositories()), Query.parse(inputs["tags"])).alias
+        found = select(ScriptStore(own_repositories()), ScriptQuery.parse(inputs["tags"])).alias
         return Outcome("correct" if found == inputs["step"] else "wrong", text=found)
 
     return attempt(one)

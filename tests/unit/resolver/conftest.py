@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cm4tiny.events import Event, EventStream
-from cm4tiny.resolver import Repository, Result, Session, new_session
+from cm4tiny.resolver import Repository, RunResult, Session, new_session
 from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.runner import run
 
@@ -64,7 +64,7 @@ class Micro:
         """A session on the repository."""
         return new_session(self.home, [Repository(self.root, "micro", own=own)], events=EventStream(self.events.append), **options)
 
-    def run(self, tags: str, *, own: bool = False, **flags: Any) -> Result:
+    def run(self, tags: str, *, own: bool = False, **flags: Any) -> RunResult:
         """Runs a script as the command line would."""
         session = self.session(own=own, quiet=bool(flags.pop("quiet", False)))
         request = new_request({"tags": tags, **flags})

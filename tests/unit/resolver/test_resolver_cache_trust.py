@@ -23,7 +23,7 @@ from cm4tiny.resolver.run.progress import ScriptNote
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.store import cache as cache_module
 from cm4tiny.resolver.store.cache import META, Cache
-from cm4tiny.resolver.store.stored_files import Inventory, Record
+from cm4tiny.resolver.store.stored_files import FileRecord, Inventory
 
 WRITING = """
 import os
@@ -173,7 +173,7 @@ def test_files_beyond_the_budget_are_known_by_size_and_time(tmp_path: Path, monk
 
 
 def test_an_inventory_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    inventory = Inventory({"a": Record(1, 2, "3"), "b/c": Record(4, 5, target="a")}, True)
+    inventory = Inventory({"a": FileRecord(1, 2, "3"), "b/c": FileRecord(4, 5, target="a")}, True)
     inventory.write(tmp_path)
     assert Inventory.read(tmp_path) == inventory
 

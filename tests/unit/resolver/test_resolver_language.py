@@ -13,8 +13,8 @@ from cm4tiny.errors import DependencyError, MetaError, NotAvailableError, UsageE
 from cm4tiny.resolver import Script
 from cm4tiny.resolver.language import conditions, deps, environment, versions
 from cm4tiny.resolver.language.options import check_flags, env_of_flags
-from cm4tiny.resolver.language.query import Query
-from cm4tiny.resolver.language.variations import Chosen, Group, choose
+from cm4tiny.resolver.language.query import ScriptQuery
+from cm4tiny.resolver.language.variations import Chosen, VariationGroup, choose
 from cm4tiny.resolver.language.vocabulary import problems
 
 
@@ -109,14 +109,14 @@ def test_a_range_becomes_a_requirement_of_pip() -> None:
 
 # --- tags ---------------------------------------------------------------------------------------------------------------------
 def test_tags_are_split_into_tags_variations_and_exclusions() -> None:
-    query = Query.parse("a, b,_x,-_y,_-z,-c,,a")
-    assert query == Query(("a", "b"), ("c",), ("x",), ("y", "z"))
+    query = ScriptQuery.parse("a, b,_x,-_y,_-z,-c,,a")
+    assert query == ScriptQuery(("a", "b"), ("c",), ("x",), ("y", "z"))
     assert str(query) == "a,b,-c,_x,-_y,-_z"
 
 
 def test_asking_for_and_excluding_the_same_is_refused() -> None:
     with pytest.raises(UsageError, match="'x'"):
-        Query.parse("a,_x,-_x")
+        ScriptQuery.parse("a,_x,-_x")
 
 
 # --- variations ---------------------------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def _script(**variations: Any) -> Script:
 
 
 def _chosen(script: Script, tags: str) -> list[str]:
-    return list(choose(script, Query.parse(tags)).names)
+    return list(choose(script, ScriptQuery.parse(tags)).names)
 
 
 def test_a_group_uses_its_default_unless_a_member_is_chosen_or_the_default_is_excluded() -> None:
@@ -214,7 +214,7 @@ def test_ad_for_a_name_that_no_dependency_has_is_refused_with_a_suggestion() -> 
 
 
 def test_a_dependency_inherits_variations_except_skipped_groups_and_excluded_ones() -> None:
-    chosen = Chosen(("a", "size.12", "p", "q"), ("c",), {"g": Group(["p"]), "h": Group(["size.#"])})
+    chosen = Chosen(("a", "size.12", "p", "q"), ("c",), {"g": VariationGroup(["p"]), "h": VariationGroup(["size.#"])})
     dep = {"tags": "t,-_q", "inherit_variation_tags": True, "skip_inherit_variation_groups": ["g", "h"]}
     assert deps.inherited_tags(dep, dep["tags"], chosen) == "t,-_q,_a,_-c"
 

@@ -14,7 +14,7 @@ from cm4tiny.resolver.adapter.methods import Methods
 from cm4tiny.resolver.adapter.nested import give_automation
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.plan.resolve import new_request
-from cm4tiny.resolver.run.runner import Result, run
+from cm4tiny.resolver.run.runner import RunResult, run
 
 TOOL = """
 import os
@@ -41,7 +41,7 @@ def postprocess(i):
 RUN_TOOL = '"$T_TOOL" > tmp-ver.out\n'
 
 
-def run_with_methods(micro: Any, tags: str, **flags: Any) -> Result:
+def run_with_methods(micro: Any, tags: str, **flags: Any) -> RunResult:
     session = micro.session(quiet=True)
     give_automation(session, SimpleNamespace(cmind=None, meta={}, path=""))
     return run(session, new_request({"tags": tags, **flags}))

@@ -9,7 +9,7 @@ import pytest
 
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
 from cm4tiny.resolver.catalogue.selection import select
-from cm4tiny.resolver.language.query import Query
+from cm4tiny.resolver.language.query import ScriptQuery
 
 ROOT = Path(__file__).parents[3]
 VERBS = "get|build|run|collect|tune|profile|flash|view|replay|import|generate|check|reproduce"
@@ -38,7 +38,7 @@ def test_every_name_of_an_own_step_means_one_step(store: ScriptStore) -> None:
     for name in names():
         words = [word for word in name.split(",") if word[:1] not in "_-"]
         if {"tiny", "cm4tiny"} & set(words) and set(words) <= tags:
-            meant[name] = select(store, Query.parse(name)).alias
+            meant[name] = select(store, ScriptQuery.parse(name)).alias
     assert len(meant) > 40
     assert meant["run,mlperf,tiny"] == "run-mlperf-tiny"
     assert meant["reproduce,mlperf,tiny"] == "reproduce-mlperf-tiny"
@@ -50,7 +50,7 @@ def test_the_words_of_an_alias_mean_that_step(store: ScriptStore) -> None:
     for script in store.scripts:
         words = script.alias.split("-")
         if set(words) <= script.tags:
-            found = select(store, Query.parse(",".join(words))).alias
+            found = select(store, ScriptQuery.parse(",".join(words))).alias
             if found != script.alias:
                 wrong[script.alias] = found
     assert wrong == {}

@@ -14,10 +14,10 @@ from cm4tiny.errors import ScriptNotFoundError, VariationError
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
 from cm4tiny.resolver.catalogue.selection import select
 from cm4tiny.resolver.catalogue.suggestions import for_flag
-from cm4tiny.resolver.language.query import Query
+from cm4tiny.resolver.language.query import ScriptQuery
 
 STORE = ScriptStore(own_repositories())
-REPRODUCE = select(STORE, Query.parse("reproduce,mlperf,tiny"))
+REPRODUCE = select(STORE, ScriptQuery.parse("reproduce,mlperf,tiny"))
 
 
 def flag(name: str, value: Any = True) -> str:
@@ -53,7 +53,7 @@ def test_a_flag_that_nothing_comes_close_to_gets_no_suggestion() -> None:
 
 def hint(tags: str) -> str:
     with pytest.raises((VariationError, ScriptNotFoundError)) as caught:
-        select(STORE, Query.parse(tags))
+        select(STORE, ScriptQuery.parse(tags))
     return caught.value.cure
 
 

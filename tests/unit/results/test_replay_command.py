@@ -14,7 +14,7 @@ from support.sessions import five_windows, result_folder, write
 from cm4tiny.errors import MismatchError, ResultsError, UsageError
 from cm4tiny.events import Event, EventStream, Finished, Progress
 from cm4tiny.results.files import write_whole
-from cm4tiny.results.replay import COLUMNS, Outcome, Request, replay, run_replay
+from cm4tiny.results.replay import COLUMNS, ReplayOutcome, ReplayRequest, replay, run_replay
 from cm4tiny.results.replay import command as command_module
 from cm4tiny.results.replay.command import from_env
 from cm4tiny.results.replay.output import junit_text
@@ -31,8 +31,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(root: Path, **changes: object) -> Outcome:
-    request = Request((root,), root / "out", offline=True, jobs=1)
+def run(root: Path, **changes: object) -> ReplayOutcome:
+    request = ReplayRequest((root,), root / "out", offline=True, jobs=1)
     return run_replay(dataclasses.replace(request, **changes))  # type: ignore[arg-type]
 
 
@@ -106,7 +106,7 @@ def test_an_expected_table_that_is_none_is_an_error(root: Path, content: str | N
 
 def test_nothing_to_replay_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to replay"):
-        run_replay(Request((), tmp_path))
+        run_replay(ReplayRequest((), tmp_path))
     (tmp_path / "tiny_results_v1.1" / "closed").mkdir(parents=True)
     with pytest.raises(ResultsError, match="no result was found"):
         run(tmp_path)
@@ -160,7 +160,7 @@ def test_a_junit_case_tells_figures_and_cause() -> None:
 def test_a_request_is_made_from_an_environment() -> None:
     env = {"CM_TINY_ROUND": "all", "CM_TINY_JOBS": "3", "CM_TINY_REPLAY_STRICT": True, "CM_TINY_REPLAY_ACCEPT_KNOWN": "no"}
     request = from_env(env, ["/a", ""], "/out", labels="/labels")
-    assert request == Request((Path("/a"),), Path("/out"), labels=Path("/labels"), jobs=3, strict=True)
+    assert request == ReplayRequest((Path("/a"),), Path("/out"), labels=Path("/labels"), jobs=3, strict=True)
     with pytest.raises(UsageError, match="--jobs=x"):
         from_env({"CM_TINY_JOBS": "x"}, [], "/out")
 

@@ -16,7 +16,7 @@ from cm4tiny.resolver.adapter.command_input import with_tags
 from cm4tiny.resolver.catalogue.selection import candidates
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.language.options import CommandOptions, parse
-from cm4tiny.resolver.language.query import Query, has_variation
+from cm4tiny.resolver.language.query import ScriptQuery, has_variation
 from cm4tiny.resolver.run.session import Session
 from cm4tiny.settings import is_on
 
@@ -48,7 +48,7 @@ def _asked_for(session: Session, i: Mapping[str, Any], repository: str = "") -> 
     ``*`` and ``?`` may stand in the alias.
     """
     flags = with_tags(i)
-    query, name = Query.parse(str(flags.get("tags") or "")), str(flags.get("script_name") or "")
+    query, name = ScriptQuery.parse(str(flags.get("tags") or "")), str(flags.get("script_name") or "")
     if any(char in name for char in "*?"):
         from fnmatch import fnmatchcase
 

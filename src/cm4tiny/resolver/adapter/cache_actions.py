@@ -15,7 +15,7 @@ from typing import Any
 from cm4tiny.errors import CacheError, Cm4TinyError, UsageError
 from cm4tiny.resolver.adapter.cm_index import forget_entries
 from cm4tiny.resolver.language.options import FROM_CMIND
-from cm4tiny.resolver.language.query import Query
+from cm4tiny.resolver.language.query import ScriptQuery
 from cm4tiny.resolver.store.cache import CACHE_AUTOMATION, ENGINE_TAG, LOCAL_REPO, META, PROJECT_TAG, STATE, remove_tree
 from cm4tiny.settings import is_on
 
@@ -44,7 +44,7 @@ def _wanted(i: Mapping[str, Any]) -> tuple[set[str], set[str], str]:
     words = given if isinstance(given, str) else ",".join(str(tag) for tag in given)
     if " " in artifact or "," in artifact:
         words, artifact = ",".join(filter(None, (words, artifact.replace(" ", ",")))), ""
-    query = Query.parse(words)
+    query = ScriptQuery.parse(words)
     tags = {*query.tags, *(f"_{name}" for name in query.variations)}
     without = {*query.excluded_tags, *(f"_{name}" for name in query.excluded_variations)}
     swapped = {ENGINE_TAG if tag == PROJECT_TAG else tag for tag in tags}

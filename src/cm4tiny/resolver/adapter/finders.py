@@ -100,20 +100,26 @@ class Finders(ABC):
                     continue
             found.append(file)
         if i.get("select") and i.get("detect_version"):
-            accepted = []
-            for file in found:
-                env = i.get("env") or {}
-                env[i["env_path_key"]] = file
-                answer, version = self._detected(i["run_script_input"], env)
-                if answer["return"] not in (0, 2):
-                    return answer
-                if version:
-                    accepted.append(file)
-            found = accepted
+            answer, found = self._accepted(i, found)
+            if answer["return"] > 0:
+                return answer
         if i.get("select") and len(found) > 1:
             self._note(f"{len(found)} files fit ({', '.join(found)}); taking the first one")
             found = found[:1]
         return {"return": 0, "found_files": found}
+
+    def _accepted(self, i: Answer, files: list[str]) -> tuple[Answer, list[str]]:
+        """The files whose version ``env`` accepts; an answer with a return code above 0 ends the search."""
+        accepted = []
+        for file in files:
+            env = i.get("env") or {}
+            env[i["env_path_key"]] = file
+            answer, version = self._detected(i["run_script_input"], env)
+            if answer["return"] not in (0, 2):
+                return answer, []
+            if version:
+                accepted.append(file)
+        return {"return": 0}, accepted
 
     def _named(self, i: Answer) -> Iterator[str]:
         pattern = i.get("file_name_re", "")

@@ -15,7 +15,7 @@ from cm4tiny.resolver.adapter.proxies import AutomationProxy
 from cm4tiny.resolver.language.environment import merge
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.run import hooks
-from cm4tiny.resolver.run.runner import Result, run
+from cm4tiny.resolver.run.runner import RunResult, run
 from cm4tiny.resolver.run.session import Session
 
 
@@ -63,7 +63,7 @@ def _nested(session: Session, i: Mapping[str, Any]) -> dict[str, Any]:
     return answer_of(result)
 
 
-def answer_of(result: Result) -> dict[str, Any]:
+def answer_of(result: RunResult) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "return": 0, "env": result.env, "new_env": result.new_env, "state": result.state, "new_state": result.new_state,
         "deps": result.deps, "version": result.version, "cached": result.cached,

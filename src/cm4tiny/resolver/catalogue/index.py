@@ -48,7 +48,7 @@ _INDICES = "create index by_alias on script (alias); create index by_uid on scri
 
 
 @dataclass(frozen=True)
-class Row:
+class IndexRow:
     """A meta file: where it is, how it looked when it was read, and what it says. ``meta`` is None if it is no script or broken."""
 
     file: Path
@@ -60,7 +60,7 @@ class Row:
 class _Scan:
     """What a look at all files of a repository found."""
 
-    rows: list[Row]
+    rows: list[IndexRow]
     folder_ns: int
     errors: list[MetaError]
 
@@ -92,7 +92,7 @@ def _meta_files(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
                 break
 
 
-def _meta_of(row: Row) -> dict[str, Any]:
+def _meta_of(row: IndexRow) -> dict[str, Any]:
     return row.meta or {}
 
 
@@ -133,13 +133,13 @@ class Catalogue:
             self._refresh()
 
     # --- questions -----------------------------------------------------------------------------------------------------------------
-    def all(self) -> list[Row]:
+    def all(self) -> list[IndexRow]:
         """All scripts, compared with their files."""
         if not self._complete:
             self._refresh()
         return self._rows("select file, mtime, size, meta, digest from script order by id", ())
 
-    def with_tags(self, tags: Iterable[str]) -> list[Row]:
+    def with_tags(self, tags: Iterable[str]) -> list[IndexRow]:
         """The scripts that have all these tags, at least one."""
         tags = list(dict.fromkeys(tags))
         counts = {tag: self._count(tag) for tag in tags}
@@ -149,7 +149,7 @@ class Catalogue:
         select = f"select file, mtime, size, meta, digest from script where id in ({query}) order by id"
         return self._asked(select, (*tags[1:], tags[0]), lambda row: set(tags) <= {str(tag) for tag in _meta_of(row).get("tags") or ()})
 
-    def named(self, name: str) -> list[Row]:
+    def named(self, name: str) -> list[IndexRow]:
         """The scripts with this alias or uid."""
         select = "select file, mtime, size, meta, digest from script where alias = ? or uid = ? order by id"
         return self._asked(select, (name, name), lambda row: name in _names_of(row.file, _meta_of(row)))
@@ -161,7 +161,7 @@ class Catalogue:
     def _count(self, tag: str) -> int:
         return int(self._select("select count(*) from (select 1 from tag where tag = ? limit 1000)", (tag,))[0][0])
 
-    def _asked(self, query: str, arguments: tuple[str, ...], fits: Callable[[Row], bool]) -> list[Row]:
+    def _asked(self, query: str, arguments: tuple[str, ...], fits: Callable[[IndexRow], bool]) -> list[IndexRow]:
         rows = self._rows(query, arguments)
         if not all(fits(row) for row in rows):
             self._start_again()
@@ -171,12 +171,12 @@ class Catalogue:
             rows = self._rows(query, arguments)
         return rows
 
-    def _rows(self, query: str, arguments: tuple[str, ...]) -> list[Row]:
+    def _rows(self, query: str, arguments: tuple[str, ...]) -> list[IndexRow]:
         found = self._select(query, arguments)
         if any(_digest(meta) != digest for _, _, _, meta, digest in found):
             self._start_again()
             found = self._select(query, arguments)
-        return [Row(Path(file), (mtime, size), json.loads(meta)) for file, mtime, size, meta, _ in found]
+        return [IndexRow(Path(file), (mtime, size), json.loads(meta)) for file, mtime, size, meta, _ in found]
 
     def _select(self, query: str, arguments: tuple[str, ...]) -> list[Any]:
         assert self._db is not None
@@ -260,7 +260,7 @@ class Catalogue:
                 except MetaError as error:
                     found.errors.append(error)
                     continue
-            found.rows.append(Row(file, stamp, meta if _is_script(meta) else None))
+            found.rows.append(IndexRow(file, stamp, meta if _is_script(meta) else None))
         return found
 
     def _known(self) -> dict[tuple[str, int, int], dict[str, Any]]:

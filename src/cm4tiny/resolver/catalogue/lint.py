@@ -18,7 +18,7 @@ from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
 from cm4tiny.resolver.catalogue.selection import candidates
 from cm4tiny.resolver.language import vocabulary
 from cm4tiny.resolver.language.meta import Script, load_meta
-from cm4tiny.resolver.language.query import Query, has_variation
+from cm4tiny.resolver.language.query import ScriptQuery, has_variation
 from cm4tiny.resolver.language.variations import choose
 
 CUSTOMIZE_LINES = 40
@@ -88,7 +88,7 @@ def _variations(script: Script) -> Iterator[str]:
         if "," in name or name.endswith(".#"):
             continue
         try:
-            choose(script, Query(variations=(name,) if name else ()))
+            choose(script, ScriptQuery(variations=(name,) if name else ()))
         except Cm4TinyError as error:
             yield f"variation '_{name}': {error.what}" if name else f"default variations: {error.what}"
 
@@ -131,7 +131,7 @@ def _missing_dependencies(store: ScriptStore, script: Script, *, several: bool =
                 if "<<<" in tags or "#" in tags:
                     continue
                 try:
-                    query = Query.parse(tags)
+                    query = ScriptQuery.parse(tags)
                 except Cm4TinyError as error:
                     yield f"{kind}: {error.what}"
                     continue

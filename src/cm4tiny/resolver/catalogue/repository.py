@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import MetaError
-from cm4tiny.resolver.catalogue.index import SCRIPT_AUTOMATION, Catalogue, Row
+from cm4tiny.resolver.catalogue.index import SCRIPT_AUTOMATION, Catalogue, IndexRow
 from cm4tiny.resolver.language.meta import Script
 
 __all__ = ["SCRIPT_AUTOMATION", "Repository", "ScriptStore", "own_repositories", "repositories_of"]
@@ -103,7 +103,7 @@ class ScriptStore:
                 if text not in self.warnings:
                     self.warnings.append(text)
 
-    def _asked(self, question: tuple[str, ...], ask: Callable[[Catalogue], list[Row]]) -> list[Script]:
+    def _asked(self, question: tuple[str, ...], ask: Callable[[Catalogue], list[IndexRow]]) -> list[Script]:
         if question not in self._answers:
             found: list[Script] = []
             earlier: list[Catalogue] = []
@@ -117,7 +117,7 @@ class ScriptStore:
             self._answers[question] = found
         return self._answers[question]
 
-    def _script(self, repository: Repository, row: Row) -> Script:
+    def _script(self, repository: Repository, row: IndexRow) -> Script:
         folder = row.file.parent
         stamp, script = self._made.get(folder, (None, None))
         if script is None or stamp != row.stamp:

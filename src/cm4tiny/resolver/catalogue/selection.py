@@ -12,17 +12,17 @@ from cm4tiny.errors import AmbiguousScriptError, ScriptNotFoundError, UsageError
 from cm4tiny.resolver.catalogue import suggestions
 from cm4tiny.resolver.catalogue.repository import ScriptStore
 from cm4tiny.resolver.language.meta import Script
-from cm4tiny.resolver.language.query import Query, has_variation
+from cm4tiny.resolver.language.query import ScriptQuery, has_variation
 
 
-def candidates(store: ScriptStore, query: Query, name: str = "") -> list[Script]:
+def candidates(store: ScriptStore, query: ScriptQuery, name: str = "") -> list[Script]:
     """Scripts that have the tags (and the name, if one is given), whatever their variations."""
     wanted, unwanted = set(query.tags), set(query.excluded_tags)
     pool = [script for script in store.find(name) if wanted <= script.tags] if name else store.with_tags(query.tags)
     return [script for script in pool if unwanted.isdisjoint(script.tags)]
 
 
-def select(store: ScriptStore, query: Query, *, name: str = "", quiet: bool = False, needed_by: str = "") -> Script:
+def select(store: ScriptStore, query: ScriptQuery, *, name: str = "", quiet: bool = False, needed_by: str = "") -> Script:
     """The one script that a query names.
 
     This project's scripts go before those of other repositories; then the meta's ``sort`` and the path order them. Of several of this
@@ -74,7 +74,7 @@ def _place(needed_by: str) -> str:
     return f", which script '{needed_by}' needs" if needed_by else ""
 
 
-def _not_found(store: ScriptStore, query: Query, name: str, needed_by: str) -> ScriptNotFoundError:
+def _not_found(store: ScriptStore, query: ScriptQuery, name: str, needed_by: str) -> ScriptNotFoundError:
     if name and not store.find(name):
         what = f"there is no script '{name}'{_place(needed_by)}"
         return ScriptNotFoundError(what, cure=suggestions.for_name(name, store) or "list the scripts:\ncm find script")
@@ -91,7 +91,7 @@ def _not_found(store: ScriptStore, query: Query, name: str, needed_by: str) -> S
     return ScriptNotFoundError(what, why=f"each tag exists, no script has all of them{unreadable}", cure=cure)
 
 
-def _no_variation(store: ScriptStore, found: list[Script], query: Query, needed_by: str) -> VariationError:
+def _no_variation(store: ScriptStore, found: list[Script], query: ScriptQuery, needed_by: str) -> VariationError:
     wanted = (*query.variations, *query.excluded_variations)
     missing = [name for name in wanted if not any(has_variation(script, name) for script in found)]
     scripts = ", ".join(f"'{script.alias}'" for script in found[:3])
@@ -111,7 +111,7 @@ def _quoted(words: Iterable[str]) -> str:
     return " or ".join(f"'{word}'" for word in words)
 
 
-def _ambiguous(found: list[Script], query: Query, needed_by: str) -> AmbiguousScriptError:
+def _ambiguous(found: list[Script], query: ScriptQuery, needed_by: str) -> AmbiguousScriptError:
     listed = "\n".join(f"       {script.alias} ({','.join(script.tag_list)})  in {script.repo_alias or script.path}" for script in found)
     return AmbiguousScriptError(
         f"{len(found)} scripts have the tags '{query}'{_place(needed_by)}",

@@ -13,7 +13,7 @@ from cm4tiny.resolver.language.meta import Script
 
 
 @dataclass(frozen=True)
-class Query:
+class ScriptQuery:
     """What is asked for: tags, excluded tags, variations, excluded variations."""
 
     tags: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class Query:
     excluded_variations: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, tags: Any) -> Query:
+    def parse(cls, tags: Any) -> ScriptQuery:
         """Splits a string of comma-separated tags (or a list of tags).
 
         Raises:

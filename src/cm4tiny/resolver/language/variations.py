@@ -12,13 +12,13 @@ from typing import Any
 
 from cm4tiny.errors import VariationError, nearest
 from cm4tiny.resolver.language.meta import Script
-from cm4tiny.resolver.language.query import Query, dynamic_name, has_variation
+from cm4tiny.resolver.language.query import ScriptQuery, dynamic_name, has_variation
 
 Block = Mapping[str, Any]
 
 
 @dataclass
-class Group:
+class VariationGroup:
     """Variations of which a run uses at most one."""
 
     members: list[str] = field(default_factory=list)
@@ -31,24 +31,24 @@ class Chosen:
 
     names: tuple[str, ...]
     excluded: tuple[str, ...]
-    groups: Mapping[str, Group]
+    groups: Mapping[str, VariationGroup]
 
     def as_tags(self) -> str:
         """The variations as upstream hands them to a dependency that inherits them: ``_a,_b,_-c``."""
         return ",".join([*(f"_{name}" for name in self.names), *(f"_-{name}" for name in self.excluded)])
 
 
-def groups_of(script: Script) -> dict[str, Group]:
+def groups_of(script: Script) -> dict[str, VariationGroup]:
     """The groups of a script.
 
     Raises:
         VariationError: a group has two defaults.
     """
-    groups: dict[str, Group] = {}
+    groups: dict[str, VariationGroup] = {}
     for name, block in script.variations.items():
         if "group" not in block:
             continue
-        group = groups.setdefault(str(block["group"]), Group())
+        group = groups.setdefault(str(block["group"]), VariationGroup())
         group.members.append(name)
         if "default" in block:
             if group.default is not None:
@@ -62,7 +62,7 @@ def groups_of(script: Script) -> dict[str, Group]:
 
 
 class _Chooser:
-    def __init__(self, script: Script, query: Query) -> None:
+    def __init__(self, script: Script, query: ScriptQuery) -> None:
         self.script = script
         self.blocks = script.variations
         self.groups = groups_of(script)
@@ -142,7 +142,7 @@ class _Chooser:
                 self.chosen.append(group.default)
 
 
-def choose(script: Script, query: Query) -> Chosen:
+def choose(script: Script, query: ScriptQuery) -> Chosen:
     """The full list of variations for a request.
 
     Raises:

@@ -6,7 +6,7 @@ help-only keys are accepted silently.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cm4tiny.errors import nearest
@@ -192,17 +192,17 @@ def _references(meta: Mapping[str, Any]) -> Iterator[str]:
         return name in variations or ("." in name and name[: name.index(".") + 1] + "#" in variations)
 
     for name, block in variations.items():
-        if not isinstance(block, Mapping):
-            continue
-        base = block.get("base")
-        for other in base if isinstance(base, list) else []:
-            if not exists(str(other)):
-                yield f"variation '{name}': base '{other}' does not exist"
-        defaults = block.get("default_variations")
-        for group, other in defaults.items() if isinstance(defaults, Mapping) else ():
-            if group not in groups:
-                yield f"variation '{name}': default_variations names the group '{group}', which does not exist"
-            elif not exists(str(other)):
-                yield f"variation '{name}': default variation '{other}' does not exist"
-        if "alias" in block and not exists(str(block["alias"])):
-            yield f"variation '{name}': alias '{block['alias']}' does not exist"
+        if isinstance(block, Mapping):
+            yield from (f"variation '{name}': {text}" for text in _wrong_names(block, exists, groups))
+
+
+def _wrong_names(block: Mapping[str, Any], exists: Callable[[str], bool], groups: set[Any]) -> Iterator[str]:
+    base, defaults = block.get("base"), block.get("default_variations")
+    yield from (f"base '{other}' does not exist" for other in (base if isinstance(base, list) else ()) if not exists(str(other)))
+    for group, other in defaults.items() if isinstance(defaults, Mapping) else ():
+        if group not in groups:
+            yield f"default_variations names the group '{group}', which does not exist"
+        elif not exists(str(other)):
+            yield f"default variation '{other}' does not exist"
+    if "alias" in block and not exists(str(block["alias"])):
+        yield f"alias '{block['alias']}' does not exist"

@@ -21,7 +21,7 @@ from cm4tiny.resolver.language.conditions import is_enabled
 from cm4tiny.resolver.language.environment import FROM_OS, Env, expand, expand_text, matching_keys, merge, take, unresolved_keys
 from cm4tiny.resolver.language.meta import Script, says_yes
 from cm4tiny.resolver.language.options import RunOptions
-from cm4tiny.resolver.language.query import Query
+from cm4tiny.resolver.language.query import ScriptQuery
 from cm4tiny.resolver.language.variations import Chosen, blocks_to_apply, choose
 from cm4tiny.resolver.language.versions import Wanted
 from cm4tiny.resolver.language.vocabulary import TOP_LEVEL
@@ -68,7 +68,7 @@ class Resolved:
     """What a run will do; see the module."""
 
     script: Script
-    query: Query
+    query: ScriptQuery
     chosen: Chosen
     env: Env
     state: dict[str, Any]
@@ -101,9 +101,9 @@ def copied(tree: Any) -> Any:
     return tree
 
 
-def pick(store: ScriptStore, request: Request, *, quiet: bool = False) -> tuple[Script, Query]:
+def pick(store: ScriptStore, request: Request, *, quiet: bool = False) -> tuple[Script, ScriptQuery]:
     """The script that a request names, and the parsed tags."""
-    query = Query.parse(request.tags)
+    query = ScriptQuery.parse(request.tags)
     script = select(store, query, name=request.name, quiet=quiet, needed_by=request.needed_by)
     return script, query
 
@@ -181,7 +181,7 @@ class _Resolver:
         self.adr = dependencies.merge_changes(self.adr, dependencies.changes_of(block, "adr", "add_deps_recursive"))
 
 
-def resolve(script: Script, query: Query, request: Request) -> Resolved:
+def resolve(script: Script, query: ScriptQuery, request: Request) -> Resolved:
     """Works out what a run of ``script`` does.
 
     As upstream has it, and metas rely on it, the ``adr`` of a version that nobody asked for (the default one) changes what is below the

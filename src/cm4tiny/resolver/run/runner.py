@@ -34,7 +34,7 @@ from cm4tiny.resolver.store.stored_files import Inventory
 
 
 @dataclass
-class Result:
+class RunResult:
     """What a run leaves.
 
     Args:
@@ -60,7 +60,7 @@ class Result:
     skipped: bool = False
 
 
-def run(session: Session, request: Request) -> Result:
+def run(session: Session, request: Request) -> RunResult:
     """Selects, resolves and runs a script, or takes its result from the cache.
 
     Raises:
@@ -70,7 +70,7 @@ def run(session: Session, request: Request) -> Result:
         return _run(session, request)
 
 
-def _run(session: Session, request: Request) -> Result:
+def _run(session: Session, request: Request) -> RunResult:
     begun = time.monotonic()
     script, query = pick(session.store, request, quiet=session.quiet)
     try:
@@ -135,7 +135,7 @@ class _ScriptRun:
         self.digests: dict[str, Any] = {}
 
     # --- the two ways ----------------------------------------------------------------------------------------------------------
-    def run(self) -> Result:
+    def run(self) -> RunResult:
         if self.session.locked is not None:
             self.session.locked.admit(self.record)
         if not self.resolved.cache:
@@ -168,7 +168,7 @@ class _ScriptRun:
                     self._store(result, record)
             return result
 
-    def _recorded(self, result: Result) -> provenance.Record:
+    def _recorded(self, result: RunResult) -> provenance.Record:
         """Adds the record of this run behind those of what ran for it."""
         session = self.session
         record = provenance.finish(self.record, self.env, result.new_env, result.version, self.sources, session.places, self.digests)
@@ -204,7 +204,7 @@ class _ScriptRun:
             return False
         return True
 
-    def _from_cache(self, stored: Stored, *, just_created: bool = False) -> Result:
+    def _from_cache(self, stored: Stored, *, just_created: bool = False) -> RunResult:
         assert self.entry is not None
         self.session.last_key = self.entry.key
         if self.session.locked is not None:
@@ -228,7 +228,7 @@ class _ScriptRun:
         result.entries = {str(self.entry.path): stored.made}
         return result
 
-    def _work(self) -> Result:
+    def _work(self) -> RunResult:
         try:
             self._life()
         except _Skipped as skipped:
@@ -323,9 +323,9 @@ class _ScriptRun:
         self.sources += returned.get("sources") or ()
         self.digests.update(returned.get("digests") or {})
 
-    def _instead(self, other: dict[str, Any]) -> Result:
+    def _instead(self, other: dict[str, Any]) -> RunResult:
         if not other:
-            return Result({}, {}, deps=self.ran, entries=self.entries, skipped=True)
+            return RunResult({}, {}, deps=self.ran, entries=self.entries, skipped=True)
         inputs = {key: value for key, value in other.items() if key not in ("tags", "env", "action", "automation")}
         request = Request(
             tags=str(other.get("tags", "")), inputs=inputs, env=merge(self.env, other.get("env") or {}), state=self.state,
@@ -370,12 +370,12 @@ class _ScriptRun:
         merge(self.state, self.resolved.const_state)
 
     # --- the end -----------------------------------------------------------------------------------------------------------------
-    def _result(self, version: str) -> Result:
+    def _result(self, version: str) -> RunResult:
         new_env = exported(self.env, self.resolved.new_env_keys)
         new_state = exported(self.state, self.resolved.new_state_keys)
-        return Result(new_env, new_state, deps=self.ran, version=version, entries=dict(self.entries))
+        return RunResult(new_env, new_state, deps=self.ran, version=version, entries=dict(self.entries))
 
-    def _store(self, result: Result, record: provenance.Record) -> None:
+    def _store(self, result: RunResult, record: provenance.Record) -> None:
         assert self.entry is not None
         dependent = str(self.env.get("CM_GET_DEPENDENT_CACHED_PATH") or "")
         if dependent and (not Path(dependent).exists() or Path(dependent).samefile(self.entry.path)):

@@ -29,7 +29,7 @@ _NOT_CONTENT = ("_cm.json", "cm-cached-state.json", INVENTORY)
 
 
 @dataclass(frozen=True)
-class Record:
+class FileRecord:
     """One file. ``target`` is where a symbolic link leads; ``sha256`` is empty for a link and for a file beyond the budget."""
 
     size: int
@@ -43,11 +43,11 @@ class Inventory:
     """All files of an entry by their path below it.
 
     Args:
-        files: see :class:`Record`.
+        files: see :class:`FileRecord`.
         holds_paths: a file contains the path of the cache, so the entry is of no use anywhere else.
     """
 
-    files: dict[str, Record]
+    files: dict[str, FileRecord]
     holds_paths: bool
 
     @classmethod
@@ -58,7 +58,7 @@ class Inventory:
             folder: the entry's.
             root: the folder of the cache, whose path is looked for.
         """
-        files: dict[str, Record] = {}
+        files: dict[str, FileRecord] = {}
         needle = os.fsencode(str(root)) + b"/"
         holds_paths = False
         budget = HASH_BUDGET_BYTES
@@ -68,12 +68,12 @@ class Inventory:
             if file.is_symlink():
                 target = str(file.readlink())
                 holds_paths = holds_paths or target.startswith(f"{root}/")
-                files[name] = Record(status.st_size, status.st_mtime_ns, target=target)
+                files[name] = FileRecord(status.st_size, status.st_mtime_ns, target=target)
                 continue
             budget -= status.st_size
             digest, found = _digest(file, needle) if budget >= 0 else ("", True)
             holds_paths = holds_paths or found
-            files[name] = Record(status.st_size, status.st_mtime_ns, digest)
+            files[name] = FileRecord(status.st_size, status.st_mtime_ns, digest)
         return cls(files, holds_paths)
 
     @classmethod
@@ -81,7 +81,7 @@ class Inventory:
         """The inventory that lies in a folder; None if there is none that can be read."""
         try:
             raw = json.loads((folder / INVENTORY).read_text(encoding="utf-8"))
-            return cls({name: Record(*row) for name, row in raw["files"].items()}, bool(raw["holds_paths"]))
+            return cls({name: FileRecord(*row) for name, row in raw["files"].items()}, bool(raw["holds_paths"]))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
@@ -115,7 +115,7 @@ class Inventory:
         return next((f"{name} was added" for name in names if name not in self.files), "")
 
 
-def _problem(file: Path, record: Record) -> str:
+def _problem(file: Path, record: FileRecord) -> str:
     try:
         status = file.lstat()
     except OSError:

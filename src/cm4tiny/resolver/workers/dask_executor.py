@@ -19,7 +19,7 @@ from typing import Any
 from cm4tiny import __version__
 from cm4tiny.errors import CacheError, NotAvailableError, UsageError
 from cm4tiny.resolver.catalogue.repository import Repository
-from cm4tiny.resolver.workers.jobs import Job, Outcome, WorkerLostError
+from cm4tiny.resolver.workers.jobs import JobOutcome, ScriptJob, WorkerLostError
 from cm4tiny.resolver.workers.local_executor import Child
 
 CONNECT_S = 10
@@ -90,11 +90,11 @@ class DaskExecutor:
                     cure="install the same version everywhere",
                 )
 
-    def submit(self, job: Job) -> Future[Outcome]:
+    def submit(self, job: ScriptJob) -> Future[JobOutcome]:
         """See :class:`~cm4tiny.resolver.workers.jobs.Executor`."""
         names = {name: value for name, value in job.environ.items() if name.startswith("CM_")}
         remote = self._client.submit(carry_out, replace(job, environ=names), str(self._run), pure=False, retries=0)
-        future: Future[Outcome] = Future()
+        future: Future[JobOutcome] = Future()
         future.set_running_or_notify_cancel()
 
         def ended(done: Any) -> None:
@@ -126,7 +126,7 @@ def look_at(probe: str, repositories: list[str]) -> dict[str, Any]:
     return {"host": socket.gethostname(), "token": token, "missing": missing, "version": __version__}
 
 
-def carry_out(job: Job, run: str) -> Outcome:
+def carry_out(job: ScriptJob, run: str) -> JobOutcome:
     """Runs a job in a process of its own; ends it when the file ``run`` is gone. Runs on a worker of a cluster."""
     child = Child()
     ended = threading.Event()

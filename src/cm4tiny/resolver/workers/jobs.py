@@ -49,7 +49,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Job:
+class ScriptJob:
     """One run of one script.
 
     Args:
@@ -74,7 +74,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """What became of a job.
 
     Args:
@@ -108,7 +108,7 @@ class Executor(Protocol):
     capacity: int
     """How many jobs may run at once."""
 
-    def submit(self, job: Job) -> Future[Outcome]:
+    def submit(self, job: ScriptJob) -> Future[JobOutcome]:
         """Starts a job. The future's exception is a :class:`WorkerLostError` if the worker was lost."""
 
     def shutdown(self) -> None:

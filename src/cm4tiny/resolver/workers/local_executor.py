@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cm4tiny.resolver.run.native import end_tree
-from cm4tiny.resolver.workers.jobs import Job, Outcome, WorkerLostError
+from cm4tiny.resolver.workers.jobs import JobOutcome, ScriptJob, WorkerLostError
 
 _START = "import sys; sys.path[:] = {path!r}; from cm4tiny.resolver.workers.worker import serve; serve()"
 _HEADER_BYTES = 8
@@ -30,7 +30,7 @@ class Child:
         command = [sys.executable, "-c", _START.format(path=[str(Path(place).absolute()) for place in sys.path])]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 
-    def run(self, job: Job) -> Outcome:
+    def run(self, job: ScriptJob) -> JobOutcome:
         """Carries out a job.
 
         Raises:
@@ -45,7 +45,7 @@ class Child:
             status = self._process.poll()
             why = f"its status is {status}" if status is not None else str(error)
             raise WorkerLostError(f"the process that made '{job.name}' ended without an answer", why=why) from error
-        assert isinstance(answer, Outcome)
+        assert isinstance(answer, JobOutcome)
         return answer
 
     def end(self) -> None:
@@ -97,11 +97,11 @@ class LocalExecutor:
         self._children: list[Child] = []
         self._closed = False
 
-    def submit(self, job: Job) -> Future[Outcome]:
+    def submit(self, job: ScriptJob) -> Future[JobOutcome]:
         """See :class:`~cm4tiny.resolver.workers.jobs.Executor`."""
         return self._pool.submit(self._work, job)
 
-    def _work(self, job: Job) -> Outcome:
+    def _work(self, job: ScriptJob) -> JobOutcome:
         with self._lock:
             if self._closed:
                 raise WorkerLostError("the run is ending")

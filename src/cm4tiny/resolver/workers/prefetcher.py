@@ -31,7 +31,7 @@ from cm4tiny.resolver.run.frames import Frame
 from cm4tiny.resolver.run.session import Session
 from cm4tiny.resolver.run.work_folder import inside
 from cm4tiny.resolver.store.provenance import begin
-from cm4tiny.resolver.workers.jobs import Executor, Job, Outcome, Settings
+from cm4tiny.resolver.workers.jobs import Executor, JobOutcome, ScriptJob, Settings
 from cm4tiny.resolver.workers.recording import Item, replay
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ State = Literal["queued", "running", "done", "failed", "lost", "taken back"]
 class QueuedJob:
     """A job and where it stands. ``after`` are the queued jobs that must be done before it starts."""
 
-    job: Job
+    job: ScriptJob
     number: int
     after: list[QueuedJob] = field(default_factory=list)
     state: State = "queued"
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
     error: BaseException | None = None
     shown: bool = False
     began: float = 0.0
@@ -158,7 +158,7 @@ class Prefetcher:
         if dynamic:
             return after
         own = replace(request, env=copied(request.env), state=copied(request.state))
-        job = Job(key, resolved.script.alias, own, self._settings, str(frame.folder), dict(os.environ), frame.names, in_progress)
+        job = ScriptJob(key, resolved.script.alias, own, self._settings, str(frame.folder), dict(os.environ), frame.names, in_progress)
         with self._lock:
             entry = self._queue[key] = QueuedJob(job, len(self._queue), after)
         return [entry]
@@ -230,7 +230,7 @@ class Prefetcher:
             return
         future.add_done_callback(lambda done: self._ended(entry, done))
 
-    def _ended(self, entry: QueuedJob, future: Future[Outcome]) -> None:
+    def _ended(self, entry: QueuedJob, future: Future[JobOutcome]) -> None:
         """Called in a thread of the executor."""
         with self._lock:
             try:
@@ -299,7 +299,7 @@ class Prefetcher:
         self._take_over(entry.outcome)
         replay(entry.outcome.items, self._session.events, self._below_recording)
 
-    def _take_over(self, outcome: Outcome) -> None:
+    def _take_over(self, outcome: JobOutcome) -> None:
         session = self._session
         session.dep_names |= outcome.dep_names
         session.any_hit = session.any_hit or outcome.any_hit

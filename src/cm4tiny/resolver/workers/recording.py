@@ -20,13 +20,13 @@ from cm4tiny.resolver.run.progress import EntryTaken, ScriptFinished, ScriptNote
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedBytes:
     """Bytes that scripts wrote to standard output or standard error."""
 
     data: bytes
 
 
-Item = Event | Printed
+Item = Event | PrintedBytes
 
 
 class Recorder:
@@ -75,11 +75,11 @@ class Recorder:
         done = 0
         for size, event in self._items:
             if size > done:
-                found.append(Printed(data[done:size]))
+                found.append(PrintedBytes(data[done:size]))
                 done = size
             found.append(event)
         if data[done:]:
-            found.append(Printed(data[done:]))
+            found.append(PrintedBytes(data[done:]))
         return found
 
 
@@ -101,7 +101,7 @@ def replay(items: list[Item], events: EventStream, below: Callable[[str], list[I
     skip_note = False
     fresh: set[str] = set()
     for item in items:
-        if isinstance(item, Printed):
+        if isinstance(item, PrintedBytes):
             print_bytes(item.data)
         elif isinstance(item, EntryTaken):
             inner = below(item.key)

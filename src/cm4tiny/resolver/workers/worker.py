@@ -22,7 +22,7 @@ from cm4tiny.resolver.run.progress import ScriptFinished, ScriptStarted
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.session import Session, new_session
 from cm4tiny.resolver.run.signals import terminable
-from cm4tiny.resolver.workers.jobs import Job, Outcome, Settings
+from cm4tiny.resolver.workers.jobs import JobOutcome, ScriptJob, Settings
 from cm4tiny.resolver.workers.local_executor import receive, send
 from cm4tiny.resolver.workers.recording import Item, Recorder
 from cm4tiny.scratch import scratch_folder
@@ -57,7 +57,7 @@ class Worker:
         if self._recorder is not None:
             self._recorder(event)
 
-    def carry_out(self, job: Job) -> Outcome:
+    def carry_out(self, job: ScriptJob) -> JobOutcome:
         """Runs a job; what goes wrong in it is part of the outcome."""
         session = self._open(job.settings)
         os.environ.clear()
@@ -79,7 +79,7 @@ class Worker:
                     os.chdir("/")
             items = _inner(self._recorder.items())
             self._recorder = None
-        return Outcome(
+        return JobOutcome(
             key, items, error, time.monotonic() - begun, frozenset(session.dep_names), session.any_hit, tuple(session.created),
             tuple(session.version_info[:-1]),
         )  # fmt: skip
@@ -109,7 +109,7 @@ def serve() -> None:
     with open(os.devnull) as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    inbox: queue.Queue[Job | None] = queue.Queue()
+    inbox: queue.Queue[ScriptJob | None] = queue.Queue()
     busy = threading.Event()
 
     def listen() -> None:

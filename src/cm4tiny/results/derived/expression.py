@@ -43,6 +43,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], Any]] = {
     ast.Mod: lambda a, b: a % b,
     ast.Pow: lambda a, b: a**b,
 }
+_SIGNS: dict[type[ast.unaryop], Callable[[float], float | bool]] = {ast.UAdd: lambda a: a, ast.USub: lambda a: -a, ast.Not: lambda a: not a}
 _ORDER: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.Lt: lambda a, b: a < b,
     ast.LtE: lambda a, b: a <= b,
@@ -123,9 +124,7 @@ def _check(tree: ast.expr, columns: Collection[str]) -> None:
 def _parts(node: ast.AST, columns: Collection[str]) -> list[ast.expr]:
     """The parts of an allowed node that are to be checked in their turn."""
     match node:
-        case ast.Constant(value=bool()):
-            pass
-        case ast.Constant(value=int() | float() | str()):
+        case ast.Constant(value=constant) if type(constant) in (int, float, str):
             return []
         case ast.Name(id=name):
             if name in columns:
@@ -133,20 +132,24 @@ def _parts(node: ast.AST, columns: Collection[str]) -> list[ast.expr]:
             raise _RefusedError(f"there is no column '{name}'", nearest(name, columns) or f"columns: {', '.join(sorted(columns))}")
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _ARITHMETIC:
             return [left, right]
-        case ast.UnaryOp(op=ast.UAdd() | ast.USub() | ast.Not(), operand=operand):
+        case ast.UnaryOp(op=operator, operand=operand) if type(operator) in _SIGNS:
             return [operand]
         case ast.BoolOp(values=values):
             return values
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return [test, body, orelse]
-        case ast.Compare(left=left, ops=operators, comparators=others) if all(type(o) in {*_ORDER, ast.Eq, ast.NotEq} for o in operators):
+        case ast.Compare(left=left, ops=operators, comparators=others) if {*map(type, operators)} <= {*_ORDER, ast.Eq, ast.NotEq}:
             return [left, *others]
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
-            fewest, most, _ = FUNCTIONS[name]
-            if not fewest <= len(arguments) <= most:
-                raise _RefusedError(f"{name} takes {fewest if fewest == most else f'{fewest} to {most}'} arguments, not {len(arguments)}")
-            return arguments
+            return _arguments(name, arguments)
     raise _RefusedError(f"'{ast.unparse(node)[:60]}' is not allowed in it")
+
+
+def _arguments(name: str, given: list[ast.expr]) -> list[ast.expr]:
+    fewest, most, _ = FUNCTIONS[name]
+    if not fewest <= len(given) <= most:
+        raise _RefusedError(f"{name} takes {fewest if fewest == most else f'{fewest} to {most}'} arguments, not {len(given)}")
+    return given
 
 
 def _number(value: Value | bool, text: str) -> float:
@@ -166,25 +169,17 @@ def _evaluate(node: ast.expr, values: Mapping[str, Value]) -> Value | bool:
         return _number(_evaluate(part, values), ast.unparse(part))
 
     match node:
-        case ast.Constant(value=str() as text):
-            return text
-        case ast.Constant(value=int() | float() as constant):
-            return float(constant)
+        case ast.Constant(value=constant):
+            return constant if isinstance(constant, str) else float(constant)  # type: ignore[arg-type]  # see _parts
         case ast.Name(id=name):
             return values.get(name)
         case ast.BinOp(left=left, op=operator, right=right):
             result: float = _ARITHMETIC[type(operator)](number(left), number(right))
             return _number(result, "")
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not number(operand)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -number(operand)
-        case ast.UnaryOp(operand=operand):
-            return number(operand)
-        case ast.BoolOp(op=ast.And(), values=parts):
-            return all(number(part) for part in parts)
-        case ast.BoolOp(values=parts):
-            return any(number(part) for part in parts)
+        case ast.UnaryOp(op=operator, operand=operand):
+            return _SIGNS[type(operator)](number(operand))
+        case ast.BoolOp(op=operator, values=parts):
+            return (all if isinstance(operator, ast.And) else any)(number(part) for part in parts)
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return _evaluate(body if number(test) else orelse, values)
         case ast.Compare():

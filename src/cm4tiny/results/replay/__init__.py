@@ -1,16 +1,16 @@
 """Replay: recomputes every claim of a round from the evidence beside it and says which ones hold."""
 
 from cm4tiny.results.replay.checks import check_session
-from cm4tiny.results.replay.command import Outcome, Request, differences, known_mismatches, run_replay
+from cm4tiny.results.replay.command import ReplayOutcome, ReplayRequest, differences, known_mismatches, run_replay
 from cm4tiny.results.replay.output import COLUMNS, write_replay
 from cm4tiny.results.replay.replay import Replay, Replayed, replay, replay_result
 
 __all__ = [
     "COLUMNS",
-    "Outcome",
     "Replay",
+    "ReplayOutcome",
+    "ReplayRequest",
     "Replayed",
-    "Request",
     "check_session",
     "differences",
     "known_mismatches",

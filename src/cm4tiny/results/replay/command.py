@@ -29,7 +29,7 @@ STATUSES = ("match", "mismatch", "no-claim", "unverifiable")
 
 
 @dataclass(frozen=True)
-class Request:
+class ReplayRequest:
     """What to replay.
 
     Attributes:
@@ -58,7 +58,7 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class ReplayOutcome:
     """What came of it: the files, a table for people, and what is wrong (empty: nothing)."""
 
     replay: Replay
@@ -76,7 +76,7 @@ class Outcome:
             )
 
 
-def label_lists(request: Request, events: EventStream = SILENT) -> LabelLists:
+def label_lists(request: ReplayRequest, events: EventStream = SILENT) -> LabelLists:
     """The label lists that a request asks for.
 
     Raises:
@@ -90,7 +90,7 @@ def label_lists(request: Request, events: EventStream = SILENT) -> LabelLists:
     return LabelLists.fetch(Fetcher(mirror=mirror, events=events, offline=request.offline))
 
 
-def run_replay(request: Request, events: EventStream = SILENT) -> Outcome:
+def run_replay(request: ReplayRequest, events: EventStream = SILENT) -> ReplayOutcome:
     """Replays, audits, writes the files and judges.
 
     Raises:
@@ -117,7 +117,7 @@ def run_replay(request: Request, events: EventStream = SILENT) -> Outcome:
     accepted = known_mismatches(found.checks) if request.accept_known else frozenset()
     files = write_replay(found, request.outdir, findings, accepted)
     failures = _failures(found, request, accepted)
-    return Outcome(found, files, summary(found, len(findings), accepted), tuple(failures))
+    return ReplayOutcome(found, files, summary(found, len(findings), accepted), tuple(failures))
 
 
 def known_mismatches(checks: Sequence[Check]) -> frozenset[Check]:
@@ -131,7 +131,7 @@ def known_mismatches(checks: Sequence[Check]) -> frozenset[Check]:
     )
 
 
-def _failures(found: Replay, request: Request, accepted: frozenset[Check]) -> list[str]:
+def _failures(found: Replay, request: ReplayRequest, accepted: frozenset[Check]) -> list[str]:
     failures = [
         f"{check.round} {check.path}: {check.metric} {check.claimed} claimed, {check.recomputed} recomputed"
         for check in found.checks
@@ -193,14 +193,16 @@ def summary(found: Replay, findings: int, accepted: frozenset[Check] = frozenset
     return "\n".join(lines)
 
 
-def from_env(env: Mapping[str, object], paths: Sequence[str], outdir: str, labels: str = "", expect: str = "", mirror: str = "") -> Request:
+def from_env(
+    env: Mapping[str, object], paths: Sequence[str], outdir: str, labels: str = "", expect: str = "", mirror: str = ""
+) -> ReplayRequest:
     """A request from a CM script's environment, where a flag without a value is True; paths are absolute already.
 
     Raises:
         UsageError: not a number of jobs.
     """
     round_id = _text(env, "CM_TINY_ROUND")
-    return Request(
+    return ReplayRequest(
         paths=tuple(Path(path) for path in paths if path),
         outdir=Path(outdir),
         round_id="" if round_id == "all" else round_id,

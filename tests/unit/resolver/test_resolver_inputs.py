@@ -25,6 +25,15 @@ TABLE = yaml.safe_load((cm_repo() / "inputs.yaml").read_text(encoding="utf-8"))
 SCRIPTS = {script.alias: script for script in ScriptStore(own_repositories()).scripts}
 FLAGS = sorted((alias, given.flag) for alias, script in SCRIPTS.items() for given in inputs_of(script).values())
 
+#: Folders that are written without a flag, but not always: their default would be checked before every run.
+WITHOUT_DEFAULT = {
+    ("check-mlperf-tiny-submission", "submission_dir"),
+    ("generate-mlperf-tiny-submission", "submission_dir"),
+    ("get-dataset-cifar10", "eembc_root"),
+    ("get-mlperf-tiny-dataset", "eembc_root"),
+    ("get-mlperf-tiny-eembc-energy-runner-src", "eembc_root"),
+}
+
 
 def test_the_table_has_the_form_of_its_schema() -> None:
     schema = Path(__file__).parents[3] / "src" / "cm4tiny" / "resolver" / "language" / "inputs.schema.json"
@@ -32,9 +41,15 @@ def test_the_table_has_the_form_of_its_schema() -> None:
 
 
 @pytest.mark.parametrize(("alias", "flag"), FLAGS, ids=lambda text: text)
-def test_every_flag_of_this_projects_scripts_has_a_meaning_and_is_checked(alias: str, flag: str) -> None:
+def test_every_flag_of_this_projects_scripts_has_a_meaning_a_type_and_a_default(alias: str, flag: str) -> None:
     given = inputs_of(SCRIPTS[alias])[flag]
     assert given.kind and len(given.desc) > 4
+    off = given.kind == "switch"  # which is off
+    assert off or given.default or (alias, flag) in WITHOUT_DEFAULT, "say in cm-repo/inputs.yaml what happens without it"
+
+
+def test_what_has_no_default_exists() -> None:
+    assert set(FLAGS) >= WITHOUT_DEFAULT and not any(inputs_of(SCRIPTS[alias])[flag].default for alias, flag in WITHOUT_DEFAULT)
 
 
 def test_the_table_holds_nothing_that_no_script_reads() -> None:

@@ -1,13 +1,20 @@
 """The decorator between CM's dictionaries and the package."""
 
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
+import yaml
 
-from cm4tiny.cm import Step, step
+from cm4tiny.cm import Step, from_env, step
 from cm4tiny.errors import AssetError, UsageError
-from cm4tiny.paths import user_cache
+from cm4tiny.events import SILENT
+from cm4tiny.paths import cm_repo, user_cache
+from cm4tiny.results.dashboard.command import _Options as _ViewOptions
+from cm4tiny.results.experiments.command import _Options as _ImportOptions
+from cm4tiny.results.replay.command import _ReplayOptions
+from cm4tiny.results.submission.steps import _Answers, _Options
 
 
 def run(function: Any, env: dict[str, str]) -> dict[str, Any]:
@@ -81,3 +88,39 @@ def test_sources_that_a_step_names_reach_the_engine() -> None:
         step.sources.append(source)
 
     assert run(work, {}) == {"return": 0, "sources": [source]}
+
+
+# --- options ------------------------------------------------------------------------------------------------------------------------
+TABLE = yaml.safe_load((cm_repo() / "inputs.yaml").read_text(encoding="utf-8"))
+OPTION_CLASSES = [_ReplayOptions, _Options, _Answers, _ViewOptions, _ImportOptions]
+#: Type in inputs.yaml -> types of a field.
+FIELDS = {
+    "switch": {bool}, "count": {int | None}, "file": {Path | None}, "folder": {Path | None}, "output folder": {Path | None},
+    "paths": {tuple[Path, ...]}, "choices": {tuple[str, ...]},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asked:
+    word: str = from_env("W")
+    flag: bool = from_env("B")
+    jobs: int | None = from_env("J")
+    file: Path | None = from_env("F")
+    files: tuple[Path, ...] = from_env("L")
+    words: tuple[str, ...] = from_env("C")
+
+
+def test_options_are_read_by_the_types_of_their_fields(tmp_path: Path) -> None:
+    env: dict[str, Any] = {"W": " w ", "B": True, "J": "2", "F": "f", "L": "/a, b,", "C": "x, y"}
+    step = Step({**env, "CM_TMP_CURRENT_PATH": str(tmp_path)}, SILENT, Path("/work"))
+    assert step.options(Asked) == Asked("w", True, 2, tmp_path / "f", (Path("/a"), tmp_path / "b"), ("x", "y"))
+    assert Step({}, SILENT, tmp_path).options(Asked) == Asked("", False, None, None, (), ())
+
+
+@pytest.mark.parametrize("cls", OPTION_CLASSES)
+def test_options_have_the_types_that_the_table_of_inputs_says(cls: type[Any]) -> None:
+    types = get_type_hints(cls)
+    for given in fields(cls):
+        row = TABLE.get(given.metadata["key"])
+        if row is not None:
+            assert types[given.name] in FIELDS.get(row["type"], {str}), given.name

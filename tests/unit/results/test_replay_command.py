@@ -6,17 +6,19 @@ import csv
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from support.sessions import five_windows, result_folder, write
 
+from cm4tiny.cm import Step
 from cm4tiny.errors import MismatchError, ResultsError, UsageError
-from cm4tiny.events import Event, EventStream, Finished, Progress
+from cm4tiny.events import SILENT, Event, EventStream, Finished, Progress
 from cm4tiny.results.files import write_whole
 from cm4tiny.results.replay import COLUMNS, ReplayOutcome, ReplayRequest, replay, run_replay
 from cm4tiny.results.replay import command as command_module
-from cm4tiny.results.replay.command import from_env
+from cm4tiny.results.replay.command import replay_request
 from cm4tiny.results.replay.output import junit_text
 from cm4tiny.results.rounds import Check, LabelLists
 
@@ -158,11 +160,14 @@ def test_a_junit_case_tells_figures_and_cause() -> None:
 
 
 def test_a_request_is_made_from_an_environment() -> None:
-    env = {"CM_TINY_ROUND": "all", "CM_TINY_JOBS": "3", "CM_TINY_REPLAY_STRICT": True, "CM_TINY_REPLAY_ACCEPT_KNOWN": "no"}
-    request = from_env(env, ["/a", ""], "/out", labels="/labels")
-    assert request == ReplayRequest((Path("/a"),), Path("/out"), labels=Path("/labels"), jobs=3, strict=True)
+    env: dict[str, Any] = {"CM_TINY_ROUND": "all", "CM_TINY_JOBS": "3", "CM_TINY_REPLAY_STRICT": True, "CM_TINY_REPLAY_ACCEPT_KNOWN": "no"}
+    env |= {"CM_TINY_REPLAY_LABELS": "labels", "CM_TINY_OUTDIR": "/out", "CM_TMP_CURRENT_PATH": "/user"}
+    request = replay_request(Step({**env, "CM_TINY_REPLAY_PATH": "/a"}, SILENT, Path("/work")))
+    assert request == ReplayRequest((Path("/a"),), Path("/out"), labels=Path("/user/labels"), jobs=3, strict=True)
+    fetched = {"CM_MLPERF_TINY_RESULTS_V1_1": "/one", "CM_MLPERF_TINY_RESULTS_V1_0": "/zero"}
+    assert replay_request(Step({**env, **fetched}, SILENT, Path("/work"))).paths == (Path("/zero"), Path("/one"))
     with pytest.raises(UsageError, match="--jobs=x"):
-        from_env({"CM_TINY_JOBS": "x"}, [], "/out")
+        replay_request(Step({"CM_TINY_JOBS": "x"}, SILENT, Path("/work")))
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

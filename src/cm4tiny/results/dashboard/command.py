@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from cm4tiny.cm import Step
+from cm4tiny.cm import Step, from_env
 from cm4tiny.results.dashboard.builder import Site, build
-from cm4tiny.results.experiments.command import definitions, places
+from cm4tiny.results.experiments.command import definitions
 from cm4tiny.results.experiments.own_runs import OUTCOME_JSON
 from cm4tiny.results.report import REPORT_JSON
 from cm4tiny.settings import output_folder
@@ -16,27 +17,37 @@ USUAL_RUN = "mlperf-tiny-results"
 """Where the reproduce step leaves its run unless told otherwise; shown if it is there and no runs were named."""
 
 
+@dataclass(frozen=True)
+class _Options:
+    """What the step is asked for."""
+
+    rounds: tuple[Path, ...] = from_env("CM_TINY_VIEW_ROUNDS")
+    runs: tuple[Path, ...] = from_env("CM_TINY_VIEW_RUNS")
+    metrics: str = from_env("CM_TINY_VIEW_METRICS")
+    columns: Path | None = from_env("CM_TINY_VIEW_COLUMNS")
+    findings: tuple[Path, ...] = from_env("CM_TINY_VIEW_FINDINGS")
+
+
 def build_from_step(step: Step) -> tuple[Site, str]:
     """Builds the site that a step asks for; returns it and what to tell the user.
 
     Raises:
         Cm4TinyError: as :func:`build`.
     """
-    here = Path(step.env.get("CM_TMP_CURRENT_PATH") or step.folder)
-    columns = step.path("CM_TINY_VIEW_COLUMNS")
-    runs = places(step, "CM_TINY_VIEW_RUNS")
-    if not runs and any((here / USUAL_RUN / name).is_file() for name in (REPORT_JSON, OUTCOME_JSON)):
-        runs = (here / USUAL_RUN,)
+    options = step.options(_Options)
+    runs = options.runs
+    if not runs and any((step.here / USUAL_RUN / name).is_file() for name in (REPORT_JSON, OUTCOME_JSON)):
+        runs = (step.here / USUAL_RUN,)
     site = build(
         output_folder(step.env, OUTDIR),
         runs=runs,
-        rounds=places(step, "CM_TINY_VIEW_ROUNDS"),
-        columns=Path(columns) if columns else None,
-        metrics=definitions(step.env.get("CM_TINY_VIEW_METRICS", "")),
-        findings=places(step, "CM_TINY_VIEW_FINDINGS"),
+        rounds=options.rounds,
+        columns=options.columns,
+        metrics=definitions(options.metrics),
+        findings=options.findings,
         events=step.events,
     )
-    return site, _summary(site, columns)
+    return site, _summary(site, str(options.columns or ""))
 
 
 def _summary(site: Site, columns: str) -> str:

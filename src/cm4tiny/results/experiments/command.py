@@ -1,18 +1,22 @@
-"""What ``import,mlperf,tiny,to-experiment`` asks for, and how lists are given to a step."""
+"""What ``import,mlperf,tiny,to-experiment`` asks for."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from cm4tiny.cm import Step
-from cm4tiny.paths import expanded
+from cm4tiny.cm import Step, from_env
 from cm4tiny.results.experiments.importer import Imported, import_results
 
 
-def places(step: Step, key: str) -> tuple[Path, ...]:
-    """The paths of a comma-separated list in the env; relative ones count from where ``cm`` was called."""
-    here = Path(step.env.get("CM_TMP_CURRENT_PATH") or step.folder)
-    return tuple(here / expanded(part.strip()) for part in str(step.env.get(key, "")).split(",") if part.strip())
+@dataclass(frozen=True)
+class _Options:
+    """What the step is asked for."""
+
+    rounds: tuple[Path, ...] = from_env("CM_TINY_VIEW_ROUNDS")
+    runs: tuple[Path, ...] = from_env("CM_TINY_VIEW_RUNS")
+    metrics: str = from_env("CM_TINY_VIEW_METRICS")
+    target: str = from_env("CM_IMPORT_TINYMLPERF_TARGET_REPO")
 
 
 def definitions(text: str) -> tuple[str, ...]:
@@ -26,11 +30,12 @@ def import_from_step(step: Step) -> tuple[Imported, str]:
     Raises:
         Cm4TinyError: as :func:`import_results`.
     """
+    options = step.options(_Options)
     imported = import_results(
-        rounds=places(step, "CM_TINY_VIEW_ROUNDS"),
-        runs=places(step, "CM_TINY_VIEW_RUNS"),
-        metrics=definitions(step.env.get("CM_TINY_VIEW_METRICS", "")),
-        repo=str(step.env.get("CM_IMPORT_TINYMLPERF_TARGET_REPO", "")).strip(),
+        rounds=options.rounds,
+        runs=options.runs,
+        metrics=definitions(options.metrics),
+        repo=options.target,
         events=step.events,
     )
     names = "\n".join(f"  {name}" for name in imported.experiments)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.benchmarks.tables import load_table
+from cm4tiny.cm import Step, from_env
 from cm4tiny.errors import MismatchError, NotAvailableError, ResultsError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import Fetcher, Mirror
@@ -22,10 +23,13 @@ from cm4tiny.results.replay.replay import Replay, replay
 from cm4tiny.results.rounds.labels import LabelLists
 from cm4tiny.results.rounds.model import Check
 from cm4tiny.results.rounds.table import ROUNDS, get_round
-from cm4tiny.settings import cores, is_on, parse_jobs
+from cm4tiny.settings import cores, output_folder
 
 _HERE = Path(__file__).resolve().parent
 STATUSES = ("match", "mismatch", "no-claim", "unverifiable")
+
+
+DEFAULT_OUT = "mlperf-tiny-replay"
 
 
 @dataclass(frozen=True)
@@ -193,28 +197,38 @@ def summary(found: Replay, findings: int, accepted: frozenset[Check] = frozenset
     return "\n".join(lines)
 
 
-def from_env(
-    env: Mapping[str, object], paths: Sequence[str], outdir: str, labels: str = "", expect: str = "", mirror: str = ""
-) -> ReplayRequest:
-    """A request from a CM script's environment, where a flag without a value is True; paths are absolute already.
+@dataclass(frozen=True)
+class _ReplayOptions:
+    """What the step ``replay,mlperf,tiny`` is asked for."""
+
+    path: Path | None = from_env("CM_TINY_REPLAY_PATH")
+    round_id: str = from_env("CM_TINY_ROUND")
+    labels: Path | None = from_env("CM_TINY_REPLAY_LABELS")
+    mirror: Path | None = from_env("CM_TINY_MIRROR")
+    offline: bool = from_env("CM_TINY_OFFLINE")
+    jobs: int | None = from_env("CM_TINY_JOBS")
+    expect: Path | None = from_env("CM_TINY_REPLAY_EXPECT")
+    accept_known: bool = from_env("CM_TINY_REPLAY_ACCEPT_KNOWN")
+    strict: bool = from_env("CM_TINY_REPLAY_STRICT")
+
+
+def replay_request(step: Step) -> ReplayRequest:
+    """The request of the step ``replay,mlperf,tiny``: the folder that was given, else the rounds that steps before it fetched.
 
     Raises:
         UsageError: not a number of jobs.
     """
-    round_id = _text(env, "CM_TINY_ROUND")
+    options = step.options(_ReplayOptions)
+    fetched = tuple(Path(value) for key, value in sorted(step.env.items()) if key.startswith("CM_MLPERF_TINY_RESULTS_V"))
     return ReplayRequest(
-        paths=tuple(Path(path) for path in paths if path),
-        outdir=Path(outdir),
-        round_id="" if round_id == "all" else round_id,
-        labels=Path(labels) if labels else None,
-        mirror=mirror,
-        offline=is_on(env.get("CM_TINY_OFFLINE")),
-        jobs=parse_jobs(env.get("CM_TINY_JOBS"), 0) or None,
-        expect=Path(expect) if expect else None,
-        accept_known=is_on(env.get("CM_TINY_REPLAY_ACCEPT_KNOWN")),
-        strict=is_on(env.get("CM_TINY_REPLAY_STRICT")),
+        paths=fetched if options.path is None else (options.path,),
+        outdir=output_folder(step.env, DEFAULT_OUT),
+        round_id="" if options.round_id == "all" else options.round_id,
+        labels=options.labels,
+        mirror=str(options.mirror or ""),
+        offline=options.offline,
+        jobs=options.jobs,
+        expect=options.expect,
+        accept_known=options.accept_known,
+        strict=options.strict,
     )
-
-
-def _text(env: Mapping[str, object], key: str) -> str:
-    return str(env.get(key, "")).strip()

@@ -23,7 +23,7 @@ from cm4tiny.resolver.plan.resolve import new_request
 from cm4tiny.resolver.run.progress import ScriptFinished, ScriptNote, ScriptStarted
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.signals import Terminated, deferred, terminable
-from cm4tiny.resolver.workers.jobs import cores
+from cm4tiny.settings import cores
 
 PRODUCER = """
 import os, time

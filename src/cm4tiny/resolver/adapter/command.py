@@ -33,8 +33,7 @@ from cm4tiny.resolver.plan.resolve import Request, pick
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.session import Session, new_session
 from cm4tiny.resolver.run.signals import Terminated, terminable
-from cm4tiny.resolver.workers.jobs import jobs_of
-from cm4tiny.resolver.workers.pool import use_workers
+from cm4tiny.resolver.workers.pool import jobs_of, use_workers
 
 if TYPE_CHECKING:
     from cm4tiny.resolver.adapter.locking import Locking

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cm4tiny.errors import DependencyError
 from cm4tiny.events import SILENT, EventStream
@@ -20,8 +20,10 @@ from cm4tiny.resolver.plan.resolve import Resolved
 from cm4tiny.resolver.run.frames import Frame
 from cm4tiny.resolver.run.progress import ScriptNote
 from cm4tiny.resolver.store.cache import Cache
-from cm4tiny.resolver.store.lockfile import Lock
 from cm4tiny.resolver.store.provenance import Places, Record
+
+if TYPE_CHECKING:
+    from cm4tiny.resolver.store.lockfile import Lock
 
 DEPTH_LIMIT = 100
 

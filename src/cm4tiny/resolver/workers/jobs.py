@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cm4tiny.errors import ScriptError, UsageError
+from cm4tiny.errors import ScriptError
 from cm4tiny.resolver.catalogue.repository import Repository
 from cm4tiny.resolver.plan.resolve import Request
 from cm4tiny.resolver.run.session import Session
 from cm4tiny.resolver.workers.recording import Item
-from cm4tiny.settings import cores, parse_jobs
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -113,23 +112,3 @@ class Executor(Protocol):
 
     def shutdown(self) -> None:
         """Ends what still runs, with everything it started, and waits for that."""
-
-
-def jobs_of(text: str, scheduler: str = "", *, own_meaning: bool = False) -> int:
-    """How many scripts may run side by side: ``--jobs``, else one per core; with ``--scheduler`` 0, as many as the cluster takes.
-
-    Args:
-        text: of ``--jobs``.
-        scheduler: of ``--scheduler``.
-        own_meaning: the script gives ``--jobs`` a meaning of its own, and may take other values than numbers.
-
-    Raises:
-        UsageError: not a number of jobs.
-    """
-    default = 0 if scheduler else cores()
-    try:
-        return parse_jobs(text, default)
-    except UsageError:
-        if own_meaning:
-            return default
-        raise

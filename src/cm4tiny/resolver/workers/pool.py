@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cm4tiny.errors import UsageError
 from cm4tiny.resolver.catalogue.repository import Repository
 from cm4tiny.resolver.run import session as sessions
-from cm4tiny.resolver.run.session import Session
-from cm4tiny.resolver.workers.jobs import Executor
-from cm4tiny.resolver.workers.prefetcher import Prefetcher
+from cm4tiny.resolver.run.session import Prefetching, Session
+from cm4tiny.settings import cores, parse_jobs
+
+if TYPE_CHECKING:
+    from cm4tiny.resolver.workers.jobs import Executor
+
+
+def jobs_of(text: str, scheduler: str = "", *, own_meaning: bool = False) -> int:
+    """How many scripts may run side by side: ``--jobs``, else one per core; with ``--scheduler`` 0, as many as the cluster takes.
+
+    Args:
+        text: of ``--jobs``.
+        scheduler: of ``--scheduler``.
+        own_meaning: the script gives ``--jobs`` a meaning of its own, and may take other values than numbers.
+
+    Raises:
+        UsageError: not a number of jobs.
+    """
+    default = 0 if scheduler else cores()
+    try:
+        return parse_jobs(text, default)
+    except UsageError:
+        if own_meaning:
+            return default
+        raise
 
 
 def use_workers(session: Session, jobs: int, scheduler: str = "") -> None:
@@ -30,7 +53,12 @@ def use_workers(session: Session, jobs: int, scheduler: str = "") -> None:
 
         return LocalExecutor(jobs)
 
-    session.open_prefetcher = None if jobs == 1 and not scheduler else lambda session: Prefetcher(session, executor, jobs)
+    def prefetcher(session: Session) -> Prefetching:
+        from cm4tiny.resolver.workers.prefetcher import Prefetcher
+
+        return Prefetcher(session, executor, jobs)
+
+    session.open_prefetcher = None if jobs == 1 and not scheduler else prefetcher
 
 
 def new_session(home: Path, repositories: list[Repository], *, jobs: int = 1, scheduler: str = "", **options: Any) -> Session:

@@ -5,10 +5,11 @@
  *   DDI0439 Cortex-M4 technical reference manual: instruction timing, DWT
  *   DDI0403 ARMv7-M architecture reference manual: SCB, SysTick, NVIC registers
  * The files: machine.c (life cycle and the host's calls), run.c (running, events, sleep), faults.c (what goes wrong, and traps),
- * saturation.c (Q after SMLAD), exceptions.c (priorities, entry, return), timing.c (cycle model), caches.c (flash caches), banks.c (SRAM1 to 3),
- * bus.c (registers on the bus), devices.c (the table of peripherals), clocks.c (RCC, PWR, FLASH and virtual time), uart.c, timers.c,
- * gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC), counters.c (SysTick, DWT), settings.c
- * (what the current depends on), trace.c (what the callees of one function cost), layout.c (the structures that the host shares).
+ * alignment.c (unaligned accesses), deviations.c (what unicorn computes otherwise), exceptions.c (priorities, entry, return), timing.c (cycle
+ * model), caches.c (flash caches), bus.c (registers on the bus), devices.c (the table of peripherals), clocks.c (RCC, PWR, FLASH and virtual
+ * time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC), counters.c
+ * (SysTick, DWT), settings.c (what the current depends on), trace.c (what the callees of one function cost), layout.c (the structures that the
+ * host shares).
  *
  * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
  *
@@ -46,7 +47,7 @@ struct machine;
 
 /* Constants of the cycle model; cycle_model.py documents each with its source. */
 struct timing_constants {
-    uint32_t taken_transfer_ticks;  /* where nothing is known of the block before: after reset */
+    uint32_t taken_transfer_ticks;  /* extra cost of a block that does not follow the one before */
     uint32_t icache_lines, dcache_lines;
     uint32_t receive_pace_cycles;   /* gap between two received bytes without a baud rate */
     uint32_t idle_polls;            /* that many polls of an empty receiver are "idle" */
@@ -56,22 +57,12 @@ struct timing_constants {
     uint32_t exact;                 /* never leave the profiling phase */
     uint32_t baud;                  /* 0: bytes take no time on the line */
     uint32_t pair_per_mille;        /* of a miss: what the second half of a 128-bit pair costs */
-    uint32_t bank_wait_ticks, bank_change_ticks;
 };
-
-/* A load or store of a block: accesses.py says what the fields mean. */
-struct block_access { int32_t displacement; uint8_t reg, size, flags, unused; };
-enum { ACCESS_READ = 1, ACCESS_ALONE = 2, ACCESS_CHAINED = 4, ACCESS_AT_END = 8, ACCESS_EXACT = 16 };
-#define MAX_ACCESSES 256u
-#define ACCESS_REGISTERS 15u        /* R0 to R14 */
 
 /* What the host's disassembler says about a basic block. */
 struct block_facts {
     uint32_t cost_ticks, instructions;
     uint32_t fpu_offset;            /* of the first floating-point instruction; FPU_NONE if there is none */
-    uint32_t exit_ticks, entry_ticks;   /* more when the next block does not follow it, when the one before does not precede it */
-    uint32_t access_count;
-    struct block_access accesses[MAX_ACCESSES];
 };
 #define FPU_NONE 0xFFFFFFFFu
 typedef void (*classify_function)(uint32_t address, uint32_t size, struct block_facts *facts);
@@ -150,14 +141,10 @@ struct block {
     uint32_t first_line, lines;     /* of flash; no lines in RAM */
     uint32_t fpu_offset, flags;
     uint64_t runs_at_phase_start, profiled_runs, data_stall_ticks, data_misses;
-    /* waits for SRAM2 and SRAM3, see banks.c: static_ticks holds their mean */
-    uint64_t next_sample, bank_sum_ticks;
-    struct block_access *accesses;
-    uint32_t access_count, exit_ticks, entry_ticks, bank_ticks, bank_samples, last_bank;
 };
 enum { BLOCK_ENDLESS = 1, BLOCK_PROFILED = 2, BLOCK_WATCHED = 4, BLOCK_SENDS_EVENT = 8, BLOCK_KNOWN = 16, BLOCK_IN_FPU_LIST = 32,
        BLOCK_DIVISIONS_WATCHED = 64, BLOCK_HOLDS_UNDEFINED = 128, BLOCK_UNDEFINED_WATCHED = 256,
-       BLOCK_ADDS_PRODUCTS = 512, BLOCK_PRODUCTS_WATCHED = 1024 };
+       BLOCK_ADDS_PRODUCTS = 512, BLOCK_CONVERTS = 1024 };
 
 struct icache {
     uint32_t line[ICACHE_MAX_LINES];
@@ -194,13 +181,6 @@ void dcache_read_word(struct machine *m, uint32_t word);
 void timing_caches_reset(struct machine *m, bool instruction, bool data);
 void timing_forget_verified(struct machine *m);
 void timing_forget_fpu_blocks(struct machine *m);
-
-/* --- banks.c --------------------------------------------------------------------------------------------------------------------- */
-
-void banks_learn(struct machine *m, struct block *b, const struct block_facts *facts);
-void banks_forget(struct block *b);
-void banks_begin(struct machine *m, struct block *b, const struct block *before);
-void banks_end(struct machine *m);
 
 /* --- bus.c --------------------------------------------------------------------------------------------------------------------- */
 
@@ -257,13 +237,16 @@ struct prompt {
     bool seen;                      /* it was the last line: between two commands */
 };
 
+struct overwritten { uint32_t address, size; uint8_t old[8]; };
+#define MAX_OVERWRITTEN 1024u       /* more than a basic block writes */
+
 struct bytes { uint8_t *data; uint64_t head, tail, room; };
 
 struct machine {
     /* the hot words first: the block hook reads them on every block */
     uint64_t ticks, next_event;
-    uint32_t expected_pc, sampled_last_bank, registers_at_begin[ACCESS_REGISTERS];
-    struct block *current, *sampled;    /* sampled: its accesses are looked up when it has ended */
+    uint32_t expected_pc, taken_transfer_ticks;
+    struct block *current;
     struct block *flash_blocks, *sram_blocks;
     uint64_t taken_transfers;
 
@@ -281,7 +264,7 @@ struct machine {
     bool icache_on, dcache_on;
     enum phase phase;
     bool hooked;
-    uc_hook block_hook, data_hook, alias_hook;
+    uc_hook block_hook, data_hook, alias_hook, ram_hook, ram2_hook;
     struct trace *trace;            /* NULL until one is asked for */
     uint64_t phase_start_ticks, profiled_ticks, unprofiled_window_end, unprofiled_ticks, profile_phases;
     uint64_t icache_misses, icache_stall_ticks, dcache_misses, dcache_stall_ticks;
@@ -290,8 +273,9 @@ struct machine {
     uint32_t watch_block, watch_block_size;     /* and a block of which all instructions that may fault get one */
     uint8_t *watched;               /* a bit for each halfword that has one, each alias by itself */
     uint32_t watch_count;
-    uint32_t watch_products, watch_products_size;   /* a block of which all SMLAD get one, see saturation.c */
-    bool reads_q, added_products, spurious_q;
+    uint32_t watch_deviations, watch_deviations_size;   /* the same for what unicorn computes otherwise, see deviations.c */
+    uint32_t rounding_mode;         /* of FPSCR, which is another for one instruction */
+    bool reads_q, added_products, spurious_q, sets_rounding;
     struct block **fpu_blocks;
     uint32_t fpu_block_count, fpu_block_room;
 
@@ -345,7 +329,9 @@ struct machine {
     bool parked, waits_for_event;   /* kinds of sleep: an endless loop, WFE */
     uint32_t trap;                  /* exception number of unicorn's that ended a run */
     struct invalid_access access;
-    uint32_t registers_before[CORE_REGISTERS];  /* of an access that must not happen */
+    uint32_t registers_before[CORE_REGISTERS + 33];  /* of an access that must not happen */
+    struct overwritten overwritten[MAX_OVERWRITTEN];    /* and the memory that it wrote to */
+    uint32_t overwritten_count;
     bool watches_accesses;
     struct fault fault;
     bool crashed;
@@ -357,6 +343,7 @@ uint8_t *memory_at(struct machine *m, uint32_t address, uint32_t size);
 void reset_machine(struct machine *m);
 uint32_t read_register(struct machine *m, int unicorn_register);
 void write_register(struct machine *m, int unicorn_register, uint32_t value);
+void write_xpsr(struct machine *m, uint32_t value);
 bool grow(struct machine *m, void *array, uint32_t count, uint32_t *room, size_t item);
 bool list_grow(struct machine *m, enum list list, uint32_t most, void *array, uint32_t count, uint32_t *room, size_t item);
 bool bytes_put(struct machine *m, struct bytes *b, uint8_t value);
@@ -382,12 +369,22 @@ bool holds_undefined(struct machine *m, uint32_t address, uint32_t size);
 void watch_block(struct machine *m, struct block *b, uint32_t address);
 bool new_watch(struct machine *m, uint32_t address);
 
-/* --- saturation.c ---------------------------------------------------------------------------------------------------------------- */
+/* --- alignment.c ----------------------------------------------------------------------------------------------------------------- */
 
-void saturation_loaded(struct machine *m, uint32_t address, uint32_t size);
-void saturation_learn(struct machine *m, struct block *b, uint32_t address, uint32_t size);
-void saturation_watch(struct machine *m, struct block *b, uint32_t address);
-bool saturation_place_watch(struct machine *m);
-void saturation_settle(struct machine *m);
+void alignment_check(struct machine *m, uc_mem_type type, uint32_t address, uint32_t size);
+void alignment_take_back(struct machine *m);
+void alignment_begin(struct machine *m);
+void alignment_end(struct machine *m);
+bool alignment_watch_all(struct machine *m);
+uint32_t alignment_of_exclusive(struct machine *m);
+
+/* --- deviations.c ---------------------------------------------------------------------------------------------------------------- */
+
+void deviations_loaded(struct machine *m, uint32_t address, uint32_t size);
+void deviations_learn(struct machine *m, struct block *b, uint32_t address, uint32_t size);
+void deviations_watch(struct machine *m, struct block *b, uint32_t address);
+bool deviations_place_watch(struct machine *m);
+void deviations_settle(struct machine *m);
+void deviations_rounding(struct machine *m);
 
 #endif

@@ -22,6 +22,7 @@ enum { SCB_VTOR = 0x08, SCB_AIRCR = 0x0C, SCB_SCR = 0x10, SCB_CCR = 0x14, SCB_FP
 #define CCR_STKALIGN (1u << 9)
 #define CCR_NONBASETHRDENA 1u
 #define SCR_SLEEPONEXIT 2u
+#define FPSCR_RMODE (3u << 22)
 #define XPSR_T 0x01000000u
 #define XPSR_FLAGS 0xF80F0000u      /* N, Z, C, V, Q, GE */
 #define XPSR_EXCEPTION 0x1FFu
@@ -170,6 +171,8 @@ void save_lazy_fp(struct machine *m)
     if (at)
         store_fp_context(m, at);
     write_register(m, UC_ARM_REG_FPSCR, scb_get(m, SCB_FPDSCR));
+    if (scb_get(m, SCB_FPDSCR) & FPSCR_RMODE)
+        deviations_rounding(m);
 }
 
 /* To the handler, in Handler mode: the last steps of every entry. */
@@ -192,7 +195,6 @@ static void take(struct machine *m, uint32_t exception, uint32_t exc_return)
     memcpy(&target, vector, 4);
     write_register(m, UC_ARM_REG_PC, target | 1u);
     m->expected_pc = target & ~1u;
-    m->sampled = NULL;              /* the registers are the handler's now */
     if (!code_can_be_at(target))
         fault_take(m, FAULT_FETCH, target & ~1u, exception);
     else if (!(target & 1u))
@@ -295,9 +297,8 @@ static void unstack(struct machine *m, uint32_t value)
     write_register(m, stack, (frame + size) | (at[7] & XPSR_PADDED ? 4u : 0u));
     write_register(m, UC_ARM_REG_CONTROL, control);
     write_register(m, UC_ARM_REG_PC, at[6] | 1u);
-    write_register(m, UC_ARM_REG_XPSR, at[7] & ~XPSR_PADDED);
+    write_xpsr(m, at[7] & ~XPSR_PADDED);
     m->expected_pc = at[6];
-    m->sampled = NULL;
     m->ticks += RETURN_CYCLES * TICKS_PER_CYCLE;
     if (thread && (scb_get(m, SCB_SCR) & SCR_SLEEPONEXIT))
         m->asleep = true;

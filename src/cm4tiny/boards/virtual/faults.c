@@ -12,13 +12,10 @@ enum { SCB_CCR = 0x14, SCB_SHCSR = 0x24, SCB_CFSR = 0x28, SCB_HFSR = 0x2C, SCB_M
 #define XPSR_T 0x01000000u
 #define XPSR_EXCEPTION 0x1FFu
 #define EXC_RETURN_FIRST 0xF0000000u
-#define CCR_UNALIGN_TRP 8u
 #define CCR_DIV_0_TRP 0x10u
 
 /* Exception numbers of unicorn's (qemu's) Arm target. */
-enum { TRAP_UNDEFINED = 1, TRAP_SVC = 2, TRAP_PREFETCH = 3, TRAP_BKPT = 7, TRAP_EXCEPTION_EXIT = 8, TRAP_NO_COPROCESSOR = 17, TRAP_INVALID_STATE = 18 };
-
-static void put_registers_back(struct machine *m);
+enum { TRAP_UNDEFINED = 1, TRAP_SVC = 2, TRAP_PREFETCH = 3, TRAP_DATA = 4, TRAP_BKPT = 7, TRAP_EXCEPTION_EXIT = 8, TRAP_NO_COPROCESSOR = 17, TRAP_INVALID_STATE = 18 };
 
 struct fault_class { uint32_t exception, cfsr, hfsr; };
 
@@ -180,6 +177,7 @@ static void take_trap(struct machine *m, uint32_t number)
     switch (number) {
     case TRAP_EXCEPTION_EXIT: exception_return(m); break;
     case TRAP_PREFETCH: fault_take(m, FAULT_FETCH, read_register(m, UC_ARM_REG_PC) & ~1u, number); break;
+    case TRAP_DATA: fault_take(m, FAULT_UNALIGNED, alignment_of_exclusive(m), number); break;
     case TRAP_SVC: supervisor_call(m); break;
     case TRAP_BKPT: fault_take(m, FAULT_BREAKPOINT, 0, number); break;
     case TRAP_UNDEFINED: fault_take(m, FAULT_INSTRUCTION, 0, number); break;
@@ -203,7 +201,7 @@ int handle_trap(struct machine *m, uc_err error)
     m->trap = 0;
     m->access = (struct invalid_access){0};
     if (access.kind == FAULT_UNALIGNED)
-        put_registers_back(m);
+        alignment_take_back(m);
     if ((access.kind == FAULT_FETCH || trap == TRAP_PREFETCH) && is_exception_return(m, pc))
         exception_return(m);
     else if (access.kind)
@@ -291,30 +289,6 @@ static void on_watched_instruction(uc_engine *uc, uint64_t address64, uint32_t s
     uc_emu_stop(uc);
 }
 
-static const int ALL_REGISTERS[CORE_REGISTERS] = {
-    UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5, UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8,
-    UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11, UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_XPSR};
-
-/* With CCR.UNALIGN_TRP, every access is looked at, which is slow. The access itself cannot be held back: the registers are put back. */
-static void on_any_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
-{
-    struct machine *m = user;
-    (void)type, (void)value;
-    clear_stale_it_bits(uc);
-    if (!(scb_get(m, SCB_CCR) & CCR_UNALIGN_TRP) || !(address & (uint64_t)(size - 1)) || m->access.kind)
-        return;
-    m->access = (struct invalid_access){FAULT_UNALIGNED, (uint32_t)address, 0};
-    for (int i = 0; i < CORE_REGISTERS; i++)
-        m->registers_before[i] = read_register(m, ALL_REGISTERS[i]);
-    uc_emu_stop(uc);
-}
-
-static void put_registers_back(struct machine *m)
-{
-    for (int i = 0; i < CORE_REGISTERS; i++)
-        write_register(m, ALL_REGISTERS[i], m->registers_before[i] | (ALL_REGISTERS[i] == UC_ARM_REG_PC));
-}
-
 /* True if the instruction has no watch yet and gets one: code that changes under the same address keeps its watch. */
 bool new_watch(struct machine *m, uint32_t address)
 {
@@ -357,15 +331,11 @@ static bool watch_instructions(struct machine *m)
 void place_watch(struct machine *m)
 {
     bool added = m->watch_pc && watch_instruction(m, m->watch_pc);
-    uc_hook hook;
     if (m->watch_block_size)
         added |= watch_instructions(m);
-    if ((scb_get(m, SCB_CCR) & CCR_UNALIGN_TRP) && !m->watches_accesses) {
-        uc_hook_add(m->uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_any_access, m, 1, 0);
-        m->watches_accesses = added = true;
-    }
-    if (m->watch_products_size)
-        added |= saturation_place_watch(m);
+    added |= alignment_watch_all(m);
+    if (m->watch_deviations_size)
+        added |= deviations_place_watch(m);
     if (added)
         uc_ctl_flush_tb(m->uc);
     m->watch_pc = m->watch_block_size = 0;

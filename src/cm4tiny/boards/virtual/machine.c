@@ -69,6 +69,13 @@ void write_register(struct machine *m, int unicorn_register, uint32_t value)
     uc_reg_write(m->uc, unicorn_register, &value);
 }
 
+/* unicorn leaves GE as it is when xPSR is written. */
+void write_xpsr(struct machine *m, uint32_t value)
+{
+    write_register(m, UC_ARM_REG_XPSR, value);
+    write_register(m, UC_ARM_REG_APSR_G, value);
+}
+
 uint8_t *memory_at(struct machine *m, uint32_t address, uint32_t size)
 {
     if (address - FLASH_BASE < FLASH_SIZE && size <= FLASH_SIZE - (address - FLASH_BASE))
@@ -215,7 +222,7 @@ EXPORT int cm4_write_memory(struct machine *m, uint32_t address, const uint8_t *
     if (!at)
         return -1;
     memcpy(at, data, size);
-    saturation_loaded(m, address, size);
+    deviations_loaded(m, address, size);
     timing_flash_changed(m);
     return 0;
 }
@@ -246,8 +253,9 @@ void reset_machine(struct machine *m)
     m->last_uart_access = m->ticks;
     m->idle = m->prompt.seen = m->asleep = m->parked = m->waits_for_event = m->crashed = false;
     m->idle_polls = 0;
-    m->requests = m->trap = m->watch_pc = m->watch_block_size = m->watch_products_size = 0;
+    m->requests = m->trap = m->watch_pc = m->watch_block_size = m->watch_deviations_size = 0;
     m->spurious_q = false;
+    m->rounding_mode = 0;
     m->access = (struct invalid_access){0};
     m->fault = (struct fault){0};
     write_register(m, UC_ARM_REG_XPSR, 0x0100000Fu);   /* Handler mode is privileged: the registers can be written */
@@ -256,7 +264,7 @@ void reset_machine(struct machine *m)
     memcpy(vectors, m->flash, sizeof vectors);
     write_register(m, UC_ARM_REG_PSP, 0);
     write_register(m, UC_ARM_REG_FPSCR, 0);
-    write_register(m, UC_ARM_REG_XPSR, 0x01000000u);
+    write_xpsr(m, 0x01000000u);
     write_register(m, UC_ARM_REG_LR, 0xFFFFFFFFu);
     write_register(m, UC_ARM_REG_SP, vectors[0] & ~3u);
     write_register(m, UC_ARM_REG_PC, vectors[1] | 1u);

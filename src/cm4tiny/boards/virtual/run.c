@@ -6,6 +6,7 @@
 #include "core.h"
 
 #define RUN_FOR_EVER 0xFFFFFFFEu    /* no firmware runs there; a jump to it is a fault */
+#define XPSR_T 0x01000000u
 #define SLICE_CYCLES 10000000u      /* after so many cycles */
 #define SLICE_EFFORT 1000000u       /* or so many events, items of DMA and the like the host is asked whether to go on */
 
@@ -205,8 +206,12 @@ static int run_once(struct machine *m)
     uc_err error;
     int reason;
     m->paused = false;
+    if (!(read_register(m, UC_ARM_REG_XPSR) & XPSR_T)) {    /* a pause came between a jump to Arm code and its fault */
+        fault_take(m, FAULT_STATE, read_register(m, UC_ARM_REG_PC), 0);
+        return m->crashed ? STOP_FAULT : 0;
+    }
     error = uc_emu_start(m->uc, read_register(m, UC_ARM_REG_PC) | 1u, RUN_FOR_EVER, 0, 0);
-    saturation_settle(m);
+    deviations_settle(m);
     if (!m->paused)
         return handle_trap(m, error);
     reason = serve_requests(m);

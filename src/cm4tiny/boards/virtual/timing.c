@@ -49,8 +49,9 @@ static void on_flash_read(uc_engine *uc, uc_mem_type type, uint64_t address, int
 {
     struct machine *m = user;
     uint32_t first = (uint32_t)address & (FLASH_SIZE - 1), last = first + (uint32_t)size - 1;
-    (void)type, (void)value;
+    (void)value;
     clear_stale_it_bits(uc);
+    alignment_check(m, type, (uint32_t)address, (uint32_t)size);
     dcache_read_word(m, first >> 3);
     if (UNLIKELY(last >> 3 != first >> 3))
         dcache_read_word(m, last >> 3);
@@ -88,7 +89,6 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
         m->known[m->known_count++] = b;
         lists |= BLOCK_KNOWN;
     }
-    banks_forget(b);
     memset(b, 0, sizeof *b);
     b->flags = lists;
     m->classify(address, size, &facts);
@@ -97,9 +97,6 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
     b->static_ticks = b->cost_ticks = facts.cost_ticks;
     b->instructions = facts.instructions;
     b->fpu_offset = facts.fpu_offset;
-    b->exit_ticks = facts.exit_ticks;
-    b->entry_ticks = facts.entry_ticks;
-    banks_learn(m, b, &facts);
     if (b->fpu_offset != FPU_NONE && !(lists & BLOCK_IN_FPU_LIST) &&
         grow(m, &m->fpu_blocks, m->fpu_block_count, &m->fpu_block_room, sizeof *m->fpu_blocks)) {
         m->fpu_blocks[m->fpu_block_count++] = b;
@@ -112,7 +109,7 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
         b->flags |= BLOCK_SENDS_EVENT;
     if (holds_undefined(m, address, size))
         b->flags |= BLOCK_HOLDS_UNDEFINED;
-    saturation_learn(m, b, address, size);
+    deviations_learn(m, b, address, size);
     if (in_flash(address) && size) {
         uint32_t offset = address & (FLASH_SIZE - 1), last = (offset + size - 1) >> FLASH_LINE_SHIFT;
         b->first_line = offset >> FLASH_LINE_SHIFT;
@@ -164,7 +161,7 @@ static bool __attribute__((noinline)) block_enter_slowly(struct machine *m, stru
     }
     if (!(b->flags & BLOCK_DIVISIONS_WATCHED))
         watch_block(m, b, address);
-    saturation_watch(m, b, address);
+    deviations_watch(m, b, address);
     if (m->requests & REQUEST_WATCH)
         return false;
     if (m->phase == PHASE_FAST && !(b->flags & BLOCK_PROFILED)) {
@@ -187,8 +184,6 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     struct machine *m = user;
     uint32_t address = (uint32_t)address64;
     struct block *b;
-    if (UNLIKELY(m->sampled != NULL))
-        banks_end(m);
     if (UNLIKELY(m->ticks >= m->next_event) && event_pause(m)) {
         /* stop before the block is charged: it is entered again after the restart */
         m->paused = true;
@@ -205,15 +200,13 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
         return;
     }
     if (address != m->expected_pc) {
-        m->ticks += m->current->exit_ticks + b->entry_ticks;
+        m->ticks += m->taken_transfer_ticks;
         m->taken_transfers++;
     }
     m->expected_pc = address + size;
     m->ticks += b->cost_ticks;
-    b->runs++;
-    if (UNLIKELY(b->runs >= b->next_sample))
-        banks_begin(m, b, m->current);
     m->current = b;
+    b->runs++;
 }
 
 /* Takes the place of on_block while a trace is on. */
@@ -259,6 +252,7 @@ static void profile_begin(struct machine *m)
     timing_caches_reset(m, false, true);
     uc_hook_add(m->uc, &m->data_hook, UC_HOOK_MEM_READ, (void *)on_flash_read, m, FLASH_BASE, FLASH_BASE + FLASH_SIZE - 1);
     uc_hook_add(m->uc, &m->alias_hook, UC_HOOK_MEM_READ, (void *)on_flash_read, m, 0, FLASH_SIZE - 1);
+    alignment_begin(m);
     m->hooked = true;
 }
 
@@ -266,10 +260,11 @@ static void profile_begin(struct machine *m)
 static void drop_deleted_hooks(struct machine *m)
 {
     uint32_t requests = m->requests;
+    uint32_t thumb = read_register(m, UC_ARM_REG_XPSR) >> 24 & 1u;  /* clear after a jump to Arm code, whose fault comes with the next run */
     bool paused = m->paused;
     m->next_event = 0;
     m->requests |= REQUEST_QUIET;   /* stops before the first block */
-    uc_emu_start(m->uc, read_register(m, UC_ARM_REG_PC) | 1u, 0xFFFFFFFEu, 0, 0);
+    uc_emu_start(m->uc, read_register(m, UC_ARM_REG_PC) | thumb, 0xFFFFFFFEu, 0, 0);
     m->requests = requests;
     m->paused = paused;
     m->trap = 0;                    /* where no block begins, the next run traps or faults again */
@@ -292,6 +287,7 @@ static void profile_end(struct machine *m)
     m->unprofiled_ticks = 0;
     uc_hook_del(m->uc, m->data_hook);
     uc_hook_del(m->uc, m->alias_hook);
+    alignment_end(m);
     m->hooked = false;
     drop_deleted_hooks(m);
 }
@@ -349,7 +345,7 @@ bool timing_init(struct machine *m)
     m->sram_blocks = calloc(SRAM_SIZE / 2, sizeof *m->sram_blocks);
     memset(m->icache.slot_of_line, NO_SLOT, sizeof m->icache.slot_of_line);
     memset(m->icache.line, 0xFF, sizeof m->icache.line);    /* NO_LINE */
-    m->nowhere.exit_ticks = m->constants.taken_transfer_ticks;
+    m->taken_transfer_ticks = m->constants.taken_transfer_ticks;
     m->icache.generation = 1;
     m->icache.clock = 1;
     m->current = &m->nowhere;
@@ -378,8 +374,6 @@ void timing_reset(struct machine *m)
     timing_caches_reset(m, true, true);
     m->last_flash_word = UINT32_MAX;
     m->expected_pc = UINT32_MAX;
-    m->sampled = NULL;
-    m->current = &m->nowhere;
 }
 
 /* New code in flash or SRAM: what was known of its blocks is void. */
@@ -388,19 +382,14 @@ void timing_flash_changed(struct machine *m)
     timing_caches_reset(m, true, true);
     for (uint32_t i = 0; i < m->known_count; i++) {
         block_retire(m, m->known[i]);
-        banks_forget(m->known[i]);
         memset(m->known[i], 0, sizeof *m->known[i]);
     }
     m->known_count = m->fpu_block_count = 0;
-    m->sampled = NULL;
-    m->current = &m->nowhere;
     uc_ctl_flush_tb(m->uc);
 }
 
 void timing_free(struct machine *m)
 {
-    for (uint32_t i = 0; m->flash_blocks && m->sram_blocks && i < m->known_count; i++)
-        banks_forget(m->known[i]);
     free(m->flash_blocks);
     free(m->sram_blocks);
     free(m->known);

@@ -1,0 +1,1 @@
+"""Random sequences of instructions, run by the virtual board and by qemu as an independent oracle."""

@@ -1,9 +1,15 @@
 """What a benchmark runs on: serial links, power monitors, and the virtual NUCLEO-L4R5ZI (:mod:`cm4tiny.boards.virtual`)."""
 
-from cm4tiny.boards.energy import PowerSettings, SimulatedPowerMonitor, energy_uj
-from cm4tiny.boards.links import Link, SerialLink
-from cm4tiny.boards.power import PowerMonitor, PowerTrace
-from cm4tiny.boards.virtual import BoardStatistics, VirtualBoard
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cm4tiny.boards.energy import PowerSettings, SimulatedPowerMonitor, energy_uj
+    from cm4tiny.boards.links import Link, SerialLink
+    from cm4tiny.boards.power import PowerMonitor, PowerTrace
+    from cm4tiny.boards.virtual import BoardStatistics, VirtualBoard
 
 __all__ = [
     "BoardStatistics",
@@ -16,3 +22,16 @@ __all__ = [
     "VirtualBoard",
     "energy_uj",
 ]
+_HOMES = {
+    **dict.fromkeys(("PowerSettings", "SimulatedPowerMonitor", "energy_uj"), "cm4tiny.boards.energy"),
+    **dict.fromkeys(("Link", "SerialLink"), "cm4tiny.boards.links"),
+    **dict.fromkeys(("PowerMonitor", "PowerTrace"), "cm4tiny.boards.power"),
+    **dict.fromkeys(("BoardStatistics", "VirtualBoard"), "cm4tiny.boards.virtual"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for: the process of an emulated chip needs little of it, and starts with it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

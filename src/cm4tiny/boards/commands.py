@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cm4tiny.benchmarks.protocol import READY, TERMINATOR
 from cm4tiny.errors import UsageError
 
+TERMINATOR = b"%"
+"""Ends a command of the benchmark protocol (MLPerf Tiny's reference API)."""
+READY = b"m-ready\r\n"
+"""The last line of an answer of that protocol: the device waits for the next command."""
 MAX_PROMPT_BYTES = 16
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from cm4tiny.benchmarks.protocol import TERMINATOR
+from cm4tiny.boards.commands import TERMINATOR
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import DeadlineError, DeviceResetError, ProtocolError
 from cm4tiny.runner.link_reader import READY, LinkReader

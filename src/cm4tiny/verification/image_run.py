@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cm4tiny.benchmarks import Benchmark
-from cm4tiny.benchmarks.protocol import READY
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.commands import READY
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import BoardError, VerificationError
 from cm4tiny.events import SILENT, EventStream

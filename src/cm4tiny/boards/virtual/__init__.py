@@ -1,7 +1,25 @@
 """The virtual NUCLEO-L4R5ZI: an STM32L4R5 on unicorn with peripherals, caches and a cycle model; deterministic on every host."""
 
-from cm4tiny.boards.virtual.board import BoardStatistics, VirtualBoard
-from cm4tiny.boards.virtual.cycle_model import CycleModel
-from cm4tiny.boards.virtual.link import VirtualLink
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cm4tiny.boards.virtual.board import BoardStatistics, VirtualBoard
+    from cm4tiny.boards.virtual.cycle_model import CycleModel
+    from cm4tiny.boards.virtual.link import VirtualLink
 
 __all__ = ["BoardStatistics", "CycleModel", "VirtualBoard", "VirtualLink"]
+_HOMES = {
+    **dict.fromkeys(("BoardStatistics", "VirtualBoard"), "cm4tiny.boards.virtual.board"),
+    "CycleModel": "cm4tiny.boards.virtual.cycle_model",
+    "VirtualLink": "cm4tiny.boards.virtual.link",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for: the process of an emulated chip needs little of it, and starts with it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -107,12 +107,12 @@ def test_the_digest_of_the_board_covers_the_cost_model_and_the_librarys_name_doe
 def test_the_loaded_library_is_the_bytes_that_were_compared_whatever_happens_to_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cm4tiny.boards.virtual.native import _load
+    from cm4tiny.boards.virtual.native import load_library
 
     monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path))
     built = build.native_library()
     built.path.write_bytes(b"not a library")
-    assert _load(built).cm4_free is not None
+    assert load_library(built).cm4_free is not None
     again = build.native_library()
     assert again.content == built.content and again.path.read_bytes() == built.content
 
@@ -124,4 +124,4 @@ def test_where_programs_in_memory_are_forbidden_a_private_copy_is_loaded(monkeyp
         raise PermissionError(1, "not here")
 
     monkeypatch.setattr(native.os, "memfd_create", forbidden)
-    assert native._load.__wrapped__(build.native_library()).cm4_free is not None
+    assert native.load_library.__wrapped__(build.native_library()).cm4_free is not None

@@ -39,7 +39,7 @@ def test_every_shared_structure_has_the_same_fields_in_both_languages(name: str)
 
 
 def load() -> object:
-    return native._load.__wrapped__(build.native_library())
+    return native.load_library.__wrapped__(build.native_library())
 
 
 def test_a_structure_of_another_size_is_refused_when_the_library_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

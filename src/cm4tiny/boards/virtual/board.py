@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from cm4tiny.boards.commands import MLPERF_TINY, CommandProtocol
 from cm4tiny.boards.energy import PowerSettings, SimulatedPowerMonitor
 from cm4tiny.boards.energy.monitor import Phase, Span
 from cm4tiny.boards.power import PowerMonitor
+from cm4tiny.boards.virtual.confine import DEFAULT_MEMORY_BYTES
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
 from cm4tiny.boards.virtual.energy_history import idle_history, power_history, stalled_and_worked
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
@@ -24,6 +26,7 @@ from cm4tiny.boards.virtual.link import VirtualLink
 from cm4tiny.boards.virtual.loader import Symbol
 from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, SettingChange, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
+from cm4tiny.boards.virtual.process import open_machine
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, TraceSegment
 from cm4tiny.errors import BoardError, LinkError, UsageError
 from cm4tiny.events import SILENT, EventStream
@@ -68,6 +71,8 @@ class VirtualBoard:
         name: what messages call this board.
         exact: simulate the flash's data cache on every access, instead of charging measured means after a profiling phase.
         commands: how the firmware is talked to; None: bytes pass as they are written.
+        in_process: emulate in this process instead of one of its own: a crash of the emulator is then a crash of this program.
+        memory_bytes: limit of the process's memory (its address space); 0: none.
         backend: obsolete; empty, ``"auto"`` and ``"native"`` mean the same.
         events: hears about accesses to peripherals that are not modelled.
 
@@ -87,6 +92,8 @@ class VirtualBoard:
         model: CycleModel | None = None,
         commands: CommandProtocol | None = MLPERF_TINY,
         backend: str = "",
+        in_process: bool = False,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
     ) -> None:
         _check_backend(backend)
         if baud is not None and baud <= 0:
@@ -99,7 +106,9 @@ class VirtualBoard:
         self._notes: list[str] = []
         protocol = commands or CommandProtocol()
         self._elf = load_image(Path(elf))
-        self.guard = _Guard(NativeMachine(model or CycleModel(), exact=exact, baud=baud))
+        settings: dict[str, Any] = {"model": model or CycleModel(), "exact": exact, "baud": baud}
+        label = f"'{Path(elf).name}' on {name}"
+        self.guard = _Guard(NativeMachine(**settings) if in_process else open_machine(label, memory_bytes=memory_bytes, **settings))
         with self.guard as machine:
             for address, data in self._elf.segments:
                 machine.write_memory(address, data)

@@ -35,7 +35,7 @@ _Classify = ctypes.CFUNCTYPE(None, _u32, _u32, ctypes.POINTER(layout.BlockFacts)
 
 
 @lru_cache(maxsize=4)
-def _load(built: NativeLibrary) -> ctypes.CDLL:
+def load_library(built: NativeLibrary) -> ctypes.CDLL:
     """Loads the bytes that were compared, from a sealed file in memory, so that nothing can change them in between or later."""
     ctypes.CDLL(str(built.unicorn.library))  # found again by its name when the board's library needs it
     try:
@@ -102,9 +102,12 @@ def _no_memory() -> BoardError:
 class NativeMachine:
     """One emulated chip in C. See :class:`~cm4tiny.boards.virtual.machine.Machine`."""
 
-    def __init__(self, model: CycleModel, *, exact: bool, baud: int | None) -> None:
+    before_slice: Callable[[], None] | None = None
+    """Called before each slice of a run."""
+
+    def __init__(self, model: CycleModel, *, exact: bool, baud: int | None, library: NativeLibrary | None = None) -> None:
         self._machine: int | None = None
-        self._library = _load(native_library())
+        self._library = load_library(library or native_library())
         self._coster = BlockCoster(model)
         self._callback_error: BaseException | None = None
         self._stopped = False
@@ -191,6 +194,8 @@ class NativeMachine:
         while True:
             if self._stopped:
                 raise BoardError("the virtual board was stopped", why="it was closed while it ran", cure="open a new one")
+            if self.before_slice is not None:
+                self.before_slice()
             reason = StopReason(run(self._handle, until_ps))
             if self._callback_error is not None:
                 error, self._callback_error = self._callback_error, None

@@ -44,7 +44,7 @@ class Run:
 
 
 def command(board: VirtualBoard, text: str) -> Run:
-    cycles, virtual_s, host_s = board.cycles, board.time_s, time.process_time()
+    cycles, virtual_s, host_s = board.cycles, board.time_s, time.process_time() + board.processor_s
     if text:
         board.link.write(text.encode() + b"%")
     deadline, output = Deadline(1000.0, board.link.clock), b""
@@ -53,7 +53,7 @@ def command(board: VirtualBoard, text: str) -> Run:
         if not part:
             raise SystemExit(f"no answer to {text[:30]!r}")
         output += part
-    return Run(board.cycles - cycles, board.time_s - virtual_s, time.process_time() - host_s)
+    return Run(board.cycles - cycles, board.time_s - virtual_s, time.process_time() + board.processor_s - host_s)
 
 
 def sample(benchmark: Benchmark, seed: int) -> bytes:

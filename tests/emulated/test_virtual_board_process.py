@@ -204,7 +204,8 @@ def test_ctrl_c_in_a_terminal_reaches_the_program_and_not_the_boards(echo: Path)
 
 def test_what_is_in_force_is_read_back(echo: Path) -> None:
     with VirtualBoard(echo) as board:
-        found: confine.Confinement = board.guard.machine.confinement  # type: ignore[attr-defined]
+        found = board.confinement
+        assert found is not None
         assert found.memory_bytes == confine.DEFAULT_MEMORY_BYTES
         assert (found.open_files, found.file_bytes, found.no_new_privileges) == (0, 0, True)
         limits = Path(f"/proc/{process_of(board)}/limits").read_text()
@@ -283,6 +284,7 @@ def test_both_ways_of_running_a_chip_count_the_same(echo: Path) -> None:
     def run(in_process: bool) -> tuple[object, ...]:
         with VirtualBoard(echo, in_process=in_process) as board:
             assert says_hello(board) and says_hello(board)
+            assert (board.confinement is None) is in_process
             return board.statistics(), board.time_s, board.read_memory(0x0800_0000, 64), board.guard.machine.spans().tolist()
 
     assert run(True) == run(False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +31,7 @@ def program(inputs: Mapping[str, Any], folder: Path) -> Outcome:
             deadline = Deadline(seconds, board.link.clock)
             while not deadline.expired:
                 board.link.read(deadline)
-            spent = time.process_time() - began
+            spent = time.process_time() - began + board.processor_s
             if spent > _PROCESSOR_S:
                 return Outcome("wrong", text=f"{seconds} virtual seconds took {spent:.1f} s of the host's processor")
             notes = [note for note in board.statistics().notes if "endless loop" not in note]
@@ -81,3 +83,19 @@ def instruction(inputs: Mapping[str, Any], folder: Path) -> Outcome:
             return Outcome("correct" if done and inputs["name"] in OWN else "wrong", text=f"{inputs['name']} ran")
 
     return attempt(run)
+
+
+def crash(inputs: Mapping[str, Any], folder: Path) -> Outcome:
+    """The process of one of two boards ends by a signal; the other board must go on."""
+    elf = write_program(folder, [PARK])
+    with VirtualBoard(elf) as other:
+
+        def run() -> Outcome:
+            with VirtualBoard(elf) as board:
+                os.kill(board.guard.machine.pid, signal.Signals[inputs["signal"]])  # type: ignore[attr-defined]
+                board.link.read(Deadline(0.001, board.link.clock))
+                return Outcome("wrong", text="nothing was noticed")
+
+        outcome = attempt(run)
+        other.link.read(Deadline(0.001, other.link.clock))
+        return outcome if other.time_s >= 0.001 else Outcome("wrong", text="the other board stopped as well")

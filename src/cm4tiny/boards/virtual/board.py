@@ -17,7 +17,7 @@ from cm4tiny.boards.commands import MLPERF_TINY, CommandProtocol
 from cm4tiny.boards.energy import PowerSettings, SimulatedPowerMonitor
 from cm4tiny.boards.energy.monitor import Phase, Span
 from cm4tiny.boards.power import PowerMonitor
-from cm4tiny.boards.virtual.confine import DEFAULT_MEMORY_BYTES
+from cm4tiny.boards.virtual.confine import DEFAULT_MEMORY_BYTES, Confinement
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
 from cm4tiny.boards.virtual.energy_history import idle_history, power_history, stalled_and_worked
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
@@ -128,6 +128,17 @@ class VirtualBoard:
         """Virtual time in seconds since the board was made."""
         with self.guard as machine:
             return machine.time_ps / PS_PER_S
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """What the kernel keeps the board's process from; None if it is emulated in this one."""
+        return getattr(self.guard.machine, "confinement", None)
+
+    @property
+    def processor_s(self) -> float:
+        """Processor time in seconds of the process that emulates this board."""
+        with self.guard as machine:
+            return machine.processor_s()
 
     def statistics(self) -> BoardStatistics:
         """Totals so far."""

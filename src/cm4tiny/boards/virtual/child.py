@@ -15,7 +15,6 @@ import gc
 import io
 import os
 import pickle
-import resource
 import select
 import signal
 import socket
@@ -35,6 +34,8 @@ HEADER = struct.Struct("<BQQQIII")
 """Kind, picoseconds, ticks, hertz, baud; length of the output and of the pickle."""
 VALUE, ERROR = 0, 1
 MAX_REPLY_BYTES = 1 << 30
+MAX_ITEMS = 1 << 16
+"""Of a list in one reply: pickling takes memory too."""
 _PARENT_POLL_S = 0.5
 _REPORTED = {"run", "skip_until"}
 """After these the notes are handed over as well."""
@@ -64,16 +65,10 @@ def receive_exactly(link: socket.socket, size: int) -> bytes:
 # --- a board ------------------------------------------------------------------------------------------------------------------------
 
 
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
 def _value_of(machine: NativeMachine, name: str, arguments: tuple[Any, ...]) -> Any:
-    if name == "since":  # of a list that grows: what came after the first items
-        value = getattr(machine, arguments[0])()[arguments[1] :]
-    elif name == "cpu_seconds":
-        return _cpu_seconds()
+    if name == "since":  # of a list that grows: the next piece after the first items
+        begin = arguments[1]
+        value = getattr(machine, arguments[0])()[begin : begin + MAX_ITEMS]
     else:
         value = getattr(machine, name)
         value = value(*arguments) if callable(value) else value

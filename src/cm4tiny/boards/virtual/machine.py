@@ -265,4 +265,7 @@ class Machine(Protocol):
 
     def stop_trace(self) -> Traced: ...
 
+    def processor_s(self) -> float:
+        """Processor time of the process that emulates the chip, in seconds."""
+
     def close(self) -> None: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -332,6 +333,9 @@ class NativeMachine:
             sizes = (s.code_bytes, s.data_bytes, s.ram_bytes)
             segments.append(TraceSegment(s.call, kind, s.address, complete, s.cost.value(), *sizes, functions=by_function))
         return Traced(tuple(segments), bool(self._library.cm4_trace_overflow(self._handle)))
+
+    def processor_s(self) -> float:
+        return time.process_time()
 
     def close(self) -> None:
         if self._machine:

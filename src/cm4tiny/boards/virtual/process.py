@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import os
 import pickle
 import signal
@@ -24,7 +25,7 @@ import numpy as np
 
 from cm4tiny import errors
 from cm4tiny.boards.virtual.build import NativeLibrary, native_library
-from cm4tiny.boards.virtual.child import ERROR, HEADER, LENGTH, MAX_REPLY_BYTES, read_value, receive_exactly
+from cm4tiny.boards.virtual.child import ERROR, HEADER, LENGTH, MAX_ITEMS, MAX_REPLY_BYTES, read_value, receive_exactly
 from cm4tiny.boards.virtual.confine import DEFAULT_MEMORY_BYTES, SLICE_CPU_S, Confinement
 from cm4tiny.boards.virtual.machine import Machine, Note, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
@@ -289,18 +290,23 @@ class ChildMachine:
     def _since(self, name: str) -> Callable[[], Any]:
         def look() -> Any:
             known = self._lists.get(name)
-            more = self._ask("since", name, 0 if known is None else len(known))
-            if known is None:
-                self._lists[name] = more
-            elif len(more):
-                self._lists[name] = known + more if isinstance(known, tuple) else np.concatenate([known, more])
-            return self._lists[name]
+            begin = 0 if known is None else len(known)
+            pieces = [] if known is None else [known]
+            while True:
+                more = self._ask("since", name, begin)
+                begin += len(more)
+                if len(more) or not pieces:
+                    pieces.append(more)
+                if len(more) < MAX_ITEMS:
+                    break
+            if len(pieces) > 1:
+                known = np.concatenate(pieces) if isinstance(more, np.ndarray) else tuple(itertools.chain.from_iterable(pieces))
+            else:
+                known = pieces[0]
+            self._lists[name] = known
+            return known
 
         return look
-
-    def cpu_seconds(self) -> float:
-        """Processor time that this chip has cost its process."""
-        return float(self._ask("cpu_seconds"))
 
     @property
     def pid(self) -> int:

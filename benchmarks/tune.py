@@ -20,7 +20,7 @@ from cm4tiny.console import watch
 from cm4tiny.firmware import microtvm
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.microtvm.costs import SHIPPED, Costs
-from cm4tiny.tuning import TuneWish, tune
+from cm4tiny.tuning import TuneRequest, tune
 
 TABLE = Path(microtvm.__file__).parent / SHIPPED
 OFFICIAL = ("kws", "ad", "ic", "vww", "sww", "ic02")
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
             model = Path(model_file(name, assets, source=AssetSource(mirror=wanted.mirror)))
             for variant in VARIANTS if name in ("vww", "ic02") else VARIANTS[:1]:
                 with watch() as events:
-                    tune(TuneWish(name, model, **variant), TABLE, events=events)
+                    tune(TuneRequest(name, model, **variant), TABLE, events=events)
     return 0
 
 

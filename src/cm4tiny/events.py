@@ -69,7 +69,7 @@ class EventStream:
         self._subscribers = list(subscribers)
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Adds a subscriber; it hears events from now on."""
+        """Adds a subscriber; it receives events from now on."""
         self._subscribers.append(subscriber)
 
     def emit(self, event: Event) -> None:
@@ -105,4 +105,4 @@ class Outcome:
 
 
 SILENT = EventStream()
-"""A stream that nobody hears."""
+"""A stream that nobody subscribes to."""

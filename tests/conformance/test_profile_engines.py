@@ -17,7 +17,7 @@ from cm4tiny.firmware.model_file import read_model
 from cm4tiny.firmware.recipe import Recipe, build, read_record
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images import measure
-from cm4tiny.profiling import Cost, ProfileWish, measure_profile
+from cm4tiny.profiling import Cost, ProfileRequest, measure_profile
 
 pytestmark = [pytest.mark.upstream, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -54,7 +54,7 @@ def test_every_layer_is_found_and_the_sums_hold(engine: str, benchmark: str, fol
     sources, archive = library(engine, folder)
     recipe = Recipe(benchmark, engine, "performance", str(model) if takes_model(engine) else "", "path", sources, archive)
     elf = build(recipe, tmp_path).elf
-    wish = ProfileWish(elf, engine=engine, layers=read_record(elf)["layers"], model=model.read_bytes())
+    wish = ProfileRequest(elf, engine=engine, layers=read_record(elf)["layers"], model=model.read_bytes())
     profile = measure_profile(wish)
     records = operator_layers(read_model(model.read_bytes()))
     assert profile.root == ROOTS[engine]
@@ -69,5 +69,5 @@ def test_every_layer_is_found_and_the_sums_hold(engine: str, benchmark: str, fol
     assert profile.outside_cycles is not None
     assert profile.whole.cycles + profile.outside_cycles == pytest.approx(row.cycles, rel=5e-3)
     if takes_model(engine):
-        unaided = measure_profile(ProfileWish(elf))  # the model lies in the image
+        unaided = measure_profile(ProfileRequest(elf))  # the model lies in the image
         assert [layer.macs for layer in unaided.layers] == [layer.macs for layer in profile.layers]

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.hostile_firmware import RAM, ROOT, constant, run_campaign, sanitizer_environment
+from support.hostile_firmware import RAM, ROOT, constant, run_benchmarks, sanitizer_environment
 from support.hostile_programs import GPIOF, LOOP, LPUART1, PARK, PROGRAMS, RCC, TIM3, poke, repeated, write_program
 
 from cm4tiny.boards import VirtualBoard
@@ -185,7 +185,7 @@ def test_closing_a_board_ends_its_run_in_another_thread(tmp_path: Path) -> None:
 def _campaign(first: int, count: int, jobs: int) -> None:
     if sanitizer_environment() is None:
         pytest.skip("gcc with libasan is not installed")
-    campaign = run_campaign(first, count, jobs=jobs, sanitize=True)
+    campaign = run_benchmarks(first, count, jobs=jobs, sanitize=True)
     assert not campaign.failures, "\n".join(campaign.failures[:3])
     assert campaign.tried == count
     assert campaign.endings.get("FAULT", 0) > count / 20 and campaign.endings.get("LIMIT", 0) > count / 5, campaign.endings

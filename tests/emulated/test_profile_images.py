@@ -20,7 +20,7 @@ from cm4tiny.firmware.build import build_firmware
 from cm4tiny.firmware.recipe import Recipe, build, read_record
 from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
 from cm4tiny.images import measure
-from cm4tiny.profiling import Profile, ProfileWish, measure_profile
+from cm4tiny.profiling import Profile, ProfileRequest, measure_profile
 from cm4tiny.profiling.model import SCHEMA_FILE, Cost
 from cm4tiny.profiling.text import table
 
@@ -66,7 +66,7 @@ def kws(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """This project's own engine with the embedded model, and its profile."""
     elf = build(Recipe("kws", "microtvm", "performance", str(embedded_model("kws")), "path"), tmp_path_factory.mktemp("kws")).elf
     known = read_record(elf)
-    return elf, measure_profile(ProfileWish(elf, engine=known["engine"], layers=known["layers"]))
+    return elf, measure_profile(ProfileRequest(elf, engine=known["engine"], layers=known["layers"]))
 
 
 def sums(profile: Profile) -> Cost:
@@ -107,7 +107,7 @@ def test_what_a_layer_uses_is_at_least_its_constants_and_its_output(kws: tuple[P
 
 def test_helpers_are_work_between_the_layers(make: Make) -> None:
     body = LAYERS + RUN + "{ static volatile unsigned n = 12; layer0(input, output); memcpy(output, input, n); layer1(output); }\n"
-    with_copy, without = measure_profile(ProfileWish(make(body))), measure_profile(ProfileWish(make(TWO_LAYERS)))
+    with_copy, without = measure_profile(ProfileRequest(make(body))), measure_profile(ProfileRequest(make(TWO_LAYERS)))
     assert [layer.name for layer in with_copy.layers] == ["layer0", "layer1"]
     assert sums(with_copy) == with_copy.whole
     assert with_copy.own.instructions > without.own.instructions + 12
@@ -115,13 +115,13 @@ def test_helpers_are_work_between_the_layers(make: Make) -> None:
 
 def test_a_second_profile_is_the_same(make: Make) -> None:
     elf = make(TWO_LAYERS)
-    first, second = (measure_profile(ProfileWish(elf)).json_text() for _ in range(2))
+    first, second = (measure_profile(ProfileRequest(elf)).json_text() for _ in range(2))
     assert first == second
     jsonschema.validate(json.loads(first), json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
 
 def test_an_image_without_a_record_has_layers_without_macs(make: Make) -> None:
-    profile = measure_profile(ProfileWish(make(TWO_LAYERS)))
+    profile = measure_profile(ProfileRequest(make(TWO_LAYERS)))
     assert [layer.name for layer in profile.layers] == ["layer0", "layer1"]
     assert [layer.macs for layer in profile.layers] == [None, None]
     assert (profile.benchmark, profile.engine, profile.match) == ("kws", "microTVM of this project", "")
@@ -130,7 +130,7 @@ def test_an_image_without_a_record_has_layers_without_macs(make: Make) -> None:
 
 def test_layers_that_the_build_does_not_know_stay_unnamed(make: Make) -> None:
     known = [{"name": "layer0", "kind": "conv", "macs": 12, "ram_bytes": 5}, {"name": "layer9", "kind": "conv", "macs": 12}]
-    profile = measure_profile(ProfileWish(make(TWO_LAYERS), layers=known))
+    profile = measure_profile(ProfileRequest(make(TWO_LAYERS), layers=known))
     assert [layer.macs for layer in profile.layers] == [12, None]
     assert profile.layers[0].planned == {"ram_bytes": 5}
     assert profile.macs is None
@@ -153,18 +153,18 @@ def test_an_image_without_symbols_is_refused_or_gets_them_from_its_elf(make: Mak
     elf = make(TWO_LAYERS)
     image = convert(elf, tmp_path / name, *FORMS[name])
     with pytest.raises(FirmwareError, match="has no symbols") as caught:
-        measure_profile(ProfileWish(image))
+        measure_profile(ProfileRequest(image))
     assert "--symbols=FILE.elf" in caught.value.cure
-    profile = measure_profile(ProfileWish(image, symbols=elf))
+    profile = measure_profile(ProfileRequest(image, symbols=elf))
     assert profile.image == name
-    assert profile.whole == measure_profile(ProfileWish(elf)).whole
+    assert profile.whole == measure_profile(ProfileRequest(elf)).whole
 
 
 def test_symbols_of_another_build_are_refused(make: Make, tmp_path: Path) -> None:
     image = convert(make(TWO_LAYERS), tmp_path / "image.bin", "-O", "binary")
     other = make(TWO_LAYERS.replace("12", "11"))
     with pytest.raises(FirmwareError, match="not the ELF that") as caught:
-        measure_profile(ProfileWish(image, symbols=other))
+        measure_profile(ProfileRequest(image, symbols=other))
     assert "same build" in caught.value.cure
 
 
@@ -185,7 +185,7 @@ def test_symbols_of_another_build_are_refused(make: Make, tmp_path: Path) -> Non
 )
 def test_firmware_that_does_not_infer_is_refused(make: Make, body: str, root: str, error: type[Cm4TinyError], what: str) -> None:
     with pytest.raises(error) as caught:
-        measure_profile(ProfileWish(make(body), root=root))
+        measure_profile(ProfileRequest(make(body), root=root))
     assert what in str(caught.value), str(caught.value)
     assert caught.value.cure
 
@@ -195,7 +195,7 @@ def test_a_crash_says_in_which_layer(make: Make) -> None:
         LAYERS + f"{FAR} bad(void) {{ *(volatile int *)0x90000000 = 1; }}\n" + RUN + "{ layer0(input, output); bad(); layer1(output); }\n"
     )
     with pytest.raises(DeviceFaultError, match="crashed") as caught:
-        measure_profile(ProfileWish(make(body)))
+        measure_profile(ProfileRequest(make(body)))
     assert "bad" in caught.value.why
 
 
@@ -203,13 +203,13 @@ def test_a_function_that_does_not_run_once_per_inference_is_refused(make: Make) 
     body = LAYERS + f"static int n;\n{FAR} extra(int8_t *to) {{ layer1(to); layer1(to); }}\n"
     body += RUN + "{ layer0(input, output); if (++n == 2) extra(output); layer1(output); }\n"
     with pytest.raises(RunnerError, match="extra was called 1 times by 2 inferences"):
-        measure_profile(ProfileWish(make(body), root="extra"))
+        measure_profile(ProfileRequest(make(body), root="extra"))
 
 
 def test_a_function_that_runs_twice_per_inference_says_so(make: Make) -> None:
     body = LAYERS + f"{FAR} half(const int8_t *from, int8_t *to) {{ layer0(from, to); layer1(to); }}\n"
     body += RUN + "{ half(input, output); half(output, output + 12 - 12); }\n"
-    profile = measure_profile(ProfileWish(make(body), root="half"))
+    profile = measure_profile(ProfileRequest(make(body), root="half"))
     assert profile.notes[0] == "half runs 2 times per inference; the last is shown"
     assert sums(profile) == profile.whole
 
@@ -217,23 +217,23 @@ def test_a_function_that_runs_twice_per_inference_says_so(make: Make) -> None:
 def test_an_image_of_no_known_engine_is_refused(make: Make, tmp_path: Path) -> None:
     image = convert(make(TWO_LAYERS), tmp_path / "renamed.elf", "--redefine-sym", "cm4tiny_model_run=go")
     with pytest.raises(FirmwareError, match=r"no function of renamed\.elf is known"):
-        measure_profile(ProfileWish(image))
-    assert len(measure_profile(ProfileWish(image, root="go")).layers) == 2
+        measure_profile(ProfileRequest(image))
+    assert len(measure_profile(ProfileRequest(image, root="go")).layers) == 2
 
 
 def test_an_image_that_answers_as_no_benchmark_is_refused(make: Make, tmp_path: Path) -> None:
     elf = make(TWO_LAYERS)
     (tmp_path / "other.elf").write_bytes(elf.read_bytes().replace(b"kws01", b"xyz01"))
     with pytest.raises(ProtocolError, match="'xyz01', which belongs to no benchmark") as caught:
-        measure_profile(ProfileWish(tmp_path / "other.elf"))
+        measure_profile(ProfileRequest(tmp_path / "other.elf"))
     assert "kws01" in caught.value.why
 
 
 def test_a_damaged_model_file_or_image_is_named(make: Make, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no(t a)? \.tflite|damaged"):
-        measure_profile(ProfileWish(make(TWO_LAYERS), model=b"what"))
+        measure_profile(ProfileRequest(make(TWO_LAYERS), model=b"what"))
     (tmp_path / "tiny.elf").write_bytes(tiny_elf())
     with pytest.raises(FirmwareError, match="no symbols"):
-        measure_profile(ProfileWish(tmp_path / "tiny.elf"))
+        measure_profile(ProfileRequest(tmp_path / "tiny.elf"))
     with pytest.raises(FirmwareError, match="cannot be read"):
-        measure_profile(ProfileWish(tmp_path / "nothing.elf"))
+        measure_profile(ProfileRequest(tmp_path / "nothing.elf"))

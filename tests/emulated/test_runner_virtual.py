@@ -32,7 +32,7 @@ from cm4tiny.runner import (
     official_rules,
     run_accuracy,
     run_energy,
-    run_farm,
+    run_jobs,
     run_performance,
 )
 
@@ -170,8 +170,8 @@ def test_boards_side_by_side_give_what_one_gives(images: dict[str, Path], data_s
             Job(lambda: VirtualBoard(images["energy"]), KWS, data_set, "energy", simulated=label, rules=SHORT),
         ]
 
-    one = run_farm(jobs("virtual"), tmp_path / "one", workers=1)
-    two = run_farm(jobs("virtual"), tmp_path / "two", workers=2)
+    one = run_jobs(jobs("virtual"), tmp_path / "one", workers=1)
+    two = run_jobs(jobs("virtual"), tmp_path / "two", workers=2)
     assert [type(r.result) for r in one] == [PerformanceResult, AccuracyResult, EnergyResult]
     assert [r.result for r in one] == [r.result for r in two]
 
@@ -181,10 +181,10 @@ CHILD = """
     from pathlib import Path
     from cm4tiny.benchmarks import DataSet, get_benchmark
     from cm4tiny.boards import VirtualBoard
-    from cm4tiny.runner import Job, run_farm
+    from cm4tiny.runner import Job, run_jobs
     elf, data, out = map(Path, sys.argv[1:])
     kws = get_benchmark("kws")
-    run_farm([Job(lambda: VirtualBoard(elf), kws, DataSet.open(data, kws), "accuracy", simulated="virtual")], out)
+    run_jobs([Job(lambda: VirtualBoard(elf), kws, DataSet.open(data, kws), "accuracy", simulated="virtual")], out)
 """
 
 
@@ -206,6 +206,6 @@ def test_a_killed_accuracy_run_goes_on(images: dict[str, Path], tmp_path: Path) 
     measured = journal.read_bytes().count(b"\n") - 1
     assert 10 <= measured < 400
     job = Job(lambda: VirtualBoard(images["performance"]), KWS, files, "accuracy", simulated="virtual")
-    result = run_farm([job], out)[0].result
+    result = run_jobs([job], out)[0].result
     assert isinstance(result, AccuracyResult)
     assert (result.resumed, result.samples, result.top_1) == (measured, 400, 80.0)

@@ -15,7 +15,7 @@ from cm4tiny.firmware.microtvm import CompileOptions, Costs, shipped_costs
 from cm4tiny.firmware.microtvm.compiler import survey
 from cm4tiny.firmware.microtvm.costs import content, read_costs
 from cm4tiny.firmware.toolchain import find_toolchain
-from cm4tiny.tuning import TuneWish, tune
+from cm4tiny.tuning import TuneRequest, tune
 from cm4tiny.tuning.measure import measure_layers, trace_layers
 from cm4tiny.tuning.tuner import worth_measuring
 
@@ -43,7 +43,7 @@ def almost_all() -> tuple[Costs, str, str]:
 
 def test_a_missing_cost_is_measured_and_the_rest_is_kept(tmp_path):
     base, key, choice = almost_all()
-    costs = tune(TuneWish("kws", KWS, jobs=1), tmp_path / "costs.json", base=base)
+    costs = tune(TuneRequest("kws", KWS, jobs=1), tmp_path / "costs.json", base=base)
     assert costs.layers[key][choice] > 10_000
     changed = {k: v for k, v in costs.layers.items() if v != base.layers[k]}
     assert list(changed) == [key]
@@ -55,7 +55,7 @@ def test_a_finished_table_needs_no_work(tmp_path, monkeypatch):
     full = replace(base, layers={**base.layers, key: {**base.layers[key], choice: 9}})
     (tmp_path / "costs.json").write_text(full.text())
     monkeypatch.setattr("cm4tiny.tuning.tuner._measure", lambda *_: pytest.fail("nothing was left to measure"))
-    assert tune(TuneWish("kws", KWS, jobs=1), tmp_path / "costs.json") == full
+    assert tune(TuneRequest("kws", KWS, jobs=1), tmp_path / "costs.json") == full
 
 
 def test_the_forced_candidates_are_the_ones_that_run_and_their_cycles_add_up(tmp_path):

@@ -390,7 +390,7 @@ def _run_chunk(start: int, count: int, environment: dict[str, str], campaign: Ca
         start, count = after, max(0, start + count - after)
 
 
-def run_campaign(first: int, count: int, *, jobs: int, sanitize: bool, progress: bool = False, chunk: int = 500) -> Campaign:
+def run_benchmarks(first: int, count: int, *, jobs: int, sanitize: bool, progress: bool = False, chunk: int = 500) -> Campaign:
     """Runs the firmwares ``first`` to ``first + count - 1``."""
     extra = sanitizer_environment() if sanitize else {}
     if extra is None:
@@ -437,7 +437,7 @@ def main() -> int:
     if options.serve:
         _serve(options.first, options.count)
         return 0
-    campaign = run_campaign(options.first, options.count, jobs=options.jobs, sanitize=options.sanitize, progress=True)
+    campaign = run_benchmarks(options.first, options.count, jobs=options.jobs, sanitize=options.sanitize, progress=True)
     for how, times in sorted(campaign.endings.items(), key=lambda entry: -entry[1])[:20]:
         print(f"{times:8} {how}")
     for failure in campaign.failures:

@@ -3,12 +3,12 @@
 from cm4tiny import cm
 from cm4tiny.fetch.hashes import check_input
 from cm4tiny.firmware.microtvm import shipped_costs
-from cm4tiny.tuning import TuneWish, tune
+from cm4tiny.tuning import TuneRequest, tune
 
 
 @cm.step
 def preprocess(step):
     check_input(step.path("CM_TINY_MODEL_FILE"), step.env["CM_TINY_MODEL_SHA256"], "tune,mlperf,tiny")
     table = step.folder / "costs.json"
-    tune(TuneWish.from_env(step.env, step.path("CM_TINY_MODEL_FILE")), table, base=shipped_costs(), events=step.events)
+    tune(TuneRequest.from_env(step.env, step.path("CM_TINY_MODEL_FILE")), table, base=shipped_costs(), events=step.events)
     step.env["CM_TINY_COSTS_FILE"] = str(table)

@@ -26,7 +26,7 @@ from cm4tiny.results.conditions import EMBEDDED, FIGURES, HOME_BOARD, SIMULATED,
 from cm4tiny.results.published import PublishedResult, published_conditions
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.dut import Dut
-from cm4tiny.runner.farm import Job, JobResult, run_farm
+from cm4tiny.runner.job_pool import Job, JobResult, run_jobs
 from cm4tiny.runner.performance import PerformanceResult
 from cm4tiny.runner.rules import Rules
 
@@ -198,7 +198,7 @@ def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None,
     ]
     published = image.result() if image else None
     entry["labels"] = image_conditions(image, said["hclk_hz"], modes, embedded_inputs=data is None).as_json()
-    for result in run_farm(jobs, run.out, workers=run.jobs, events=events):
+    for result in run_jobs(jobs, run.out, workers=run.jobs, events=events):
         entry |= _figures(run, image, result, published)
     return entry
 

@@ -3,7 +3,7 @@
 The board traces the function of the engine that calls one layer after the other (``roots.yaml``). Everything is simulated and says so.
 """
 
-from cm4tiny.profiling.measure import ProfileWish, measure_profile
+from cm4tiny.profiling.measure import ProfileRequest, measure_profile
 from cm4tiny.profiling.model import Cost, LayerProfile, Profile
 
-__all__ = ["Cost", "LayerProfile", "Profile", "ProfileWish", "measure_profile"]
+__all__ = ["Cost", "LayerProfile", "Profile", "ProfileRequest", "measure_profile"]

@@ -18,7 +18,7 @@ from cm4tiny.files import write_atomically
 from cm4tiny.firmware.division import OPEN, open_division
 from cm4tiny.firmware.engines import octoml
 from cm4tiny.firmware.recipe import RECORD, read_record
-from cm4tiny.profiling.measure import ProfileWish, measure_profile
+from cm4tiny.profiling.measure import ProfileRequest, measure_profile
 from cm4tiny.profiling.model import Profile
 from cm4tiny.profiling.page import page
 from cm4tiny.profiling.plot import svg
@@ -41,7 +41,7 @@ class ProfileRun:
         wishes: (name of the result's folder, what to profile).
     """
 
-    wishes: tuple[tuple[str, ProfileWish], ...]
+    wishes: tuple[tuple[str, ProfileRequest], ...]
     out: Path
 
     @classmethod
@@ -97,18 +97,18 @@ def _firmware(env: Mapping[str, str], benchmark: str) -> Path:
     return Path(found)
 
 
-def _wish(image: Path, symbols: Path | None, root: str, model: bytes, events: EventStream) -> ProfileWish:
+def _wish(image: Path, symbols: Path | None, root: str, model: bytes, events: EventStream) -> ProfileRequest:
     """With what the record of the build says, if there is one beside the image or its ELF."""
     elf = symbols or image
     if not (elf.parent / RECORD).is_file():
-        return ProfileWish(image, symbols, root, model=model)
+        return ProfileRequest(image, symbols, root, model=model)
     try:
         record = read_record(elf)
     except FirmwareError as error:
         events.message(STEP, f"{elf.parent / RECORD} is not used: {error.why}", "warning")
-        return ProfileWish(image, symbols, root, model=model)
+        return ProfileRequest(image, symbols, root, model=model)
     engine, layers = str(record.get("engine", "")), tuple(record.get("layers", ()))
-    return ProfileWish(image, symbols, root, engine, layers, model, _assets(record), OPEN if open_division(record) else "")
+    return ProfileRequest(image, symbols, root, engine, layers, model, _assets(record), OPEN if open_division(record) else "")
 
 
 def _assets(record: Mapping[str, Any]) -> str:
@@ -118,7 +118,7 @@ def _assets(record: Mapping[str, Any]) -> str:
     return assets_of_model(str(record.get("model", {}).get("sha256", "")))
 
 
-def _with_official_model(wish: ProfileWish, benchmark: str, mirror: str, events: EventStream) -> ProfileWish:
+def _with_official_model(wish: ProfileRequest, benchmark: str, mirror: str, events: EventStream) -> ProfileRequest:
     """OctoML's submission was compiled from MLPerf Tiny's own model; without it the layers have no MACs."""
     try:
         model = model_file(benchmark, "mlcommons", source=AssetSource(mirror=mirror)).read_bytes()

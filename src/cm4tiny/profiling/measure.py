@@ -33,7 +33,7 @@ _TFLITE_MARK = b"TFL3"
 
 
 @dataclass(frozen=True)
-class ProfileWish:
+class ProfileRequest:
     """What to profile.
 
     Attributes:
@@ -56,7 +56,7 @@ class ProfileWish:
     division: str = ""
 
 
-def measure_profile(wish: ProfileWish, events: EventStream = SILENT) -> Profile:
+def measure_profile(wish: ProfileRequest, events: EventStream = SILENT) -> Profile:
     """Profiles one inference.
 
     Raises:
@@ -129,7 +129,7 @@ def _benchmark(model_id: str, image: str) -> Benchmark:
 # --- files ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _with_symbols(wish: ProfileWish) -> Path:
+def _with_symbols(wish: ProfileRequest) -> Path:
     """The file to run: the image, or the ELF with its symbols if both hold the same bytes."""
     if wish.symbols is None:
         return wish.image
@@ -144,7 +144,7 @@ def _with_symbols(wish: ProfileWish) -> Path:
     return wish.symbols
 
 
-def _tables(wish: ProfileWish, root: Root, segments: Sequence[tuple[int, bytes]]) -> ModelTables | None:
+def _tables(wish: ProfileRequest, root: Root, segments: Sequence[tuple[int, bytes]]) -> ModelTables | None:
     if wish.model:
         return read_model(wish.model)
     return model_inside(segments) if root.match == "order" else None

@@ -6,7 +6,7 @@ It knows a byte stream (:class:`cm4tiny.boards.Link`), never a port or an emulat
 from cm4tiny.runner.accuracy import AccuracyResult, run_accuracy
 from cm4tiny.runner.dut import Dut, DutStatistics, Identity, Inference
 from cm4tiny.runner.energy import EnergyResult, EnergyWindow, run_energy
-from cm4tiny.runner.farm import Board, Job, JobResult, run_farm
+from cm4tiny.runner.job_pool import Board, Job, JobResult, run_jobs
 from cm4tiny.runner.journal import Journal, JournalKey, data_set_hash
 from cm4tiny.runner.performance import PerformanceResult, Window, run_performance
 from cm4tiny.runner.rules import Rules, load_rules, official_rules
@@ -34,6 +34,6 @@ __all__ = [
     "official_rules",
     "run_accuracy",
     "run_energy",
-    "run_farm",
+    "run_jobs",
     "run_performance",
 ]

@@ -4,6 +4,6 @@ A plan decides about speed and memory only; every candidate computes the same bi
 (:mod:`cm4tiny.firmware.microtvm.costs`); the one that comes with the package holds the official and the embedded models.
 """
 
-from cm4tiny.tuning.tuner import TuneWish, tune
+from cm4tiny.tuning.tuner import TuneRequest, tune
 
-__all__ = ["TuneWish", "tune"]
+__all__ = ["TuneRequest", "tune"]

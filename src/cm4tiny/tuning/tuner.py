@@ -36,7 +36,7 @@ HOPELESS = 1.1
 
 
 @dataclass(frozen=True)
-class TuneWish:
+class TuneRequest:
     """What to tune.
 
     Attributes:
@@ -55,7 +55,7 @@ class TuneWish:
     jobs: int = 0
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str], model: str = "") -> TuneWish:
+    def from_env(cls, env: Mapping[str, str], model: str = "") -> TuneRequest:
         """From the env of the step ``tune,mlperf,tiny``; ``model`` is the user's own file, if any.
 
         Raises:
@@ -75,7 +75,7 @@ class TuneWish:
         return CompileOptions(skip_zero=self.skip_zero, drop_dead=self.drop_dead)
 
 
-def tune(wish: TuneWish, table: Path, *, base: Costs | None = None, events: EventStream = SILENT) -> Costs:
+def tune(wish: TuneRequest, table: Path, *, base: Costs | None = None, events: EventStream = SILENT) -> Costs:
     """Measures what the table does not hold yet and writes the table after each image.
 
     Args:
@@ -170,7 +170,7 @@ def halves(choice: Choice) -> list[Choice]:
     return [dict(part) for part in (items[:middle], items[middle:]) if part] if len(items) > 1 else []
 
 
-def _measure(wish: TuneWish, choice: Choice) -> Measured | None:
+def _measure(wish: TuneRequest, choice: Choice) -> Measured | None:
     """In a process of its own; None if the image does not fit into the chip."""
     with scratch_folder("tune") as folder:
         try:

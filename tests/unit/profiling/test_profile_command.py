@@ -17,7 +17,7 @@ from cm4tiny.events import Event, EventStream, Message
 from cm4tiny.profiling import command
 from cm4tiny.profiling.assemble import calls_of
 from cm4tiny.profiling.command import ProfileRun, run_profiles, write_profile
-from cm4tiny.profiling.measure import ProfileWish, model_inside
+from cm4tiny.profiling.measure import ProfileRequest, model_inside
 from cm4tiny.profiling.roots import Root
 
 
@@ -81,7 +81,7 @@ def test_an_image_of_the_users_needs_no_record(tmp_path: Path) -> None:
     }
     ((name, wish),) = read(env).wishes
     assert name == "mine"
-    assert wish == ProfileWish(image, Path("s.elf"), "run", model=b"model")
+    assert wish == ProfileRequest(image, Path("s.elf"), "run", model=b"model")
 
 
 def test_a_record_of_another_image_is_not_used_and_that_is_said(elf: Path) -> None:
@@ -141,7 +141,7 @@ def test_what_cannot_be_profiled_is_refused_with_a_cure(env: dict[str, str], err
 
 def test_a_profile_is_four_files_and_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(command, "measure_profile", lambda wish, events: profile())
-    ((folder, text),) = run_profiles(ProfileRun((("kws-x", ProfileWish(tmp_path / "x.elf")),), tmp_path / "profile"), width=80)
+    ((folder, text),) = run_profiles(ProfileRun((("kws-x", ProfileRequest(tmp_path / "x.elf")),), tmp_path / "profile"), width=80)
     assert folder == tmp_path / "profile" / "kws-x"
     assert sorted(path.name for path in folder.iterdir()) == ["profile.html", "profile.json", "profile.svg", "profile.txt"]
     assert "most of it in" in (folder / "profile.txt").read_text(encoding="utf-8")

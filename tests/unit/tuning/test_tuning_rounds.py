@@ -15,7 +15,7 @@ from cm4tiny.firmware.kernels.wide.storage import pixels
 from cm4tiny.firmware.microtvm.costs import Costs, content
 from cm4tiny.firmware.microtvm.graph import Add, Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
-from cm4tiny.tuning.tuner import TuneWish, halves, plan_rounds, tune, worth_measuring
+from cm4tiny.tuning.tuner import TuneRequest, halves, plan_rounds, tune, worth_measuring
 
 
 def action(height: int, *cycles: int, ram: int = 0) -> Action:
@@ -85,13 +85,13 @@ def test_a_process_that_dies_is_an_error_with_a_cure(tmp_path, monkeypatch):
     monkeypatch.setattr("cm4tiny.tuning.tuner.survey", lambda *_: (action(4, 100, 101),))
     (tmp_path / "m.tflite").write_bytes(b"")
     with pytest.raises(FirmwareError) as caught:
-        tune(TuneWish("kws", tmp_path / "m.tflite"), tmp_path / "costs.json")
+        tune(TuneRequest("kws", tmp_path / "m.tflite"), tmp_path / "costs.json")
     assert "same command again" in caught.value.cure
 
 
 def test_a_number_of_jobs_that_is_none_is_refused():
     with pytest.raises(UsageError, match="is not a number"):
-        TuneWish.from_env({"CM_TINY_MODEL": "kws", "CM_TINY_JOBS": "many"})
+        TuneRequest.from_env({"CM_TINY_MODEL": "kws", "CM_TINY_JOBS": "many"})
 
 
 def test_a_wish_comes_from_the_env_and_the_users_model_goes_first():
@@ -101,6 +101,6 @@ def test_a_wish_comes_from_the_env_and_the_users_model_goes_first():
         "CM_TINY_ZEROS": "keep_zeros",
         "CM_TINY_DEAD": "drop_dead",
     }
-    wish = TuneWish.from_env(env, "mine.tflite")
+    wish = TuneRequest.from_env(env, "mine.tflite")
     assert (wish.model, wish.skip_zero, wish.drop_dead, wish.jobs) == (Path("mine.tflite"), False, True, 0)
-    assert TuneWish.from_env(env).model == Path("embedded.tflite")
+    assert TuneRequest.from_env(env).model == Path("embedded.tflite")

@@ -52,7 +52,7 @@ def run_automation(automation: Any, i: dict[str, Any], events: EventStream | Non
     Args:
         automation: cmind's automation object.
         i: cmind's input.
-        events: hears what happens; by default a console if the output is one.
+        events: receives what happens; by default a console if the output is one.
 
     Returns:
         ``return``, ``env``, ``new_env``, ``state``, ``new_state``, ``deps``, ``version``, ``cached``; or ``return`` > 0 and ``error``.

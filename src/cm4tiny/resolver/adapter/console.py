@@ -23,7 +23,7 @@ class Console:
         self.times = times or verbose
 
     def __call__(self, event: Event) -> None:
-        """Hears one event."""
+        """Receives one event."""
         text = self._line(event)
         if text:
             self.out.write(f"{text}\n")

@@ -91,10 +91,10 @@ class ScriptStore:
     def _opened(self) -> list[tuple[Repository, Catalogue]]:
         if self._catalogues is None:
             self._catalogues = [(repository, Catalogue(repository.scripts_root, self.catalogue_dir)) for repository in self.repositories]
-            self._hear_errors()
+            self._note_errors()
         return self._catalogues
 
-    def _hear_errors(self) -> None:
+    def _note_errors(self) -> None:
         for repository, catalogue in self._catalogues or ():
             for error in catalogue.errors:
                 if repository.own:
@@ -113,7 +113,7 @@ class ScriptStore:
                     if not script.uid or not any(other.has_uid(script.uid) for other in earlier):
                         found.append(script)
                 earlier.append(catalogue)
-            self._hear_errors()
+            self._note_errors()
             self._answers[question] = found
         return self._answers[question]
 

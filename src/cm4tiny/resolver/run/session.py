@@ -56,7 +56,7 @@ class Session:
         cache: all results.
         planner: works out keys.
         state_dir: folder of this engine in the CM home: logs, locks, catalogues.
-        events: hears what happens.
+        events: receives what happens.
         quiet: ask nothing.
         silent: native scripts keep their output, the engine prints nothing.
         verbose: more detail.

@@ -1,7 +1,8 @@
 """What a script said while it ran in another process, kept in order, so that it can be shown where the script has its place.
 
-A :class:`Recorder` hears the event stream of a worker and notes how much its processes had printed when each event came. :func:`replay`
-hands events and printed text to the main process's stream and standard output as they would have come from a run in the main process.
+A :class:`Recorder` subscribes to the event stream of a worker and notes how much its processes had printed when each event came.
+:func:`replay` hands events and printed text to the main process's stream and standard output as they would have come from a run in the
+main process.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Item = Event | PrintedBytes
 
 
 class Recorder:
-    """Hears events and catches what this process and its children print.
+    """Receives events and catches what this process and its children print.
 
     Args:
         file: where standard output and standard error of the process lead while :meth:`catching`.
@@ -94,7 +95,7 @@ def replay(items: list[Item], events: EventStream, below: Callable[[str], list[I
 
     Args:
         items: of one run, without its first and last event where the caller tells these itself.
-        events: hears the events.
+        events: receives the events.
         below: the recording of the run that made a cache entry, by its key, once; None if there is none. Such a recording takes the place
             of the note that the entry was loaded: the entry was made for this run, by another worker.
     """

@@ -9,18 +9,18 @@ import pytest
 
 from cm4tiny.benchmarks import DataSet, embedded_data_set, get_benchmark
 from cm4tiny.results.report import make_report
-from cm4tiny.runner.campaign import Campaign, _entries
+from cm4tiny.runner.benchmark_run import BenchmarkRun, _entries
 from cm4tiny.runner.dut import Identity
-from cm4tiny.runner.farm import Job, JobResult
+from cm4tiny.runner.job_pool import Job, JobResult
 from cm4tiny.runner.performance import PerformanceResult, Window
 
 
 def entries(tmp_path: Path, assets: str, data_set: DataSet) -> list[dict[str, Any]]:
-    campaign = Campaign(("ic",), ("performance",), "virtual", {}, {"ic": data_set.root}, tmp_path, assets=assets)
+    request = BenchmarkRun(("ic",), ("performance",), "virtual", {}, {"ic": data_set.root}, tmp_path, assets=assets)
     window = Window("a.bin", 60, 5, 10_500_000, 5.7, (0.0,) * 10, 21e6)
     result = PerformanceResult("ic", Identity("dut", "profile", "ic01"), (window,) * 5, 5.7, (), 21e6)
     job = Job(board=lambda: None, benchmark=get_benchmark("ic"), data_set=data_set, mode="performance", image="0" * 64)  # type: ignore[arg-type,return-value]
-    return _entries(campaign, JobResult(job, result, tmp_path / "sessions"))
+    return _entries(request, JobResult(job, result, tmp_path / "sessions"))
 
 
 @pytest.fixture

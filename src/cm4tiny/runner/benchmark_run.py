@@ -1,4 +1,4 @@
-"""A campaign: some benchmarks in some modes on one kind of board, from firmware and samples to sessions and ``outcome.json``.
+"""A request: some benchmarks in some modes on one kind of board, from firmware and samples to sessions and ``outcome.json``.
 
 The outcome holds what was measured, in the form of the report's entries (``results/report.schema.json``); judging the whole is left to
 ``cm4tiny.results``.
@@ -31,7 +31,7 @@ from cm4tiny.firmware.division import open_division
 from cm4tiny.firmware.recipe import is_verified, read_record
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.energy import EnergyResult
-from cm4tiny.runner.farm import Job, JobResult, run_farm
+from cm4tiny.runner.job_pool import Job, JobResult, run_jobs
 from cm4tiny.runner.performance import PerformanceResult
 from cm4tiny.runner.session import file_errors
 from cm4tiny.settings import cores, output_folder, parse_jobs
@@ -54,7 +54,7 @@ TIMING = "timing.json"
 
 
 @dataclass(frozen=True)
-class Campaign:
+class BenchmarkRun:
     """What to run.
 
     Attributes:
@@ -80,7 +80,7 @@ class Campaign:
     wishes: Wishes = field(default_factory=Wishes)
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Campaign:
+    def from_env(cls, env: Mapping[str, str]) -> BenchmarkRun:
         """Reads the env of the step ``run,mlperf,tiny``.
 
         Raises:
@@ -120,45 +120,45 @@ def _need(env: Mapping[str, str], key: str, step: str) -> str:
     return env[key]
 
 
-def run_campaign(campaign: Campaign, events: EventStream = SILENT) -> Path:
+def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
     """Runs all, writes the sessions, ``outcome.json`` and ``timing.json``; returns the path of ``outcome.json``.
 
     Raises:
         Cm4TinyError: that of the first job that failed; sessions and journals of the others are kept.
     """
-    records = {key: read_record(elf) for key, elf in campaign.firmware.items()}
-    data_sets = {b: prepared_set(b, folder) for b, folder in campaign.data_sets.items()}
+    records = {key: read_record(elf) for key, elf in request.firmware.items()}
+    data_sets = {b: prepared_set(b, folder) for b, folder in request.data_sets.items()}
     host_seconds = _Stopwatch()
     events.subscribe(host_seconds)
-    jobs = [_job(campaign, records, data_sets, benchmark, mode, events) for benchmark, mode in _longest_first(campaign)]
-    done = run_farm(jobs, campaign.out, workers=side_by_side(campaign.board, campaign.jobs), events=events)
+    jobs = [_job(request, records, data_sets, benchmark, mode, events) for benchmark, mode in _longest_first(request)]
+    done = run_jobs(jobs, request.out, workers=side_by_side(request.board, request.jobs), events=events)
     by_id = {result.job.id: result for result in done}
-    ordered = [by_id[f"{benchmark}-{mode}"] for benchmark in campaign.benchmarks for mode in campaign.modes]
+    ordered = [by_id[f"{benchmark}-{mode}"] for benchmark in request.benchmarks for mode in request.modes]
     outcome = {
-        "board": campaign.board,
+        "board": request.board,
         "engine": next(iter(records.values()))["engine"],
-        "assets": campaign.assets,
-        "results": [entry for result in ordered for entry in _entries(campaign, result)],
-        "files": _files(campaign, records, data_sets, ordered),
+        "assets": request.assets,
+        "results": [entry for result in ordered for entry in _entries(request, result)],
+        "files": _files(request, records, data_sets, ordered),
         "tools": _tools(records.values()),
-        "emulator": emulator_facts(campaign.board),
+        "emulator": emulator_facts(request.board),
         "packages": packages.versions(),
     }
     for name, content in ((TIMING, host_seconds.seconds), (OUTCOME, outcome)):
-        with file_errors(campaign.out / name):
-            write_atomically(campaign.out / name, json.dumps(content, indent=1) + "\n", sync=True)
-    return campaign.out / OUTCOME
+        with file_errors(request.out / name):
+            write_atomically(request.out / name, json.dumps(content, indent=1) + "\n", sync=True)
+    return request.out / OUTCOME
 
 
-def _longest_first(campaign: Campaign) -> list[tuple[str, str]]:
+def _longest_first(request: BenchmarkRun) -> list[tuple[str, str]]:
     """Performance runs first: each takes the same long time, accuracy runs fill the gaps."""
     order = {"performance": 0, "energy": 0, "accuracy": 1}
-    pairs = [(benchmark, mode) for mode in campaign.modes for benchmark in campaign.benchmarks]
+    pairs = [(benchmark, mode) for mode in request.modes for benchmark in request.benchmarks]
     return sorted(pairs, key=lambda pair: order[pair[1]])
 
 
 def _job(
-    campaign: Campaign,
+    request: BenchmarkRun,
     records: Mapping[tuple[str, str], Any],
     data_sets: Mapping[str, DataSet],
     benchmark: str,
@@ -167,36 +167,36 @@ def _job(
 ) -> Job:
     key = (benchmark, IMAGES[mode])
     return Job(
-        board=_opener(campaign, campaign.firmware[key], events),
+        board=_opener(request, request.firmware[key], events),
         benchmark=get_benchmark(benchmark),
         data_set=data_sets[benchmark],
         mode=mode,
-        simulated=simulated_label(campaign.board),
+        simulated=simulated_label(request.board),
         open_division=open_division(records[key]),
         verified=is_verified(records[key]),
         image=records[key]["elf"]["sha256"],
     )
 
 
-def _opener(campaign: Campaign, elf: Path, events: EventStream) -> Callable[[], Any]:
+def _opener(request: BenchmarkRun, elf: Path, events: EventStream) -> Callable[[], Any]:
     def opened() -> Any:
         read_record(elf)  # the board may be opened minutes after the run began
-        return open_board(campaign.board, elf, campaign.wishes, events)
+        return open_board(request.board, elf, request.wishes, events)
 
     return opened
 
 
-def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
+def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:
     """The report entries of one job."""
-    simulated = bool(simulated_label(campaign.board))
+    simulated = bool(simulated_label(request.board))
     common: dict[str, Any] = {
         "benchmark": done.job.benchmark.id,
         "mode": done.job.mode,
         "simulated": simulated,
-        "session": done.session.relative_to(campaign.out).as_posix(),
+        "session": done.session.relative_to(request.out).as_posix(),
         "firmware_sha256": done.job.image,
     }
-    identity = board_identity(campaign.board, campaign.wishes, done.supply_v)
+    identity = board_identity(request.board, request.wishes, done.supply_v)
     common |= {"board_name": identity.name, "clock_mhz": done.clock_mhz or identity.clock_hz / 1e6}
     common |= {"supply_v": identity.supply_v} if identity.supply_v else {}
     common |= {"clocked": done.power.words} if done.power else {}
@@ -204,7 +204,7 @@ def _entries(campaign: Campaign, done: JobResult) -> list[dict[str, Any]]:
         common["verified"] = done.job.verified
     if done.job.open_division:
         common |= {"division": "open", "division_reason": done.job.open_division}
-    stand_in = campaign.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"
+    stand_in = request.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"
     if stand_in:
         common["inputs"] = "embedded"
     foreign = ["the inputs are not MLPerf Tiny's own"] if stand_in else []
@@ -268,7 +268,7 @@ def _derived_energy(common: Mapping[str, Any], result: PerformanceResult, done: 
 
 
 def _files(
-    campaign: Campaign, records: Mapping[tuple[str, str], Any], data_sets: Mapping[str, DataSet], done: Iterable[JobResult]
+    request: BenchmarkRun, records: Mapping[tuple[str, str], Any], data_sets: Mapping[str, DataSet], done: Iterable[JobResult]
 ) -> list[dict[str, Any]]:
     files = [{"role": "model", **records[key]["model"]} for key in records if key[1] == min(k[1] for k in records)]
     files += [{"role": "firmware", **record["elf"]} for record in records.values()]
@@ -277,7 +277,7 @@ def _files(
         files.append(_file("data set", labels, f"{data_set.id}/y_labels.csv"))
         files += [_file("data set", data_set.root / s.file, f"{get_benchmark(benchmark).data_set}/{s.file}") for s in data_set.samples]
     for result in done:
-        files += [_file("session", p, p.relative_to(campaign.out).as_posix()) for p in sorted(result.session.iterdir()) if p.is_file()]
+        files += [_file("session", p, p.relative_to(request.out).as_posix()) for p in sorted(result.session.iterdir()) if p.is_file()]
     return files
 
 

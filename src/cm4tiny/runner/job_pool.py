@@ -62,7 +62,7 @@ class Job:
         chunk_bytes: most data bytes in a ``db`` line; None: as many as the device proves.
         iterations: inferences in a window; None: calibrated.
         rules: None: the official ones.
-        name: of the job's folders; unique in a farm. Default ``<benchmark>-<mode>``.
+        name: of the job's folders; unique in a pool. Default ``<benchmark>-<mode>``.
         now: wall clock of the session's files; None: virtual time for a simulated run, UTC for a real board.
     """
 
@@ -105,7 +105,7 @@ class JobResult:
     stall: float | None = None
 
 
-def run_farm(
+def run_jobs(
     jobs: Sequence[Job], out_dir: Path, *, workers: int = 1, events: EventStream = SILENT, stop: threading.Event | None = None
 ) -> list[JobResult]:
     """Runs all jobs and returns their results in the order of the jobs.

@@ -19,7 +19,7 @@ import cm4tiny
 from cm4tiny.benchmarks import DataSet
 from cm4tiny.errors import BusyError, InterruptedRunError, LinkError, UsageError
 from cm4tiny.events import Event, EventStream, Finished
-from cm4tiny.runner import AccuracyResult, EnergyResult, Job, PerformanceResult, farm, run_farm
+from cm4tiny.runner import AccuracyResult, EnergyResult, Job, PerformanceResult, job_pool, run_jobs
 
 
 @dataclass
@@ -61,7 +61,7 @@ def test_jobs_of_all_modes_run_side_by_side_and_return_in_order(tmp_path: Path, 
         job(kws, "energy", board=boards[1], simulated="scripted"),
         job(kws, "accuracy", board=boards[2]),
     ]
-    results = run_farm(jobs, tmp_path / "out", workers=3, events=EventStream(heard.append))
+    results = run_jobs(jobs, tmp_path / "out", workers=3, events=EventStream(heard.append))
     assert [type(r.result) for r in results] == [PerformanceResult, EnergyResult, AccuracyResult]
     assert isinstance(results[0].result, PerformanceResult) and results[0].result.cycles_per_inference == pytest.approx(6e6, rel=1e-3)
     assert results[2].session == tmp_path / "out" / "sessions" / "kws-accuracy" / "20260102_030405"
@@ -73,7 +73,7 @@ def test_jobs_of_all_modes_run_side_by_side_and_return_in_order(tmp_path: Path, 
 def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path, kws: DataSet) -> None:
     def files(workers: int) -> list[bytes]:
         jobs = [replace(job(kws, "accuracy"), name=f"board{i}") for i in range(4)]
-        results = run_farm(jobs, tmp_path / f"out{workers}", workers=workers)
+        results = run_jobs(jobs, tmp_path / f"out{workers}", workers=workers)
         return [(r.session / name).read_bytes() for r in results for name in ("log.txt", "results.txt", "results.json")]
 
     assert files(1) == files(4)
@@ -87,12 +87,12 @@ def test_the_first_error_stops_the_others_and_keeps_their_journals(tmp_path: Pat
     failing.faults.before = lambda count, command: wait_for(lambda: count < 60 or len(slow.infers) > 2)
     jobs = [job(kws, "accuracy", board=board), job(kws, "performance", failing)]
     with pytest.raises(LinkError):
-        run_farm(jobs, tmp_path / "out", workers=2)
+        run_jobs(jobs, tmp_path / "out", workers=2)
     assert board.closed == [True]
     assert (tmp_path / "out" / "journals" / "kws-accuracy.jsonl").exists()
     assert 2 < len(slow.infers) < 24
     again = FakeDut(own=True)
-    result = run_farm([job(kws, "accuracy", again)], tmp_path / "out")[0].result
+    result = run_jobs([job(kws, "accuracy", again)], tmp_path / "out")[0].result
     assert isinstance(result, AccuracyResult)
     assert 0 <= len(slow.infers) - result.resumed <= 1  # at most the one whose answer was not waited for
 
@@ -101,7 +101,7 @@ def test_jobs_that_wait_for_a_worker_do_not_begin_after_an_error(tmp_path: Path,
     waiting = FakeDut()
     jobs = [job(kws, "performance", FakeDut(faults=Faults(disconnect_at=1))), job(kws, "accuracy", waiting)]
     with pytest.raises(LinkError):
-        run_farm(jobs, tmp_path / "out", workers=1)
+        run_jobs(jobs, tmp_path / "out", workers=1)
     assert len(waiting.infers) < 24
 
 
@@ -110,15 +110,15 @@ def test_a_stop_from_outside_ends_all_jobs(tmp_path: Path, kws: DataSet) -> None
     device = FakeDut()
     device.faults.before = lambda count, command: stop.set() if len(device.infers) == 5 else None
     with pytest.raises(InterruptedRunError):
-        run_farm([job(kws, "accuracy", device)], tmp_path / "out", stop=stop)
+        run_jobs([job(kws, "accuracy", device)], tmp_path / "out", stop=stop)
     assert len(device.infers) == 5
 
 
 def test_two_runs_cannot_use_one_directory(tmp_path: Path, kws: DataSet) -> None:
-    with farm.lock(tmp_path / "out"), pytest.raises(BusyError, match="another run uses") as error:
-        run_farm([job(kws, "accuracy")], tmp_path / "out")
+    with job_pool.lock(tmp_path / "out"), pytest.raises(BusyError, match="another run uses") as error:
+        run_jobs([job(kws, "accuracy")], tmp_path / "out")
     assert "this process, since 20" in error.value.why and error.value.cure
-    run_farm([job(kws, "accuracy")], tmp_path / "out")
+    run_jobs([job(kws, "accuracy")], tmp_path / "out")
 
 
 def test_a_board_that_cannot_be_opened_is_that_error(tmp_path: Path, kws: DataSet) -> None:
@@ -126,25 +126,25 @@ def test_a_board_that_cannot_be_opened_is_that_error(tmp_path: Path, kws: DataSe
         raise LinkError("no such port", cure="choose another")
 
     with pytest.raises(LinkError, match="no such port"):
-        run_farm([Job(board=fail, benchmark=kws.benchmark, data_set=kws, mode="accuracy")], tmp_path / "out")
+        run_jobs([Job(board=fail, benchmark=kws.benchmark, data_set=kws, mode="accuracy")], tmp_path / "out")
 
 
 def test_wrong_jobs_are_refused_before_anything_runs(tmp_path: Path, kws: DataSet) -> None:
     with pytest.raises(UsageError, match="no mode 'acuracy'") as error:
-        run_farm([job(kws, "acuracy")], tmp_path / "out")
+        run_jobs([job(kws, "acuracy")], tmp_path / "out")
     assert "accuracy" in error.value.cure
     with pytest.raises(UsageError, match="two jobs are named 'kws-accuracy'"):
-        run_farm([job(kws, "accuracy"), job(kws, "accuracy")], tmp_path / "out")
+        run_jobs([job(kws, "accuracy"), job(kws, "accuracy")], tmp_path / "out")
     with pytest.raises(UsageError, match="needs a power monitor"):
-        run_farm([job(kws, "energy")], tmp_path / "out")
+        run_jobs([job(kws, "energy")], tmp_path / "out")
 
 
 CHILD = """
     import sys, time
     from pathlib import Path
     from fake_dut import FakeDut, make_data_set
-    from test_farm import FakeBoard
-    from cm4tiny.runner import Job, run_farm
+    from test_job_pool import FakeBoard
+    from cm4tiny.runner import Job, run_jobs
     root = Path(sys.argv[1])
     data_set = make_data_set(root / "data2", "kws", 400)
     def board():
@@ -153,7 +153,7 @@ CHILD = """
         return FakeBoard(fake)
     jobs = [Job(board, data_set.benchmark, data_set, "accuracy", name=f"board{i}") for i in range(3)]
     try:
-        run_farm(jobs, root / "out", workers=3)
+        run_jobs(jobs, root / "out", workers=3)
     except KeyboardInterrupt:
         sys.exit(130)
 """

@@ -1,4 +1,4 @@
-"""What a campaign reads from CM's env, what it refuses, and what it says about the firmware's division."""
+"""What a request reads from CM's env, what it refuses, and what it says about the firmware's division."""
 
 import errno
 import hashlib
@@ -17,8 +17,8 @@ from cm4tiny.boards import PowerSettings
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.errors import FirmwareError, ResultsError, UsageError
 from cm4tiny.results.collect import collect
-from cm4tiny.runner import campaign as module
-from cm4tiny.runner.campaign import Campaign, run_campaign
+from cm4tiny.runner import benchmark_run as module
+from cm4tiny.runner.benchmark_run import BenchmarkRun, run_benchmarks
 from cm4tiny.runner.session import utc_now
 
 KWS = {
@@ -31,36 +31,36 @@ KWS = {
 
 
 def test_the_env_names_firmware_and_samples() -> None:
-    campaign = Campaign.from_env(KWS | {"CM_TINY_OUTDIR": "/out", "CM_TINY_JOBS": "3"})
-    assert campaign.benchmarks == ("kws",)
-    assert campaign.modes == ("performance", "accuracy")
-    assert campaign.firmware == {("kws", "performance"): Path("/f/kws.elf")}
-    assert campaign.data_sets == {"kws": Path("/d/kws01")}
-    assert (campaign.out, campaign.jobs) == (Path("/out"), 3)
+    request = BenchmarkRun.from_env(KWS | {"CM_TINY_OUTDIR": "/out", "CM_TINY_JOBS": "3"})
+    assert request.benchmarks == ("kws",)
+    assert request.modes == ("performance", "accuracy")
+    assert request.firmware == {("kws", "performance"): Path("/f/kws.elf")}
+    assert request.data_sets == {"kws": Path("/d/kws01")}
+    assert (request.out, request.jobs) == (Path("/out"), 3)
 
 
 def test_all_means_the_four_benchmarks() -> None:
     env = {"CM_TINY_MODE": "energy"}
     for name in ("AD", "IC", "KWS", "VWW"):
         env |= {f"CM_TINY_FIRMWARE_{name}_ENERGY": "/f", f"CM_MLPERF_TINY_DATASETS_{name}": "/d"}
-    campaign = Campaign.from_env(env)
-    assert campaign.benchmarks == ("ad", "ic", "kws", "vww")
-    assert {image for _, image in campaign.firmware} == {"energy"}
+    request = BenchmarkRun.from_env(env)
+    assert request.benchmarks == ("ad", "ic", "kws", "vww")
+    assert {image for _, image in request.firmware} == {"energy"}
 
 
 def test_without_a_directory_the_results_go_below_the_current_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Campaign.from_env(KWS).out == tmp_path / "mlperf-tiny-results"
+    assert BenchmarkRun.from_env(KWS).out == tmp_path / "mlperf-tiny-results"
 
 
 def test_a_relative_directory_is_below_the_current_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Campaign.from_env(KWS | {"CM_TINY_OUTDIR": "out"}).out == tmp_path / "out"
+    assert BenchmarkRun.from_env(KWS | {"CM_TINY_OUTDIR": "out"}).out == tmp_path / "out"
 
 
 def test_where_cm_has_changed_into_the_directory_already_it_is_not_nested(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Campaign.from_env(KWS | {"CM_TINY_OUTDIR": "out", "CM_OUTDIRNAME": str(tmp_path)}).out == tmp_path
+    assert BenchmarkRun.from_env(KWS | {"CM_TINY_OUTDIR": "out", "CM_OUTDIRNAME": str(tmp_path)}).out == tmp_path
 
 
 @pytest.mark.parametrize(
@@ -76,24 +76,24 @@ def test_where_cm_has_changed_into_the_directory_already_it_is_not_nested(monkey
 )
 def test_what_is_missing_or_unknown_is_named_with_its_cure(change: dict[str, str], expected: str) -> None:
     with pytest.raises(UsageError, match=expected):
-        Campaign.from_env(KWS | change)
+        BenchmarkRun.from_env(KWS | change)
 
 
 def test_firmware_without_its_record_is_refused(tmp_path: Path) -> None:
     elf = tmp_path / "kws.elf"
     elf.write_bytes(b"\x7fELF")
-    campaign = Campaign.from_env(KWS | {"CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")})
+    request = BenchmarkRun.from_env(KWS | {"CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")})
     with pytest.raises(FirmwareError, match=r"firmware\.json"):
-        run_campaign(campaign)
+        run_benchmarks(request)
 
 
 def test_firmware_that_is_not_the_recorded_one_is_refused(tmp_path: Path) -> None:
     elf = tmp_path / "kws.elf"
     elf.write_bytes(b"\x7fELF")
     (tmp_path / "firmware.json").write_text('{"elf": {"sha256": "00"}}', encoding="utf-8")
-    campaign = Campaign.from_env(KWS | {"CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf)})
+    request = BenchmarkRun.from_env(KWS | {"CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf)})
     with pytest.raises(FirmwareError, match="not the image"):
-        run_campaign(campaign)
+        run_benchmarks(request)
 
 
 class CountingBoard:
@@ -127,7 +127,7 @@ def run_fake(
     plain = SimpleNamespace(link=FakeDut(), close=lambda: None, cycles=0)
     monkeypatch.setattr(module, "open_board", lambda *_: board() if board else plain)
     env = KWS | {"CM_TINY_MODE": mode, "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")}
-    path = run_campaign(Campaign.from_env(env | {"CM_MLPERF_TINY_DATASETS_KWS": str(data_set.root)}))
+    path = run_benchmarks(BenchmarkRun.from_env(env | {"CM_MLPERF_TINY_DATASETS_KWS": str(data_set.root)}))
     outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return outcome | {"text": (path.parent / outcome["results"][0]["session"] / "results.txt").read_text(encoding="utf-8")}
 

@@ -27,9 +27,9 @@ HERE = Path(__file__).resolve().parent
 CLOCK_HZ = 120_000_000
 CORES = {
     "the virtual board": CycleModel(),
-    "a load after a load or store takes 2 cycles, not 1": CycleModel(load_pipelined=2),
-    "a taken branch takes 3 cycles more, not 2": CycleModel(taken_transfer=3),
-    "both": CycleModel(load_pipelined=2, taken_transfer=3),
+    "a load after a load takes 2 cycles, not 1": CycleModel(load_pipelined=2),
+    "a taken branch takes 1 cycle more": CycleModel(taken_transfer=2),
+    "both": CycleModel(load_pipelined=2, taken_transfer=2),
 }
 
 

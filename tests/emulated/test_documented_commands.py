@@ -30,7 +30,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.checkout = folder / "cm4tiny"
-        shutil.copytree(ROOT, self.checkout, ignore=shutil.ignore_patterns(*SKIPPED, "__pycache__", "*.pyc", ".mypy_cache", ".ruff_cache"))
+        shutil.copytree(ROOT, self.checkout, ignore=self._left_out)
         self.home = folder / "home"
         (self.home / "CM").mkdir(parents=True)
         (self.home / "CM" / "repos.json").write_text(f'["{self.checkout}"]', encoding="utf-8")
@@ -48,6 +48,10 @@ class Home:
             "GITHUB_WORKSPACE": str(self.checkout),
             "ROUND": "v1.1",
         }
+
+    @staticmethod
+    def _left_out(folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if name == "__pycache__" or (Path(folder) == ROOT and name in SKIPPED)}
 
     def page_folder(self, page: str) -> Path:
         """Where the blocks of a page run, one after the other."""

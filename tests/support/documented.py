@@ -15,7 +15,8 @@ BOOK = ROOT / "docs" / "commands.yaml"
 WORKFLOWS = ROOT / ".github" / "workflows"
 SHELLS = ("bash", "sh", "console")
 FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^ *```$", re.M | re.S)
-SKIPPED = {".git", ".venv", "venv", ".nox", "build", "dist", "site", "node_modules", ".pytest_cache"}
+SKIPPED = {".git", ".venv", "venv", ".nox", "build", "dist", "site", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
+"""Folders at the top of a checkout that are not part of it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Block:
 def pages() -> list[str]:
     """Every Markdown file of the checkout."""
     found = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
-    return sorted(path.as_posix() for path in found if not SKIPPED & set(path.parts) and "templates" not in path.parts)
+    return sorted(path.as_posix() for path in found if path.parts[0] not in SKIPPED)
 
 
 def fenced(page: str) -> list[Block]:

@@ -45,6 +45,7 @@ class PlainCore:
         self.after_block: list[Watcher] = []
         self.on_flash_read: list[Watcher] = []
         self._expected_pc, self._parked = -1, False
+        self._exit_ticks = self.model.taken_transfer * TICKS_PER_CYCLE  # of the block before; of the reset, to begin with
         self.engine = open_core(page_bytes=page_bytes)
         self.engine.mem_map(FLASH, FLASH_BYTES, u.UC_PROT_READ | u.UC_PROT_EXEC)
         self.engine.mem_map(SRAM, SRAM_BYTES)
@@ -107,7 +108,8 @@ class PlainCore:
             self.ticks += self.timing.fetch(address - FLASH, size)
         self.instructions += facts.instructions
         if address != self._expected_pc:
-            self.ticks += self.model.taken_transfer * TICKS_PER_CYCLE
+            self.ticks += self._exit_ticks + facts.entry_ticks
+        self._exit_ticks = facts.exit_ticks
         self._expected_pc = address + size
         self._parked = size == 2 and self.read(address, 2) == _ENDLESS_LOOP
         for ran in self.after_block:

@@ -67,7 +67,7 @@ def page() -> str:
         "|---|---|---|---|---|---|---|---|---|---|",
         *(_row(row, left_out[row.source]) for row in rows),
         "",
-        "Streaming wakeword, mW; the share of the time in which the core sleeps is that of the image on the virtual board:",
+        "Streaming wakeword, mW; the core sleeps for the time that the published duty cycle leaves:",
         "",
         "| port | V | sleeps | published, mW | predicted, mW | error, % |",
         "|---|---|---|---|---|---|",

@@ -35,8 +35,8 @@ class Row:
             streaming benchmark: its throughput is estimated from its duty cycle, published and predicted).
         predicted, published: throughput, inferences per second; published is None where nothing was.
         instructions, cycles, icache_misses, dcache_misses: per inference.
-        misaligned, pairs: what the two constants of the cycle model weigh, per inference: 32-bit instructions off a word boundary, and the
-            cycles that the second halves of 128-bit pairs would cost at full price; None where that was not measured.
+        pairs: what the fitted constant of the cycle model weighs, per inference: the cycles that the second halves of 128-bit pairs would
+            cost at full price; None where that was not measured.
         equal, compared: inputs whose ``m-results`` equal the published run's, of how many; None where none were compared.
         note: for people.
         stall_cycles: cycles of an inference that wait for flash, for the energy model; None in rows of earlier versions.
@@ -51,7 +51,6 @@ class Row:
     cycles: float = 0.0
     icache_misses: float = 0.0
     dcache_misses: float = 0.0
-    misaligned: float | None = None
     pairs: float | None = None
     equal: int | None = None
     compared: int | None = None
@@ -78,25 +77,21 @@ def measure(
     """Runs an image or an ELF and makes its row; outputs are compared elsewhere.
 
     Args:
-        constants: also run it under two other cycle models, to tell apart what the two constants count (three times the work).
+        constants: also run it under two other cycle models, to tell what the fitted constant counts.
 
     Raises:
         FirmwareError, DeviceFaultError, RunnerError: it does not load, crashes, or does not answer.
     """
     benchmark = get_benchmark(benchmark_id)
     window = _window(path, benchmark, CycleModel(), WINDOW_CYCLES)
-    misaligned = pairs = None
+    pairs = None
     if constants:
-        plain, wide, paired = (
+        plain, paired = (
             _window(path, benchmark, model, WINDOW_CYCLES // 10).cycles
-            for model in (
-                CycleModel(misaligned_wide_ticks=0),
-                CycleModel(misaligned_wide_ticks=1000),
-                CycleModel(misaligned_wide_ticks=0, pair_per_mille=1000),
-            )
+            for model in (CycleModel(pair_per_mille=0), CycleModel(pair_per_mille=1000))
         )
-        misaligned, pairs = wide - plain, paired - plain
-    return replace(window, id=row_id, kind=kind, published=published, misaligned=misaligned, pairs=pairs)
+        pairs = paired - plain
+    return replace(window, id=row_id, kind=kind, published=published, pairs=pairs)
 
 
 def _window(path: Path, benchmark: Benchmark, model: CycleModel, cycles: int) -> Row:
@@ -164,10 +159,9 @@ def errors_of(rows: Iterable[Row]) -> Errors | None:
 
 @dataclass(frozen=True)
 class Fit:
-    """The two constants by a grid search: cycles per 32-bit instruction off a word boundary, share of a miss that a pair's second half
-    costs; and the errors with them, of all rows and of rows that were left out of their own fit."""
+    """The fitted constant by a grid search, the share of a miss that a pair's second half costs; and the errors with it, of all rows and of
+    rows that were left out of their own fit."""
 
-    misaligned: float
     pair: float
     rms: float
     worst: float
@@ -175,15 +169,13 @@ class Fit:
     left_out_worst: float
 
 
-MISALIGNED_GRID = tuple(step / 100 for step in range(0, 41, 5))
 PAIR_GRID = tuple(step / 10 for step in range(0, 11))
 
 
-def _deviation(row: Row, misaligned: float, pair: float) -> float:
-    """Error of a row under other constants: its cycles are linear in both."""
-    assert row.misaligned is not None and row.pairs is not None and row.ratio is not None
-    used = CycleModel()
-    change = (misaligned - used.misaligned_wide_ticks / 1000) * row.misaligned + (pair - used.pair_per_mille / 1000) * row.pairs
+def _deviation(row: Row, pair: float) -> float:
+    """Error of a row under another constant: its cycles are linear in it."""
+    assert row.pairs is not None and row.ratio is not None
+    change = (pair - CycleModel().pair_per_mille / 1000) * row.pairs
     return row.ratio * row.cycles / (row.cycles + change) - 1.0
 
 
@@ -191,27 +183,26 @@ def _rms(values: Sequence[float]) -> float:
     return math.sqrt(sum(value * value for value in values) / len(values))
 
 
-def _best(rows: Sequence[Row], misaligned: Sequence[float], pair: Sequence[float]) -> tuple[float, float]:
-    choices = [(a, b) for a in misaligned for b in pair]
-    return min(choices, key=lambda choice: _rms([_deviation(row, *choice) for row in rows]))
+def _best(rows: Sequence[Row], pair: Sequence[float]) -> float:
+    return min(pair, key=lambda choice: _rms([_deviation(row, choice) for row in rows]))
 
 
-def fit(rows: Iterable[Row], *, misaligned: Sequence[float] = MISALIGNED_GRID, pair: Sequence[float] = PAIR_GRID) -> Fit:
-    """Fits the constants to all rows, and each row's error by the fit to the others (leave-one-out).
+def fit(rows: Iterable[Row], *, pair: Sequence[float] = PAIR_GRID) -> Fit:
+    """Fits the constant to all rows, and each row's error by the fit to the others (leave-one-out).
 
     Raises:
         ResultsError: fewer than three rows have everything that it takes.
     """
-    usable = [row for row in rows if row.ratio is not None and row.misaligned is not None and row.pairs is not None]
+    usable = [row for row in rows if row.ratio is not None and row.pairs is not None]
     if len(usable) < 3:
         raise ResultsError("too few rows for a fit", why=f"{len(usable)} have a published result and counts", cure="measure more images")
-    constants = _best(usable, misaligned, pair)
-    all_in = [_deviation(row, *constants) for row in usable]
+    constant = _best(usable, pair)
+    all_in = [_deviation(row, constant) for row in usable]
     left_out = []
     for index, row in enumerate(usable):
         others = usable[:index] + usable[index + 1 :]
-        left_out.append(_deviation(row, *_best(others, misaligned, pair)))
-    return Fit(*constants, _rms(all_in), max(all_in, key=abs), _rms(left_out), max(left_out, key=abs))
+        left_out.append(_deviation(row, _best(others, pair)))
+    return Fit(constant, _rms(all_in), max(all_in, key=abs), _rms(left_out), max(left_out, key=abs))
 
 
 # --- rows as files --------------------------------------------------------------------------------------------------------------------

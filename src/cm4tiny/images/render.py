@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cm4tiny.boards.virtual import CycleModel
-from cm4tiny.images.fidelity import MISALIGNED_GRID, PAIR_GRID, Errors, Fit, Row, errors_of, fit
+from cm4tiny.images.fidelity import Errors, Fit, Row, errors_of, fit
 
 _HEAD = """# Fidelity of the virtual board
 
@@ -52,38 +52,32 @@ def _error_line(name: str, errors: Errors | None) -> list[str]:
 
 def _fit_line(name: str, found: Fit) -> str:
     return (
-        f"| {name} | {found.misaligned:.2f} | {found.pair:.1f} | {100 * found.rms:.1f} % | {100 * found.worst:+.1f} % "
+        f"| {name} | {found.pair:.1f} | {100 * found.rms:.1f} % | {100 * found.worst:+.1f} % "
         f"| {100 * found.left_out_rms:.1f} % | {100 * found.left_out_worst:+.1f} % |"
     )
 
 
 def _constants(rows: Sequence[Row]) -> list[str]:
-    used = CycleModel()
-    wide, pair = used.misaligned_wide_ticks / 1000, used.pair_per_mille / 1000
+    pair = CycleModel().pair_per_mille / 1000
     fits = [
-        ("none: the manuals' timings alone", fit(rows, misaligned=(0.0,), pair=(1.0,))),
-        ("instruction alignment", fit(rows, misaligned=MISALIGNED_GRID, pair=(1.0,))),
-        ("flash data path", fit(rows, misaligned=(0.0,), pair=PAIR_GRID)),
-        ("both", fit(rows)),
-        ("both, as they are set", fit(rows, misaligned=(wide,), pair=(pair,))),
+        ("none: the manuals' timings alone", fit(rows, pair=(1.0,))),
+        ("flash data path", fit(rows)),
+        ("flash data path, as it is set", fit(rows, pair=(pair,))),
     ]
     return [
-        "## The two constants",
+        "## The fitted constant",
         "",
-        "Beyond the timings of the core's and the chip's manuals the cycle model has two constants. Both are physical, neither is",
-        "tuned to a single result:",
+        "Beyond the timings of the core's and the chip's manuals, and beyond what others measured on this core and this board, the cycle",
+        "model has one constant that comes from published results of these images. It is physical and not tuned to a single result:",
         "",
-        f"- **instruction alignment**: {wide:g} cycle for each 32-bit instruction at an address that is no multiple of 4. The core fetches",
-        "  words; such an instruction needs two fetches. Seen in a pair of published results of the same engine (bosch ad, v1.1 and",
-        "  v1.2), which execute the same instructions at other addresses.",
         f"- **flash data path**: the second half of a 128-bit pair of flash words, read as data right after the first, costs {pair:g}",
         "  of a miss. The flash is read 128 bits at a time. Seen in ST's ad images, whose weights are one stream.",
         "",
-        "Each line fits the named constants to all images (grid search), and then to all but one, to predict that one (leave-one-out). The",
-        "form of the two effects was found on these images, so the left-out errors are optimistic.",
+        "Each line fits it to all images (grid search), and then to all but one, to predict that one (leave-one-out). The form of the",
+        "effect was found on these images, so the left-out errors are optimistic.",
         "",
-        "| fitted | cycle | share | rms | worst | left out: rms | left out: worst |",
-        "|---|---|---|---|---|---|---|",
+        "| fitted | share | rms | worst | left out: rms | left out: worst |",
+        "|---|---|---|---|---|---|",
         *(_fit_line(name, found) for name, found in fits),
         "",
     ]
@@ -104,7 +98,7 @@ def render(rows: Iterable[Row], notes: Iterable[str] = ()) -> str:
         equal, total = sum(row.equal or 0 for row in compared), sum(row.compared or 0 for row in compared)
         lines += ["", f"Outputs: {equal} of {total} equal the published accuracy runs', over {len(compared)} rows."]
     lines += ["", "## Rows", "", *_table(rows), ""]
-    if len([row for row in images if row.misaligned is not None]) >= 3:
+    if len([row for row in images if row.pairs is not None]) >= 3:
         lines += _constants(images)
     extra = list(notes)
     if extra:

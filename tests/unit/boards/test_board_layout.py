@@ -7,10 +7,18 @@ import re
 
 import pytest
 
-from cm4tiny.boards.virtual import build, layout, native
+from cm4tiny.boards.virtual import accesses, build, layout, native
 from cm4tiny.errors import BoardError
 
-_TYPES = {"uint32_t": ctypes.c_uint32, "uint64_t": ctypes.c_uint64, "struct trace_cost": layout.Cost}
+_TYPES = {
+    "uint8_t": ctypes.c_uint8,
+    "int32_t": ctypes.c_int32,
+    "uint32_t": ctypes.c_uint32,
+    "uint64_t": ctypes.c_uint64,
+    "struct trace_cost": layout.Cost,
+    "struct block_access": layout.BlockAccess,
+}
+_COUNTS = {"MAX_ACCESSES": accesses.MOST_ACCESSES}
 
 
 def in_c(name: str) -> list[tuple[str, object]]:
@@ -24,12 +32,17 @@ def in_c(name: str) -> list[tuple[str, object]]:
         assert parsed, declaration
         for entry in parsed[2].split(","):
             word, _, count = entry.strip().rstrip("]").partition("[")
-            fields.append((word.removesuffix("_cycles") if name == "timing_constants" else word, _TYPES[parsed[1]] * int(count or 1)))
+            fields.append(
+                (
+                    word.removesuffix("_cycles") if name == "timing_constants" else word,
+                    _TYPES[parsed[1]] * (_COUNTS.get(count) or int(count or 1)),
+                )
+            )
     return fields
 
 
 def in_python(structure: type[ctypes.Structure]) -> list[tuple[str, object]]:
-    plain = {ctypes.c_uint32, ctypes.c_uint64, layout.Cost}
+    plain = set(_TYPES.values())
     return [(field[0], field[1] * 1 if field[1] in plain else field[1]) for field in structure._fields_]
 
 
@@ -64,3 +77,13 @@ def test_a_layout_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(BoardError, match="does not belong") as caught:
         load()
     assert f"version {layout.LAYOUT_VERSION - 1}, this package's have version {layout.LAYOUT_VERSION}" in caught.value.why
+
+
+def test_the_marks_of_an_access_are_the_same_in_both_languages() -> None:
+    text = "".join(path.read_text() for path in build.source_files() if path.suffix == ".h")
+    marks = re.search(r"enum { (ACCESS_READ[^}]*) };", text)
+    assert marks
+    in_header = {name.removeprefix("ACCESS_"): int(value) for name, value in re.findall(r"(\w+) = (\d+)", marks[1])}
+    assert in_header == {flag.name: flag.value for flag in accesses.Flag}
+    most = re.search(r"#define MAX_ACCESSES (\d+)u", text)
+    assert most and int(most[1]) == accesses.MOST_ACCESSES

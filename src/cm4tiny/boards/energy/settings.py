@@ -102,8 +102,8 @@ def _range(cr1: int, cr5: int, moder: int, odr: int) -> str:
 def _refusal(kind: str, hclk_mhz: float, latency: int, cr1: int) -> str:
     limit = current_table().limits[kind]
     name = {"boost": "range 1 with boost", "range_1": "range 1 without boost", "range_2": "range 2", "smps": "the external SMPS"}[kind]
-    if cr1 & _LPR:
-        return "the regulator is in low-power mode (PWR_CR1.LPR), for which no current is known"
+    if cr1 & _LPR and kind != "smps":  # behind an SMPS the regulator feeds nothing: ST's streaming images set it at 120 MHz
+        return "the regulator is in low-power mode (PWR_CR1.LPR), for which no current is known; it allows 2 MHz"
     if hclk_mhz > limit.max_mhz:
         return f"HCLK is {hclk_mhz:g} MHz, and {name} allows {limit.max_mhz:g} MHz (RM0432 section 5.1.8): the chip would not run"
     allowed = limit.wait_states.get(latency, limit.max_mhz)

@@ -6,10 +6,10 @@
  *   DDI0403 ARMv7-M architecture reference manual: SCB, SysTick, NVIC registers
  * The files: machine.c (life cycle and the host's calls), run.c (running, events, sleep), faults.c (what goes wrong, and traps),
  * alignment.c (unaligned accesses), deviations.c (what unicorn computes otherwise), exceptions.c (priorities, entry, return), timing.c (cycle
- * model), caches.c (flash caches), bus.c (registers on the bus), devices.c (the table of peripherals), clocks.c (RCC, PWR, FLASH and virtual
- * time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC), counters.c
- * (SysTick, DWT), settings.c (what the current depends on), trace.c (what the callees of one function cost), layout.c (the structures that the
- * host shares).
+ * model), caches.c (flash caches), banks.c (SRAM1 to 3), bus.c (registers on the bus), devices.c (the table of peripherals), clocks.c (RCC,
+ * PWR, FLASH and virtual time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB,
+ * NVIC), counters.c (SysTick, DWT), settings.c (what the current depends on), trace.c (what the callees of one function cost), layout.c (the
+ * structures that the host shares).
  *
  * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
  *
@@ -47,7 +47,7 @@ struct machine;
 
 /* Constants of the cycle model; cycle_model.py documents each with its source. */
 struct timing_constants {
-    uint32_t taken_transfer_ticks;  /* extra cost of a block that does not follow the one before */
+    uint32_t taken_transfer_ticks;  /* where nothing is known of the block before: after reset */
     uint32_t icache_lines, dcache_lines;
     uint32_t receive_pace_cycles;   /* gap between two received bytes without a baud rate */
     uint32_t idle_polls;            /* that many polls of an empty receiver are "idle" */
@@ -57,12 +57,22 @@ struct timing_constants {
     uint32_t exact;                 /* never leave the profiling phase */
     uint32_t baud;                  /* 0: bytes take no time on the line */
     uint32_t pair_per_mille;        /* of a miss: what the second half of a 128-bit pair costs */
+    uint32_t bank_wait_ticks, bank_change_ticks;
 };
+
+/* A load or store of a block: accesses.py says what the fields mean. */
+struct block_access { int32_t displacement; uint8_t reg, size, flags, unused; };
+enum { ACCESS_READ = 1, ACCESS_ALONE = 2, ACCESS_CHAINED = 4, ACCESS_AT_END = 8, ACCESS_EXACT = 16 };
+#define MAX_ACCESSES 256u
+#define ACCESS_REGISTERS 15u        /* R0 to R14 */
 
 /* What the host's disassembler says about a basic block. */
 struct block_facts {
     uint32_t cost_ticks, instructions;
     uint32_t fpu_offset;            /* of the first floating-point instruction; FPU_NONE if there is none */
+    uint32_t exit_ticks, entry_ticks;   /* more when the next block does not follow it, when the one before does not precede it */
+    uint32_t access_count;
+    struct block_access accesses[MAX_ACCESSES];
 };
 #define FPU_NONE 0xFFFFFFFFu
 typedef void (*classify_function)(uint32_t address, uint32_t size, struct block_facts *facts);
@@ -141,6 +151,10 @@ struct block {
     uint32_t first_line, lines;     /* of flash; no lines in RAM */
     uint32_t fpu_offset, flags;
     uint64_t runs_at_phase_start, profiled_runs, data_stall_ticks, data_misses;
+    /* waits for SRAM2 and SRAM3, see banks.c: static_ticks holds their mean */
+    uint64_t next_sample, bank_sum_ticks;
+    struct block_access *accesses;
+    uint32_t access_count, exit_ticks, entry_ticks, bank_ticks, bank_samples, last_bank;
 };
 enum { BLOCK_ENDLESS = 1, BLOCK_PROFILED = 2, BLOCK_WATCHED = 4, BLOCK_SENDS_EVENT = 8, BLOCK_KNOWN = 16, BLOCK_IN_FPU_LIST = 32,
        BLOCK_DIVISIONS_WATCHED = 64, BLOCK_HOLDS_UNDEFINED = 128, BLOCK_UNDEFINED_WATCHED = 256,
@@ -181,6 +195,13 @@ void dcache_read_word(struct machine *m, uint32_t word);
 void timing_caches_reset(struct machine *m, bool instruction, bool data);
 void timing_forget_verified(struct machine *m);
 void timing_forget_fpu_blocks(struct machine *m);
+
+/* --- banks.c --------------------------------------------------------------------------------------------------------------------- */
+
+void banks_learn(struct machine *m, struct block *b, const struct block_facts *facts);
+void banks_forget(struct block *b);
+void banks_begin(struct machine *m, struct block *b, const struct block *before);
+void banks_end(struct machine *m);
 
 /* --- bus.c --------------------------------------------------------------------------------------------------------------------- */
 
@@ -245,8 +266,8 @@ struct bytes { uint8_t *data; uint64_t head, tail, room; };
 struct machine {
     /* the hot words first: the block hook reads them on every block */
     uint64_t ticks, next_event;
-    uint32_t expected_pc, taken_transfer_ticks;
-    struct block *current;
+    uint32_t expected_pc, sampled_last_bank, registers_at_begin[ACCESS_REGISTERS];
+    struct block *current, *sampled;    /* sampled: its accesses are looked up when it has ended */
     struct block *flash_blocks, *sram_blocks;
     uint64_t taken_transfers;
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import capstone
 
+from cm4tiny.boards.virtual.accesses import Access, accesses
 from cm4tiny.boards.virtual.instruction_facts import Instruction, Kind, instruction
 
 TICKS_PER_CYCLE = 1000
@@ -27,11 +28,24 @@ class CycleModel:
     load: int = 2
     """LDR, VLDR: 2 when it stands alone. DDI0439 section 3.3.2."""
     load_pipelined: int = 1
-    """LDR, VLDR right after a single load that does not make its address. Nothing is pipelined after a store. DDI0439 section 3.3.3."""
+    """LDR, VLDR right after a single load that does not make its address. DDI0439 section 3.3.3."""
+    load_after_store: int = 1
+    """More for a load right after a single store: nothing is pipelined after a store, and the load waits for the store's data phase.
+    DDI0439 section 3.3.3; measured by others on an M4 ("stores cannot be pipelined with following load instructions, adds extra cycle":
+    jnk0le/random, cortex_m3m4.md)."""
     load_into_pc: int = 5
     """LDR into the PC, the refill included: it blocks. DDI0439 section 3.3.3: at least 5."""
     store: int = 1
-    """STR, VSTR: the write buffer hides the second cycle. DDI0439 section 3.3.3."""
+    """STR, VSTR with a constant offset or writeback: the write buffer hides the second cycle. DDI0439 section 3.3.3."""
+    store_after_load: int = 0
+    """Such a store right after a load that does not make its address: it takes the place of the load's second cycle. DDI0439 section
+    3.3.3, "LDR any are pipelined when possible"; measured by others as one instruction per cycle (ibid.)."""
+    store_indexed: int = 2
+    """A store whose offset is a register: three registers are read. DDI0439 section 3.3.3 promises one cycle to constant offsets only."""
+    store_chained: int = 1
+    """More for a store right after one that writes its base back. Measured by others (ibid.)."""
+    address_interlock: int = 1
+    """More where the instruction right before computes a register of the address: there is no forwarding path. DDI0439 section 3.3.3."""
     multiple_base: int = 1
     """LDM, STM, LDRD, STRD, PUSH, POP, VLDM, VSTM, VLDR and VSTR of a double: this plus one per word. DDI0439 tables 3-1 and 7-1."""
     divide: int = 6
@@ -44,10 +58,20 @@ class CycleModel:
     """VDIV, VSQRT. DDI0439 table 7-1."""
     fpu_pair_move: int = 2
     """VMOV between two core registers and a double or two single registers. DDI0439 table 7-1."""
-    taken_transfer: int = 2
-    """P, the pipeline refill of each transfer that is taken. DDI0439 table 3-1: 1 to 3."""
-    misaligned_wide_ticks: int = 200
-    """0.2 cycle for a 32-bit instruction at an address that is no multiple of 4. Published pair: bosch v1.1 and v1.2, ad."""
+    taken_transfer: int = 1
+    """P, the pipeline refill of each transfer that is taken. DDI0439 table 3-1: 1 to 3, by whether the core speculates the address early
+    and by alignment and width of the target. 1: branches without condition."""
+    taken_condition: int = 1
+    """More for a conditional branch that is taken: its address is not speculated. DDI0439 table 3-1, note on P."""
+    misaligned_target: int = 1
+    """More where the target is a 32-bit instruction at an address that is no multiple of 4: two words are fetched before it is complete.
+    DDI0439 table 3-1, note on P; measured by others (compendium.i-0.nl, instruction alignment)."""
+    bank_wait: int = 1
+    """A read from SRAM2 or SRAM3 that is not pipelined behind another on the same bus: the bus matrix grants SRAM1 only without delay.
+    Stores wait in the write buffer. The authors of pqm4 measured that SRAM1 is faster on this board (mupq/pqm4 pull request 193)."""
+    bank_change: int = 1
+    """A read from another SRAM than the access before it: the matrix arbitrates anew, and nothing is pipelined across. Measured by others
+    (jnk0le/random, cortex_m3m4.md: pipelining happens only within one memory)."""
     icache_lines: int = 32
     """Lines of 32 bytes, LRU, filled by 64-bit words. RM0432 section 3.3.5."""
     dcache_lines: int = 8
@@ -73,25 +97,51 @@ class CycleModel:
 
 @dataclass(frozen=True)
 class BlockFacts:
-    """What the disassembler says about a basic block. ``fpu_offset`` is the first FPU instruction's offset, or None."""
+    """What the disassembler says about a basic block.
+
+    Attributes:
+        cost_ticks: of all its instructions, without taken transfers, flash misses and waits for SRAM2 and SRAM3.
+        fpu_offset: the first FPU instruction's offset, or None.
+        exit_ticks: more when what runs next does not follow it in memory.
+        entry_ticks: more when what ran before does not precede it in memory.
+        accesses: its loads and stores.
+    """
 
     cost_ticks: int
     instructions: int
     fpu_offset: int | None
+    exit_ticks: int = 0
+    entry_ticks: int = 0
+    accesses: tuple[Access, ...] = ()
+
+
+def _load_cost(model: CycleModel, this: Instruction, before: Instruction | None) -> int:
+    if this.into_pc:
+        return model.load_into_pc - model.taken_transfer
+    if before is not None and before.kind is Kind.LOAD and before.loaded not in this.address:
+        return model.load_pipelined
+    return model.load + (model.load_after_store if before is not None and before.kind is Kind.STORE else 0)
+
+
+def _store_cost(model: CycleModel, this: Instruction, before: Instruction | None) -> int:
+    if this.indexed:
+        return model.store_indexed
+    if before is not None and before.kind is Kind.LOAD and before.loaded not in this.address:
+        return model.store_after_load
+    chained = before is not None and before.kind is Kind.STORE and before.writes_back and before.base in this.address
+    return model.store + (model.store_chained if chained else 0)
 
 
 def instruction_cost(model: CycleModel, this: Instruction, before: Instruction | None = None) -> int:
     """Cycles of one instruction after another; None before it: the first of a block."""
+    interlock = model.address_interlock if before is not None and before.written & this.address else 0
     match this.kind:
         case Kind.LOAD:
-            if this.into_pc:
-                return model.load_into_pc - model.taken_transfer
-            pipelined = before is not None and before.kind is Kind.LOAD and before.loaded not in this.address
-            return model.load_pipelined if pipelined else model.load
+            return _load_cost(model, this, before) + interlock
         case Kind.STORE:
-            return model.store
+            return _store_cost(model, this, before) + interlock
         case Kind.MULTIPLE:
-            return model.multiple_base + this.words
+            return model.multiple_base + this.words + interlock
         case Kind.DIVIDE:
             return model.divide
         case Kind.TABLE_BRANCH:
@@ -115,16 +165,26 @@ class BlockCoster:
 
     def facts(self, code: bytes, address: int) -> BlockFacts:
         """Cost of the block of these bytes at this address, without taken transfers and flash misses."""
-        cycles = ticks = instructions = 0
+        model = self._model
+        cycles = 0
         fpu_offset: int | None = None
         before: Instruction | None = None
+        block: list[tuple[str, str, Instruction]] = []
+        wide = False
         for at, size, mnemonic, operands in self._disassembler.disasm_lite(code, address):
             this = instruction(mnemonic, operands)
-            cycles += instruction_cost(self._model, this, before)
+            wide = wide or (not block and size == 4 and at % 4 != 0)
+            block.append((mnemonic, operands, this))
+            cycles += instruction_cost(model, this, before)
             before = this
-            instructions += 1
-            if size == 4 and at % 4:
-                ticks += self._model.misaligned_wide_ticks
             if fpu_offset is None and this.fpu:
                 fpu_offset = at - address
-        return BlockFacts(cycles * TICKS_PER_CYCLE + ticks, instructions, fpu_offset)
+        leaving = model.taken_transfer + (model.taken_condition if before is not None and before.conditional else 0)
+        return BlockFacts(
+            cycles * TICKS_PER_CYCLE,
+            len(block),
+            fpu_offset,
+            exit_ticks=leaving * TICKS_PER_CYCLE,
+            entry_ticks=model.misaligned_target * TICKS_PER_CYCLE if wide else 0,
+            accesses=accesses(block),
+        )

@@ -195,6 +195,7 @@ static void take(struct machine *m, uint32_t exception, uint32_t exc_return)
     memcpy(&target, vector, 4);
     write_register(m, UC_ARM_REG_PC, target | 1u);
     m->expected_pc = target & ~1u;
+    m->sampled = NULL;              /* the registers are the handler's now */
     if (!code_can_be_at(target))
         fault_take(m, FAULT_FETCH, target & ~1u, exception);
     else if (!(target & 1u))
@@ -299,6 +300,7 @@ static void unstack(struct machine *m, uint32_t value)
     write_register(m, UC_ARM_REG_PC, at[6] | 1u);
     write_xpsr(m, at[7] & ~XPSR_PADDED);
     m->expected_pc = at[6];
+    m->sampled = NULL;
     m->ticks += RETURN_CYCLES * TICKS_PER_CYCLE;
     if (thread && (scb_get(m, SCB_SCR) & SCR_SLEEPONEXIT))
         m->asleep = true;

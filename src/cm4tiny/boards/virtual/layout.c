@@ -9,6 +9,7 @@
 
 static const struct { const char *name; uint32_t size; } SHARED[] = {
     {"timing_constants", sizeof(struct timing_constants)},
+    {"block_access", sizeof(struct block_access)},
     {"block_facts", sizeof(struct block_facts)},
     {"fault", sizeof(struct fault)},
     {"note", sizeof(struct note)},

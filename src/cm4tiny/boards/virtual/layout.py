@@ -6,6 +6,7 @@ import ctypes
 import dataclasses
 from typing import Any
 
+from cm4tiny.boards.virtual.accesses import MOST_ACCESSES
 from cm4tiny.boards.virtual.machine import Counters
 from cm4tiny.boards.virtual.trace import TraceCost
 from cm4tiny.errors import BoardError
@@ -19,12 +20,19 @@ class Constants(ctypes.Structure):
     _fields_ = [
         *((name, _u32) for name in ("taken_transfer_ticks", "icache_lines", "dcache_lines", "receive_pace", "idle_polls", "idle_gap")),
         *((name, _u64) for name in ("profile_min", "profile_max", "unprofiled_window", "unprofiled_limit")),
-        *((name, _u32) for name in ("exact", "baud", "pair_per_mille")),
+        *((name, _u32) for name in ("exact", "baud", "pair_per_mille", "bank_wait_ticks", "bank_change_ticks")),
     ]
 
 
+class BlockAccess(ctypes.Structure):
+    _fields_ = [("displacement", ctypes.c_int32), *((name, ctypes.c_uint8) for name in ("reg", "size", "flags", "unused"))]
+
+
 class BlockFacts(ctypes.Structure):
-    _fields_ = [(name, _u32) for name in ("cost_ticks", "instructions", "fpu_offset")]
+    _fields_ = [
+        *((name, _u32) for name in ("cost_ticks", "instructions", "fpu_offset", "exit_ticks", "entry_ticks", "access_count")),
+        ("accesses", BlockAccess * MOST_ACCESSES),
+    ]
 
 
 class Fault(ctypes.Structure):
@@ -83,6 +91,7 @@ class Statistics(ctypes.Structure):
 
 SHARED: dict[str, type[ctypes.Structure]] = {
     "timing_constants": Constants,
+    "block_access": BlockAccess,
     "block_facts": BlockFacts,
     "fault": Fault,
     "note": Note,

@@ -128,6 +128,8 @@ class NativeMachine:
             exact=int(exact),
             baud=baud or 0,
             pair_per_mille=model.pair_per_mille,
+            bank_wait_ticks=model.bank_wait * TICKS_PER_CYCLE,
+            bank_change_ticks=model.bank_change * TICKS_PER_CYCLE,
         )
         self._machine = self._library.cm4_new(ctypes.byref(constants), self._classify, PAGE_BYTES)
         if not self._machine:
@@ -154,6 +156,10 @@ class NativeMachine:
             return
         facts[0].cost_ticks, facts[0].instructions = known.cost_ticks, known.instructions
         facts[0].fpu_offset = _FPU_NONE if known.fpu_offset is None else known.fpu_offset
+        facts[0].exit_ticks, facts[0].entry_ticks = known.exit_ticks, known.entry_ticks
+        facts[0].access_count = len(known.accesses)
+        for i, access in enumerate(known.accesses):
+            facts[0].accesses[i] = layout.BlockAccess(access.displacement, access.register, access.size, access.flags)
 
     @property
     def _handle(self) -> int:

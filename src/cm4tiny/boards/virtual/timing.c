@@ -89,6 +89,7 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
         m->known[m->known_count++] = b;
         lists |= BLOCK_KNOWN;
     }
+    banks_forget(b);
     memset(b, 0, sizeof *b);
     b->flags = lists;
     m->classify(address, size, &facts);
@@ -97,6 +98,9 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
     b->static_ticks = b->cost_ticks = facts.cost_ticks;
     b->instructions = facts.instructions;
     b->fpu_offset = facts.fpu_offset;
+    b->exit_ticks = facts.exit_ticks;
+    b->entry_ticks = facts.entry_ticks;
+    banks_learn(m, b, &facts);
     if (b->fpu_offset != FPU_NONE && !(lists & BLOCK_IN_FPU_LIST) &&
         grow(m, &m->fpu_blocks, m->fpu_block_count, &m->fpu_block_room, sizeof *m->fpu_blocks)) {
         m->fpu_blocks[m->fpu_block_count++] = b;
@@ -184,6 +188,8 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     struct machine *m = user;
     uint32_t address = (uint32_t)address64;
     struct block *b;
+    if (UNLIKELY(m->sampled != NULL))
+        banks_end(m);
     if (UNLIKELY(m->ticks >= m->next_event) && event_pause(m)) {
         /* stop before the block is charged: it is entered again after the restart */
         m->paused = true;
@@ -200,13 +206,15 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
         return;
     }
     if (address != m->expected_pc) {
-        m->ticks += m->taken_transfer_ticks;
+        m->ticks += m->current->exit_ticks + b->entry_ticks;
         m->taken_transfers++;
     }
     m->expected_pc = address + size;
     m->ticks += b->cost_ticks;
-    m->current = b;
     b->runs++;
+    if (UNLIKELY(b->runs >= b->next_sample))
+        banks_begin(m, b, m->current);
+    m->current = b;
 }
 
 /* Takes the place of on_block while a trace is on. */
@@ -345,7 +353,7 @@ bool timing_init(struct machine *m)
     m->sram_blocks = calloc(SRAM_SIZE / 2, sizeof *m->sram_blocks);
     memset(m->icache.slot_of_line, NO_SLOT, sizeof m->icache.slot_of_line);
     memset(m->icache.line, 0xFF, sizeof m->icache.line);    /* NO_LINE */
-    m->taken_transfer_ticks = m->constants.taken_transfer_ticks;
+    m->nowhere.exit_ticks = m->constants.taken_transfer_ticks;
     m->icache.generation = 1;
     m->icache.clock = 1;
     m->current = &m->nowhere;
@@ -374,6 +382,8 @@ void timing_reset(struct machine *m)
     timing_caches_reset(m, true, true);
     m->last_flash_word = UINT32_MAX;
     m->expected_pc = UINT32_MAX;
+    m->sampled = NULL;
+    m->current = &m->nowhere;
 }
 
 /* New code in flash or SRAM: what was known of its blocks is void. */
@@ -382,14 +392,19 @@ void timing_flash_changed(struct machine *m)
     timing_caches_reset(m, true, true);
     for (uint32_t i = 0; i < m->known_count; i++) {
         block_retire(m, m->known[i]);
+        banks_forget(m->known[i]);
         memset(m->known[i], 0, sizeof *m->known[i]);
     }
     m->known_count = m->fpu_block_count = 0;
+    m->sampled = NULL;
+    m->current = &m->nowhere;
     uc_ctl_flush_tb(m->uc);
 }
 
 void timing_free(struct machine *m)
 {
+    for (uint32_t i = 0; m->flash_blocks && m->sram_blocks && i < m->known_count; i++)
+        banks_forget(m->known[i]);
     free(m->flash_blocks);
     free(m->sram_blocks);
     free(m->known);

@@ -12,6 +12,8 @@ from support.prompt_dut import PromptDut
 from unit.runner.fake_dut import FIXED_NOW, FakeDut, make_data_set
 
 from cm4tiny.boards import power
+from cm4tiny.boards.energy import Activity, current_ma, settings_of
+from cm4tiny.images.energies import energies, streaming_energies
 from cm4tiny.runner import Dut, Rules, SessionWriter, official_rules, run_energy
 from ledger.outcome import Outcome, attempt
 
@@ -111,3 +113,21 @@ def image(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 
     device.faults.before = before
     return _run(monitor, folder)
+
+
+def clocked(inputs: Mapping[str, Any], folder: Path) -> Outcome:
+    """The simulated monitor's current for a chip with these ``registers`` at ``mhz``, while it does ``activity``."""
+    settings = settings_of(inputs["registers"], inputs["mhz"] * 1e6)
+
+    def ask() -> Outcome:
+        return Outcome("wrong", "", f"{current_ma(settings, Activity[inputs.get('activity', 'RUN')], 1.8):.2f} mA")
+
+    return attempt(ask)
+
+
+def published(inputs: Mapping[str, Any], folder: Path) -> Outcome:
+    """What the model says of a published result, by the end of its ``source``: right within ``within``."""
+    rows = [row for row in (*energies(), *streaming_energies()) if row.source.endswith(inputs["source"])]
+    texts = [f"{row.source}: {100 * row.error():+.1f} %" for row in rows]
+    right = len(rows) == 1 and abs(rows[0].error()) <= inputs["within"]
+    return Outcome("correct" if right else "wrong", "", "; ".join(texts))

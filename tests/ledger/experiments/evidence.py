@@ -17,7 +17,7 @@ from support.submission_maker import answers, valid_submission
 
 from cm4tiny.benchmarks.assets import AssetSource, data_set
 from cm4tiny.results.audit import Finding, audit
-from cm4tiny.results.replay import Request, replay, run_replay
+from cm4tiny.results.replay import ReplayRequest, replay, run_replay
 from cm4tiny.results.rounds import get_round
 from cm4tiny.results.submission.generator import generate
 from cm4tiny.results.submission.reviewer import review
@@ -71,7 +71,7 @@ def not_public(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     """Replays ``round`` without a folder."""
 
     def action() -> Outcome:
-        done = run_replay(Request((), folder / "out", round_id=inputs["round"]))
+        done = run_replay(ReplayRequest((), folder / "out", round_id=inputs["round"]))
         return Outcome("wrong", "", done.summary)
 
     return attempt(action)

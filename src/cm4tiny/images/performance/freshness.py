@@ -63,7 +63,8 @@ def _files(place: Path) -> list[Path]:
 def _content(file: Path) -> bytes:
     comment = _COMMENTS.get(file.suffix)
     lines = (line.rstrip() for line in file.read_text(encoding="utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not (comment and line.lstrip().startswith(comment))).encode()
+    code = (line for line in lines if line and not (comment and line.lstrip().startswith(comment)))
+    return "\n".join(line for line in code if "SPDX-License-Identifier" not in line).encode()
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Refuses an unsuitable Python before pip downloads anything else.
 
 pip asks the resolver for all dependencies before it looks at requires-python of a source tree, so that an old Python ended in "No matching

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a change is checked with: ``nox`` runs lint, types and unit tests in the environment that is active (CONTRIBUTING.md)."""
 
 from __future__ import annotations

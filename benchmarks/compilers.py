@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The engine's firmware built by several compilers: cycles on the virtual board, and whether the outputs are the same.
 
     python benchmarks/compilers.py --mirror FOLDER [--cc NAME=PATH ...] [--only BENCHMARK ...] [--plan VARIANT]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Times the dashboard in headless Chromium: building, loading, and filters on all published results and on 10,000 results.
 
 The 10,000 are the published ones with figures scattered by chance (fixed seed), every one of them with an energy, so that the plot is full.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How fast the virtual board runs, and how far the fast phase's cycle counts are from the exact simulation.
 
 For each benchmark: firmware is built from a model, one sample is loaded, inferences are run on two boards, one exact, one not.

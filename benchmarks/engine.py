@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The engine beside upstream's, in one run: CPU time per executed script, a cold start, and both with more and more registered artefacts.
 
 ``python benchmarks/engine.py [--artifacts 300,3000,30000] [--upstream FOLDER]``. Upstream's engine is PyPI's cmx4mlops; it is installed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every engine with MLPerf Tiny's own models: builds the images, measures them on the virtual board, writes ``docs/performance.md``.
 
     python benchmarks/engines.py --upstream FOLDER --mirror FOLDER [--only [VARIANT ...]] [--benchmarks ID ...] [--kws] [--fidelity FILE]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How close the virtual board comes to published results: measures every published image and writes ``docs/fidelity.md``.
 
     python benchmarks/fidelity.py --upstream FOLDER [--kws FOLDER] [--sww FOLDER] [--rows FILE.json ...] [--keep FILE.json] [--out FILE.md]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Instructions per inference: compiles models with the engine, builds each as a bare image and counts on unicorn.
 
     python benchmarks/instructions.py [MODEL.tflite...] [--cc "arm-none-eabi-gcc"] [--flags "-O2"] [--layers]

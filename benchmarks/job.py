@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Times the main job as a user runs it: cold, warm, and the overhead of one warm benchmark outside the emulator.
 
 Each run is a process of its own with a fresh home (``HOME``, ``CM_REPOS``, ``CM_TINY_CACHE``), standard input closed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scripts side by side: wall-clock time of the main job from an empty CM home, with one job and with more.
 
 ``python benchmarks/jobs.py [--jobs 1,2] [--whole] [--tags reproduce,mlperf,tiny,_performance]``. The time is that until all dependencies of

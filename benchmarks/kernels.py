@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """This project's engine under its plans, with MLPerf Tiny's own models on the virtual board: prints cycles, inf/s, flash and RAM.
 
     python benchmarks/kernels.py [--mirror FOLDER] [--only VARIANT ...] [--benchmarks ID ...]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Times the official kws model over all 1000 inputs of kws01 on the virtual board, as a user runs it: aim 90 s on two cores.
 
 Takes model and inputs from the mirror that ``CM_TINY_MIRROR`` names, else ``../shared/mirror``, else from the network. Needs the package

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Times planning: all of upstream's scripts, and one script among 300, 3,000 and 30,000.
 
 Every figure is CPU time (user and system) of a process of its own, the median of several. Upstream's scripts come from PyPI's cmx4mlops; a

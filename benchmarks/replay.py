@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How long the replay of past rounds takes, and how much memory: reading every session and recomputing every claim.
 
     python benchmarks/replay.py FOLDER [--labels CHECKOUT_OF_MLCOMMONS_TINY] [--jobs 1 2]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All benchmarks with one command: ``python benchmarks/run.py``, or some of them by name: ``python benchmarks/run.py job``.
 
 Figures are printed, not asserted; what was measured last, and on what, is in docs/benchmarks.md.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much the predicted speed of our engine rests on single constants of the cycle model: the default plans under harsher cores.
 
     python benchmarks/sensitivity.py [--mirror FOLDER] [--out FILE.json]

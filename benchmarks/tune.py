@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures the kernels for the official and the embedded models and writes the table that comes with the package.
 
     python benchmarks/tune.py --mirror FOLDER [--only BENCHMARK ...] [--new]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What several test folders share: where ``../shared`` lies, and CM in a home of its own."""
 
 from __future__ import annotations

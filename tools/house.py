@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The state of the house in figures: ``python tools/house.py`` prints the table of circles, complexity, repeats and doubled names.
 
 Everything is read from the sources of this checkout; nothing of the project is imported or run, apart from ruff for the complexity.

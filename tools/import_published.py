@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes ``src/cm4tiny/results/published.csv``: the printed claims of all past rounds, as facts with their source.
 
 Input: a table of all published results (365 rows, one per result folder of the rounds' public repositories

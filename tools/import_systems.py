@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes ``src/cm4tiny/results/published_systems.csv``: supply voltage and memory of published results, as their files tell.
 
 Input: a folder that holds checkouts of ``mlcommons/tiny_results_v0.5`` ... ``v1.3``. The voltage is what the energy log records, memory and

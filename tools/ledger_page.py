@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes docs/fault-ledger.md from the entries of tests/ledger: ``python tools/ledger_page.py``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes ``src/cm4tiny/results/model_error.yaml``: the stated error of the virtual board.
 
 From the rows of ``docs/fidelity.md`` and the published energies.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes ``requirements/*.txt``: every package at one version for each Python and platform, with the SHA-256 of all its wheels.
 
 ``python tools/pin_requirements.py`` asks uv (of the extra ``dev``) to resolve pyproject.toml for all Pythons and platforms at once.

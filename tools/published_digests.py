@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes ``src/cm4tiny/results/published_digests.json``; run it after a change of a table of published results on purpose."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes docs/reference/scripts.md from the metas of this repository's scripts: ``python tools/reference_pages.py``."""
 
 from __future__ import annotations

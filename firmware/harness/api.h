@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Names and messages of the public API of MLPerf Tiny (mlcommons/tiny, benchmark/api: internally_implemented.h, submitter_implemented.h).
  *
  * Host programs match these texts; docs/firmware.md lists every place where this firmware says more than the API does. */

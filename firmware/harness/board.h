@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What the harness needs from a board. Everything polls; a board without a free-running microsecond timer cannot run the benchmark. */
 #ifndef CM4TINY_BOARD_H
 #define CM4TINY_BOARD_H

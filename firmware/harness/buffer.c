@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The `db` commands: a byte buffer that the host fills in hexadecimal. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* CRC-32 with the reflected polynomial 0xEDB88320, four bits at a time: a table of 64 bytes instead of 1 KB. */
 #include "checksum.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* CRC-32 as in IEEE 802.3, zip and Python's zlib.crc32(). */
 #ifndef CM4TINY_CHECKSUM_H
 #define CM4TINY_CHECKSUM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The `infer` command: warm-up, time stamp, inferences, time stamp, results. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The benchmark firmware: start the board, introduce itself, answer commands for ever. */
 #include "api.h"
 #include "board.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The C library functions that compilers call on their own, and strlen/strcmp for the harness.
  *
  * The image is linked with -nostdlib; C11 compilers still emit calls of memcpy, memmove, memset and memcmp (GCC manual, "Standards"), and

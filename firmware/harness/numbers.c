@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Numbers as text and back.
  *
  * The reference submissions print results with "%0.3f". numbers_fixed3() finds the same digits with integers only: a float is m * 2^e with

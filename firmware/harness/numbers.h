@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Numbers as text and back, without a C library. */
 #ifndef CM4TINY_NUMBERS_H
 #define CM4TINY_NUMBERS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* th_printf() for the few conversions that the messages of the API need. */
 #include <stdarg.h>
 

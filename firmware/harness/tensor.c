@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Between the bytes of `db` and the tensors of the model: load, run, results. One of three input kinds is compiled in.
  *
  * int8     kws: the bytes are the tensor.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Time stamps as the API's th_timestamp() defines them.
  *
  * Performance mode prints the microsecond timer. Energy mode pulls the time-stamp pin low for at least 1 us; the energy monitor counts the

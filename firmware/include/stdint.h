@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Exact-width integers for a build without a C library.
  *
  * A GCC without newlib (Debian's package without its recommended ones, the compiler from PyPI) has no usable <stdint.h> in hosted mode, and

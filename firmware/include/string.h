@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The part of <string.h> that harness/memory.c implements. */
 #ifndef CM4TINY_STRING_H
 #define CM4TINY_STRING_H

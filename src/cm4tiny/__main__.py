@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``python -m cm4tiny``: what is useful without CM. The front door is ``cm run script --tags=reproduce,mlperf,tiny``."""
 
 from __future__ import annotations

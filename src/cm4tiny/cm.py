@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The edge between CM's scripts and the package: one decorator for ``customize.py``.
 
 A customize function reads env, calls one public function, writes env. :func:`step` gives it a small typed view of CM's dictionary

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A time-out is a deadline: one object, made once, passed down."""
 
 from __future__ import annotations

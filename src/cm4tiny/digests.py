@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SHA-256 of files, always from their bytes; one process reads a file once for as long as its status says that nothing touched it."""
 
 from __future__ import annotations

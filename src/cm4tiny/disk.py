@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A full disk is called a full disk, with the folder that is full, whoever met it: Python, a compiler, pip or git."""
 
 from __future__ import annotations

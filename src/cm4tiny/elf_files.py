@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ELF files that cannot be trusted: every size and count in them is held against the file before anything is read or allocated.
 
 Facts: the ELF specification; "ELF for the Arm Architecture"; the build attributes in "Addenda to, and Errata in, the ABI for the Arm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One tree for everything that can go wrong.
 
 An error says what happened, why, and what to do about it; the class is what a caller can decide on. Inside the package errors

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The event stream: what a run does, told once, heard by many.
 
 Work reports typed events to an :class:`EventStream`; the progress bar, the log file and the report subscribe. Code that does the work

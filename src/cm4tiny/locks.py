@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exclusive locks between processes: one file, ``flock``, a deadline, and a holder that can be named.
 
 The kernel releases a lock when its process ends, however it ends: a file that a killed process left behind does not block. Where the file

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether the network may be used. Every place that uses it asks here first; ``CM_TINY_OFFLINE`` forbids it altogether.
 
 Inside a step the key of CM's env counts as well (``--offline``, ``--env.CM_TINY_OFFLINE=yes``): :func:`cm4tiny.cm.step` hands it over.

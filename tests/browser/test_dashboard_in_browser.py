@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The dashboard in headless Chromium: it loads from disk without a request, and shows the numbers that Python computes.
 
 Needs a Chromium (``chromium``, ``chromium-browser``, ``google-chrome``, or the one named by CM4TINY_CHROMIUM) and the Python packages

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plans of upstream's scripts by this engine in the form in which ``upstream_walk.py`` writes upstream's, and where two plans differ."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The audit on the real rounds: what the study of past rounds lists by hand, rule by rule, and nothing else of these kinds."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The portable C helpers against the arithmetic in Python, value by value."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The generated C under the address and undefined-behaviour sanitizers: no stray access, no overflow, and still the right bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The official models against TFLite's reference kernels, byte by byte: real keywords, random and extreme tensors."""
 
 from __future__ import annotations

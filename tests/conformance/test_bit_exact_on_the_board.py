@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The very images for the board against TFLite's reference kernels, byte by byte: assembly kernels, linked code, memory plan.
 
 Every official model, with the default plan and with each option that changes the code. ``pytest -m long`` compares 1000 inputs per model.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every operator against TFLite's reference kernels, on small models built by hand: shapes, strides, paddings, scales and zero points
 are drawn at random, and so are the cases that official models only touch at the edges."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Skipped zeros and removed channels against TFLite's reference kernels, byte by byte: the graph, and the C that the compiler makes."""
 
 from __future__ import annotations

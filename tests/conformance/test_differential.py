@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Engine against engine over upstream's corpus: every script, with its default, each variation alone and each version.
 
 Both plan the same requests from the same metas: selected script, variations and their order, version, environment, ordered dependencies as

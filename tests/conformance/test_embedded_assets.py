@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The embedded models against the outside: TFLite's reference kernels, the official models' structure, and their own generator.
 
 Accuracy is measured, never stored: top-1 with the first index winning ties, AUC by ranks of the mean squared error averaged over a clip's

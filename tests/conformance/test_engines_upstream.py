@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Engines built from their real sources: TensorFlow Lite for Microcontrollers against the reference kernels, OctoML's submission against
 its published log. Needs local clones (``CM4TINY_UPSTREAM``), newlib and ``../shared``."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Our experiments beside those of upstream's own script, unmodified, on rounds v0.7, v1.0 and v1.1 (the ones that it knows).
 
 Needs clones of mlcommons/cm4mlops and of the rounds below the folder that ``CM4TINY_UPSTREAM`` names. CM's calls are answered by a folder,

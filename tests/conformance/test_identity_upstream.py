@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """This project's cached steps under upstream's engine, whose cache knows tags only: a changed input on a warm cache gives the right result.
 
 The metas and the engine (PyPI's cmx4mlops) are the real ones. The steps that compile are replaced by ones that write down what they were

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The official kws model on the official kws01 inputs: our firmware on the virtual board against the reference kernels on the host."""
 
 from __future__ import annotations

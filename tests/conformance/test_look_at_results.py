@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The steps view,mlperf,tiny and import,mlperf,tiny,to-experiment as a user calls them."""
 
 import json

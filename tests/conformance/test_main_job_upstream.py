@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same scripts under upstream's engine: cmind with PyPI's cmx4mlops beside this project."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MLPerf Tiny's own files in ``../shared/mirror``: everything that the table names and the mirror has is what the table says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MLCommons' own runner, unmodified, drives the virtual board through its pseudo terminal.
 
 Needs a clone of mlcommons/tiny below the folder that ``CM4TINY_UPSTREAM`` names, and what that runner imports (matplotlib, pyusb, scipy,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Profiles of engines that others wrote, built from their sources: every layer is found in the model, and the sums hold."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Our accuracy figures against those that EEMBC's runner printed for the keyword spotting runs of round v1.0."""
 
 from __future__ import annotations

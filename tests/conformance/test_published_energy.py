@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy of the published images on the virtual board: what they clock in a measured window, and the power that the model gives for it."""
 
 from __future__ import annotations

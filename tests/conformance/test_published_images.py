@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All published firmware images for the NUCLEO-L4R5ZI, unmodified, on the virtual board.
 
 Needs checkouts ``tiny_results_v1.1`` to ``tiny_results_v1.3`` (sparse ones do) below the folder that ``CM4TINY_UPSTREAM`` names. The kws01

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The committed table of supply voltages and memory equals what the importer reads from the rounds beside the checkout."""
 
 import runpy

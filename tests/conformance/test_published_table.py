@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The committed table of published results equals what the importer makes of the full table."""
 
 import runpy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random models of all operators, each executed in a linked image, against the reference kernels: none wrong, none refused.
 
 The default run does 200 seeds; ``pytest -m long`` does 10,000 and resumes where it stopped, if CM4TINY_CAMPAIGN names a file to remember.

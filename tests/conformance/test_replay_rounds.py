@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The five rounds beside the checkout, replayed: every row of ``expected.csv``, in its order, and the tally of the study."""
 
 from __future__ import annotations

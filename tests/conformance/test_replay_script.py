@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The replay as a CM script: what a user types, what lies in the folder afterwards, and the exit status."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Our sessions against those that the MLCommons runner wrote for round v1.3: the same device, the same files, line by line.
 
 A replayed device gives the numbers that a published ``results.json`` holds; the session that our runner writes from them must be the

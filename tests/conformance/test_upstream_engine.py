@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same micro-scripts under upstream's engine and under ours: what ran, in which order, with which environment, and what came out.
 
 Upstream's engine is PyPI's cmx4mlops (fixture ``upstream``).

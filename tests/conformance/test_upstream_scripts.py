@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scripts of upstream's repository, run for real by both engines, each in a home of its own: same exit, same new environment and state.
 
 Only scripts that need neither the network nor another user. Upstream is PyPI's cmx4mlops (fixture ``upstream``).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Upstream's engine plans upstream's scripts: a program that writes what it decides as JSON, for ``test_differential.py``.
 
     python upstream_walk.py REQUESTS.json ANSWERS.json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds the firmware in ``exception_firmware`` and runs one of its scenarios on a fresh board."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The steps that get official models, data sets and sources, as a user calls them. No step uses the network here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The main job on a damaged machine: whatever a run executes or loads is replaced when it is not what it was, and the figures stay."""
 
 from __future__ import annotations

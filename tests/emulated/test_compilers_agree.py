@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every real tool chain makes the same of a real model: the reference kernels' outputs, and micro-kernels that are equal byte for byte."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands of README, docs and workflows as they stand there, in an empty home with a copy of the checkout (docs/commands.yaml)."""
 
 from __future__ import annotations

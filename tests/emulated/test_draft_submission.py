@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a run on the virtual board to a draft of a submission, its check and its report, by CM's command line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every real tool chain builds a firmware that answers the protocol on the virtual board, with a stub model."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """No firmware can break the host: each value that a guest can give is bounded before it is used, and no list grows for ever."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every instruction of a Cortex-M4, in random sequences: the virtual board against qemu's Cortex-M4, and against its recorded results."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The main job end to end: real CM command, real compiler, real emulator, embedded assets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The runner of micro-kernels sees what it is there to see."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The build step with the own engine's options, as a user calls it."""
 
 from __future__ import annotations

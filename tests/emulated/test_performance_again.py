@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generated pages cannot go stale unnoticed: what a checkout can measure of docs/performance.md is measured again, digit by digit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Profiles of real images on the virtual board: the sums hold, and what cannot be profiled says why."""
 
 from __future__ import annotations

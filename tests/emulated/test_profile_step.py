@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The profile as a user asks for it: by its own step, with the main job, for an image."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The runner against the virtual board: real firmware with a stub model, real protocol, virtual time."""
 
 from __future__ import annotations

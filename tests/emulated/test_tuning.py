@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tuning on the virtual board: what is measured is what runs, and an interrupted run goes on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every image is executed before it may be used: what passes, what does not, and what the record says."""
 
 from __future__ import annotations

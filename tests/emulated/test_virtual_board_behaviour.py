@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The virtual board as a device: link, time, reset, faults, pins, determinism."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The machine's build on the user's machine: no compiler, a broken one, a cache that cannot be written."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The core is the Cortex-M4 that it says: what it has, what it lacks, IT blocks across pages, and one constructor for everybody."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycle counts of hand-made programs against counts by hand from the manual's tables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Peripherals by interrupt and DMA, against the same small firmware as the exception model."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy on the virtual board: what is read from registers, per activity and over time, and what is refused."""
 
 from __future__ import annotations

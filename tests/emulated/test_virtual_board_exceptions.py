@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The exception model against small firmware that looks at what the core did: DDI0403 section B1.5 and the chapters it names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Firmware of this project as ELF, hex and binary image, through the code that runs published images; and images that do not answer."""
 
 from __future__ import annotations

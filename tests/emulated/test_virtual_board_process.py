@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each chip is emulated in a process of its own: what ends there is an error of that board, and nothing is left behind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A served board over its pseudo terminal and its TCP port, with pyserial at the other end."""
 
 from __future__ import annotations

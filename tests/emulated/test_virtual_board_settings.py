@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the board records of its clocks and of its core's time, and registers that the host looks at."""
 
 from __future__ import annotations

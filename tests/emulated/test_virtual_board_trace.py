@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the callees of a function cost: the parts add up to the call, whatever way calls take, and watching changes nothing."""
 
 from __future__ import annotations

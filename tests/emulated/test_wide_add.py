@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wide addition: assembly, portable twin and TFLite's rule agree for every pair of values, whatever the scales and zero points."""
 
 from __future__ import annotations

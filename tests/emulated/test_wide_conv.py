@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convolutions on wide tensors: the assembly on the emulated core, its portable twin and TFLite's rule give the same bits."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversions into, out of and between wide tensors, and the zeros around them: assembly, portable twin and numpy agree."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wide depthwise convolution: assembly, portable twin and numpy agree, whatever the shape, the stride and the requantisation."""
 
 from __future__ import annotations

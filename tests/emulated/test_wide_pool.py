@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wide average pool: assembly, portable twin and TFLite's rule agree."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Winograd's convolution: assembly, portable twin and a direct convolution in numpy agree bit for bit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A program whose functions call each other in the ways that a trace must understand."""
 
 from __future__ import annotations

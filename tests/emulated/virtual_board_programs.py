@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Programs for the tests of the virtual board: a few Thumb instructions by hand (Armv7-M manual, section A7.7), and a C program."""
 
 from __future__ import annotations

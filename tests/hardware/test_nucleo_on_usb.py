@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A NUCLEO-L4R5ZI on a USB port: flashed, asked for its name, and compared with the virtual board. Run with ``pytest -m hardware``."""
 
 from __future__ import annotations

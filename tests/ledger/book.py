@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads the ledger's entries and finds their experiments."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page ``docs/fault-ledger.md``, made from the entries."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs every entry of the fault ledger."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Single-byte faults on the serial line: none may become a wrong figure or a wrong record.
 
 In CI a seeded sample of about 2,000; the long test tries 120,000 of the 250,000 that there are. ``python tools/serial_campaign.py`` shows

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls the inference function of a real firmware image on an emulated Cortex-M4, with int8 tensors in and out.
 
 The image is the one that would be flashed. Only its peripherals are left out: the start-up code's copying is done here, then

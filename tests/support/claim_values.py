@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbers of README and docs that can be computed from this checkout; docs/claims.yaml names them."""
 
 from __future__ import annotations

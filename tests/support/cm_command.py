@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the ``cm`` command as a user would: a process of its own, a home of its own, standard input closed."""
 
 from __future__ import annotations

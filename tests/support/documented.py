@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands that README, the documentation and the workflows show, and how ``docs/commands.yaml`` says each is tested."""
 
 from __future__ import annotations

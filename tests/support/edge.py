@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``cm run script`` within this process: the same edge as behind the command, with a home of its own and every event recorded."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards on USB without one: pseudo terminals with names that come and go, and the list of ports that pyserial would show."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A power monitor for a scripted device, with one fault on demand."""
 
 from __future__ import annotations

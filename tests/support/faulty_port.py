@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A serial port that breaks: stands in for what ``serial.serial_for_url`` returns, with one fault at one call."""
 
 from __future__ import annotations

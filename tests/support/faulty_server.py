@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An HTTP server on this machine that serves bytes, and each of the faults that a download must survive."""
 
 from __future__ import annotations

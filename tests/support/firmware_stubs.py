@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A stand-in for a compiled model, and the harness as a program of the development machine."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The flash interface's caches in plain Python: the model of ``caches.c`` without its short cuts, as an independent witness of it."""
 
 from __future__ import annotations

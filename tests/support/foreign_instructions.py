@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Instructions by their encodings: those that a Cortex-M4 does not have, and relatives of them that it has.
 
 Encodings by GNU as (-march=armv8.1-m.main, armv7ve with Neon); what a Cortex-M4 has: DDI0403 chapters A5 and A7, DDI0439 table 7-1.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs an integer graph in numpy: the meaning of :mod:`cm4tiny.firmware.microtvm.graph`, apart from all kernels.
 
 Every sum is exact (float64 holds integers below 2**53), wrapped to 32 bits where TFLite's int32 would, and brought to int8 by a

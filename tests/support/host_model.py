@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds a compiled model's portable C on the host and calls it."""
 
 from __future__ import annotations

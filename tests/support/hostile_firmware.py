@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random firmware that means no good, and a process that runs it on the native machine: peripheral storms, DMA, random code, wild vectors.
 
     PYTHONPATH=src:tests python -m support.hostile_firmware --first 0 --count 100000 --jobs 2 --sanitize

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small programs that give the virtual board values which no sane firmware would: one a kind, each with what must come of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An embedded, simulated run and everything that is made of it, element by element: what is read with a figure in it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lays what a documented command takes for granted: ``python -m support.lay rounds|sessions|documents FOLDER ...`` (docs/commands.yaml)."""
 
 from __future__ import annotations

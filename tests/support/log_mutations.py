@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real-shaped sessions with damage: what the fuzz tests of the readers feed on. Everything follows from one ``random.Random``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command ``cm`` on a home that knows the micro-scripts (fixture ``micro``) and this project's repository."""
 
 from __future__ import annotations

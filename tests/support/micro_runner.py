@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs micro-kernels and whole kernels on the emulated Cortex-M4 and, as portable C, on the host; counts predicted cycles.
 
 Buffers lie between guard cells, so that stray writes are seen; ``strict`` runs also refuse unaligned loads and stores, which the cycle

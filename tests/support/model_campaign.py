@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random models, compiled, linked and executed on the board's core, against TensorFlow Lite's reference kernels.
 
 Many models share an image, so that a link costs little: each is compiled with the firmware's own switches and linked with the board's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A valid submission, broken in one way at a time: what the audit must find, rule by rule."""
 
 from __future__ import annotations

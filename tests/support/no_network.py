@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A machine without a network: every attempt to use it fails and is written down, in this process and in those that it starts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small stand-ins for the archives that MLPerf Tiny's data sets are made from, and a table that names them. Nothing official is in them."""
 
 from __future__ import annotations

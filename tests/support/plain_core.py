@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A bare Cortex-M4 with flash, SRAM and the cycle model, in plain Python: an independent witness of the virtual board's counts.
 
 It has no peripherals but FLASH_ACR, takes no exceptions and simulates both caches on every access, without the short cuts of ``caches.c``.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``python -m support.plan_all COMMAND ...``: plans each cm command in one process and prints those that cannot be planned."""
 
 from __future__ import annotations

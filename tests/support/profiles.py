@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Profiles and models made by hand, for tests that need no board."""
 
 from __future__ import annotations

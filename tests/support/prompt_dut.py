@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A scripted device that sends each text when it is due, as firmware does that prints and then works."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random int8 models of every supported operator, as ``.tflite`` files: one seed, one model.
 
 What the compiler has to decide about is what varies: odd shapes and rows of pixels, reshapes between any two layers, branches that are

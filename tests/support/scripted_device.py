@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A device under test without hardware, emulator or waiting: what the firmware does with every byte, on a clock of its own.
 
 Two dialects: ``"own"`` is ``firmware/harness`` of this repository; ``"reference"`` is the public API of MLPerf Tiny (``mlcommons/tiny``:

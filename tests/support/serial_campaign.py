@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every single-byte fault on the serial line, in a short conversation of each mode: what comes of it.
 
 A fault is one byte lost, doubled, with one bit flipped, replaced or inserted, at one position of what is sent to the device or comes from

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions for tests: written with the project's own writer in the MLCommons runner's format, or by hand in EEMBC's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes sessions and rounds as the runners and submitters do, from figures that a test chooses; it shares no code with the readers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small integer graphs whose convolutions have rows, columns and channels of zeros, drawn at random; and the same as ``.tflite``."""
 
 from __future__ import annotations

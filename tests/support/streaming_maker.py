@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Streaming-wakeword sessions as the MLCommons runner writes them, from figures that a test chooses; shares no code with the readers.
 
 Format: ``mlcommons/tiny`` ``benchmark/runner/{main,script,streaming_ww_utils}.py`` and the sessions of round v1.3.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A valid submission for tests: two benchmarks, energy, code and documents, made by the project's own generator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes small ELF files by hand (ELF specification; "ELF for the Arm Architecture"), so that image checks need no compiler."""
 
 from __future__ import annotations

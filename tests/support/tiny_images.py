@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Images of hand-made models: the product's own build, for models that belong to no benchmark."""
 
 from __future__ import annotations

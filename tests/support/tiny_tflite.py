@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds small ``.tflite`` files by hand, so that single operators can be compared with the TFLite reference kernels.
 
 The schema is TensorFlow Lite's ``schema.fbs`` version 3, spoken through the ``tflite`` package. TensorFlow itself is not needed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random faults in what a power monitor delivers, as they happen on its way to the host, and what becomes of figures and records."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tracing the callees of one function on a bare core: the same as ``trace.c``, where it is explained. No exceptions, no reset."""
 
 from __future__ import annotations

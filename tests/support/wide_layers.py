@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random layers on wide tensors and what TFLite's rule makes of them, for the tests of the kernels in ``kernels/wide``."""
 
 from __future__ import annotations

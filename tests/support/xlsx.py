@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads the cells of a workbook with the standard library: enough to compare tables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The picture in docs/architecture.md is true: imports lead downwards, and no modules or rooms import each other in a circle."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The decorator between CM's dictionaries and the package."""
 
 from dataclasses import dataclass, fields

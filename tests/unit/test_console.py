@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Progress as a person sees it."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A full disk is reported as one, with the folder that is full."""
 
 from __future__ import annotations

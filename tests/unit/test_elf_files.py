@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ELF and hex files that lie about their sizes: an error at once, never a MemoryError, never a long wait."""
 
 from __future__ import annotations

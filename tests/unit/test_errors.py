@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors say what happened, why, and what to do."""
 
 import ast

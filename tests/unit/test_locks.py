@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Locks between processes: who holds them, who waits, and what a file system can do to them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each Python package that this one requires is known to decide figures, or not to."""
 
 from __future__ import annotations

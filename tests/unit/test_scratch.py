@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Temporary folders go with their run, also with one that was killed."""
 
 from __future__ import annotations

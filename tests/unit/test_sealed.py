@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Folders that are trusted for their bytes: every kind of damage is found, and nothing else is called damage."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tests do not depend on how they were started: in the background, or with another copy of the package in front of the checkout."""
 
 from __future__ import annotations

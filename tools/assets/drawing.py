@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawing tools of the two picture makers: a canvas with a movable frame, backgrounds, and what a poor camera does to a picture.
 
 Figures are drawn as filled polygons in a coordinate frame of their own (x to the right, y downwards, about -1 to 1) at several times the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simple drawings of vehicles and animals, each with random proportions, posture and colours, on a drawing.Canvas."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The keyword spotting samples: features and labels for training, and the committed test samples."""
 
 from __future__ import annotations

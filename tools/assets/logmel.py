@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The anomaly detection benchmark's features: log-mel frames of 128 bands.
 
 Written from the description of the reference front end (mlcommons/tiny, benchmark/training/anomaly_detection: baseline.yaml and common.py):

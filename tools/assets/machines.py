@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sounds of small toy cars, healthy and damaged, for the anomaly detection benchmark.
 
 A car is a motor (harmonics of its speed, a commutator whine), a gear (mesh tone with side bands), wheels (noise that swings with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the embedded assets: ``python -m tools.assets.make {ad,ic,kws,vww,index} [...]``, from the top of a checkout.
 
 ``--stage data`` makes the training set, ``train`` the Keras model, ``convert`` the int8 ``.tflite``, ``samples`` the committed samples;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures the embedded models: ``python -m tools.assets.measure {ad,ic,kws,vww} [--count N --seed S]``.
 
 Without options on the committed samples; with ``--count`` and ``--seed`` on fresh ones, which tells how much of a figure is the luck of a

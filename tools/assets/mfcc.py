@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The keyword spotting benchmark's features: 49 frames of 10 MFCC.
 
 Written from the description of the reference front end (mlcommons/tiny, benchmark/training/keyword_spotting/get_dataset.py): the clip is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A person-like figure in many postures, and things that are easily taken for one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pictures of ten classes, 32 x 32 pixels, for image classification: drawings of CIFAR-10's classes, none of CIFAR's photographs.
 
 Each picture has a background (sky, land, water, blotches; half of the time one that suits the figure), clutter, the figure, something that

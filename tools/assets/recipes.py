@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How each embedded model is trained and how each set of samples becomes files: one Recipe per benchmark."""
 
 from __future__ import annotations

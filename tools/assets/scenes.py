@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scenes of 96 x 96 pixels with and without a person-like figure, for visual wake words.
 
 Both classes have the same rooms and streets and the same other things in them: furniture, trees, poles, animals, vehicles, clothes on a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Spoken keywords, made with the speech synthesiser espeak-ng, then put into rooms and noise.
 
 A *recording* is what espeak-ng says for (word, voice, rate, pitch); a *clip* is one second made of a recording by a random generator:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The four reference topologies of MLPerf Tiny as Keras models, written from their published layer lists.
 
 kws: DS-CNN (Zhang et al. 2017, "Hello Edge"); ic: ResNet-8 (He et al. 2015 cut to three stacks); vww: MobileNetV1 x 0.25 (Howard et al.

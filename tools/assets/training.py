@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trains the topologies and converts them to full-integer int8 ``.tflite`` files. Needs TensorFlow 2.15 (the extra ``assets``)."""
 
 from __future__ import annotations

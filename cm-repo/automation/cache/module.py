@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``cm show cache``, ``cm find cache`` and ``cm rm cache``: hands over to the engine in the package cm4tiny."""
 
 import sys

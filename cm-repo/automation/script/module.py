@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``cm run/find/add/test/doc/lint script``: hands over to the engine in the package cm4tiny."""
 
 import sys

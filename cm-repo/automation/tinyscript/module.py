@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``cm run tinyscript`` and ``cm find tinyscript``: the automation ``script`` under a name that no other repository has."""
 
 import importlib.util

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The image is made by the step compile,mlperf,tiny,firmware-image (deps in _cm.yaml); inputs are checked before the first of them."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles the part of an engine that is the same for all models into a static library."""
 
 from cm4tiny import cm

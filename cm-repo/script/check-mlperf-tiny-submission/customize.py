@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks a submission: every claim recomputed, every rule applied."""
 
 from cm4tiny import cm

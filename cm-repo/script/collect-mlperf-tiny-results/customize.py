@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Turns the outcome of a run into report.json, report.md and a table."""
 
 from cm4tiny import cm

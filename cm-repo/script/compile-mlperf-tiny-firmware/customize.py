@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a firmware image for the NUCLEO-L4R5ZI from a model and an engine."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Puts a firmware image on a board and makes sure that it answers."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the tables of a round or a submission."""
 
 from cm4tiny import cm

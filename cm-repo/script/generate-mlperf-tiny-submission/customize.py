@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a submission from sessions."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gets CIFAR-10's python version and, with _tiny, the samples of ic01 made from it."""
 
 from cm4tiny import cm

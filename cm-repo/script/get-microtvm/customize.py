@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes sure that the pinned TVM is installed."""
 
 from cm4tiny import cm

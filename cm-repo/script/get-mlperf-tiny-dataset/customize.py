@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gets the evaluation samples of a benchmark."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gets EEMBC's energyrunner repository at the pinned commit and fills the runner's folders with its data sets."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gets the model of a benchmark."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gets published firmware images from the repositories of their rounds."""
 
 from cm4tiny import cm

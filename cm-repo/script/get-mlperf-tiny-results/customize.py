@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gets the public results of a round at the pinned commit."""
 
 from cm4tiny import cm

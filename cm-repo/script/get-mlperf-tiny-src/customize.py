@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gets MLCommons' tiny repository at the pinned commit."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes sure that the board which was asked for can be used."""
 
 from cm4tiny import cm

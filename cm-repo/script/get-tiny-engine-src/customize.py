@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gets the third-party sources that an engine is built from, at their pinned commits."""
 
 from cm4tiny import cm

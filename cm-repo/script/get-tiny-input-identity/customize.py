@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names what the user gave, files by their content, so that results are cached by it under every engine."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds or installs a C compiler for the Cortex-M4."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes rounds and own runs into CM experiments."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures the kernels of a model on the virtual board."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Profiles images on the virtual board, layer by layer."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recomputes the claims of rounds and says which ones hold."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The main job is its chain of steps (deps in _cm.yaml); here its inputs are checked before the first of them runs."""
 
 from cm4tiny import cm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs published firmware images, or a file, on the virtual board."""
 
 from cm4tiny import cm

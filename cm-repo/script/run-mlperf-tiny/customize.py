@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs benchmarks on a board and writes the sessions."""
 
 from cm4tiny import cm

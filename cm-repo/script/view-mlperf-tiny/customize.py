@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds the dashboard of published results and own runs."""
 
 from cm4tiny import cm

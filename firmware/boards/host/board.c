@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The harness as a program of the development machine, for tests: standard input is the receiver, standard output the transmitter.
  *
  * Byte 0x01 on standard input stands for a receiver overrun. Time advances by 7 us per look at the timer. The time-stamp pin and a reset

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* NUCLEO-L4R5ZI behind board.h: LPUART1 on PG7/PG8 (the ST-LINK's virtual COM port), TIM2 as microsecond timer, PF13 (Arduino D7) as
  * time-stamp pin. No interrupts: nothing but the model runs inside a measured window. */
 #include "board.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* 120 MHz on the STM32L4R5, in the order that RM0432 demands.
  *
  * "Dynamic voltage scaling management": above 80 MHz the regulator runs in range 1 boost mode. To enter it, the AHB prescaler halves the

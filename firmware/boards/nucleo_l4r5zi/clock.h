@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The clock tree of the benchmark: SYSCLK = HCLK = PCLK1 = PCLK2 = 120 MHz from HSI16 through the PLL. */
 #ifndef CM4TINY_CLOCK_H
 #define CM4TINY_CLOCK_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Last words of a firmware that cannot go on. */
 #ifndef CM4TINY_FAULT_H
 #define CM4TINY_FAULT_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* From reset to main(): vector table, FPU, initialised data, clock; and the fault report.
  *
  * Sources: ARMv7-M ARM B1.5.5 (reset), B1.5.3 (vector table), B3.2.20 (CPACR); RM0432 "Nested vectored interrupt controller (NVIC)": the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Between the harness and the generated code of OctoML's submission to round v1.0: what its tvmruntime.cpp did on Zephyr.
  *
  * octoml_config.h is made from the submission's own CMakeLists.txt. The structs of tvmgen_default.h have one member each, named after the

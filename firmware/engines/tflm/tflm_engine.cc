@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The interpreter in static memory, and the two functions of the platform that the library asks for. */
 #include "tflm_engine.h"
 

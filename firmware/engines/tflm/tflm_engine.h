@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* TensorFlow Lite for Microcontrollers behind four C functions, so that a model's unit needs none of its headers.
  *
  * One call of tflm_add_<operator>() for each operator of the model (names: tflm.yaml, "operators"), then tflm_setup(), then tflm_run().

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The list of operators that the model's unit fills. */
 #ifndef CM4TINY_TFLM_RESOLVER_H
 #define CM4TINY_TFLM_RESOLVER_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmarks: what they are, their models and their data sets.
 
 Everything above (firmware, runner, CM scripts) learns from here what a benchmark sends, answers and must reach.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whose models and data sets: this project's own (``embedded``) or MLPerf Tiny's (``mlcommons``)."""
 
 from __future__ import annotations

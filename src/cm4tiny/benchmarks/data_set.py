@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A data set in the benchmark's own format: a folder with ``y_labels.csv`` and one binary file per sample.
 
 Layouts (mlcommons/tiny, benchmark/evaluation/datasets/README.md): vww and ic are height-width-channel uint8 (not CIFAR's planes), kws is

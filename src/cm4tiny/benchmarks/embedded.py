@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The models and samples that are part of this package, so that every benchmark runs without a download.
 
 They were made by this project (``tools/assets``, docs/embedded-assets.md) and are not MLPerf's: same topologies and formats, other data

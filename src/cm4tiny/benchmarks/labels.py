@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads ``y_labels.csv``, the list of a data set's files and their true classes.
 
 Format (mlcommons/tiny, benchmark/evaluation/datasets/README.md): one line per sample, ``file,classes,label``, and for anomaly detection

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Accuracy, as the two runners of MLPerf Tiny compute it.
 
 Sources: rules, section "Constraints for the Closed division" (top-1; ROC AUC as scikit-learn's ``roc_auc_score``); MLCommons runner,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmarks as a table: what each one is called, sends, answers and must reach.
 
 The facts are in ``benchmarks.yaml`` (sources are named there); this module turns its rows into frozen objects and checks what a JSON

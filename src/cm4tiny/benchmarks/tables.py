@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads this package's own tables: YAML checked against a JSON Schema at load, so that a damaged install is named and not guessed at."""
 
 from __future__ import annotations

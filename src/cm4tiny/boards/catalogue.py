@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kinds of board that a run can use, by the name of their variation: ``virtual`` and ``NUCLEO``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a host talks with the firmware on a board: where a command ends, and what firmware says when it is ready for the next one.
 
 A board knows no protocol of its own: who opens it says which one its firmware speaks.

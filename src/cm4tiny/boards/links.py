@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Links: byte streams to a device under test.
 
 A runner knows the :class:`Link` protocol and nothing of ports. :class:`SerialLink` is any port pyserial can open: a board's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Power: what a monitor of the supply current hands over, and what makes it a measurement.
 
 A recording is believed whole or not at all (:func:`check_trace`): one sample that is missing, negative or not a number, a step in the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which processes of this machine use a serial device, from ``/proc``. Only those that this user may look into are seen."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files and sources from elsewhere, by hash: downloads, local mirrors, archives, pinned git commits.
 
 Nothing is handed out whose bytes are not those that its table names. What is fetched, and under which terms, is said by the packages above

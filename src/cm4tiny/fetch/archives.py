@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Unpacks tar and zip archives that somebody else made: nothing leads out of the folder, nothing half-done is ever seen.
 
 Members that are absolute, lead upwards, are links or devices, or are more than the limits allow make the whole archive refused. Files are

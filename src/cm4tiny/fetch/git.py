@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Source trees at a pinned commit: from a local clone where there is one, else from the repository itself.
 
 A branch name is never used. The tree appears under its name only when it is complete, and is sealed (:mod:`cm4tiny.sealed`): a tree whose

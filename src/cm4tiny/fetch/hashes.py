@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Digests of files: sha256, or md5 where a publisher states nothing else (Zenodo)."""
 
 from __future__ import annotations

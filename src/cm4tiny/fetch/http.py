@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One download over HTTP, resumable: what arrived is kept in a ``.part`` file and asked for no second time.
 
 A server that knows no ranges, or another content length than before, makes it start anew. Whether the bytes are right is not judged here;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Git LFS pointers: the small text files that stand for large ones in a clone made without Git LFS.
 
 Format: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md ("The Pointer").

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A local mirror: a folder that holds files under their addresses, so that nothing needs a network.
 
 Layout: ``index.tsv`` with the columns url, sha256, bytes, path (first line: these names), paths relative to the folder; clones of git

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a model to a firmware image: the compiler, the integer kernels, tool chains, builds and the check of images.
 
 Import the parts by their modules: :mod:`~cm4tiny.firmware.microtvm`, :mod:`~cm4tiny.firmware.reference`,

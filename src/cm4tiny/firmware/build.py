@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles harness, board and model into one firmware image.
 
 The same inputs give the same bytes: sources are copied into a fresh folder and compiled by relative names, in sorted order, with the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a firmware image can be asked for at all, before a tool chain is fetched or a library is built.
 
 What is checked here is checked again where it is used; this is only earlier. Nothing is compiled, TVM is not imported, and a request

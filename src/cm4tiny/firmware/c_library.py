@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C library and the C++ headers that third-party inference code needs: newlib for the Cortex-M4F with hard floats.
 
 This project's own firmware links with nothing. TensorFlow Lite for Microcontrollers and past submissions include ``<cmath>``, ``<math.h>``

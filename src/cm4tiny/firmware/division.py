@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which division of MLPerf Tiny a firmware image belongs to, from its record (``firmware.json``). docs/closed-division.md has the rules."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiler and linker switches of the firmware, one table.
 
 Facts come from measurements on the virtual board, from the GCC manual ("Optimize Options", "ARM Options") and from the Arm ABI. The build

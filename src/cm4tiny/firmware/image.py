@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads an ELF image and checks that the STM32L4R5 can run it.
 
 Facts: the ELF specification, "ELF for the Arm Architecture" (e_flags, build attributes: "Addenda to, and Errata in, the ABI"), the ARMv7-M

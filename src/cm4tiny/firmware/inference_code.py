@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an engine contributes to a firmware image: the code behind ``cm4tiny_model_run()``, whoever wrote it.
 
 The harness and the board support are the same for every engine. An engine brings a header ``model.h`` (sizes and scales of the tensors, the

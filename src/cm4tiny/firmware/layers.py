@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model's layers as plain records, for the record of a build (``firmware.json``) and for profiles.
 
 Keys: ``name``, ``kind``, ``output_shape``, ``macs`` (multiply-accumulates of one inference, padding included), ``const_bytes`` (weights and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ``.tflite`` file's bytes become plain tables here, checked, before any engine sees them.
 
 The file format is TensorFlow Lite's ``schema.fbs``; the rules for int8 tensors are the "TensorFlow Lite 8-bit quantization

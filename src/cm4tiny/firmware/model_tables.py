@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ``.tflite`` file as plain tables, read once: what the checks look at."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Images of this project's own engine: compile within a RAM budget, build, and say what came out.
 
 The budget is for the whole image. What the harness takes is known exactly only after linking, so the model first gets what is left beside

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One recipe, one firmware image: model and engine to ELF, with a record of what went in (``firmware.json``)."""
 
 from __future__ import annotations

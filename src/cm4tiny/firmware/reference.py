@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a model should answer: TensorFlow Lite's reference kernels on the host.
 
 The oracle is ``OpResolverType.BUILTIN_REF`` of tflite-runtime (Python < 3.12) or ai-edge-litert (Python >= 3.12). The optimised

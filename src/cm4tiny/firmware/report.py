@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an image consists of: memory use by region, section and symbol.
 
 Figures come from the ELF file itself (:mod:`cm4tiny.firmware.image`), so they are the same for every tool chain and need no size tool.

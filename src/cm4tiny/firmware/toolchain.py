@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds a C compiler for the Cortex-M4F: on PATH, from Debian, from a wheel, or zig's clang.
 
 Each candidate is tried on a small program before it is trusted: a tool chain that cannot make Cortex-M4F hard-float code is refused with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pinned TVM: its version decides the generated code, so no other is accepted."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Firmware images that others published for the NUCLEO-L4R5ZI, run unmodified, and how close the virtual board comes to their results.
 
 The images stay in the public repositories of the rounds (mlcommons/tiny_results_<round>); ``images.yaml`` knows them by path and hash.

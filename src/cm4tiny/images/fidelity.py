@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How close the virtual board comes to published results: one row per image or build, and what the rows say together.
 
 A row is measured by the device's own time stamps over a window of inferences; counts are those of the board over the same window. Rows are

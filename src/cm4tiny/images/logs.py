@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Published accuracy runs: the ``m-results`` of every input, in the order of the data set.
 
 Two kinds of file: the log of the EEMBC runner (rounds up to v1.2), in which the device's lines stand as it printed them, and

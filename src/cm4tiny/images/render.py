@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``docs/fidelity.md`` from rows."""
 
 from __future__ import annotations

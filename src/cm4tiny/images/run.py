@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs firmware images on the virtual board: published ones by set, or a file that the user gives.
 
 Each image is booted and asked its name and profile. A performance image of a benchmark with fixed inputs is then measured by this project's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The streaming wake-word benchmark on an image that receives audio: what the interface board of MLCommons' runner does, in virtual time.
 
 Source: mlcommons/tiny, benchmark/runner/README.md and streaming_ww_utils.py: ``start``; audio over I2S; the device raises one pin while it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The published images: which file of which round, how its serial line is set, and what was published for it (``images.yaml``)."""
 
 from __future__ import annotations

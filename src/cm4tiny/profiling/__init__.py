@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each layer of a model costs on the virtual board, whoever's engine runs it: cycles, cache misses, code, constants and RAM.
 
 The board traces the function of the engine that calls one layer after the other (``roots.yaml``). Everything is simulated and says so.

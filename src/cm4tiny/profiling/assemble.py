@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the segments of a trace to a profile: which callee is which layer, and what the rest is."""
 
 from __future__ import annotations

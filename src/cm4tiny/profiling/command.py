@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The step ``profile,mlperf,tiny``: which images are profiled, and the files that come of it.
 
 Each profile has a folder of its own below ``profile`` in the run's folder, with ``profile.json``, ``.txt``, ``.svg`` and ``.html``.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which layer of the model is a callee of the root? Only where that is certain; otherwise a layer has no name and no MACs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs an image on the virtual board with exact caches, traces one inference, and says which layer cost what."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A profile: what one inference cost, layer by layer; and its form as JSON (``profile.schema.json``)."""
 
 from __future__ import annotations

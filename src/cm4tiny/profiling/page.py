@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A profile as one HTML file: the picture, the table, and the functions of each layer. Nothing is loaded from elsewhere."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A profile as a picture: one bar per layer, in order of execution, split into what its cycles went to. Plain SVG, no library."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The function of an engine that calls the layers, found in an image's symbol table. Which functions do so is data (``roots.yaml``)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A profile as a table for a terminal or a text file."""
 
 from __future__ import annotations

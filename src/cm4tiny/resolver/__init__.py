@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ``script`` automation: CM's script language with a dependency resolver, environment and cache of our own.
 
 It knows nothing of MLPerf Tiny. Each package uses those below it only:

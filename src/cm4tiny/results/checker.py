@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MLCommons' submission checker as a second opinion: run unmodified, its verdict read from what it prints.
 
 The checker's last line, ``sys.exit``, is commented out: it ends with 0 whatever it found, and with 1 only when it crashes. What counts is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What MLCommons' submission tools need: their source at a pinned commit, and a Python environment of their own.
 
 Source: ``tools/submission`` of https://github.com/mlcommons/tiny. Its ``requirements.txt`` pins numpy 1.22.3 and pandas 1.4.1, without

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the outcome of a run (``outcome.json``) to its report.
 
 The runner writes what it measured; here it is judged: which quality target was met, which rule was not.

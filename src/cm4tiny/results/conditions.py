@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Under which conditions a figure was obtained: the labels that travel with it into every table, plot, export and report.
 
 Decided here and nowhere else: which board a name means, what a figure is called (simulated or measured, embedded or official, open or

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The printed claims of all past MLPerf Tiny rounds (``published.csv``, made by ``tools/import_published.py``).
 
 Source: the public repositories mlcommons/tiny_results_v0.5 ... v1.3; each of the 365 rows names its result folder. Where a round printed

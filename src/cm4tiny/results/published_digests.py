@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Guards the tables of published results: each round's rows have a digest in ``published_digests.json``, checked when a table is loaded.
 
 A table that was changed on purpose (a new round, a correction) gets new digests by ``python tools/published_digests.py``; the change of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report of a reproduce run: ``report.json`` (schema: ``report.schema.json``) and ``report.md``.
 
 A report is a plain JSON-able dictionary, so that a file of another machine or version is read by the same code as one just made; it is

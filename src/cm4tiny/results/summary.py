@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A report in words: the table at the end of a run and ``report.md``.
 
 Pure functions from a report to text.

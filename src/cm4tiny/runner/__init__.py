@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The headless runner: measures performance, accuracy and energy of a device under test and writes sessions as MLCommons' runner does.
 
 It knows a byte stream (:class:`cm4tiny.boards.Link`), never a port or an emulator.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Accuracy runs: every sample of the data set once; resumable.
 
 Procedure: MLCommons runner, ``tests_accuracy.yaml`` (``loop: download, infer 1 0``), all lines of ``y_labels.csv``; anomaly detection

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A request: some benchmarks in some modes on one kind of board, from firmware and samples to sessions and ``outcome.json``.
 
 The outcome holds what was measured, in the form of the report's entries (``results/report.schema.json``); judging the whole is left to

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bring-up: put an image on a board and make sure that it answers the protocol."""
 
 from __future__ import annotations

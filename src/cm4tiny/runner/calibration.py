@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How many inferences make a window long enough: measured, not guessed, and put right when a window falls short."""
 
 from __future__ import annotations

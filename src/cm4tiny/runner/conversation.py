@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Question and answer with a device under test: a command out, everything up to ``m-ready`` in.
 
 The protocol is that of the MLPerf Tiny reference API: a command ends with ``%``, its answer with ``m-ready``. A device that says

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A device under test as the runner sees it: the commands of the MLPerf Tiny protocol as methods.
 
 Commands, answers and the command buffer of 80 characters are those of the reference API (``mlcommons/tiny``:

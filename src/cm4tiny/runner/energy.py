@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy runs: five windows of at least ten seconds under a power monitor, the median counts.
 
 Procedure: MLCommons runner, ``tests_energy.yaml`` and ``main.py`` (``print_energy_results``): the energy of a window is the sum of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Progress while the device is silent: a window of ten seconds would otherwise stand still on the screen."""
 
 from __future__ import annotations

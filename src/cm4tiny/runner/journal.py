@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The journal of an accuracy run: what was measured is on disk, so that an interrupted run goes on where it stopped.
 
 One JSON object a line: first a header that names what is measured, then one line an inference. Lines are appended and synced in batches

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lines out of a link's bytes, with a limit on everything: a stream from a device is not to be trusted to end."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One input into the device's buffer, and the proof that it arrived.
 
 The reference firmware answers the last ``db`` line with ``m-load-done`` whatever it got, so counting bytes proves nothing about digits that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a device under test says: one typed message per line, parsed once.
 
 The spellings are those of the EEMBC/MLCommons reference API (``mlcommons/tiny``: ``benchmark/api/internally_implemented.cpp`` and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Performance runs: five windows of at least ten seconds on the first five inputs, the median counts.
 
 Procedure: MLCommons runner, ``tests_performance.yaml`` (``loop 5: download, infer N W``), with N found by calibration instead of by

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The runner's wording, line by line: what ``log.txt`` and ``results.txt`` say about windows, accuracy and energy.
 
 Spellings, widths and order are those of the MLCommons runner (``mlcommons/tiny`` ``benchmark/runner/{main,script}.py``), so that its own

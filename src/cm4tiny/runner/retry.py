@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How often what a disturbed line spoiled is tried again, and what counts as spoiled: one policy for every phase of a run."""
 
 from __future__ import annotations

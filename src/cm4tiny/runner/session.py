@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions on disk: ``log.txt``, ``results.txt`` and ``results.json`` as the MLCommons runner writes them.
 
 Formats: ``mlcommons/tiny`` ``benchmark/runner/{main,script}.py`` and the sessions of round v1.3; ``docs/session-format.md`` describes them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the numbers of an answer can be: how many there are, and what the benchmark's model can give."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A second opinion on the device's own time stamps: when they arrived, on the link's clock.
 
 A stamp that lost a digit on its way, a clock that runs at half its speed and a counter that did not wrap look like measurements. The link

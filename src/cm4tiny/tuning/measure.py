@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycles of every layer of an image, measured on the virtual board."""
 
 from __future__ import annotations

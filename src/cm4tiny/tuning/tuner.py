@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which candidates to measure in which image, and the work of measuring them.
 
 One image measures one candidate of every layer, because the board tells the layers apart. So a model needs as many images as its layer with

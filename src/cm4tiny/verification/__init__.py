@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every image is executed once before it may be used: what it answers is compared with an independent reference.
 
 A compiler, a linker script, an arena or a plan can be wrong without a message; a wrong image measures a wrong program. So after each build

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A build that ends in a verified image, or in an error."""
 
 from __future__ import annotations

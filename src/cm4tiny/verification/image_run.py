@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a linked firmware image on the virtual board and reads its tensors byte by byte.
 
 The image is asked over its serial line, as a host program would ask it: load, infer, results. Printed results have three digits, so the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Scenarios of peripherals and sleep; part of firmware.c. */
 static uint32_t ram_vectors[128] __attribute__((aligned(512)));
 static void vectors_to_ram(void)

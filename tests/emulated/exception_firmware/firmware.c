@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Firmware for tests of the exception model: one command runs one scenario and prints what it saw, in hex. */
 #include <stdint.h>
 

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Experiments of the ledger, one module an area; an entry names one as ``module.function``."""

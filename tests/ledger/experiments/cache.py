@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is cached is what it says: damage to files that a run loads or executes, hostile lock files, full disks, killed runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models that a compiler may get wrong, images that may compute something else, and what is said about them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy runs under instruments that fail, at supplies that change, with images of the wrong kind."""
 
 from __future__ import annotations

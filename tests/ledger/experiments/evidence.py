@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Evidence and submissions: files that contradict each other, are cut, or are not what they seem; what the audit says of them."""
 
 from __future__ import annotations

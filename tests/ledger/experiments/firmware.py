@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hostile firmware and firmware files: each is run or read by the product, and an outcome says what came of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures that lose their labels, and published figures that change: tables, reports, records, drafts."""
 
 from __future__ import annotations

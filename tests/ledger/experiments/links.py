@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A port that is gone, stuck, taken or renamed, and the tools that write a board's flash."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damage on the serial line between the runner and a device, and devices that are not what they seem."""
 
 from __future__ import annotations

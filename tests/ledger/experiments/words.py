@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a person reads who asks for something wrongly, and what was done before they read it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The campaign: chooses mutations, applies them, counts verdicts. Everything follows from a seed; it can be interrupted and goes on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Asks the audit about a submission of which one file was mutated; everything that the mutation cannot touch is read once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which mutations touch neither a claim nor its evidence: ``neutral.yaml``, applied to what is mutated, before the audit is asked."""
 
 from __future__ import annotations

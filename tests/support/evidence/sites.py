@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What can be mutated in a submission, and how: each mutation is a small object that knows its place and its kind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random sequences of Cortex-M4 instructions: what the virtual board makes of them against qemu's Cortex-M4.
 
     PYTHONPATH=src:tests python -m support.instructions.campaign --first 0 --count 1000000 --state FILE

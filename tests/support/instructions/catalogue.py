@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The catalogue of instructions: forms with fields, values that the manual allows for them, and how they are written into halfwords."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The two engines: the virtual board, and qemu-system-arm as an oracle that shares no file with it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why a run differs between the engines: which registers, and the fewest instructions that still show it."""
 
 from __future__ import annotations

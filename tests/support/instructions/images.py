@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An image of many sequences, with a driver: the same for the virtual board and for qemu's Cortex-M4 (mps2-an386).
 
 The driver sets all registers from a pool of words, runs a sequence, and turns registers, APSR, FPSCR, stack pointer, memory and the status

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random sequences from the catalogue: straight code, IT blocks, branches, loops, tables, calls, atomic updates, and forms that fault.
 
 A sequence begins and ends with the same stack pointer, leaves no address of code in a register, and touches memory only in its window; so

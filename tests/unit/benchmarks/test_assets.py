@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whose models and samples: this project's own, MLPerf Tiny's by hash, and what stands in for a set that is not here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of benchmarks: its facts, its checks, and how a wrong name is answered."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A data set opens only if every listed file is there, fits, and (with hashes) is the right one."""
 
 from __future__ import annotations

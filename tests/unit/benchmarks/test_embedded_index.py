@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The embedded models and samples are the files that their index names, or are not handed out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """y_labels.csv comes from anywhere: whatever is wrong with it is refused with file, line and cure, and nothing in it leaves its folder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Accuracy figures against scikit-learn and against plain loops."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How each data set is made from its source, on small sources that the tests make."""
 
 from __future__ import annotations

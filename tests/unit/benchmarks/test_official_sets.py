@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data sets as a whole: made from a mirror, imported, missing, damaged; never half there."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of MLPerf Tiny's own assets: complete, consistent, and refused when it is not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the machine's library is found, named and refused, without building it."""
 
 from __future__ import annotations

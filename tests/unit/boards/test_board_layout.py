@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """C and Python mean the same structures: sizes and version are compared at load, names and types here."""
 
 from __future__ import annotations

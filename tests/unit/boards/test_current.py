@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Current from registers: what is read from them, what the chip would not survive, and that each constant has a source."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Static costs of instructions and blocks against the manual's tables."""
 
 from __future__ import annotations

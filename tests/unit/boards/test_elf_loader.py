@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ELF files into the virtual chip's memory, and what is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Histories of settings and idle times: in seconds, from a time on, and refused where the board's lists were full."""
 
 from __future__ import annotations

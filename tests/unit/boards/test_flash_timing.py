@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The flash caches' model against a simulation that could not be plainer."""
 
 from __future__ import annotations

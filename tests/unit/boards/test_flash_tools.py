@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Flash tools that misbehave: output without end, a child that stays, a drive that vanishes in the middle."""
 
 from __future__ import annotations

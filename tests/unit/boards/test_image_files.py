@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Firmware files of all kinds: what is loaded, and what is refused and why."""
 
 from __future__ import annotations

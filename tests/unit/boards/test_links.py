@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Serial links over pseudo terminals, sockets and pyserial's loop, and their errors."""
 
 from __future__ import annotations

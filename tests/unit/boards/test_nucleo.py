@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real boards without one: what the tools are asked, what their answers mean, and what is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One run a board, whatever the board is called; nothing is written before the board is held; a port that comes back is found."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The simulated power monitor on a supply whose settings and idle times are known."""
 
 from __future__ import annotations

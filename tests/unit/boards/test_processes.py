@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who uses a serial device: processes that have it open, and the terminal behind a TCP port."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each number of README and docs is tied to what makes it; what this checkout can compute is computed."""
 
 from __future__ import annotations

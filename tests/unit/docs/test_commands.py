@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/commands.yaml says of every command in README, docs and workflows how it is tested; nothing is left out and nothing is made up."""
 
 from __future__ import annotations

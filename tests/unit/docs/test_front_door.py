@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a stranger finds first is there and true: contributing, citation, templates, hooks, news fragments, the API statement."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What README says about installing is what pip does, and the extra ``test`` brings what the tests import."""
 
 from __future__ import annotations

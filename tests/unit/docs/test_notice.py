@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """NOTICE lists what is fetched, each with the licence that its package states."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documentation's pages can all be reached, and what they point to exists."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The workflows: what they use is pinned, what they run exists, hostile input reaches no shell.
 
 Their steps are executed by tests/emulated/test_documented_commands.py.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Unpacking: unsafe and damaged archives leave nothing behind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Downloads against a server that behaves badly: resuming, several addresses, digests, deadlines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Source trees at a pinned commit, from clones made by the tests; the network is never used."""
 
 from __future__ import annotations

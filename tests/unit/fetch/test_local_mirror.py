@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A local mirror: read by address or by content, never written, damaged rows and files named."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every place that uses the network asks whether it may."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The build, with a fake compiler that records how it was called (real ones: tests/emulated/test_firmware_build.py)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The firmware's own number formatting and memory functions against the C library of this machine and Python."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The firmware's side of the protocol, as a program of this machine with a stub model (no board, no cross compiler)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which part of Debian's newlib packages is taken, and what is refused."""
 
 from __future__ import annotations

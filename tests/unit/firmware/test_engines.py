@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Third-party engines: what is chosen, what is generated, and what is refused before anything is compiled."""
 
 from __future__ import annotations

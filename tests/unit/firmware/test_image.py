@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks of ELF images, on files written by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The records of a model's layers: what the compiler knows, and what a model file says."""
 
 from __future__ import annotations

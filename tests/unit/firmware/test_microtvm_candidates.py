@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The candidates of real models: all within the instruction cache, none a fallback, and said to be what they are."""
 
 from __future__ import annotations

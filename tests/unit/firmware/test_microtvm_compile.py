@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The compiler from bytes to text; the text's arithmetic is checked by the conformance tests."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A graph that contradicts itself never reaches a kernel, wide or packed."""
 
 from __future__ import annotations

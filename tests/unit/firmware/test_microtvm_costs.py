@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measured costs: found by content only, and not after the kernels have changed."""
 
 from __future__ import annotations

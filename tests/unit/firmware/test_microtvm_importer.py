@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The door of the compiler: what it lets in, and what it says when it does not."""
 
 from __future__ import annotations

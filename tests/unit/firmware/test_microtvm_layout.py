@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The layout pass: forms of tensors, conversions in between, fallbacks."""
 
 from __future__ import annotations

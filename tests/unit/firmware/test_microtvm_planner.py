@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The planner: the fewest cycles within the budget, or how much is missing."""
 
 from __future__ import annotations

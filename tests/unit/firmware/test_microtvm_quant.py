@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TFLite's integer arithmetic in Python, against the definitions it must satisfy."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RAM budgets: what a user may write, and what is done with it."""
 
 from __future__ import annotations

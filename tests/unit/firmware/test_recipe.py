@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A recipe refuses what it cannot build before anything is built."""
 
 from pathlib import Path

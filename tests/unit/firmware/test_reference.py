@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The oracle's choice of interpreter and its refusals."""
 
 import numpy as np

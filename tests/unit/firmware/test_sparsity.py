@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pass that skips dot products of zeros: what it marks, what it moves, and that nothing is lost."""
 
 from __future__ import annotations

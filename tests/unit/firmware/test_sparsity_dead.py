@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pass that removes channels which are the same for every input: what may go, what must stay, and that results do not change."""
 
 from __future__ import annotations

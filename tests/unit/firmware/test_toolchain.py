@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choice of the tool chain, with fake compilers and a fake package index; no real compiler is run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fixed-point formulas of the wide addition give TFLite's sum for all pairs of values."""
 
 from __future__ import annotations

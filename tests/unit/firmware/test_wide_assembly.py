@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The text builder: wide encodings, sizes, constants, names by content."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the convolution and dense kernels on wide tensors refuse, how they unroll and cover, and when weights may be merged."""
 
 from __future__ import annotations

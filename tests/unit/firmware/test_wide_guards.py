@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every family of wide kernels refuses a place that does not hold the image its layer sees: one guard, no sibling without it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the wide kernels cannot do is refused, with the reason, so that the layer gets another kernel."""
 
 from __future__ import annotations

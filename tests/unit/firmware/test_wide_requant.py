@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requantisation of wide tensors equals TFLite's rule for every accumulator that a layer can produce, or is refused."""
 
 from __future__ import annotations

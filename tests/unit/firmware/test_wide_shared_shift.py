@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Merged weights with one shift for all channels give what the channels' own shifts give, for every accumulator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Places of wide tensors: no two elements share one, rows start at words, borders lie where the kernels expect them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One shift for all channels gives what the channels' own shifts give."""
 
 from __future__ import annotations

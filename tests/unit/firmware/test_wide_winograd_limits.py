@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Winograd's matrices, the proof of exactness and the limits of the kernel."""
 
 from __future__ import annotations

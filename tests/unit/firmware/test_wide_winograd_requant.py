@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The short requantisation equals the rule for every sum, or is not offered."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The published energies and the model: the facts are those of published.csv, the errors are within what is promised."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What rows say together, on rows with known answers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which files of which repositories a set of published images needs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of published images, published logs, and what the step's env means."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A page whose rows are older than the code says so."""
 
 from __future__ import annotations

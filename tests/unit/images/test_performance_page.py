@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The performance page and its chart."""
 
 from __future__ import annotations

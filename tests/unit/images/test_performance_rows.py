@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rows, variants, targets and compilers of the performance page."""
 
 from __future__ import annotations

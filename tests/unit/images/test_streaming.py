@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recordings, and how detections are judged."""
 
 from __future__ import annotations

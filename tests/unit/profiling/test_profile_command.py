@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the step's env means, which errors it gives, and the files it writes."""
 
 from __future__ import annotations

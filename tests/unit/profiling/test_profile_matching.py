@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers get the model's names and MACs where that is certain, and only there."""
 
 from __future__ import annotations

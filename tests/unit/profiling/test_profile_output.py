@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A profile as JSON, table, plot and page: complete, labelled, and sound for any names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The function that calls the layers is found by what is known of the engines, and never guessed."""
 
 from __future__ import annotations

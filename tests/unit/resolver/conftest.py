@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A CM repository of micro-scripts in a temporary folder, and a CM home beside it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A wrong input costs no download and no build: for each of them, no script was begun, no program was run and nothing was written."""
 
 from __future__ import annotations

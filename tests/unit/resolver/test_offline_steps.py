@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """With CM_TINY_OFFLINE every step gives a result from what is here, or a clear error, and never tries the network."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The actions and flags around a run, as a user types them: cmind in a process of its own, standard input closed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cache: what counts for its keys, and that nothing half-made is ever used."""
 
 from __future__ import annotations

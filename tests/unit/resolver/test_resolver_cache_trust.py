@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cache cannot lie: damage, moves, kills, full disks and read-only folders."""
 
 from __future__ import annotations

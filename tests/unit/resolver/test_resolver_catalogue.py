@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The catalogue of a repository: what a query finds, when a change on the disk is seen, and what damage does."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``cm run script`` as a user types it: through cmind, in a process of its own, with standard input closed."""
 
 from __future__ import annotations

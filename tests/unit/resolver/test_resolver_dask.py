@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same jobs on a Dask cluster; skipped where Dask is not installed."""
 
 from __future__ import annotations

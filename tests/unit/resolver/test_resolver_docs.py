@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page "Write your own step", followed to the letter in an empty home."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How scripts are carried out, as a user sees it through ``cm``: jobs, signals, lock files, checks of the cache, hostile values."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a cached result's key says about the code and the files behind it."""
 
 from pathlib import Path

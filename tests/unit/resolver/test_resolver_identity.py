@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Identity of this project's cached steps lies in their metas: everything that decides a result is a tag of its cache entry, with a value.
 
 Upstream's engine and MLCFlow look a result up by tags: those of the script, those that were typed, and ``extra_cache_tags_from_env``. A

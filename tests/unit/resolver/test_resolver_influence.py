@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an earlier script hands over, and whether it can change a later one."""
 
 from __future__ import annotations

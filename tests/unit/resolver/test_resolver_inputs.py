@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Inputs are checked before anything is built or downloaded."""
 
 from __future__ import annotations

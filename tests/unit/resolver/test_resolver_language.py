@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts of the language that need no run: conditions, environment, versions, tags, variations, changes of dependencies."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The lint of scripts, and this project's scripts under it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lock files: what they hold, that they are the same for equal runs, and that a run that differs is refused before anything happens."""
 
 from __future__ import annotations

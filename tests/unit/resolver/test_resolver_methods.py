@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The methods of ``i['automation']`` that upstream's scripts call, in micro-scripts and by themselves."""
 
 from __future__ import annotations

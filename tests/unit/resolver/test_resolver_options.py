@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Flags are read once into typed options."""
 
 from __future__ import annotations

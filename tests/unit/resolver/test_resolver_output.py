@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Standard output that is closed, full or read by nobody is not a defect of a run."""
 
 from __future__ import annotations

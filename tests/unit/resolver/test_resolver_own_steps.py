@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """This project's own steps: each name under which the documentation and the hints of errors speak of one means exactly that one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dependencies side by side: the same result, order and output as one after the other, and clean ends."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Static plans: what they say, that nothing runs for them, and how ``--plan`` and ``--print_deps`` show them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reference pages that are made from metas, and the committed one of this project."""
 
 from __future__ import annotations

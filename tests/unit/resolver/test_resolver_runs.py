@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs of scripts: selection, order, environment, hooks, native scripts, errors, events."""
 
 from __future__ import annotations

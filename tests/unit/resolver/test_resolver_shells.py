@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is written for bash and for cmd.exe: selection of native scripts, values, and that no value runs a command.
 
 bash runs for real. cmd.exe does not: its selection and its texts are compared, no more.

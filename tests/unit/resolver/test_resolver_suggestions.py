@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a person reads who names a flag, a tag or a variation that does not exist."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Upstream's ``utils`` automation as this engine stands in for it, and who is asked when a script calls cmind."""
 
 from __future__ import annotations

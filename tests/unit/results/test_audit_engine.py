@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The audit's machinery: rounds, weights, files, documentation, and rules that need more than one submission."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damaged submissions: whatever is in the files, the audit ends with findings and not with a crash."""
 
 from __future__ import annotations

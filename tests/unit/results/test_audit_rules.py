@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each rule of the audit finds the breach that it is made for, and nothing in a valid submission."""
 
 from __future__ import annotations

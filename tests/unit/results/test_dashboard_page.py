@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What goes into the dashboard's page: columns of the user, findings, data, and that nothing hostile gets out of its place."""
 
 import base64

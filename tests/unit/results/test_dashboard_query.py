@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Filtering and the Pareto front in Python, the oracle of the site's own."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Expressions over a result's figures: what they compute, and that nothing hostile gets through."""
 
 import ast

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The metrics of every result, and those a user defines."""
 
 import pytest

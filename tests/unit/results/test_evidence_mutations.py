@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What changes a claim or its evidence is never accepted: a seeded sample of the mutation campaign, and in the long run 20,000."""
 
 from __future__ import annotations

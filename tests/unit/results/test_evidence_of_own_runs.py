@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What this project's own runner writes passes the comparison of files, whatever happened on the way; and each figure is the right one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Records as CM experiments: upstream's names and keys, merging with what is there, and what CM may answer."""
 
 import json

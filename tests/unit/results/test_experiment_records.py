@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Records of published results and own runs, and the names that are brought to one spelling."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rounds on disk as records: a small round of its own, one result that the packaged table knows and one that it does not."""
 
 import json

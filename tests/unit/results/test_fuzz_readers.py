@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damaged sessions: no crash, no hang, and never a "match" that the damaged evidence does not support.
 
 The short run belongs to every test run; the long one (``pytest -m long``) reads at least 100,000 damaged logs.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which list of samples a session used, and what it says about each file."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every figure of an embedded, simulated run carries its labels, in everything that is made of the run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lines of unknown origin are read in bounded memory, and what is odd about them is recorded."""
 
 from __future__ import annotations

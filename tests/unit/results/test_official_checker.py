@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The official checker's verdict is read from its output, whatever its exit status says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of published results: facts with a source, and a damaged table says where."""
 
 from dataclasses import fields

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The data tables of published results: one changed point is noticed, and what rows say of one system agrees."""
 
 import csv

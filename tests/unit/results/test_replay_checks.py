@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Claims beside their recomputation: formulas, statuses, causes, and no "match" that the evidence does not support."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The replay as a command: files, summary and an exit status that tells the truth."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The CI workflow runs the documented command on every public round, and passes hostile input to no shell."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report's file format and its words."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every layout variant of the published rounds is found, and nothing leads out of the tree."""
 
 from __future__ import annotations

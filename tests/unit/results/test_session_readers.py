@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """EEMBC's and MLCommons' logs, claims, traces and results.json: what is read, what is tolerated, what is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The steps generate, check and report: from CM's env to work."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of results: the official columns, in CSV, Markdown and a workbook."""
 
 from __future__ import annotations

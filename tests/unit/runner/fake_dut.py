@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A scripted device under test: speaks the protocol of the reference firmware on a clock of its own, with faults on demand."""
 
 from __future__ import annotations

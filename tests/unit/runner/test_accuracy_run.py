@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Accuracy runs: every sample, the figures, going on after an interruption."""
 
 import json

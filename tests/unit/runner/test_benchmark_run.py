@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a request reads from CM's env, what it refuses, and what it says about the firmware's division."""
 
 import errno

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A result of MLPerf Tiny's model on this project's samples is marked: in its entry, among the broken rules, in the report's notice."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which image is meant, and which board."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The device under test: commands, verified loads, deadlines, faults."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random faults of a power monitor: each run is right in figure and record, or it is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy runs under a scripted power monitor."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy runs under monitors that fail: each fault is an error or leaves the figure as it is, and none takes long."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Progress while the device is silent."""
 
 from types import SimpleNamespace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Performance runs: calibration, windows, rules, files."""
 
 import itertools

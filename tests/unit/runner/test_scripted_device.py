@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The campaign's scripted device against the harness itself, compiled for this machine."""
 
 import random

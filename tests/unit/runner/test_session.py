@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions on disk: streaming log, results that are there completely or not at all, labels."""
 
 import errno

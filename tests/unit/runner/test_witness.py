@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The device's time against another clock, and against itself."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which candidates are measured together."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ic01 from CIFAR-10's python archive.
 
 The archive holds pickled batches of 10,000 pictures as planes (1024 red, 1024 green, 1024 blue); a file of ic01 is one picture with the

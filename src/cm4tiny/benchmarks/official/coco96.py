@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """vww01 from the published archive of COCO 2014 pictures scaled to 96 x 96 (``person/`` and ``non_person/COCO_val2014_<id>.jpg``).
 
 A file of vww01 is one picture as height-width-channel bytes, named by its COCO id. The pictures are decoded as they are: no scaling, no

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The folders of EEMBC's EnergyRunner: ``<root>/runner/benchmarks/ulp-mlperf/datasets/<set>`` and ``<root>/runner/sessions``.
 
 The runner makes them below ``$HOME/eembc`` and reads the samples from there (eembc/energyrunner, README.md).

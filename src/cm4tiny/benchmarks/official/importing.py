@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Takes a user's own copy of a data set: a folder or an archive that already holds the samples in the benchmark's format."""
 
 from __future__ import annotations

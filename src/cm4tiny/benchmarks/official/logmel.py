@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The features of ad01: log-mel spectrogram frames of a recording, with the parameters of the benchmark's reference code.
 
 Source of the parameters: mlcommons/tiny, benchmark/training/anomaly_detection/{baseline.yaml,common.py}: n_fft 1024, hop 512, 128 mel

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files of a source, be it an archive or a folder, one after the other; recipes read them without unpacking anything."""
 
 from __future__ import annotations

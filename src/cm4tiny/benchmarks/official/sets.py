@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MLPerf Tiny's own data sets, ready to use: made once per machine, whole or not at all.
 
 A set lies in ``<cache>/datasets/<set>-<list>-<first digits of the list's sha256>/``: the folder ``<set>`` with ``y_labels.csv`` and the

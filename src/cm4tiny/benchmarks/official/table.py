@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of MLPerf Tiny's own assets (``official.yaml``) as objects: files by digest, repositories by commit, data sets by recipe."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ad01 from the ToyCar recordings of DCASE 2020 task 2 (ToyADMOS): each clip of the test folder becomes 200 log-mel frames.
 
 ``normal_id_01_00000003_hist_librosa.bin`` is made from ``ToyCar/test/normal_id_01_00000003.wav`` (mlcommons/tiny,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """sww01: the streaming wakeword test, a list of recordings (json) and the recordings themselves (wav).
 
 The short test is complete in mlcommons/tiny (benchmark/runner/sww_data_dir). The recordings of the medium and the long test are published

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Current and energy from settings, what the core does, and the share of cycles that wait for flash."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The virtual board's power monitor: energy by what the firmware clocked and did at each moment, in virtual time."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the chip's current depends on, read from its registers: voltage range, supply, PLL, clocked blocks.
 
 Sources: RM0432 sections 5.4 (PWR), 6.4 (RCC), 3.7.1 (FLASH_ACR); UM2179 for the pins of port G that switch the -P board's SMPS.

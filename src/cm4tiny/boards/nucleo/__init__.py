@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real NUCLEO boards: found by USB, flashed by what is installed, spoken to over their virtual COM port.
 
 :mod:`~cm4tiny.boards.nucleo.table` says what a board is, :mod:`~cm4tiny.boards.nucleo.ports` finds its port,

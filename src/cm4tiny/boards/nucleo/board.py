@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A real NUCLEO board as a driver like the virtual one: locked, opened, flashed, restarted, with a link."""
 
 from __future__ import annotations

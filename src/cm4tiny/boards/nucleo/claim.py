@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which board a run means, and the locks that keep other runs off it.
 
 A board has many names: ``/dev/ttyACM0``, a link in ``/dev/serial/by-id``, a ``socket://`` that another program serves, the number of its

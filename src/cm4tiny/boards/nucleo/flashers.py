@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Four ways to write the board's flash: OpenOCD, st-flash, pyOCD, and the drive that the ST-LINK shows.
 
 Each one first reads which chip is there (:meth:`Flasher.identify`), then writes and verifies (:meth:`Flasher.write`). What the tools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds a board's virtual COM port by the USB ids of its probe, and says what to do when it may not be opened."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of real boards (``boards.yaml``)."""
 
 from __future__ import annotations

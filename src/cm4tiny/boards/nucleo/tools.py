@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a flash tool: with a time limit, without a terminal, with its words kept for the error."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The virtual NUCLEO-L4R5ZI: an STM32L4R5 on unicorn with peripherals, caches and a cycle model; deterministic on every host."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where a basic block's loads and stores go: from which register each address can be told, without a look at memory.
 
 The board reads the core's registers now and then at a block's begin and end (``banks.c``). A base register that the block has not changed

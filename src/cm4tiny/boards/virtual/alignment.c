@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Unaligned accesses: unicorn carries them all out.
  *
  * DDI0403 section A3.2.1: loads and stores of one word or halfword may be unaligned, unless CCR.UNALIGN_TRP is set. All others fault: LDM, STM,

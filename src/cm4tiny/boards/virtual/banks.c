@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The three SRAMs behind the bus matrix: what a block's reads wait for.
  *
  * SRAM1 is granted at once. A read from SRAM2 or SRAM3 that is not pipelined behind another costs a cycle, and so does a read from another

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The virtual NUCLEO-L4R5ZI: firmware in, serial link, time stamps and power out. A driver like that of a real board."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The peripheral bus: a table of peripherals (base, size, read, write, reset) and the dispatch of unicorn's accesses to it.
  *
  * To add a peripheral: write its read/write functions, call bus_add() from its file's ..._add(), which is in the table in devices.c.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The flash interface's two caches (ART accelerator).
  *
  * Source: RM0432 section 3.3.5: instruction cache 32 lines x 4 x 64 bits, data cache 8 lines x 4 x 64 bits, LRU. Lines are filled by single

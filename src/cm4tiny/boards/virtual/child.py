@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The processes that emulate chips: a helper that has everything loaded, and one fork of it for each board.
 
 A program starts the helper once (``process.py``). It does nothing but fork: a fork of the program itself would copy its locks and threads.

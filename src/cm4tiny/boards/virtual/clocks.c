@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* RCC, PWR and the flash interface: ready bits, the clock that follows from them, and virtual time.
  *
  * Sources: RM0432 sections 6.4 (RCC registers), 5.4 (PWR registers), 3.7 (FLASH registers).

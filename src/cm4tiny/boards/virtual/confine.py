@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Takes from a process what emulating a chip does not need: files, network, other processes, memory without end.
 
 What is in force is read back from the kernel, never assumed. Everything here is of Linux: setrlimit(2), prctl(2), seccomp(2). The filter is

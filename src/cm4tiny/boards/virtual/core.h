@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The virtual NUCLEO-L4R5ZI: an STM32L4R5 around unicorn's Cortex-M4.
  *
  * What is modelled and where it is written down:

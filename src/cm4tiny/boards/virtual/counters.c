@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* SysTick and the cycle counter of the DWT.
  *
  * Sources: DDI0403 sections B3.3 (SysTick), C1.8 (DWT). SysTick counts HCLK or HCLK/8 (RM0432 section 6.2.14).

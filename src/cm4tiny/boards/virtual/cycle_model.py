@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cycle model of the virtual board: every constant once, with its source, and the static cost of a basic block.
 
 Instruction timing is that of the Cortex-M4 technical reference manual (DDI0439, section 3.3.1, and for the FPU section 7.2.3); the

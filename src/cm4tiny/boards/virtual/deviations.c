@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Where unicorn's Cortex-M4 computes otherwise than the chip, and what is done about it: found by the campaign of tests/support/instructions.
  *
  * SMLAD, SMLADX (DDI0403, "SMLAD, SMLADX"): Q is set if the sum of both products and the accumulator, in infinite precision, is not its 32

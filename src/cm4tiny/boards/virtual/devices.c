@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The chip's peripherals: the one table of them. A row adds its registers to the bus (with their read, write and reset functions, see bus.c)
  * and, if it does something by itself, says when it next will and catches up with time.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The chip's peripherals with a life of their own, as the rest of the machine sees them. */
 #ifndef CM4TINY_DEVICES_H
 #define CM4TINY_DEVICES_H

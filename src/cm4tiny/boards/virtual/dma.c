@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* DMA1, DMA2 and their request multiplexer DMAMUX1.
  *
  * Sources: RM0432 sections 11 (DMA), 13 (DMAMUX). A request moves one item at once and costs no cycles: neither the bus that is shared with the

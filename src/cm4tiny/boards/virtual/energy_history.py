@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the simulated power monitor asks of the machine: its settings and its idle times, as histories in seconds of virtual time."""
 
 from __future__ import annotations

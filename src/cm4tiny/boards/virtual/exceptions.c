@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Exceptions: priorities, entry, lazy floating-point stacking, return and tail-chaining.
  *
  * Source: DDI0403 section B1.5 (the pseudocode of B1.5.4 to B1.5.8), cycles of DDI0439 section 3.9: 12 from the interrupt to its handler, 10

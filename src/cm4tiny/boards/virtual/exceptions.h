@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The exception model of Armv7-M: DDI0403 section B1.5. */
 #ifndef CM4TINY_EXCEPTIONS_H
 #define CM4TINY_EXCEPTIONS_H

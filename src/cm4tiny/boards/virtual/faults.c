@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What goes wrong, and traps: how a run of unicorn that ended early becomes a fault, a supervisor call, a return or sleep.
  *
  * Sources: DDI0403 sections B1.5.14 (fault behaviour), B1.5.15 (lockup), B3.2.15 (CFSR), B3.2.16 (HFSR). The first fault of a chain is kept for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A crash of the firmware as an error that a firmware developer can work with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* GPIO A..I. Source: RM0432 section 8; UM2179 (the board): PG11 and PG12 switch the external SMPS of the -P variant, PF13 is pin D7. */
 #include "core.h"
 

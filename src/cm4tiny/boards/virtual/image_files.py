@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Firmware files into the virtual chip's memory: ELF, Intel hex, or the plain bytes of flash.
 
 What a file is decides its first bytes, not its name: ``\\x7fELF`` is an ELF, a colon begins Intel hex (Intel's "Hexadecimal Object File

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the cycle model needs to know of one instruction, read from the disassembler's text."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The structures that the host's Python shares with this library: their sizes, compared when the library is loaded.
  *
  * LAYOUT_VERSION counts changes that leave the sizes as they are: fields that swap their places or their meanings.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The structures that the machine's C code and Python share, and the check that both mean the same ones (``layout.c``)."""
 
 from __future__ import annotations

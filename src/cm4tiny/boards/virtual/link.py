@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The in-process link to a virtual board.
 
 The board runs only while somebody reads. What is written waits on the host's side until the firmware has nothing else to do, one

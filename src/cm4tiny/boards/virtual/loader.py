@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ELF files into the virtual chip's memory: loadable segments by physical address, symbols for crash reports.
 
 ``p_paddr`` and not ``p_vaddr`` says where a programmer puts a segment; initialised data would be lost otherwise.

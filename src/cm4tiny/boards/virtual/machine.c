@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Life of a virtual board: creation, loading, reset, running, and what the host may ask. Called through ctypes by native.py. */
 #include "core.h"
 

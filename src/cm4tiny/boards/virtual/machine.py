@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the machine of the virtual board must be able to do, and the values it hands over."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The machine: ctypes around the C library. Calls into it release the interpreter's lock, so boards run in parallel threads."""
 
 from __future__ import annotations

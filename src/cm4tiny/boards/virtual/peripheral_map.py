@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names of the chip's peripherals by address, for messages about what is not modelled. The table is ``peripheral_map.yaml``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The program's side of a chip that is emulated in a process of its own: see ``child.py`` for the other side.
 
 Nothing that firmware does to its emulator reaches the program: a crash, a loop without end or memory that runs out is an error of that

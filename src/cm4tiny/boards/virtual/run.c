@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Running: up to the next event, and the next; sleep; and when to come back to the host.
  *
  * The block hook compares the cycle counter with next_event, nothing else. When that is reached, event_pause() lets the peripherals catch up

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* SAI1 as a receiver of audio that the host plays: the streaming benchmark's I2S input.
  *
  * Source: RM0432 section 48 (SAI). The host gives stereo frames and their rate, as the interface board's I2S master would. Each

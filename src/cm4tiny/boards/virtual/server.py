@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A virtual board for other programs: a pseudo terminal and a TCP port on this machine, both like a serial port.
 
 ``/dev/pts/N`` suits any program that opens a tty, ``socket://127.0.0.1:PORT`` any that uses pyserial. Clients may come and go; what the

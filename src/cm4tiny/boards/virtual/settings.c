@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What the chip's current depends on: registers of clocks and power by their history, what the core spends its time with, and a look at any
  * register without the side effects of a read.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The core's own registers: SCB, FPU control, NVIC.
  *
  * Sources: DDI0403 sections B3.2 (SCB), B3.4 (NVIC), B3.2.20 (FPU). The MPU has no regions to offer: its registers store and do nothing.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* TIM1..8 and TIM15..17, counting up: update and compare flags, their interrupts, one-pulse mode.
  *
  * Source: RM0432 sections 38 (TIM1/8), 39 (TIM2..5), 40 (TIM15..17), 41 (TIM6/7). Counts follow from the cycle counter when they are asked

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The cycle model: what a basic block costs, and the two phases of accounting for data stalls.
  *
  * Source: Cortex-M4 TRM section 3.3.1 (instruction timing; applied by the host's disassembler, block by block, see cycle_model.py).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Tracing the callees of one function, the root: the function of an engine that calls one layer after the other.
  *
  * A segment begins when execution leaves the root's range for a callee and ends when it comes back with the same stack pointer, or, after

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Tracing the callees of one function: what the layers of a model cost. See trace.c. */
 #ifndef CM4TINY_TRACE_H
 #define CM4TINY_TRACE_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a traced function and its callees cost: the values that the machine hands over.
 
 How a trace works is written down in ``trace.c``.

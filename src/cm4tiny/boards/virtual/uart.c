@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* USART1..3, UART4/5 and LPUART1: polled, by interrupt, by DMA.
  *
  * Source: RM0432 sections 54 (USART) and 55 (LPUART). With a baud rate given by the host, bytes take the time that the firmware's own

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Opens unicorn as a Cortex-M4, and proves it: one constructor for the product's Python code, the tests and the benchmarks.
 
 ``UC_MODE_MCLASS`` gives a Cortex-M33 whatever model is asked for (cpu.c of unicorn 2.1.4), and setting a model returns success

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* CRC, RNG, and peripherals whose registers only store.
  *
  * Sources: RM0432 sections 16 (CRC), 32 (RNG). Random numbers are the same in every run: xorshift64, seeded at reset.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles third-party sources into a static library: same sources, same switches, same tool chain, same bytes.
 
 Sources are compiled by names relative to a folder of links (``src/<repository>/...``), so no path of the machine gets into an object.

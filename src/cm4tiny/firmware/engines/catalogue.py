@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The engines by name, and what the steps need to know of them before anything is fetched."""
 
 from __future__ import annotations

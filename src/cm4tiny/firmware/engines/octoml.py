@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """OctoML's submission to MLPerf Tiny v1.0: the generated C of the public repository, unmodified, on this project's board support.
 
 The submission compiled four models with microTVM, once with TVM's own kernels (``octoml_native``) and once with CMSIS-NN

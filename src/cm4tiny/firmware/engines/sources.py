@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The third-party sources of the engines, by name, at their pinned commits (``sources.yaml``)."""
 
 from __future__ import annotations

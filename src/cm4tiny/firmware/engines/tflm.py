@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TensorFlow Lite for Microcontrollers on the bare board: one library per variant, one small C unit per model.
 
 What is compiled and how is data (``tflm.yaml``). The library is built once for a variant and linked to every model; each operator has an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Integer kernels for the Cortex-M4 as TIR functions, and the C helpers they call.
 
 This is the place to make inference faster: a kernel takes geometry, weights and a requantisation plan and returns a

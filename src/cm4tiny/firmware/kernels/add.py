@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ADD of two int8 tensors (tensorflow/lite/kernels/internal/reference/integer_ops/add.h).
 
 Both inputs are brought to twice the larger of their scales with 20 extra bits, added, and brought to the output's scale. The input

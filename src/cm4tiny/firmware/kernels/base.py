@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all kernels share: the shape of a kernel, and a few words for writing TIR with TVM's IR builder.
 
 A kernel is a TIR ``PrimFunc`` over flat buffers. Its parameters come in a fixed order: activations read, constants, workspaces, the

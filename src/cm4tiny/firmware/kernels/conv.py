@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CONV_2D as matrix product on SMLAD: two output pixels by four output channels at a time.
 
 The int8 weights stay in flash as they are; each call widens them once to int16 in SRAM, where the inner loop reads them without wait

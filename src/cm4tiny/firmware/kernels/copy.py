@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A plain copy, for a RESHAPE whose input or output is the caller's buffer."""
 
 from __future__ import annotations

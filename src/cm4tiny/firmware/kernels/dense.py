@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """FULLY_CONNECTED, and convolutions with a single output pixel: every weight is used once.
 
 The weights are widened in registers straight from flash (SXTB16); an int16 copy would only double what has to be read.

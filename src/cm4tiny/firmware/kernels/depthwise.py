@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DEPTHWISE_CONV_2D with multiplier 1: four channels at a time, straight from the NHWC image.
 
 One load brings four channels of one tap; SXTB16 splits them into halfwords and SMLABB/SMLATT accumulate each channel by itself.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convolutions of every other kind (dilation, depth multiplier): plain loops, portable, slow, exact.
 
 The window is moved over a bordered copy of the image, so that the inner loop has no conditions.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Micro-kernels as C functions in two versions: assembly for the Cortex-M4, and portable C for everything else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Helpers that the generated kernels call. Every model.c carries its own copy of this text.
  *
  * On a core with the DSP extension (Cortex-M4) they are single instructions; elsewhere they are portable C with the same results, so

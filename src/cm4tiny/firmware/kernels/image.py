@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Geometry of images in memory: NHWC, one image, and the border that a kernel wants around it."""
 
 from __future__ import annotations

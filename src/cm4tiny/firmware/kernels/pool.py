@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AVERAGE_POOL_2D (tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h): the mean of the values that lie inside the
 image, rounded to the nearest, ties away from zero. Importers that truncate here lose bits on every keyword.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TensorFlow Lite's integer arithmetic, exactly, at compile time.
 
 Sources: tensorflow/lite/kernels/internal/quantization_util.cc (``QuantizeMultiplier``, ``PreprocessSoftmaxScaling``,

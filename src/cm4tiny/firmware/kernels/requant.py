@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a layer's accumulators become int8: picks the cheapest helper that is exact for every accumulator the layer can produce.
 
 TFLite's rule (tensorflow/lite/kernels/internal/common.h) is a doubling high multiplication with rounding, then a rounding right shift

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SOFTMAX, int8 to int8, in integers only (tensorflow/lite/kernels/internal/reference/softmax.h).
 
 The exponential of a difference to the row's maximum only depends on that difference: the compiler tabulates all 256 of them. What

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """microTVM's job on today's TVM: an int8 ``.tflite`` model becomes freestanding C for a microcontroller.
 
 See docs/microtvm-engine.md for the passes and their reasons. TVM is imported inside functions only.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Memory planning: every tensor and workspace gets a place in one static arena, and those that live at the same time never overlap.
 
 Greedy by size, as TFLM's ``GreedyMemoryPlanner`` (tensorflow/lite/micro/memory_planner) and TVM's USMP do it: the largest block first,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which tensors share their channels, and how to reorder or to drop channels without changing a result.
 
 A depthwise convolution, a pool and an addition compute every channel from the channel of the same number: their inputs and outputs form

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TIR -> C: the passes that TVM's C generator needs, and its output without TVM's calling convention.
 
 The stock pipeline ends in packed functions for TVM's runtime. Here a kernel's buffers become plain pointer parameters (a ``DeclBuffer``

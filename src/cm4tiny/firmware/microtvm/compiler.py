@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The compiler: bytes of an int8 ``.tflite`` in, freestanding C out.
 
 check -> Relax (TVM's importer) -> integer layers -> graph passes -> layout -> plan (a kernel for each layer) -> TIR kernels -> memory -> C

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a graph means what its layers say: the guard in front of all kernels, int8 and int16 alike.
 
 Kernels derive their loops from a layer's window, weights and scales, and never look at shapes again. So a graph is checked as a whole,

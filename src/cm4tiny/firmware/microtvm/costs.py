@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What candidates really cost: cycles measured on the virtual board, by content.
 
 A layer's content is everything that decides about its code and its time: its kind, geometry and zero points, and where its tensors lie. Its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Channels that carry no information are removed, with their weights (open division; docs/closed-division.md says why).
 
 :func:`drop_dead` removes a channel if every layer that reads it multiplies it with zero, or reads a value there that is the same for every

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Puts a model's C together: header, helpers, micro-kernels, constants, arena, kernels, and the function that runs them."""
 
 from __future__ import annotations

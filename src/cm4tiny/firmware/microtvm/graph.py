@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The integer graph: what is left of a model between Relax and TIR. Typed, immutable, in order of execution."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The door to TVM: what a model must be for the microTVM engine, and TVM's import of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layout pass: which form every tensor has in memory, and the conversions between forms.
 
 A tensor is ``packed`` (int8, NHWC, as in the model) or wide (int16, see :mod:`cm4tiny.firmware.kernels.wide.storage`). A producer writes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Relax -> integers: turns TVM's import of an int8 model into typed integer layers.
 
 ``relax.frontend.tflite`` writes every int8 operator as dequantise, float operator, quantise. The walk below follows the bindings of

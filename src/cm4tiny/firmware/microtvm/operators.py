@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each supported operator must look like, checked on the file's own tables before TVM imports it.
 
 The rules follow the ``Prepare`` functions of tensorflow/lite/kernels: what they refuse is refused here, and so is every form that the

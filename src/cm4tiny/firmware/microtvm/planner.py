@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Chooses a kernel for every layer: the fewest cycles that fit into the RAM budget.
 
 RAM is the arena (activations and scratch memory, placed by :mod:`.arena`) and the constants that are copied to RAM at boot. The arena's

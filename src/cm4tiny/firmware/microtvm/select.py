@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which kernels can compute a layer, and with which integers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dot products whose weights are all zero are not computed (closed division; docs/closed-division.md says why).
 
 An output channel of a convolution whose weights are all zero is the requantised bias in every pixel: a constant. An input channel that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``docs/performance.md``: engines and compilers on the virtual board beside the published results.
 
 ``variants`` says what there is to measure, ``rows`` holds what was measured, ``targets`` what is to be reached; ``page``, ``compilers`` and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rows of the embedded models: measured by whoever writes the page, and again by the tests of every checkout."""
 
 from __future__ import annotations

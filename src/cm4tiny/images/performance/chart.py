@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A bar chart as SVG text: groups of labelled horizontal bars, relative to one, with a range of error."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The compilers' part of the performance page."""
 
 from __future__ import annotations

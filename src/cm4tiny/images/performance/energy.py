@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the performance page says of energy: predictions for our own firmware, how far the model is off, and a damaged publication."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether measured rows still belong to the code beside them.
 
 A row carries a digest of the sources that decide its figures. Where the sources are others now, the figures may be too: the page that is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts of the performance page that are about this project's engine alone: harsher cores, and what each checkout measures again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``docs/performance.md`` and its chart from rows; every figure on it is measured or computed, none is typed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What was measured, kept as JSON so that parts can be measured again alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What this project's engine is to reach on the virtual board, and whether it does.
 
 Throughput: ahead of the best results ever published for the board. Memory: the chip's 640 KB, and a plan that leaves most of it to the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is measured for the performance page: the engines, and our own under several plans."""
 
 from __future__ import annotations

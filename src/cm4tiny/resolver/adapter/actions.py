@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The actions around a run, for cmind: ``cm find/add/test/doc/lint script``.
 
 Each takes cmind's input and returns ``{'return': 0, ...}`` or ``{'return': n, 'error': text}``.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``cm show cache``, ``cm find cache`` and ``cm rm cache``: the entries of the cache for cmind.
 
 Upstream brings an automation for this; without upstream there would be none. The folder is listed itself: cmind's index may name

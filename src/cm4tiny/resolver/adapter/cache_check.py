@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``cm check cache``: compares the digest of every stored file with what is there."""
 
 from __future__ import annotations

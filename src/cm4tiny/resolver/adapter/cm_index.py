@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cmind's index of artifacts, as far as this engine writes it: under a lock and by one rename; cmind's own writing is neither."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The edge to CM: cmind's dictionaries in, cmind's ``{'return': n}`` out.
 
 Inside the engine errors are raised; here they become return values, which cmind prints. Nothing here decides anything about scripts.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cmind's input of ``cm run script``: from what the user typed to flags, and from flags to a request."""
 
 from __future__ import annotations

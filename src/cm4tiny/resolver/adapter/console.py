@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Progress for a terminal or a log: one line per script, indented by its depth."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is checked before a run begins, so that a wrong input costs no download and no build.
 
 In order: the flags' names, their values (:mod:`~cm4tiny.resolver.language.inputs`), the plan (a dependency that cannot be resolved) and the

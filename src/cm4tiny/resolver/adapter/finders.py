@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finding files for scripts: upstream's ``find_artifact``, ``find_file_in_paths``, ``find_file_deep`` and ``find_file_back``."""
 
 from __future__ import annotations

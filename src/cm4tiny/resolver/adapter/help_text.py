@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The text of ``cm run script --help`` and ``cm help script``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``--lock``, ``--locked`` and ``--ro_crate`` of a command: what happens before and after its run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The methods of upstream's ``script`` automation that ``customize.py`` files call as ``i['automation'].method({...})``.
 
 Names, keys and return codes are upstream's (16: not found, nothing wrong). ``i['run_script_input']`` is the dictionary of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs that scripts ask for through ``i['automation']``, and how the outcome of any run becomes cmind's answer."""
 
 from __future__ import annotations

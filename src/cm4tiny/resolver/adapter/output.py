@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Standard output that may be closed, full or a pipe whose reader has ended: none of it is a defect of a run.
 
 Without a standard output nothing is printed. A pipe whose reader has ended stops the run as SIGPIPE stops other programs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``--plan`` and ``--print_deps``: a static plan as text, as JSON and as commands. Nothing runs and nothing is written."""
 
 from __future__ import annotations

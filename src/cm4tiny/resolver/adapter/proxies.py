@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What scripts see of cmind: ``i['automation']`` and its ``cmind``.
 
 Runs of scripts come back to this engine, so a script's own calls do not depend on which ``script`` automation is registered first. What

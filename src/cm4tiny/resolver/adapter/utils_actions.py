@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Actions of upstream's ``utils`` automation that scripts call, for homes without upstream: same names, keys and return codes."""
 
 from __future__ import annotations

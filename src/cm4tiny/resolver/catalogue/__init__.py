@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which scripts there are and which of them a request names: repositories, their index, selection, suggestions."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The scripts of one repository, found by tag, alias or uid without reading all of them.
 
 Parsed metas are kept in one SQLite file per repository under the CM home. The file is never changed: a new one takes its place, so

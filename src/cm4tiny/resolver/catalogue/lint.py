@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks a CM repository of this project: what a run would only find out later, or never.
 
 Stricter than a run: the JSON Schema of our own metas, the house rules for a script's folder, and whether every dependency exists.

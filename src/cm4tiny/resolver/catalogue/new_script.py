@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``cm add script``: the files of a new script, ready to run."""
 
 from __future__ import annotations

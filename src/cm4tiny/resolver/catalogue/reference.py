@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reference pages of scripts, made from their metas: tags, variations, flags, environment, dependencies, outputs.
 
 ``docs/reference/scripts.md`` of this project is :func:`whole_page` of its own scripts; ``tools/reference_pages.py`` writes it and a test

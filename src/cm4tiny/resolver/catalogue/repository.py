@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where scripts come from: this project's own repository and every repository that cmind knows.
 
 The files themselves are looked at, so a script that was added, changed or removed since cmind last wrote its index is seen as it is;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From tags to one script.
 
 Scripts that lack a requested variation are no candidates. Nothing here asks a question: an ambiguity is an error that lists the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Suggestions for what a request names wrongly: a flag, a tag or a variation, each looked for among all three and in other steps.
 
 Only plausible names are suggested (:func:`cm4tiny.errors.closest`). An empty text means that nothing comes close.

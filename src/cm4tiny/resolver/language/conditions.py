@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """When is a dependency enabled?
 
 The four conditions of CM's script language, as upstream evaluates them: ``enable_if_env`` and ``skip_if_env`` join their keys by AND and

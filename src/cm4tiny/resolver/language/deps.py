@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dependencies: the four lists of a script, how metas and ``adr`` change them, and which tags one finally runs with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The environment of a script run: merging, ``<<<KEY>>>`` expansion, and which keys may leave or enter a run.
 
 CM's ``env`` is a dictionary of its own, not ``os.environ``. Values are scalars, or lists for keys that start with ``+`` (a list that is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The machine, as scripts ask for it: upstream's ``os_info`` dictionary, found out once and without a process."""
 
 from __future__ import annotations

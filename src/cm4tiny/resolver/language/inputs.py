@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the inputs of scripts mean and which values they take; a request's values are checked before anything runs.
 
 A repository may hold ``inputs.yaml`` next to ``script/``: descriptions by environment key (``inputs.schema.json``), as many scripts share

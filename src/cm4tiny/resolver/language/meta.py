@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One script: its folder and its ``_cm.yaml`` or ``_cm.json``.
 
 A parsed meta is shared by all runs of a process and never changed; whoever needs a changed one makes a copy of the part.

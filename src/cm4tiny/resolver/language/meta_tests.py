@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ``tests`` key of a meta: which runs ``cm test script`` makes.
 
 ``tests: {run_inputs: [{variations_list: [...], env: {...}, ...}]}``. Each input is a run with the script's tags and, one after another, the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The flags of ``cm run script``: two frozen dataclasses are their schema, with kind, default and meaning of each.
 
 :class:`RunOptions` is what one run may be asked for besides tags and environment: by a user, by a script that runs another one, or by the

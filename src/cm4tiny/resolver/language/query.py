@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a request asks for: tags and variations, wanted and excluded.
 
 ``_x`` among the tags asks for the variation ``x``, ``-_x`` (or ``_-x``) excludes it, ``-x`` excludes scripts that have the tag ``x``.

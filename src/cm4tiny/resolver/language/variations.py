@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Variations: from the ones that were asked for to the full list that a run applies, in order.
 
 Order of upstream: aliases, then bases to a fixed point together with ``default_variations`` (group: default, taken only if no member of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Versions of what a script gets: which one a run is asked for, and how versions compare."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The keys of ``_cm.yaml``: which ones exist, which ones this engine acts on, and what shape their values have.
 
 The list is upstream's, counted over its 295 scripts. A key that upstream honours and this engine does not is known but reported;

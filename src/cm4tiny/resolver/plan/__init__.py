@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a request would do: the resolved script, the static plan and the key of its result. Nothing runs."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fingerprints of what a cached result depends on: a script's files and the Python code behind it.
 
 A version stands still while code changes, in a checkout and between two ``pip install .`` of one, so the content of the sub-packages that a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Can what an earlier script hands over change a later one?
 
 A later script may be made ahead of its turn if nothing that runs before it can change its result. What counts as its input is decided as in

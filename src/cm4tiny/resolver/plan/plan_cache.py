@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Subtrees of plans that were worked out once are used again where they would come out the same.
 
 Without this a plan of a large script is a tree of hundreds of thousands of nodes, nearly all of them equal. What a subtree looks like is

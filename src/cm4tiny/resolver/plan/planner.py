@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The key of a cached result: a digest of everything that decides it, known before anything runs.
 
 It covers the script's files, the code behind it, the resolved variations, the version, the environment that the script reads, and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What one script would do, worked out without doing it.
 
 From a request (tags, flags, environment) to a :class:`Resolved`: the script, its variations, its environment before the first

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The static plan of a run: what it would do, as a tree of frozen nodes that can be printed, compared, locked and executed.
 
 A plan is worked out by :class:`~.planner.Planner` from metas alone. Nothing is executed for it, neither ``customize.py``

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A list of dependencies that is being worked off."""
 
 from __future__ import annotations

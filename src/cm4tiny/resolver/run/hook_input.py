@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What ``customize.py`` is called with: upstream's ``run_script_input`` and the dictionary around it.
 
 The dependency lists inside ``meta`` are the lists of the run itself, so a hook that changes them (``automation.update_deps``) changes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``customize.py``: loading it, calling its functions, and turning what goes wrong into errors that say where.
 
 A module is loaded once per process as long as its file does not change, so module-level state outlives a run (upstream executes the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Native scripts: ``run.sh`` and its variants, sourced by bash with the environment of the run.
 
 How values are written for the shell is in :mod:`~cm4tiny.resolver.run.shells`. ``tmp-run-env.out`` (``KEY=VALUE`` lines) and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the engine tells the event stream: the common events, with the script's command and its place in the tree."""
 
 from __future__ import annotations

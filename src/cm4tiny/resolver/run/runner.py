@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The life of one run.
 
 Order, proved by running upstream: deps, ``preprocess``, prehook_deps, ``run.sh``, posthook_deps, ``postprocess``, post_deps. From the

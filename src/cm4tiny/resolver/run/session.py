@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all runs of one command share: the scripts, the cache, the flags that hold for everything, the event stream."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How values and native scripts are written for a shell: bash, and ``cmd.exe`` of Windows.
 
 As upstream does it, values are exported between double quotes, so a ``${VAR}`` in them is filled in by the shell and a quote that the

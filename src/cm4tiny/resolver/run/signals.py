@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SIGTERM as an exception, so that what a run has begun is cleaned up as after Ctrl-C, and moments in which neither may come."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The current folder of the process: scripts run inside it, so it is changed and given back with care."""
 
 from __future__ import annotations

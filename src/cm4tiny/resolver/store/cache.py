@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cache of script results: CM's own layout, with keys that say what is inside.
 
 An entry is a folder ``<alias>_<first 16 digits of the key>`` in ``repos/local/cache`` of the CM home. The script works right there,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where a git checkout comes from and at which commit it stands, read from its files without a process."""
 
 from __future__ import annotations

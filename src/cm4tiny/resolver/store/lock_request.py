@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a lock file alone may ask for: ``cm run script --locked=FILE`` repeats a run that somebody else may have written down.
 
 The scripts that run are the user's own, compared by digest. What would bring something along is refused: state (``script_prefix`` in it is

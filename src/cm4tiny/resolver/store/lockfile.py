@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lock files: ``--lock=FILE`` writes what a run used, ``--locked=FILE`` runs exactly that or says what differs.
 
 A lock file is JSON (``lock.schema.json``). Its ``digest`` covers everything but ``host`` and ``made``: these tell where it was written and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run used: one record per script, with the digest of its files, its inputs, and where its results came from.
 
 Records are data. Those of a cached result lie in its entry, so a run that takes everything from the cache tells the same as the run that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An RO-Crate of a run: ``ro-crate-metadata.json`` beside its lock file.
 
 RO-Crate 1.1 (https://w3id.org/ro/crate/1.1) with the terms of its section on provenance: a ``CreateAction`` whose instruments are the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The inventory of a cache entry: which files it has, how large they are, and digests of their content.
 
 It is taken when the entry is made and lies beside the results. On every hit the digests of the files that the result names are compared

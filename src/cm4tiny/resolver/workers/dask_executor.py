@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs on a Dask cluster: ``--scheduler=tcp://HOST:PORT``.
 
 A worker of the cluster starts a process of its own for each job, because a script needs a folder and an environment to itself and Dask

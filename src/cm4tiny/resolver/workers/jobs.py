@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs and what runs them: data that can be pickled, and an interface of three members.
 
 A job is one run of one cached script, made ahead of its turn (see :mod:`.prefetcher`). :mod:`.local_executor` runs jobs in processes of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The default executor: child processes of this machine behind ``concurrent.futures``.
 
 Children are processes of their own and not forks of this one: hooks change the working folder and the environment of their process, so

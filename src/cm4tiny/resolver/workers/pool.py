@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The job pool of a session: how many scripts run at once, and where."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Work ahead: cached scripts are made in workers before the run comes to them.
 
 The run itself stays sequential, so order, precedence and results are those of a run without workers. Before it begins the dependencies of

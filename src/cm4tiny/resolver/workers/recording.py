@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a script said while it ran in another process, kept in order, so that it can be shown where the script has its place.
 
 A :class:`Recorder` subscribes to the event stream of a worker and notes how much its processes had printed when each event came.

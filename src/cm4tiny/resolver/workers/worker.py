@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A worker: a process that carries out jobs one after the other and tells what came of each.
 
 Jobs come on standard input, outcomes go to what was standard output; what scripts print is caught. When the main process is gone, or says

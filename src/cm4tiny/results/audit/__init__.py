@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The audit: every rule of MLPerf Tiny as a named object, and what rounds or submissions break.
 
 ``docs/audit.md`` explains it, ``docs/audit-rules.md`` lists the rules (made from them).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the rules over rounds or submissions that were read and recomputed before."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the audit finds, and ``audit.json``, where it is kept (schema: ``audit.schema.json``)."""
 
 from __future__ import annotations

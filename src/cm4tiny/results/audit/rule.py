@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A rule of the audit: a named object with its reason, its source and the function that looks for breaches.
 
 Rules register themselves by the decorator :func:`rule`; ``docs/audit-rules.md`` is made from the same objects.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the rules look at: rounds, organisations, systems, results and sessions, made from the readers' objects.
 
 Folders are listed once per organisation; links are never followed, and no path that was read from a file is opened.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Findings to ``audit.json``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The dashboard: a static, private site of published results and own runs, in one folder that opens from disk.
 
 ``build`` makes it; ``query`` holds the rules of filtering and of the Pareto front that the site follows.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds the dashboard: a folder with one page that shows published results and own runs, private and without a network."""
 
 from __future__ import annotations

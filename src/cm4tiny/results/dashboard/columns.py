@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A user's own columns: a CSV file whose rows join figures such as a price to results.
 
 Columns that are called like a text of the results (``board``, ``round``, ``submitter``, ``benchmark`` ...) say which results a row is for;

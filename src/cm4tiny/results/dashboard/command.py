@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What ``view,mlperf,tiny`` asks for: from the step's env to a built site, and words for the terminal."""
 
 from __future__ import annotations

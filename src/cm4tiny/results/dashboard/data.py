@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the site shows, as one JSON-able object: columns, figures column by column, links, notes and findings row by row.
 
 Texts repeat, so a text column is a list of its different texts and an index for each row. The site's ``data.js`` reads this.

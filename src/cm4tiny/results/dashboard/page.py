@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page: one HTML file that carries style, scripts and data, opens from disk and can reach nothing.
 
 A content security policy allows exactly the scripts and the style that are in the file (by hash) and no connection at all. Everything that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Selecting results and finding the Pareto front: the rules that the site's ``query.js`` follows too.
 
 The site computes in the browser; tests compare its numbers with these functions.

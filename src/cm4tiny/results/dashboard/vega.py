@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The plotting grammar that the site carries: Vega, Vega-Lite and Vega-Embed as one script.
 
 They come from the Python package ``vl-convert-python`` (extra ``dashboard``), which holds them and bundles them without a network; nothing

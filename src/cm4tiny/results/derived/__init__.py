@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Derived metrics: figures computed from other figures of a result (inferences per joule, energy-delay product, a user's own).
 
 Every metric is an expression over the columns of a result; expressions are parsed and evaluated here, never executed as code.

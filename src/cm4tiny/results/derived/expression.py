@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arithmetic over the named figures of a result, safely.
 
 The grammar is a part of Python's expressions: numbers, names, ``+ - * / % **``, comparisons, ``and or not``, ``a if c else b`` and the

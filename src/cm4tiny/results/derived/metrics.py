@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The metrics that every result gets where its figures allow, and those that a user defines.
 
 A definition reads ``name [unit] more = expression``: the unit and which way is better (``more`` or ``less``) may be left out. Columns of a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results as records, and records as CM experiments.
 
 A record is one result with named figures, wherever it comes from: the packaged table, a round on disk, an own run. The dashboard shows

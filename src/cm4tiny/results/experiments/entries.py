@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Records as results of CM experiments, in the format of upstream's ``import-mlperf-tiny-to-experiment`` (mlcommons/cm4mlops).
 
 An experiment is called ``mlperf-tiny--ROUND--DIVISION--BENCHMARK`` (and once more with ``all`` for the round); its ``cm-result.json`` is a

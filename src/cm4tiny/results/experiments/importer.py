@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes results into CM experiments with CM's own calls, so that ``cm find experiment`` and upstream's tools see them.
 
 Upstream's ``experiment`` automation need not be there: entries are found and added with its uid and CM's common actions.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Own runs as records: ``report.json`` or ``outcome.json`` of a reproduce run, one record per benchmark.
 
 Figures of the virtual board are labelled simulated, models and samples of this project embedded, here as everywhere.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One result as a record: the same named figures and texts wherever it comes from.
 
 Published results, rounds on disk and own runs all become records; the dashboard, the CM experiments and derived metrics work on records

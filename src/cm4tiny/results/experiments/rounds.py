@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rounds on disk as records: checkouts of results repositories, public ones or one's own before a submission.
 
 Everything is read by :mod:`cm4tiny.results.rounds`. A result that the packaged table knows keeps its printed claims from there; what the

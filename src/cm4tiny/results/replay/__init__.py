@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replay: recomputes every claim of a round from the evidence beside it and says which ones hold."""
 
 from cm4tiny.results.replay.checks import check_session

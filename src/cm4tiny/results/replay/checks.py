@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sets each claim of a session beside its recomputation.
 
 A claim matches if the recomputed value, printed as the runner prints it, is the claimed number. A session with a doubt (files of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The replay as a command: where rounds and label lists come from, what is written, and when it counts as failed.
 
 A replay fails if a claim does not follow from its evidence (:class:`cm4tiny.errors.MismatchError`), if nothing was found to replay, or if

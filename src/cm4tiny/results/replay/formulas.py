@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The runners' own formulas, by which a session's figures become the claims that are printed.
 
 Sources: for EEMBC, the published sessions themselves (1128 claims of six rounds agree to the last digit); for the MLCommons runner,

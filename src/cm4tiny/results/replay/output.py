@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A replay as files: ``replay.csv`` (a row a claim), ``audit.json`` (the audit's findings) and ``junit.xml`` (for CI)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replays rounds: reads every session, recomputes every claim, in a bounded number of processes."""
 
 from __future__ import annotations

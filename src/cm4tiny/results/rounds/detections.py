@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How detections of the wakeword are counted: the MLCommons runner's ``calc_detection_stats`` (``streaming_ww_utils.py``)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads ``log.txt`` of EEMBC's runner (rounds v0.5 to v1.3; performance, accuracy and energy).
 
 A line is ``NNNNN.mmm device: text``; the runner's commands and the device's answers stand in the order of time. The tokens that matter are

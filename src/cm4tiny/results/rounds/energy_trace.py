@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy of each window, from an EEMBC trace or from the samples in the MLCommons runner's ``results.json``.
 
 EEMBC: ``trace1-energy.bin`` is the byte 0xf1, the sample rate as float32 and the samples in microjoules as float32, little endian;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which list of samples a session used, and the true class of each file.
 
 ``label_lists.yaml`` knows the official lists by digest. Where the class shows in the file's name it is taken from there; for ``vww01`` and

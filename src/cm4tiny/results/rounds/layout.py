@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds the results in a copy of a round, in every layout that occurs (``layouts.yaml``).
 
 Only directory entries are read, none is followed: a symbolic link is recorded and left alone, so nothing leads out of the tree. A result is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads text of unknown origin line by line, in bounded memory, and records what it had to overlook.
 
 What occurs is listed in ``docs/replay.md``: LF, CRLF and both in one file, carriage returns inside lines, colour codes, lines that end with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads ``log.txt`` of the MLCommons runner (round v1.3 on; streaming wakeword included) and of this project's runner.
 
 Lines with results begin with ``MMDD.HHMMSS ulp-mlperf:``; the summary at the end repeats the windows without that stamp and is not read

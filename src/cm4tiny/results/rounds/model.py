@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the readers make of a round of results: frozen objects without any judgement in them.
 
 Facts: layouts and formats of the public repositories ``mlcommons/tiny_results_v0.5`` to ``v1.3`` (``docs/replay.md`` lists them) and of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbers out of untrusted text: plain decimal notation only, finite, bounded; anything else is None.
 
 Python's own ``float`` and ``int`` also take ``nan``, ``1_000``, other scripts' digits and integers of any length.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads ``results.txt``: the claims that a runner printed, kept as text.
 
 EEMBC's lines begin with ``NNNNN.mmm ulp-mlperf:`` (or ``ulp-ml:`` for energy), the MLCommons runner's partly with ``MMDD.HHMMSS

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One session from all of its files: log, claims, ``results.json``, energy trace.
 
 Files are opened below the session's own directory only, by names from ``layouts.yaml``. No content makes a reader fail: what is missing or

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads the MLCommons runner's ``results.json``: exact times, vectors, energy samples and streaming data of a session.
 
 A list of one entry an inference: ``{"file", "class", "infer": {"start_time", "end_time", "elapsed_time", "results", "iterations",

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Collects the result vectors of an accuracy session file by file, in memory that grows with the files and not with the inferences."""
 
 from __future__ import annotations

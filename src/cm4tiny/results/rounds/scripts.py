@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads ``script.async``: the commands that EEMBC's runner played.
 
 It is a JavaScript list of objects, not JSON (``{ cmd: 'dut infer 100 1', ms: -1, ack: /dut.?: m-ready/ }``), of up to 28,000 entries. Only

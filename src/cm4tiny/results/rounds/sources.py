@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The public results of a round, at the pinned commit."""
 
 from __future__ import annotations

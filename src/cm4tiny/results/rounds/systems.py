@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds and reads system descriptions (``DIV/SUB/systems/...json``).
 
 The official template holds several keys twice ("Inference Framework", "Software Libraries", "Software Notes"...): a plain JSON parser keeps

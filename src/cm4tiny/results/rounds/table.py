@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rounds and the layouts as tables: ``rounds.yaml`` and ``layouts.yaml``, checked against their schemas at load."""
 
 from __future__ import annotations

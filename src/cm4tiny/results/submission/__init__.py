@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Submissions: from sessions and a submitter's answers to a complete tree, and the review of such a tree.
 
 ``docs/submit.md`` is the guide.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a submitter has to say: a YAML file with any number of systems, or options for one (schema: ``answers.schema.json``)."""
 
 from __future__ import annotations

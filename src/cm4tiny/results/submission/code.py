@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The code of a submission: the submitter's own folder, or everything that one of this project's images was built from.
 
 An image is found by its hash in CM's cache; beside it lie the generated C, the commands and the hashes of all sources. The sources are

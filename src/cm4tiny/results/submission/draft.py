@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a draft lacks: in one line what every draft has, then what must be done before it can be submitted, in order."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a submission: systems, code, results, README and checksums, complete or not at all.
 
 Everything is written into a folder beside the target, computed again and audited there, and moved into place at the end. What is simulated

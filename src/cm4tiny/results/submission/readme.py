@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The texts of a submission that people read first: README and the draft's mark."""
 
 from __future__ import annotations

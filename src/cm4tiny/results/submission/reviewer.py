@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A submission looked at as a whole: every claim computed again, every rule applied, the official checker asked if wanted."""
 
 from __future__ import annotations

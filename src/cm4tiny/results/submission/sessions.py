@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions for a submission: found, recognised, and looked at for what must not be submitted.
 
 A session is this project's or the MLCommons runner's (``log.txt``, ``results.txt``, ``results.json``), or EEMBC's (with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The CM steps ``generate,mlperf,tiny,submission``, ``check,mlperf,tiny,submission`` and ``generate,mlperf,tiny,report``: from env to work.
 
 Names of env keys are upstream's where upstream has them (``CM_MLPERF_RESULTS_DIR``, ``CM_MLPERF_SUBMISSION_DIR``, ``CM_MLPERF_SUBMITTER``).

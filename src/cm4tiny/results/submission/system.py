@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """System descriptions: the hardware from a table of boards, the rest from answers, each field once.
 
 The fields are those of the template that rounds v0.5 to v1.3 use. The template itself has five of them twice, and one with a blank at its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of results with the columns of MLCommons' own: ``summary.csv`` of the submission checker, and the final report."""
 
 from cm4tiny.results.tables.files import write_tables

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tables as files: ``summary.csv``, ``summary.md``, ``summary.xlsx``."""
 
 from __future__ import annotations

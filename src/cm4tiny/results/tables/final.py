@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The final report: one row a system, latency and energy by benchmark, as ``generate_final_report.py`` lays them out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The summary: one row a result, columns and cells as ``submission_checker.py --csv`` writes them.
 
 Two differences, both on purpose: rows are ordered by path (the checker follows the file system), and of a field that a description has

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernels on wide activations: int16 values without zero point, in the layout that the next layer wants, with a border of zeros.
 
 Why: on the Cortex-M4 one SMLAD does two multiply-accumulates of int16 pairs, and loads are the rest of the cost. Activations that are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ADD of two wide tensors: fixed-point arithmetic that is proven equal to TFLite's for all 65,536 pairs of values.
 
 TFLite scales both inputs to a common scale, adds, and scales to the output's, with a rounding in each step

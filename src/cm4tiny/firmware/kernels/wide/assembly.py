@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text of Thumb-2 functions: what all generators of micro-kernels share.
 
 Every instruction gets its 32-bit encoding, so that code size is known while it is written, loops stay on word boundaries and none of them

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The multiply-accumulate block: Q output channels over all tiles of P pixels of a region; the heart of convolution and matrix product.
 
 One call walks a region of the output tile by tile, row by row, for blocks of Q channels one after another. Per tile it keeps P x Q sums

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Zeros where no producer of a wide tensor writes and a consumer reads: its border, and channels that only fill a pixel up.
 
 Cost: one cycle per word, halfwords at odd ends, about 5 per turn of a loop (16 words or a few rows) and per plane.

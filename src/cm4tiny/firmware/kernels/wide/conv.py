@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convolution of wide tensors: tiles of pixels inside, blocks of channels outside, one assembly function per region of the image.
 
 Limits: input in layout "pixels" with a border as wide as the padding; no groups. Every row of the window must start at an even element.

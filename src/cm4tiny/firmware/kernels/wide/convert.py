@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Into and out of wide tensors, and from one wide layout to another.
 
 Costs, predicted by the virtual board's cycle model: dense rows 2.0 cycles per value (SXTAB16 widens two values and takes the zero point

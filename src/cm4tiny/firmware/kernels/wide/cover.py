@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Covers the pixels of an image by tiles: a main region of whole tiles, and the cheapest way to do what is left over at its far edges.
 
 What is left over is either a strip with tiles of its own, smaller ones, or one more row or column of the same tiles that overlaps the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Matrix times vector on wide tensors; more than one vector is a convolution with a window of one pixel.
 
 Limits: the input lies without gaps and starts at an even element.

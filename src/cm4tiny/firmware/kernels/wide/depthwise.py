@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DEPTHWISE_CONV_2D 3x3 with multiplier 1 on planes: one assembly call does all channels.
 
 A row of an int16 plane gives two neighbours per load. Two outputs side by side share their loads: with stride 1, the words (x0 x1)

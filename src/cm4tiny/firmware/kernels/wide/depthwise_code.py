@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Assembly of the depthwise convolution 3x3 on planes, and its portable twin; see :mod:`.depthwise`."""
 
 from __future__ import annotations

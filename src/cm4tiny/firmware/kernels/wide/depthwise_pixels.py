@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DEPTHWISE_CONV_2D of any kernel size and stride on pixels: two channels at a time, one assembly call for all.
 
 A word holds two channels of a pixel; SMLABB and SMLATT add their products with the two channels' weights to two sums. Up to four outputs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From sums to stored values in depthwise kernels: which of three exact forms a layer gets, and its instructions.
 
 * ``uniform``: relu with one shift for all channels (:mod:`.uniform`): SMMLA, USAT;

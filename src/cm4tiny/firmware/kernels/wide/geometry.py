@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A convolution as distances between elements: what its micro-kernels and its packed weights are derived from."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every family of wide kernels requires of the places it reads and writes, in one home.
 
 A tensor keeps its memory when it is reshaped, so a place may hold an image of another shape than the layer sees. A kernel whose loops are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convolution of narrow images with four products per multiplication: Kronecker's substitution.
 
 Two neighbours of a row in one word, ``X = x0 + x1 t`` with ``t = 2**21``, times two weights in one word, ``W = w1 + w0 t``, is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Assembly of :mod:`.kronecker` and its portable twins: packing an image into words, and the convolution of packed words."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Chooses blocks, unrolling and cover of a convolution, and says what they cost."""
 
 from __future__ import annotations

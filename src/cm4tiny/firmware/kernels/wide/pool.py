@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AVERAGE_POOL_2D of wide pixels, without padding: one assembly call per window, all channels.
 
 TFLite rounds the mean of the quantised values to the nearest, ties away from zero

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requantisation in three or four instructions, exact, with its proof at build time.
 
 TFLite's rule (tensorflow/lite/kernels/internal/common.h, ``MultiplyByQuantizedMultiplier``): ``q = SRDHM(acc, mantissa)``, then a rounding

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Orders loads and multiply-accumulates, and counts what code costs.
 
 On the Cortex-M4 an SMLAD takes one cycle for two products, and n loads in a row take n + 1 cycles (DDI0439, 3.3.3): so loads are issued

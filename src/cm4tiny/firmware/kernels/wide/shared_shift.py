@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One shift for all channels where the weights cannot be scaled: the mantissa takes up the difference, and each step is proven.
 
 A value that is stored by ReLU is a staircase over the accumulator: 255 steps, each at one integer. Kernels compute ``usat8((smmla(v, m, r))

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Brings weights from flash into a scratch in SRAM before they are used many times.
 
 ``expand`` widens int8 to doubled int16: four bytes (a, b, c, d) become the pairs (a, c) and (b, d), which is what SXTB16 gives; weights are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the values of a wide tensor lie in memory.
 
 A wide tensor holds int16 values: quantised value minus zero point. Around the image there may be a border, which holds zeros: the real

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One shift for all channels of a layer, so that it needs no instruction of its own.
 
 USAT shifts its operand by a constant. Channels have different shifts ``s``, but a channel's weights and bias may be stored times

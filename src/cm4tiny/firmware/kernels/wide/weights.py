@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights and parameters in the order in which micro-kernels read them.
 
 Merged weights: a 16-bit value holds ``256 a + b`` for the weights a and b of two neighbouring channels. A sum of products with it is

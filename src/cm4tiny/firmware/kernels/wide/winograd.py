@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Winograd convolution in exact integers: F(4x4, 3x3) with 36 multiplications for 16 outputs instead of 144, and 81 with stride 2.
 
 After A. Lavin and S. Gray, "Fast Algorithms for Convolutional Networks" (2015): ``A ((G g G') * (B d B')) A'``, where * is elementwise, is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What both Winograd methods share in assembly: the workspaces, the batched product, the frame of the output transform.
 
 Two workspaces of 32-bit words hold ``tiles`` tiles (a multiple of four; "quad": four tiles). A transformed tile has ``slices`` values per

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A Winograd method: matrices, order in memory, code; and the proof that a layer is exact under it."""
 
 from __future__ import annotations

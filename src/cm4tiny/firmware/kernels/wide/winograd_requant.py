@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requantisation of a scaled sum in two instructions, with its proof: for outputs that are clamped at their zero point of -128.
 
 :mod:`.requant` gives the rule for doubled sums with bias. But the rule is a monotone function of the sum, with 255 steps; any other

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Transforms of F(4x4, 3x3): 6 x 6 inputs, 4 x 4 outputs, 36 products.
 
 Slice ``6 j + i`` is row i, column j of the transformed tile. Cycles: input, per tile and channel pair, 12 one-dimensional transforms of 6

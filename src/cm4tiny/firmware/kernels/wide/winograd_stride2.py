@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Transforms of a 3 x 3 convolution of stride 2: 9 x 9 inputs, 4 x 4 outputs, 81 products instead of 144.
 
 In one dimension, outputs are ``y[i] = g0 x[2i] + g1 x[2i + 1] + g2 x[2i + 2]``. The even inputs meet a filter of two taps, (g0, g2), which

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rules, by what they look at. Importing this package registers all of them, in the order of the documentation."""
 
 from cm4tiny.results.audit.rules import (  # noqa: I001 - the order is that of the documentation

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on what ``results.txt`` claims: that it claims, that the logs give the same, that quality targets are met."""
 
 from __future__ import annotations

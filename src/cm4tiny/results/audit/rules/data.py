@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on the data sets: the right list, all of it, the right inputs."""
 
 from __future__ import annotations

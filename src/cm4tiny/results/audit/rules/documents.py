@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on what a whole submission brings along: code, instructions, checklist, energy set-up, and the draft's mark."""
 
 from __future__ import annotations

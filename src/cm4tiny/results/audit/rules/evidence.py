@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on the evidence: that it is there, whole, of this system, measured, and used once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on the files of a session."""
 
 from __future__ import annotations

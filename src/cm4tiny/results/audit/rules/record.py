@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on the record of a session of the MLCommons runner: log, results.json and results.txt tell one story.
 
 The comparison itself is :mod:`cm4tiny.results.rounds.record`.

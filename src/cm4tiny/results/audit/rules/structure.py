@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on how a submission's folders and files are called and laid out."""
 
 from __future__ import annotations

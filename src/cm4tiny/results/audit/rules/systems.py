@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on the descriptions of systems."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on the values themselves: what cannot be, and what a reader should know."""
 
 from __future__ import annotations

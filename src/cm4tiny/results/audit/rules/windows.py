@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules on the measured windows: how many, how long, how many inferences, on which inputs."""
 
 from __future__ import annotations

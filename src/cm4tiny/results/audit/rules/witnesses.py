@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules that hold measured windows against an independent witness: another session, another clock, the length of the recording."""
 
 from __future__ import annotations

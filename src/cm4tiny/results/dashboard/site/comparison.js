@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The comparison: any figure against any other, with the Pareto front.
 
 const CROWD = 2000; // results above which only one of those that lie close together is drawn

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Filters, constraints and choosers.
 
 const FACET_TITLES = { label: "Figures are", quality_target_met: "Quality target met" };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The embedded data: columns by id; texts and figures by column and row number.
 
 const DATA = JSON.parse(byId("data").textContent);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Everything about one result.
 
 function openDetails(row, onHistory) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elements from text: nothing here ever parses HTML, so a hostile name stays a name.
 
 const byId = (id) => document.getElementById(id);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What leaves the page, and only as a file that the user saves.
 
 function save(name, type, content) {

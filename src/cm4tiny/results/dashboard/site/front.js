@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Pareto front as a list.
 
 const SHOWN_AT_MOST = 200;

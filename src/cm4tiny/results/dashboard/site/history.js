@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A board over the rounds: every result as a point, the best of each round joined by a line.
 
 const HOME_BOARD = DATA.boards.home; // the board that this project reproduces

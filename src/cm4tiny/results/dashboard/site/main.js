@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Puts the parts together: a change of state selects rows, and everything shows them.
 
 let state = stateFromHash(location.hash);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A plot by Vega-Lite. Filtering swaps the data of a running view; another axis, colour or theme makes a new view.
 
 /**

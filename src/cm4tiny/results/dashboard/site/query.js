@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Selecting results and finding the Pareto front. The same rules in Python: cm4tiny/results/dashboard/query.py.
 
 const FACETS = ["round", "core", "board", "framework_family", "submitter", "division", "label", "quality_target_met"];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Colours, scales and looks of the plots.
 
 const COLORS = ["round", "benchmark", "core", "framework_family", "submitter", "label"].filter((id) => COLUMNS.has(id));

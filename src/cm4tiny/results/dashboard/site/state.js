@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the user asked for; kept in the address (after #), so that a view can be bookmarked.
 
 const SHOWN = [

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of results: only the rows in sight are in the page, so ten thousand scroll as one hundred do.
 
 const ROW_HEIGHT = 34;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files of an MLCommons session held against each other.
 
 The runner prints the same figures up to four times: in the log as they come, in ``results.json`` exactly, in ``results.txt``, and as the

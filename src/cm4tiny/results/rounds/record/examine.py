@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Puts a session's files side by side and returns what does not agree."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What log and ``results.txt`` must say, computed from the entries of ``results.json`` with the runner's own expressions.
 
 A line may have several right forms: numpy and ``math.fsum`` add up samples differently, so that a last digit may differ.

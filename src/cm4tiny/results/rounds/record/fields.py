@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fields of an entry of ``results.json``: present, of the right type, of the benchmark, and in agreement with each other."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The lines of a ``log.txt`` that the session's record gives, collected while the log is read.
 
 A *group* is what the log says of one input, from "Loading file" on; the *summary* is what it says at the end, which is ``results.txt`` once

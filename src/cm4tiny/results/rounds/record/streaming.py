@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A streaming-wakeword session's files held against each other.
 
 Sources: ``mlcommons/tiny`` ``benchmark/runner/streaming_ww_utils.py`` (what is computed and printed), ``sww_long_test.json`` (recording and

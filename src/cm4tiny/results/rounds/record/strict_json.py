@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Loads ``results.json`` as JSON is defined: no ``NaN``, no key twice, nothing behind the end; what it breaks is recorded."""
 
 from __future__ import annotations

@@ -167,6 +167,10 @@ class DeviceFaultError(BoardError):
     """The firmware crashed: a fault, an invalid instruction, an access to nothing."""
 
 
+class SiliconRuleError(DeviceFaultError):
+    """The firmware did what the chip does not allow, and ran here in strict mode: a clock that is off, too few wait states, a wrong pin."""
+
+
 # --- runner: the benchmark protocol -------------------------------------------------------------------------------------------
 class RunnerError(Cm4TinyError):
     """A benchmark run cannot go on."""

@@ -8,6 +8,7 @@ inputs and the streaming benchmark's recording are those of ``../shared/mirror``
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,9 @@ from cm4tiny.runner.dut import Dut
 UPSTREAM = Path(os.environ.get("CM4TINY_UPSTREAM", "/nonexistent"))
 MIRROR = Path(__file__).resolve().parents[3] / "shared" / "mirror"
 IMAGES = published_images()
+BROKEN = "the chip would not do this"
+BREAKS = {name: {"flash-latency", "ahb-step"} for name in ("st-v1.3", "st-v1.3-70mhz")}
+"""v1.3 lowers the wait states to 3 while the core still runs at 120 MHz, for half a microsecond, and leaves that clock without a step."""
 RMS_TARGET, WORST_TARGET = 0.03, 0.06
 
 pytestmark = [
@@ -50,8 +54,9 @@ def test_every_published_image_boots_and_answers_unmodified(image: PublishedImag
     said = boot(image.locate(checkout(image)), image.baud)
     assert said["model"] == image.model_id
     assert said["hclk_hz"] == image.hclk_hz
-    # everything that it touches is modelled; ST's v1.3 images write to a port that they switched off
-    assert [note for note in said["notes"] if "clock is off" not in note] == []
+    broken = [note for note in said["notes"] if note.startswith(BROKEN)]
+    assert [note for note in said["notes"] if note not in broken] == []  # everything that it touches is modelled
+    assert {rule for note in broken for rule in re.findall(r"rule (\S+)", note)} == BREAKS.get(image.set, set())
 
 
 @pytest.mark.parametrize("image", [i for i in IMAGES if i.accuracy_log], ids=lambda image: image.id)
@@ -92,7 +97,7 @@ def test_throughput_is_within_three_per_cent_rms_and_six_at_worst() -> None:
 @pytest.mark.parametrize("image", [i for i in IMAGES if i.id in ("bosch-v1.1-kws", "st-v1.3-kws")], ids=lambda image: image.id)
 def test_two_runs_of_an_image_count_the_same(image: PublishedImage) -> None:
     def cycles() -> int:
-        with VirtualBoard(image.locate(checkout(image)), baud=image.baud) as board:
+        with VirtualBoard(image.locate(checkout(image)), baud=image.baud, strict=False) as board:
             dut = Dut(board.link)
             dut.expect_model(image.model_id)
             dut.load(bytes(490))
@@ -104,7 +109,7 @@ def test_two_runs_of_an_image_count_the_same(image: PublishedImage) -> None:
 
 @pytest.mark.parametrize("image", [i for i in IMAGES if i.id in ("st-v1.2-kws-energy", "st-v1.3-kws-energy")], ids=lambda image: image.id)
 def test_energy_images_signal_their_time_stamps_on_the_pin(image: PublishedImage) -> None:
-    with VirtualBoard(image.locate(checkout(image)), baud=image.baud) as board:
+    with VirtualBoard(image.locate(checkout(image)), baud=image.baud, strict=False) as board:
         dut = Dut(board.link)
         dut.expect_model(image.model_id)
         dut.load(bytes(490))

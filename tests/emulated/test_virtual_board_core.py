@@ -62,7 +62,7 @@ def test_an_instruction_of_this_core_runs(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["ldrexd r0, r2, [r1]", "vmrs r0, fpexc"])
 def test_an_undefined_instruction_late_in_a_block_runs_what_is_before_it(tmp_path: Path, name: str) -> None:
     code = alone(FOREIGN[name])
-    before = [*poke((RAM + 4, 7)), *code]
+    before = [*poke((RAM, 0), (RAM + 4, 7)), *code]
     with VirtualBoard(write_code(tmp_path, before)) as board:
         with pytest.raises(DeviceFaultError, match="invalid instruction"):
             board.link.read(Deadline(0.001, board.link.clock))
@@ -90,7 +90,7 @@ def it_program(before_page_end: int, source: int, period: int) -> tuple[list[int
     check = [0xF00B, 0x0301, 0x429A, 0xD001, 0xF109, 0x0901, 0xF1BA, 0x0A01]
     back = start + 2 * (len(block) + len(check))
     first = [
-        *poke((0xE000E014, period - 1), (0xE000E018, 0), (0xE000E010, 7 if period else 0)),
+        *poke((0x4002104C, 1 << 5), (0xE000E014, period - 1), (0xE000E018, 0), (0xE000E010, 7 if period else 0)),
         *constant(5, source), *constant(10, 300), 0xF04F, 0x0900, 0xF04F, 0x0B00]  # fmt: skip
     vectors = (*[FLASH + 0x101] * 13, FLASH + 0x101)
     loop = 8 + 4 * len(vectors) + 2 * len(first)

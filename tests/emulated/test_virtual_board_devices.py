@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exception_programs import answer, build_exception_firmware, read_until, scenario
-from virtual_board_programs import ECHO, READY, move_wide, movs, store, write_elf
+from virtual_board_programs import ECHO_LOOP, READY, UART_READY, load, move_wide, movs, store, stores, write_elf
 
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.commands import CommandProtocol
@@ -56,7 +56,7 @@ def test_one_pulse_mode_stops_and_the_compare_interrupts_on_the_way(elf: Path) -
 # --- UART ---------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("baud", [None, 9600, 921600])
+@pytest.mark.parametrize("baud", [None, 115200])
 def test_a_line_is_collected_by_the_receive_interrupt_while_the_core_sleeps(elf: Path, baud: int | None) -> None:
     assert second_command(elf, "iu", b"hello%", baud=baud).startswith(b"m-[hello 6 ]")
 
@@ -133,9 +133,9 @@ def test_bytes_are_received_into_a_ring_by_dma(elf: Path) -> None:
 
 def lpuart_at(brr: int, source: int) -> list[object]:
     """Echo firmware that sets BRR and the kernel clock of LPUART1."""
-    clock = [*move_wide(1, 0x40021088), *move_wide(0, source << 10), store(0, 1)]
-    hsi = [*move_wide(1, 0x40021000), *move_wide(0, 0x163), store(0, 1)]
-    return [*clock, *hsi, *move_wide(1, 0x40008000), *move_wide(0, brr), store(0, 1, 0x0C), *ECHO]
+    clock = stores((0x40021000, 0x163), (0x40021088, source << 10))
+    wait = [*move_wide(1, 0x40021000), load(2, 1), 0x0552, 0xD5FC]  # lsls r2, #21; bpl: HSI is not ready
+    return [*UART_READY, *clock, *wait, *stores((0x4000800C, brr)), *ECHO_LOOP]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_bytes_take_the_time_that_the_registers_give_them(tmp_path: Path, brr: i
         output, before = b"", board.time_s
         while len(output) < 100:
             output += board.link.read(Deadline(1.0, board.link.clock))
-        assert board.time_s - before == pytest.approx(100 * 10 / baud, rel=0.015, abs=3e-4)  # and what the program does before and after
+        assert board.time_s - before == pytest.approx(100 * 10 / baud, rel=0.015, abs=4e-4)  # and what the program does before and after
 
 
 def test_a_host_with_another_baud_rate_is_told_so(tmp_path: Path) -> None:
@@ -199,10 +199,10 @@ def test_the_power_supply_answers_that_it_is_good(elf: Path) -> None:
 
 
 def test_a_port_without_its_clock_hears_nothing_and_that_is_noted(elf: Path) -> None:
-    with VirtualBoard(elf) as board:
+    with VirtualBoard(elf, strict=False) as board:
         read_until(board, READY)
         assert answer(board, "dg") == [0, 1]
-        assert [note for note in board.statistics().notes if "GPIOF+0x14" in note and "clock is off" in note]
+        assert [note for note in board.statistics().notes if "GPIOF_ODR was used while its clock is off" in note]
         ((on, level),) = board.pin_changes("F", 0)
         assert level == 1 and on > 0
     with VirtualBoard(elf) as board, pytest.raises(UsageError, match="no pin PX99"):

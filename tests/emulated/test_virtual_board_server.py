@@ -103,7 +103,7 @@ def test_a_taken_port_is_refused_with_a_cure(echo: Path) -> None:
 
 
 def test_a_crash_ends_the_server_and_disconnects_its_clients(tmp_path: Path) -> None:
-    crashing = write_elf(tmp_path, *ECHO[:11], programs.BKPT)
+    crashing = write_elf(tmp_path, *ECHO[:-2], programs.BKPT)
     ready, told, raised = threading.Event(), [], []
     board = VirtualBoard(crashing)
 

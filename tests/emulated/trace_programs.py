@@ -53,11 +53,13 @@ static void start(void)
     extern uint32_t _sdata, _edata, _ldata;
     for (uint32_t *to = &_sdata, *from = &_ldata; to < &_edata;)
         *to++ = *from++;
-    R(0x40021000) |= 1u << 8;
+    R(0x4002104c) = 1u << 6; R(0x40021058) = 1u << 28; R(0x4002105c) = 1;             /* port G, PWR, LPUART1 */
+    R(0x40007004) = 1u << 9; R(0x48001820) = 8u << 28; R(0x48001824) = 8; R(0x48001800) = 0xFFFEBFFF;   /* IOSV; PG7, PG8: LPUART1 */
+    R(0x40021000) |= 1u << 8; while (!(R(0x40021000) & 1u << 10));
     R(0x40022000) = 0x605;                                        /* five wait states, both caches */
     R(0x40021008) = 1;
     while ((R(0x40021008) >> 2 & 3) != 1);
-    R(UART) = 0xd;
+    R(UART + 0xc) = 35556; R(UART) = 0xd;                         /* 115200 baud from 16 MHz */
     R(0xE000EDFC) |= 1u << 24; R(0xE0001000) |= 1;                /* DWT */
 }
 static void command(const char *text)

@@ -78,14 +78,33 @@ def write_elf(folder: Path, *parts: int | Iterable[int], extra: tuple[Load, ...]
 
 
 FLASH_ACR, CPACR, LPUART1, GPIOF = 0x40022000, 0xE000ED88, 0x40008000, 0x48001400
+RCC, PWR, GPIOG = 0x40021000, 0x40007000, 0x48001800
+UART_CLOCKS = (
+    (RCC + 0x4C, 1 << 5 | 1 << 6),  # ports F and G
+    (RCC + 0x58, 1 << 28 | 1 << 3 | 1 << 0),  # PWR, TIM5, TIM2
+    (RCC + 0x5C, 1),  # LPUART1
+)
+UART_PINS = ((PWR + 4, 1 << 9), (GPIOG, 0xFFFEBFFF), (GPIOG + 0x20, 8 << 28), (GPIOG + 0x24, 8))
+"""IOSV; PG7 and PG8 are LPUART1's."""
+
+
+def stores(*pairs: tuple[int, int]) -> list[int]:
+    """Word stores of constants through r6 and r7."""
+    return [halfword for address, value in pairs for halfword in (*move_wide(7, address), *move_wide(6, value), store(6, 7))]
+
+
+UART_READY = stores(*UART_CLOCKS, *UART_PINS, (LPUART1 + 0xC, 0x22B9))
+"""Clocks and pins of the ST-LINK's UART, and BRR for 115200 baud from 4 MHz."""
 SLOW_FLASH = [*move_wide(7, FLASH_ACR), *move_wide(6, 0x605), store(6, 7)]
 """Five wait states, both caches on: 18 bytes of code."""
-ECHO = [
+ECHO_LOOP = [
     *move_wide(1, LPUART1), movs(0, 0xD), store(0, 1),
     load(2, 1, 0x1C), 0x0692, 0xD5FC,  # ldr r2, [r1, #ISR]; lsls r2, #26; bpl: no byte yet
     load(2, 1, 0x24), store(2, 1, 0x28), 0xE7F9,  # to TDR what came in RDR, once more
 ]  # fmt: skip
-"""Sends back every byte."""
+"""Switches LPUART1 on and sends back every byte."""
+ECHO = [*UART_READY, *ECHO_LOOP]
+"""The same with its clocks and pins."""
 
 
 def run_parked(elf: Path, **options: object) -> BoardStatistics:
@@ -148,15 +167,20 @@ static __attribute__((noinline)) uint32_t few_words(uint32_t n)
 }
 static void start(void)
 {
+    R(0x4002104c) = 3u << 5 | 1u << 12; R(0x40021058) = 1u << 28 | 1u; R(0x4002105c) = 1;    /* ports F and G, OTG; PWR, TIM2; LPUART1 */
+    R(0x40007004) = 1u << 9; R(0x48001820) = 8u << 28; R(0x48001824) = 8; R(0x48001800) = 0xFFFEBFFF;   /* IOSV; PG7, PG8: LPUART1 */
+    R(0x40007080) = 0;                                            /* boost */
     R(0x40021000) |= 1u << 8;                                     /* HSI */
-    R(0x40021058) |= 1u << 28; R(0x40007080) = 0;                 /* boost, without which 120 MHz are too many */
+    while (!(R(0x40021000) & 1u << 10));
     R(0x40022000) = 0x605;                                        /* five wait states */
     R(0x4002100c) = 2u | 1u << 4 | 30u << 8 | 1u << 24;           /* 16 / 2 * 30 / 2 = 120 MHz */
     R(0x40021000) |= 1u << 24;
     while (!(R(0x40021000) & 1u << 25));
-    R(0x40021008) = 3;
+    R(0x40021008) = 0x83;
     while ((R(0x40021008) >> 2 & 3) != 3);
-    R(0x4002104c) |= 1u << 5;                                     /* GPIOF */
+    for (volatile int i = 0; i < 50; i++);                        /* 1 us at half the clock */
+    R(0x40021008) = 3;
+    R(UART + 0xc) = 266667;                                       /* 115200 baud from 120 MHz */
     R(UART) = 0xd;
     R(0xE000EDFC) |= 1u << 24; R(0xE0001000) |= 1;                /* DWT */
     R(0x40000028) = 119; R(0x40000014) = 1; R(0x40000000) = 1;    /* TIM2: microseconds */

@@ -25,6 +25,13 @@ def poke(*stores: tuple[int, int]) -> list[int]:
     return code
 
 
+ALL_ON = (
+    *((RCC + offset, 0xFFFFFFFF) for offset in (0x48, 0x4C, 0x50, 0x58, 0x5C, 0x60)),
+    (0x40007004, 1 << 9), (0x48001820, 8 << 28), (0x48001824, 0x78), (0x48001800, 0xFFFABFFF),
+)  # fmt: skip
+"""All clocks; PG7 and PG8 belong to LPUART1, PG9 to USART1."""
+
+
 def channel(number: int) -> int:
     """Address of CCR of a channel of DMA1, from 1."""
     return DMA1 + 8 + 20 * (number - 1)
@@ -91,7 +98,7 @@ def repeated(stores: Iterable[tuple[int, int]]) -> list[int]:
 
 def write_program(folder: Path, code: Iterable[int]) -> Path:
     """An ELF of the program: it begins right after two vectors."""
-    halfwords = list(code)
+    halfwords = [*poke(*ALL_ON), *code]
     path = folder / "hostile.elf"
     vectors = struct.pack("<II", RAM + 0xA0000, FLASH + 9)
     path.write_bytes(tiny_elf(Load(vectors + struct.pack(f"<{len(halfwords)}H", *halfwords), FLASH)))

@@ -153,7 +153,7 @@ def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: st
         FirmwareError: it cannot be loaded. DeviceFaultError: it crashes. DeadlineError: it stays silent; says where it is then.
     """
     step = f"boot {name or file.name}"
-    with events.step(step) as outcome, VirtualBoard(file, baud=baud, events=events, name=name or file.name) as board:
+    with events.step(step) as outcome, VirtualBoard(file, baud=baud, events=events, name=name or file.name, strict=False) as board:
         try:
             identity = Dut(board.link, events=events).connect(boot_s=BOOT_S)
         except (DeadlineError, ProtocolError) as error:
@@ -214,7 +214,7 @@ def image_conditions(image: PublishedImage | None, hclk_hz: int, modes: Iterable
 
 
 def _opener(file: Path, baud: int | None, name: str) -> Callable[[], VirtualBoard]:
-    return lambda: VirtualBoard(file, baud=baud, name=name)
+    return lambda: VirtualBoard(file, baud=baud, name=name, strict=False)
 
 
 def _modes(run: ImageRun, benchmark: str) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ def run_streaming(file: Path, recording: Recording, *, baud: int | None = None, 
     Raises:
         ProtocolError: it works on no frame. Else as :func:`cm4tiny.images.run.boot`.
     """
-    with events.step(f"stream to {file.name}") as outcome, VirtualBoard(file, baud=baud, events=events) as board:
+    with events.step(f"stream to {file.name}") as outcome, VirtualBoard(file, baud=baud, events=events, strict=False) as board:
         dut = Dut(board.link, events=events)
         dut.expect_model("sww01")
         board.link.write(b"start%")

@@ -83,7 +83,7 @@ static void devices(char which)
         hex(dma_flags); break;
     case 'e': dma_channel1(0, (uint32_t)text_to_send, (void *)0x08000000, 4, 0x40C8); hex(dma_flags); break;
     case 'c': hex(~crc("123456789", 0xA0)); hex(crc("123456789", 0)); break;
-    case 'n': R(0x50060800) = 4; while (!(R(0x50060804) & 1)); hex(R(0x50060808) != R(0x50060808)); break;
+    case 'n': R(0x50060800) = 4; while (!(R(0x50060804) & 1)); buffer[0] = R(0x50060808); while (!(R(0x50060804) & 1)); hex(buffer[0] != R(0x50060808)); break;
     case 'b': R(0x20001000) = 0; R(0x22000000 + 0x1000 * 32 + 5 * 4) = 1; hex(R(0x20001000)); hex(R(0x22000000 + 0x1000 * 32 + 5 * 4));
         R(0x42000000 + (0x40000C2C - 0x40000000) * 32 + 3 * 4) = 0; hex(R(0x40000C2C) >> 3 & 1); break;
     case 'g':                                       /* a port without its clock hears nothing */

@@ -201,7 +201,7 @@ static void ending(char which)
     case 'h': mode = FAULT_AGAIN; __asm volatile("udf #2"); break;        /* a fault in the HardFault handler */
     case 'L': mode = LOOP; __asm volatile("udf #3"); break;               /* a handler that never says anything */
     case 'o': IRQ_OFF; for (;;); break;
-    case 'p': mode = NOTHING; VTOR = 0x20090000; ISPR(A) = BIT(A); ISER(A) = BIT(A); SYNC; break;  /* vectors of zeros */
+    case 'p': mode = NOTHING; VTOR = 0x20090000; R(VTOR + 4 * (16 + A)) = 0; ISPR(A) = BIT(A); ISER(A) = BIT(A); SYNC; break;  /* a vector of zero */
     case 't': __asm volatile("msr msp, %0\n svc 1" : : "r"(0x10)); break;     /* no stack */
     case 'w': __asm volatile("wfi"); for (;;) __asm volatile("wfi"); break;
     case 'l': for (;;) { handled++; handled--; } break;
@@ -254,7 +254,11 @@ static void command(const char *text)
 void reset(void)
 {
     static char text[64];
-    R(UART) = 0xd;
+    R(0x40021048) |= 0x1007; R(0x4002104c) = 1u << 18 | 0x60; R(0x40021058) = 1u << 28 | 1u << 21 | 1u << 3; R(0x4002105c) = 1;
+    R(0x40021060) = 1u << 21;       /* DMA1, DMA2, DMAMUX1, CRC; RNG, ports F and G; PWR, I2C1, TIM5; LPUART1; SAI1 */
+    R(0x40007004) = 1u << 9; R(0x48001820) = 8u << 28; R(0x48001824) = 8; R(0x48001800) = 0xFFFEBFFF;   /* IOSV; PG7, PG8: LPUART1 */
+    R(0x40021098) |= 1; while (!(R(0x40021098) & 2));               /* HSI48, for the RNG */
+    R(UART + 0xc) = 0x22B9; R(UART) = 0xd;                          /* 115200 baud from 4 MHz */
     R(0xE000ED88) |= 15u << 20; SYNC;
     R(0xE000EDFC) |= 1u << 24; R(0xE0001000) |= 1;
     log_count = 0;

@@ -28,7 +28,9 @@ def program(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     began, seconds = time.process_time(), inputs.get("seconds", 0.2)
 
     def run() -> Outcome:
-        with VirtualBoard(write_program(folder, PROGRAMS[inputs["program"]]), baud=inputs.get("baud")) as board:
+        with VirtualBoard(
+            write_program(folder, PROGRAMS[inputs["program"]]), baud=inputs.get("baud"), strict=bool(inputs.get("strict"))
+        ) as board:
             deadline = Deadline(seconds, board.link.clock)
             while not deadline.expired:
                 board.link.read(deadline)
@@ -78,7 +80,7 @@ def instruction(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     code = [*poke((0xE000ED88, 0xF00000)), *constant(1, RAM + 0x100), *(int(part, 16) for part in encoding.split()), *poke((RAM, 1)), PARK]
 
     def run() -> Outcome:
-        with VirtualBoard(write_program(folder, code)) as board:
+        with VirtualBoard(write_program(folder, code), strict=False) as board:
             board.link.read(Deadline(0.001, board.link.clock))
             done = board.read_memory(RAM, 1) == b"\1"
             return Outcome("correct" if done and inputs["name"] in OWN else "wrong", text=f"{inputs['name']} ran")

@@ -25,9 +25,10 @@ from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.boards.virtual.link import VirtualLink
 from cm4tiny.boards.virtual.loader import Symbol
-from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, SettingChange, StopReason
+from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, NoteKind, SettingChange, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
 from cm4tiny.boards.virtual.process import open_machine
+from cm4tiny.boards.virtual.silicon import rule_error, rule_note
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, TraceSegment
 from cm4tiny.errors import BoardError, LinkError, UsageError
 from cm4tiny.events import SILENT, EventStream
@@ -39,11 +40,16 @@ BAUD_TOLERANCE = 0.045
 
 @dataclass(frozen=True)
 class BoardStatistics(Counters):
-    """Totals of a board since it was made; ``notes`` are the things it met that it does not model."""
+    """Totals of a board since it was made; ``notes`` are the things it met that it does not model, or that the chip would not do.
+
+    Attributes:
+        strict: whether firmware that breaks a rule of silicon ends with an error; otherwise each is a note.
+    """
 
     time_s: float = 0.0
     hclk_hz: int = 0
     exact: bool = False
+    strict: bool = True
     notes: tuple[str, ...] = ()
 
 
@@ -74,8 +80,12 @@ class VirtualBoard:
         commands: how the firmware is talked to; None: bytes pass as they are written.
         in_process: emulate in this process instead of one of its own: a crash of the emulator is then a crash of this program.
         memory_bytes: limit of the process's memory (its address space); 0: none.
+        strict: what the chip would not run is a SiliconRuleError (``silicon.yaml`` lists the rules); with False it is a note, and the
+            firmware goes on with what the chip would do.
         backend: obsolete; empty, ``"auto"`` and ``"native"`` mean the same.
         events: hears about accesses to peripherals that are not modelled.
+
+    A read of its link raises SiliconRuleError in strict mode.
 
     Raises:
         FirmwareError, WrongTargetError, ImageTooLargeError: the image is damaged, or not for this board.
@@ -92,6 +102,7 @@ class VirtualBoard:
         events: EventStream = SILENT,
         model: CycleModel | None = None,
         commands: CommandProtocol | None = MLPERF_TINY,
+        strict: bool = True,
         backend: str = "",
         in_process: bool = False,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
@@ -107,10 +118,11 @@ class VirtualBoard:
         self._notes: list[str] = []
         protocol = commands or CommandProtocol()
         self._elf = load_image(Path(elf))
-        settings: dict[str, Any] = {"model": model or CycleModel(), "exact": exact, "baud": baud}
+        settings: dict[str, Any] = {"model": model or CycleModel(), "exact": exact, "baud": baud, "strict": strict}
         label = f"'{Path(elf).name}' on {name}"
         self.guard = _Guard(NativeMachine(**settings) if in_process else open_machine(label, memory_bytes=memory_bytes, **settings))
         with self.guard as machine:
+            self._strict = machine.strict  # read back
             for address, data in self._elf.segments:
                 machine.write_memory(address, data)
             machine.set_prompt(protocol.prompt, protocol.settle_cycles)
@@ -150,6 +162,7 @@ class VirtualBoard:
                 time_s=machine.time_ps / PS_PER_S,
                 hclk_hz=machine.hclk_hz,
                 exact=self._exact,
+                strict=self._strict,
                 notes=tuple(self._notes),
             )
 
@@ -278,9 +291,13 @@ class VirtualBoard:
         machine = self.guard.machine
         reason = machine.run(until_ps)
         for note in machine.take_notes():
-            text = note_text(note, self._elf)
+            is_rule = note.kind is NoteKind.RULE
+            text = rule_note(machine.broken_rules()[note.address], self._elf) if is_rule else note_text(note, self._elf)
             self._notes.append(text)
-            self._events.message(STEP, text, "warning")
+            if not (is_rule and self._strict):  # then it is an error, too
+                self._events.message(STEP, text, "warning")
+        if reason is StopReason.REFUSED:
+            raise rule_error(machine.refused_by(), self._elf, self.name)
         if reason is StopReason.FAULT:
             self.raise_fault()
             raise BoardError("the virtual board stopped for no known reason", cure="report this with the firmware")

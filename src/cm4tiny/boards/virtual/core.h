@@ -7,9 +7,9 @@
  *   DDI0403 ARMv7-M architecture reference manual: SCB, SysTick, NVIC registers
  * The files: machine.c (life cycle and the host's calls), run.c (running, events, sleep), faults.c (what goes wrong, and traps),
  * alignment.c (unaligned accesses), deviations.c (what unicorn computes otherwise), exceptions.c (priorities, entry, return), timing.c (cycle
- * model), caches.c (flash caches), banks.c (SRAM1 to 3), bus.c (registers on the bus), devices.c (the table of peripherals), clocks.c (RCC,
- * PWR, FLASH and virtual time), uart.c, timers.c, gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB,
- * NVIC), counters.c (SysTick, DWT), settings.c (what the current depends on), trace.c (what the callees of one function cost), layout.c (the
+ * model), caches.c (flash caches), banks.c (SRAM1 to 3), bus.c (registers on the bus), devices.c (the table of peripherals), clocks.c (PWR,
+ * FLASH and virtual time), rcc.c (oscillators), rules.c and pins.c (what silicon would not run), uart.c, timers.c,
+ * gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC), counters.c (SysTick, DWT), settings.c (what the current depends on), trace.c (what the callees of one function cost), layout.c (the
  * structures that the host shares).
  *
  * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
@@ -79,7 +79,8 @@ struct block_facts {
 typedef void (*classify_function)(uint32_t address, uint32_t size, struct block_facts *facts);
 
 /* STOP_SLICE: nothing happened, but the host may want to end the run (Ctrl-C); STOP_MEMORY: the host's memory is used up. */
-enum stop_reason { STOP_LIMIT = 1, STOP_IDLE, STOP_LINE, STOP_PARKED, STOP_FAULT, STOP_QUIET, STOP_SLICE, STOP_MEMORY };
+enum stop_reason { STOP_LIMIT = 1, STOP_IDLE, STOP_LINE, STOP_PARKED, STOP_FAULT, STOP_QUIET, STOP_SLICE, STOP_MEMORY,
+                   STOP_REFUSED };
 
 enum fault_kind {
     FAULT_NONE, FAULT_READ, FAULT_WRITE, FAULT_FETCH, FAULT_INSTRUCTION, FAULT_FLASH_WRITE, FAULT_BREAKPOINT, FAULT_SUPERVISOR_CALL,
@@ -97,11 +98,12 @@ struct fault {
 
 struct invalid_access { uint32_t kind, address, detail; };
 
-enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_FEATURE, NOTE_PARKED, NOTE_FAULT, NOTE_CLOCK_OFF, NOTE_LIST_FULL, NOTE_SATURATION };
+enum note_kind { NOTE_READ = 1, NOTE_WRITE, NOTE_FEATURE, NOTE_PARKED, NOTE_FAULT, NOTE_LIST_FULL = 7, NOTE_SATURATION, NOTE_RULE };
 struct note { uint32_t kind, address, pc; };
 
 /* Lists that firmware makes longer. Each has a limit; a note with the list's number says that it was reached. */
-enum list { LIST_NOTES = 1, LIST_EDGES, LIST_PIN_CHANGES, LIST_CLOCK_CHANGES, LIST_WATCHES, LIST_OUTPUT, LIST_SETTINGS, LIST_SPANS };
+enum list { LIST_NOTES = 1, LIST_EDGES, LIST_PIN_CHANGES, LIST_CLOCK_CHANGES, LIST_WATCHES, LIST_OUTPUT, LIST_SETTINGS, LIST_SPANS,
+            LIST_BROKEN_RULES };
 #define MAX_NOTES 256u
 #define MAX_EDGES (1u << 20)
 #define MAX_PIN_CHANGES (1u << 20)
@@ -216,6 +218,7 @@ struct peripheral {
     /* what a read would give, with nothing changed by it; NULL: the word of the register file */
     uint32_t (*peek)(struct machine *m, struct peripheral *p, uint32_t offset);
     uint32_t instance;
+    uint32_t enable_word, enable_mask;  /* where RCC clocks it; no mask: always clocked */
     uint32_t *reg;                  /* size / 4 words: the register file */
 };
 #define MAX_PERIPHERALS 64
@@ -232,6 +235,7 @@ void note_once(struct machine *m, enum note_kind kind, uint32_t address);
 
 #include "devices.h"
 #include "exceptions.h"
+#include "rules.h"
 #include "trace.h"
 
 /* --- machine.c ----------------------------------------------------------------------------------------------------------------- */
@@ -246,7 +250,7 @@ void span_skipped(struct machine *m, uint64_t to_ticks);
 
 enum request {
     REQUEST_RESET = 1, REQUEST_IDLE = 2, REQUEST_LINE = 4, REQUEST_PARKED = 8, REQUEST_PROFILE = 16, REQUEST_WATCH = 32, REQUEST_QUIET = 64,
-    REQUEST_SLICE = 128, REQUEST_MEMORY = 256
+    REQUEST_SLICE = 128, REQUEST_MEMORY = 256, REQUEST_REFUSED = 512
 };
 
 #define CORE_REGISTERS 17           /* R0..R12, SP, LR, PC, xPSR */
@@ -304,7 +308,9 @@ struct machine {
     struct peripheral peripherals[MAX_PERIPHERALS];
     uint32_t peripheral_count;
     struct peripheral *last_peripheral;
-    struct peripheral *rcc, *flash_interface, *scb, *dwt_registers, *systick_registers, *dmamux;
+    struct peripheral *rcc, *power, *ports[GPIO_PORTS], *flash_interface, *scb, *dwt_registers, *systick_registers, *dmamux;
+    struct clocks clocks;
+    struct rules rules;
     struct uart uarts[UARTS];
     struct timer timers[TIMERS];
     struct dma_channel dma[DMA_CHANNELS];

@@ -2,7 +2,7 @@
 /* The chip's peripherals: the one table of them. A row adds its registers to the bus (with their read, write and reset functions, see bus.c)
  * and, if it does something by itself, says when it next will and catches up with time.
  *
- * The order is that in which they catch up: DMA first, so that what it moved is seen by the unit that it moved it to.
+ * The order is that in which they catch up: clocks, then DMA, so that what it moved is seen by the unit that it moved it to.
  */
 #include "core.h"
 
@@ -14,7 +14,7 @@ struct device {
 };
 
 static const struct device DEVICES[] = {
-    {.add = clocks_add},
+    {.add = clocks_add, .advance = rcc_advance, .next_event = rcc_next_event},
     {.add = dma_add, .advance = dma_advance, .next_event = dma_next_event},
     {.add = counters_add, .advance = systick_advance, .next_event = systick_next_event},
     {.add = timers_add, .advance = timers_advance, .next_event = timers_next_event, .works_alone = true},

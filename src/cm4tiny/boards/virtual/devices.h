@@ -14,7 +14,31 @@ void clocks_add(struct machine *m);
 uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks);
 uint64_t ticks_of_time_ps(const struct machine *m, uint64_t time_ps);
 uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base);
+void clock_update(struct machine *m);
+uint32_t power_range(const struct machine *m);
+bool power_boost(const struct machine *m);
+bool power_settling(const struct machine *m);
+bool power_backup_open(const struct machine *m);
+
+/* rcc.c: oscillators, PLLs, the switch between them */
+enum clock_source {
+    SOURCE_MSI, SOURCE_HSI, SOURCE_HSE, SOURCE_PLL, SOURCE_PLLSAI1, SOURCE_PLLSAI2, SOURCE_LSE, SOURCE_LSI, SOURCE_HSI48, CLOCK_SOURCES,
+    NO_SOURCE = CLOCK_SOURCES
+};
+struct clocks {
+    uint64_t on_ps[CLOCK_SOURCES];  /* when it was switched on */
+    bool seen_ready[CLOCK_SOURCES]; /* firmware has read its ready flag as 1 since */
+    bool at_reset[CLOCK_SOURCES];   /* it runs since the reset */
+    uint32_t system;                /* CFGR.SWS: what the core runs on */
+    uint64_t range_settled_ps;      /* when the regulator will have followed VOS */
+};
+void rcc_add(struct machine *m);
+void rcc_advance(struct machine *m);
+uint64_t rcc_next_event(const struct machine *m);
+bool clock_ready(const struct machine *m, uint32_t source);
+uint64_t sysclk_hz(const struct machine *m);
 uint32_t uart_kernel_hz(const struct machine *m, uint32_t uart);
+uint32_t clk48_hz(const struct machine *m);
 
 /* uart.c: USART1..3, UART4/5, LPUART1 */
 struct uart {
@@ -22,6 +46,7 @@ struct uart {
     uint64_t line_free_at, last_received_at, bytes_received, bytes_sent;
     uint64_t transmit_paused_until, receive_paused_until;   /* DMA that moves nothing over the line */
     bool complete_cleared, idle_flag, burst;
+    bool pins_known, mapped[2], isolated[2];    /* by pins.c: the input's and the output's pin */
 };
 #define UARTS 6
 void uarts_add(struct machine *m);
@@ -36,11 +61,12 @@ struct timer {
     struct peripheral *p;
     uint64_t since_cycles;          /* when the prescaler last began a count */
     uint32_t count, prescaler, reload, irq;
-    bool wide;
+    bool wide, clocked;
 };
 #define TIMERS 11
 void timers_add(struct machine *m);
 void timers_rebase(struct machine *m);
+void timers_clocks_changed(struct machine *m);
 void timers_advance(struct machine *m);
 uint64_t timers_next_event(const struct machine *m);
 
@@ -49,6 +75,7 @@ uint64_t timers_next_event(const struct machine *m);
 #define TIMESTAMP_PORT 5u           /* PF13, pin D7 of the Zio connector: the energy mode's time stamp */
 #define TIMESTAMP_PIN 13u
 void gpio_add(struct machine *m);
+bool external_core_supply(const struct machine *m);
 
 /* dma.c: DMA1, DMA2 and DMAMUX1 */
 struct dma_channel { uint32_t peripheral_address, memory_address, reload; uint64_t starts_at; };
@@ -76,7 +103,7 @@ uint64_t sai_next_event(const struct machine *m);
 
 /* units.c: CRC, RNG, and registers that only store */
 struct crc_unit { uint32_t value; };
-struct random_source { uint64_t state; };
+struct random_source { uint64_t state, ready_ps; };
 void units_add(struct machine *m);
 
 /* counters.c: SysTick and DWT */

@@ -102,10 +102,16 @@ static enum dma_answer move_item(struct machine *m, uint32_t channel)
 
 /* --- requests -----------------------------------------------------------------------------------------------------------------------*/
 
+static bool clocked(const struct machine *m, uint32_t channel)
+{
+    return is_clocked(m, m->dma_units[channel / CHANNELS_PER_UNIT]) && is_clocked(m, m->dmamux);
+}
+
 static bool serves(const struct machine *m, uint32_t channel, uint32_t request)
 {
     uint32_t ccr = *reg(m, channel, CCR);
-    return (ccr & CCR_EN) && !(ccr & CCR_MEM2MEM) && *reg(m, channel, CNDTR) && (m->dmamux->reg[channel] & 0x7Fu) == request;
+    return (ccr & CCR_EN) && !(ccr & CCR_MEM2MEM) && *reg(m, channel, CNDTR) && (m->dmamux->reg[channel] & 0x7Fu) == request &&
+           clocked(m, channel);
 }
 
 bool dma_listens(const struct machine *m, uint32_t request)
@@ -130,7 +136,7 @@ enum dma_answer dma_request(struct machine *m, uint32_t request)
 static bool copies(const struct machine *m, uint32_t channel)
 {
     uint32_t ccr = *reg(m, channel, CCR);
-    return (ccr & CCR_EN) && (ccr & CCR_MEM2MEM) && *reg(m, channel, CNDTR);
+    return (ccr & CCR_EN) && (ccr & CCR_MEM2MEM) && *reg(m, channel, CNDTR) && clocked(m, channel);
 }
 
 static void copy(struct machine *m, uint32_t channel)
@@ -193,6 +199,13 @@ static void channel_start(struct machine *m, uint32_t channel)
         copy(m, channel);
 }
 
+/* Of CCR a running channel lets firmware change EN and the interrupts, of the other registers nothing. */
+static bool changes_running(const struct peripheral *p, uint32_t offset, bool control, uint32_t value, uint32_t mask)
+{
+    uint32_t changed = (p->reg[offset >> 2] ^ value) & mask;
+    return control ? changed & ~(uint32_t)(CCR_EN | CCR_TCIE | CCR_HTIE | CCR_TEIE) && value & CCR_EN : true;
+}
+
 static void dma_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
 {
     uint32_t in_channel = offset >= DMA_CCR1 ? (offset - DMA_CCR1) % CHANNEL_STRIDE : NO_REGISTER;
@@ -218,8 +231,11 @@ static void dma_write(struct machine *m, struct peripheral *p, uint32_t offset, 
         return;
     }
     was_enabled = *reg(m, channel, CCR) & CCR_EN;
-    if (in_channel != CCR && was_enabled)
-        return;                     /* these registers are read-only while the channel is on */
+    if (was_enabled && changes_running(p, offset, in_channel == CCR, value, mask)) {
+        rule_broken(m, RULE_DMA_ENABLED, channel % CHANNELS_PER_UNIT + 1u, 0);
+        if (in_channel != CCR)
+            return;                 /* these registers are read-only while the channel is on */
+    }
     bus_plain_write(m, p, offset, in_channel == CNDTR ? value & 0xFFFFu : value, mask);
     if (in_channel == CCR) {
         uint32_t ccr = *reg(m, channel, CCR);

@@ -96,6 +96,7 @@ _LISTS = {
     6: "bytes of output that nobody reads",
     7: "changes of registers of clocks and power",
     8: "times of waiting and sleep",
+    9: "broken rules of silicon",
 }
 """By ``enum list`` in core.h."""
 
@@ -110,8 +111,6 @@ def note_text(note: Note, elf: LoadedElf) -> str:
         return f"write to {register}, which is not modelled, was ignored, {near}"
     if note.kind is NoteKind.FEATURE:
         return f"not modelled: {_FEATURES.get(note.address, f'a mode that {register} was set to')}, {near}"
-    if note.kind is NoteKind.CLOCK_OFF:
-        return f"write to {register} was lost: the port's clock is off (RCC_AHB2ENR), {near}"
     if note.kind is NoteKind.LIST_FULL:
         return f"no more {_LISTS[note.address]} are kept: the limit is reached, {near}"
     if note.kind is NoteKind.SATURATION:

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* GPIO A..I. Source: RM0432 section 8; UM2179 (the board): PG11 and PG12 switch the external SMPS of the -P variant, PF13 is pin D7. */
+/* GPIO A..I. Source: RM0432 section 8; UM2179 (the board): PG11 to PG13 switch the external SMPS of the -P variant, PF13 is pin D7. */
 #include "core.h"
 
-enum { GPIO_MODER = 0x00, GPIO_PUPDR = 0x0C, GPIO_IDR = 0x10, GPIO_ODR = 0x14, GPIO_BSRR = 0x18, GPIO_BRR = 0x28 };
-#define RCC_AHB2ENR 0x4Cu
+enum { GPIO_MODER = 0x00, GPIO_PUPDR = 0x0C, GPIO_IDR = 0x10, GPIO_ODR = 0x14, GPIO_BSRR = 0x18, GPIO_AFRL = 0x20, GPIO_BRR = 0x28 };
+#define ISOLATED_STAY 3u            /* of port G: the pins that do not hang on VDDIO2 */
 #define SMPS_PORT 6u
 #define SMPS_ENABLE_PIN 11u
 #define SMPS_POWER_GOOD_PIN 12u
+#define SMPS_SWITCH_PIN 13u
 
-static uint32_t gpio_input(const struct peripheral *p)
+static uint32_t gpio_input(const struct machine *m, const struct peripheral *p)
 {
     uint32_t moder = p->reg[GPIO_MODER / 4], pupdr = p->reg[GPIO_PUPDR / 4], odr = p->reg[GPIO_ODR / 4], idr = 0;
     for (uint32_t pin = 0; pin < 16; pin++) {
@@ -19,23 +20,17 @@ static uint32_t gpio_input(const struct peripheral *p)
         idr |= 1u << TIMESTAMP_PIN; /* firmware releases the line after a time stamp; the monitor pulls it up */
     if (p->instance == SMPS_PORT && (moder >> (2 * SMPS_POWER_GOOD_PIN) & 3u) != 1u)
         idr = (idr & ~(1u << SMPS_POWER_GOOD_PIN)) | (idr >> SMPS_ENABLE_PIN & 1u) << SMPS_POWER_GOOD_PIN;
-    return idr;
+    return port_isolated(m, p->instance, 15u) ? idr & ISOLATED_STAY : idr;
 }
-
-/* Without its clock a port keeps its levels and hears nothing: ST's energy images switch it off between two time stamps. */
-static bool clocked(const struct machine *m, const struct peripheral *p) { return m->rcc->reg[RCC_AHB2ENR / 4] >> p->instance & 1u; }
 
 static uint32_t gpio_read(struct machine *m, struct peripheral *p, uint32_t offset)
 {
-    if (!clocked(m, p))
-        return 0;
-    return offset == GPIO_IDR ? gpio_input(p) : p->reg[offset >> 2];
+    return offset == GPIO_IDR ? gpio_input(m, p) : p->reg[offset >> 2];
 }
 
 static uint32_t gpio_peek(struct machine *m, struct peripheral *p, uint32_t offset)
 {
-    (void)m;
-    return offset == GPIO_IDR ? gpio_input(p) : p->reg[offset >> 2];
+    return offset == GPIO_IDR ? gpio_input(m, p) : p->reg[offset >> 2];
 }
 
 static void timestamp_edge(struct machine *m)
@@ -65,19 +60,19 @@ static void record_changes(struct machine *m, const struct peripheral *p, uint32
 
 static void gpio_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
 {
-    uint32_t before = gpio_input(p), *odr = &p->reg[GPIO_ODR / 4];
-    if (!clocked(m, p)) {
-        note_once(m, NOTE_CLOCK_OFF, p->base + offset);
-        return;
-    }
+    uint32_t before = gpio_input(m, p), *odr = &p->reg[GPIO_ODR / 4];
     if (offset == GPIO_BSRR)
         *odr = (*odr & ~(value >> 16)) | (value & 0xFFFFu);    /* set wins over reset */
     else if (offset == GPIO_BRR)
         *odr &= ~(value & 0xFFFFu);
     else if (offset != GPIO_IDR)
         bus_plain_write(m, p, offset, value, mask);
-    record_changes(m, p, (before ^ gpio_input(p)) & output_pins(p), gpio_input(p));
-    if (p->instance == TIMESTAMP_PORT && (before & ~gpio_input(p)) >> TIMESTAMP_PIN & 1u)
+    if (offset == GPIO_MODER || (offset & ~4u) == GPIO_AFRL)
+        pins_changed(m);
+    if (port_isolated(m, p->instance, 15u) && (output_pins(p) & ~ISOLATED_STAY))
+        rule_broken(m, RULE_IO_SUPPLY, output_pins(p) & ~ISOLATED_STAY, 0);
+    record_changes(m, p, (before ^ gpio_input(m, p)) & output_pins(p), gpio_input(m, p));
+    if (p->instance == TIMESTAMP_PORT && (before & ~gpio_input(m, p)) >> TIMESTAMP_PIN & 1u)
         timestamp_edge(m);
 }
 
@@ -89,9 +84,16 @@ static void gpio_reset(struct machine *m, struct peripheral *p)
         p->reg[GPIO_PUPDR / 4] = p->instance == 0 ? 0x64000000u : 0x00000100u;
 }
 
+/* The -P board: a step-down converter feeds VDD12 through the switch on PG13, so the regulator's range does not limit the core. */
+bool external_core_supply(const struct machine *m)
+{
+    const struct peripheral *p = m->ports[SMPS_PORT];
+    return !port_isolated(m, SMPS_PORT, SMPS_SWITCH_PIN) && (output_pins(p) & p->reg[GPIO_ODR / 4]) >> SMPS_SWITCH_PIN & 1u;
+}
+
 void gpio_add(struct machine *m)
 {
     for (uint32_t i = 0; i < GPIO_PORTS; i++)
-        bus_add(m, (struct peripheral){.name = "GPIO", .base = 0x48000000u + 0x400u * i, .size = 0x400, .instance = i,
+        m->ports[i] = bus_add(m, (struct peripheral){.name = "GPIO", .base = 0x48000000u + 0x400u * i, .size = 0x400, .instance = i,
                                        .read = gpio_read, .write = gpio_write, .reset = gpio_reset, .peek = gpio_peek});
 }

@@ -79,6 +79,21 @@ class SettingChange(ctypes.Structure):
     _fields_ = [("time_ps", _u64), ("ticks", _u64), ("address", _u32), ("value", _u32)]
 
 
+class ClockGate(ctypes.Structure):
+    _fields_ = [(name, _u32) for name in ("base", "size", "enable_offset", "enable_mask")]
+
+
+class PinFunction(ctypes.Structure):
+    _fields_ = [(name, _u32) for name in ("uart", "transmits", "pin", "function")]
+
+
+class BrokenRule(ctypes.Structure):
+    _fields_ = [
+        *((name, _u32) for name in ("rule", "address", "value", "detail", "limit", "is_store", "block", "block_size", "hclk_hz")),
+        ("r", _u32 * 15),
+    ]
+
+
 class Span(ctypes.Structure):
     _fields_ = [("from_ticks", _u64), ("to_ticks", _u64), ("kind", _u32), ("unused", _u32)]
 
@@ -103,6 +118,9 @@ SHARED: dict[str, type[ctypes.Structure]] = {
     "pin_change": PinChange,
     "setting_change": SettingChange,
     "span": Span,
+    "clock_gate": ClockGate,
+    "pin_function": PinFunction,
+    "broken_rule": BrokenRule,
     "statistics": Statistics,
 }
 """By their names in C."""

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define POWER_ON_SEED 0x4C344152354C5249ull
 #define EXPORT __attribute__((visibility("default")))
 
 /* --- small helpers ----------------------------------------------------------------------------------------------------------------*/
@@ -107,6 +108,35 @@ static void fill_system_memory(uint8_t *at)
     memcpy(at + 0x75AA, &VREFINT, sizeof VREFINT);
 }
 
+/* What RAM and registers hold at power-on is unknown on the chip; here it is the same in every run, and never what firmware hopes for. */
+static uint64_t power_on_word(uint64_t n)
+{
+    uint64_t z = POWER_ON_SEED + n * 0x9E3779B97F4A7C15ull;    /* splitmix64 */
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBull;
+    return z ^ z >> 31;
+}
+
+static void fill_sram(struct machine *m)
+{
+    for (uint32_t i = 0; i < SRAM_SIZE / 8u; i++) {
+        uint64_t word = power_on_word(i);
+        memcpy(m->sram + 8u * i, &word, sizeof word);
+    }
+}
+
+static void fill_registers(struct machine *m)
+{
+    static const int CORE[] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5, UC_ARM_REG_R6,
+                               UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11, UC_ARM_REG_R12};
+    for (uint32_t i = 0; i < sizeof CORE / sizeof CORE[0]; i++)
+        write_register(m, CORE[i], (uint32_t)power_on_word(SRAM_SIZE + i));
+    for (uint32_t i = 0; i < 16; i++) {
+        uint64_t value = power_on_word(SRAM_SIZE + 16u + i);
+        uc_reg_write(m->uc, UC_ARM_REG_D0 + (int)i, &value);
+    }
+}
+
 static bool map_memory(struct machine *m)
 {
     const uint32_t read_execute = UC_PROT_READ | UC_PROT_EXEC;
@@ -116,7 +146,7 @@ static bool map_memory(struct machine *m)
     if (!m->flash || !m->sram || !m->system_memory)
         return false;
     memset(m->flash, 0xFF, FLASH_SIZE);
-    memset(m->sram, 0, SRAM_SIZE);
+    memset(m->sram, 0, SRAM_SIZE);     /* until the core was looked at */
     fill_system_memory(m->system_memory);
     return uc_mem_map_ptr(m->uc, FLASH_BASE, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK &&
            uc_mem_map_ptr(m->uc, 0, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK &&
@@ -210,6 +240,7 @@ EXPORT struct machine *cm4_new(const struct timing_constants *constants, classif
         cm4_free(m);
         return NULL;
     }
+    fill_sram(m);
     uc_ctl_tlb_mode(m->uc, UC_TLB_VIRTUAL);
     uc_hook_add(m->uc, &hook, UC_HOOK_TLB_FILL, (void *)on_translation_miss, m, 1, 0);
     faults_attach(m);
@@ -240,12 +271,12 @@ EXPORT int cm4_read_memory(struct machine *m, uint32_t address, uint8_t *data, u
 /* NRST or SYSRESETREQ: registers start anew, SRAM and virtual time go on. */
 void reset_machine(struct machine *m)
 {
-    static const int CLEARED[] = {UC_ARM_REG_CONTROL, UC_ARM_REG_PRIMASK, UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK, UC_ARM_REG_R0,
-                                  UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5, UC_ARM_REG_R6,
-                                  UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11, UC_ARM_REG_R12};
+    static const int CLEARED[] = {UC_ARM_REG_CONTROL, UC_ARM_REG_PRIMASK, UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK};
     uint32_t vectors[2];
     exceptions_reset(m);
+    rules_reset(m, true);
     bus_reset(m);
+    rules_reset(m, false);
     timing_reset(m);
     trace_abandon(m);
     m->received.tail = m->received.head;
@@ -262,6 +293,7 @@ void reset_machine(struct machine *m)
     write_register(m, UC_ARM_REG_XPSR, 0x0100000Fu);   /* Handler mode is privileged: the registers can be written */
     for (size_t i = 0; i < sizeof CLEARED / sizeof CLEARED[0]; i++)
         write_register(m, CLEARED[i], 0);
+    fill_registers(m);
     memcpy(vectors, m->flash, sizeof vectors);
     write_register(m, UC_ARM_REG_PSP, 0);
     write_register(m, UC_ARM_REG_FPSCR, 0);
@@ -282,6 +314,8 @@ EXPORT int cm4_run(struct machine *m, uint64_t until_ps)
     m->limit_ps = until_ps;
     if (m->crashed)
         return m->requests & REQUEST_MEMORY ? STOP_MEMORY : STOP_FAULT;
+    if (m->rules.stopped)
+        return STOP_REFUSED;
     if (m->idle && m->received.head == m->received.tail)
         return STOP_IDLE;
     m->idle = false;
@@ -298,6 +332,8 @@ EXPORT int cm4_skip_until(struct machine *m, uint64_t time_ps)
 {
     uint64_t ticks = ticks_of_time_ps(m, time_ps);
     m->idle = false;
+    if (m->rules.stopped)
+        return STOP_REFUSED;
     if ((m->asleep || devices_work_alone(m)) && !m->crashed) {
         int reason;
         m->limit_ps = time_ps;

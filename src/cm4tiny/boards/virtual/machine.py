@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cm4tiny.boards.virtual.silicon import BrokenRule
 from cm4tiny.boards.virtual.trace import Ranges, Traced
 
 FLASH_BASE = 0x0800_0000
@@ -47,6 +48,8 @@ class StopReason(IntEnum):
     """Nothing happened; a fraction of a second of the host's time has passed. Machines run on by themselves, so nobody else sees it."""
     MEMORY = 8
     """The host's memory is used up."""
+    REFUSED = 9
+    """Strict: the firmware broke a rule of silicon."""
 
 
 class FaultKind(IntEnum):
@@ -104,9 +107,10 @@ class NoteKind(IntEnum):
     FEATURE = 3
     PARKED = 4
     FAULT = 5
-    CLOCK_OFF = 6
     LIST_FULL = 7
     SATURATION = 8
+    RULE = 9
+    """``address`` is the place of the broken rule in the list of them."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +257,16 @@ class Machine(Protocol):
 
     def spans(self) -> NDArray[np.uint64]:
         """The first :data:`MAX_SPANS` times in which the core did not work: rows of (from ticks, to ticks, :class:`SpanKind`), in order."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether a broken rule ends the run."""
+
+    def refused_by(self) -> BrokenRule:
+        """The rule that ended the run (:attr:`StopReason.REFUSED`)."""
+
+    def broken_rules(self) -> tuple[BrokenRule, ...]:
+        """What the firmware did so far that the chip would not: each rule and register once."""
 
     def take_notes(self) -> tuple[Note, ...]: ...
 

@@ -18,6 +18,7 @@ from cm4tiny.boards.virtual import layout
 from cm4tiny.boards.virtual.build import NativeLibrary, native_library
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
 from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, SettingChange, StopReason
+from cm4tiny.boards.virtual.silicon import BrokenRule, clock_gates, pin_functions
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, Traced, TraceKind, TraceSegment
 from cm4tiny.boards.virtual.unicorn_core import check_core
 from cm4tiny.errors import BoardError
@@ -79,6 +80,11 @@ def load_library(built: NativeLibrary) -> ctypes.CDLL:
         "cm4_peek": (ctypes.c_int, [machine, _u32, ctypes.POINTER(_u32)]),
         "cm4_setting_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.SettingChange), _u32]),
         "cm4_spans": (_u32, [machine, _u32, ctypes.POINTER(layout.Span), _u32]),
+        "cm4_set_rules": (ctypes.c_int, [machine, _u32, ctypes.POINTER(layout.ClockGate), _u32, ctypes.POINTER(layout.PinFunction), _u32]),
+        "cm4_broken_rules": (_u32, [machine, _u32, ctypes.POINTER(layout.BrokenRule), _u32]),
+        "cm4_rule_name": (ctypes.c_char_p, [_u32]),
+        "cm4_strict": (_u32, [machine]),
+        "cm4_refused_by": (_u32, [machine]),
         "cm4_take_notes": (_u32, [machine, ctypes.POINTER(layout.Note), _u32]),
         "cm4_statistics": (None, [machine, ctypes.POINTER(layout.Statistics)]),
         "cm4_trace_start": (ctypes.c_int, [machine, _u32, _u32, ctypes.POINTER(_u32), ctypes.POINTER(_u32), _u32]),
@@ -107,7 +113,9 @@ class NativeMachine:
     before_slice: Callable[[], None] | None = None
     """Called before each slice of a run."""
 
-    def __init__(self, model: CycleModel, *, exact: bool, baud: int | None, library: NativeLibrary | None = None) -> None:
+    def __init__(
+        self, model: CycleModel, *, exact: bool, baud: int | None, strict: bool = True, library: NativeLibrary | None = None
+    ) -> None:
         self._machine: int | None = None
         self._library = load_library(library or native_library())
         self._coster = BlockCoster(model)
@@ -138,6 +146,12 @@ class NativeMachine:
             raise BoardError(
                 "the virtual board did not start", why="there is no memory for it, or unicorn did not open a Cortex-M4", cure=_CURE_START
             )
+        gates, pins = clock_gates(), pin_functions()
+        given = (layout.ClockGate * len(gates))(*(layout.ClockGate(*row) for row in gates))
+        functions = (layout.PinFunction * len(pins))(*(layout.PinFunction(*row) for row in pins))
+        if self._library.cm4_set_rules(self._machine, int(strict), given, len(gates), functions, len(pins)) != 0:
+            raise BoardError("the virtual board did not start", why="its tables of clocks and pins are too long", cure=_CURE_START)
+        self._broken: list[BrokenRule] = []
         self._buffer = ctypes.create_string_buffer(1 << 16)
         self._edges: list[int] = []
         self._clock_changes: list[ClockChange] = []
@@ -289,6 +303,37 @@ class NativeMachine:
             pieces.append(words)
             known += count
         return np.concatenate(pieces) if pieces else np.empty((0, 3), dtype="<u8")
+
+    @property
+    def strict(self) -> bool:
+        """Whether a broken rule ends the run: read back from the machine."""
+        return bool(self._library.cm4_strict(self._handle))
+
+    def refused_by(self) -> BrokenRule:
+        """In strict mode, the rule that ended the run."""
+        return self.broken_rules()[int(self._library.cm4_refused_by(self._handle))]
+
+    def broken_rules(self) -> tuple[BrokenRule, ...]:
+        chunk = (layout.BrokenRule * 32)()
+        while count := self._library.cm4_broken_rules(self._handle, len(self._broken), chunk, 32):
+            for raw in chunk[:count]:
+                code = ctypes.create_string_buffer(raw.block_size)
+                known = self._library.cm4_read_memory(self._handle, raw.block, code, raw.block_size) == 0
+                self._broken.append(
+                    BrokenRule(
+                        self._library.cm4_rule_name(raw.rule).decode(),
+                        raw.address,
+                        raw.value,
+                        raw.detail,
+                        raw.limit,
+                        bool(raw.is_store),
+                        raw.block,
+                        code.raw if known else b"",
+                        tuple(raw.r),
+                        raw.hclk_hz,
+                    )
+                )
+        return tuple(self._broken)
 
     def take_notes(self) -> tuple[Note, ...]:
         chunk = (layout.Note * 256)()

@@ -115,6 +115,8 @@ static int serve_requests(struct machine *m)
         m->crashed = true;
         return STOP_MEMORY;         /* and never again anything else */
     }
+    if (m->requests & REQUEST_REFUSED)
+        return STOP_REFUSED;        /* strict: until the next reset */
     timing_at_stop(m, m->requests & (REQUEST_IDLE | REQUEST_QUIET));
     if (m->requests & REQUEST_PARKED) {
         m->requests &= ~(uint32_t)REQUEST_PARKED;

@@ -12,6 +12,8 @@
 
 enum { BLOCK_STRIDE = 0x20, XCR1 = 0x04, XSLOTR = 0x10, XIM = 0x14, XSR = 0x18, XCLRFR = 0x1C, XDR = 0x20 };
 enum { CR1_RECEIVER = 1u, CR1_SAIEN = 1u << 16, CR1_DMAEN = 1u << 17 };
+#define CR1_FREE (CR1_SAIEN | CR1_DMAEN)    /* what may change while the block is on */
+#define CR2_FREE 0x78u              /* FFLUSH, TRIS, MUTE, MUTEVAL */
 enum { SR_OVERRUN = 1u, SR_FREQ = 1u << 3 };
 #define BLOCKS 2u
 #define FIFO_ITEMS 8u
@@ -23,7 +25,7 @@ static uint32_t *reg(const struct machine *m, uint32_t block, uint32_t offset) {
 static bool receives(const struct machine *m, uint32_t block)
 {
     uint32_t cr1 = *reg(m, block, XCR1);
-    return (cr1 & CR1_SAIEN) && (cr1 & CR1_RECEIVER);
+    return (cr1 & CR1_SAIEN) && (cr1 & CR1_RECEIVER) && is_clocked(m, m->sai.p);
 }
 
 static void drain(struct machine *m, uint32_t block)
@@ -130,6 +132,10 @@ static void sai_write(struct machine *m, struct peripheral *p, uint32_t offset, 
     if (in_block == XCLRFR) {
         *reg(m, block, XSR) &= ~value;
     } else {
+        uint32_t changed = (p->reg[offset >> 2] ^ value) & mask, free_bits = in_block == XCR1 ? CR1_FREE : in_block == XCR1 + 4u ? CR2_FREE : 0u;
+        bool ends = in_block == XCR1 && (changed & CR1_SAIEN);
+        if (in_block >= XCR1 && in_block <= XSLOTR && (*reg(m, block, XCR1) & CR1_SAIEN) && !ends && (changed & ~free_bits))
+            rule_broken(m, RULE_SAI_ENABLED, changed & ~free_bits, 0);
         bus_plain_write(m, p, offset, value, mask);
         if (in_block == XCR1 + 4u && (value & 8u))     /* CR2.FFLUSH */
             m->sai.level[block] = 0;

@@ -24,7 +24,7 @@ static uint64_t period(const struct timer *t) { return (uint64_t)get(t, TIM_ARR)
 /* Counts since the last look, as far as time has gone. */
 static uint64_t counts_since(const struct machine *m, const struct timer *t)
 {
-    return get(t, TIM_CR1) & CR1_CEN ? (cycles_now(m) - t->since_cycles) / cycles_per_count(m, t) : 0;
+    return t->clocked && (get(t, TIM_CR1) & CR1_CEN) ? (cycles_now(m) - t->since_cycles) / cycles_per_count(m, t) : 0;
 }
 
 /* Counts until the counter is next 0. One that stands above ARR (it was written so) counts on to its end. */
@@ -111,13 +111,24 @@ void timers_rebase(struct machine *m)
         timer_advance(m, &m->timers[i]);
 }
 
+/* RCC switched clocks, after timers_rebase(): what stood goes on from here. */
+void timers_clocks_changed(struct machine *m)
+{
+    for (int i = 0; i < TIMERS; i++) {
+        struct timer *t = &m->timers[i];
+        if (!t->clocked)
+            t->since_cycles = cycles_now(m);
+        t->clocked = is_clocked(m, t->p);
+    }
+}
+
 uint64_t timers_next_event(const struct machine *m)
 {
     uint64_t next = NEVER;
     for (int i = 0; i < TIMERS; i++) {
         const struct timer *t = &m->timers[i];
         uint32_t wanted = get(t, TIM_DIER) & ~get(t, TIM_SR) & 0x1Fu;
-        if (!(get(t, TIM_CR1) & CR1_CEN))
+        if (!t->clocked || !(get(t, TIM_CR1) & CR1_CEN))
             continue;
         for (uint32_t k = 0; wanted >> k; k++) {
             uint64_t counts = wanted >> k & 1u ? counts_to(t, k ? get(t, TIM_CCR1 + 4u * (k - 1u)) : 0) : NEVER, at;
@@ -172,8 +183,11 @@ static void timer_write(struct machine *m, struct peripheral *p, uint32_t offset
     case TIM_EGR: generate(m, t, value); break;
     case TIM_CNT: t->count = value & wide_mask; break;
     case TIM_CR1:
-        if ((value & CR1_CEN) && !(get(t, TIM_CR1) & CR1_CEN))
+        if ((value & CR1_CEN) && !(get(t, TIM_CR1) & CR1_CEN)) {
             t->since_cycles = cycles_now(m);
+            if (t->prescaler != (get(t, TIM_PSC) & 0xFFFFu))
+                rule_broken(m, RULE_TIMER_PRESCALER, get(t, TIM_PSC) & 0xFFFFu, t->prescaler);
+        }
         if (value & CR1_DOWN & mask)
             note_once(m, NOTE_FEATURE, p->base + TIM_CR1);
         bus_plain_write(m, p, offset, value, mask);
@@ -189,6 +203,7 @@ static void timer_reset(struct machine *m, struct peripheral *p)
     struct timer *t = &m->timers[p->instance];
     t->count = t->prescaler = 0;
     t->since_cycles = cycles_now(m);
+    t->clocked = is_clocked(m, p);
     p->reg[TIM_ARR / 4] = t->wide ? UINT32_MAX : 0xFFFFu;
 }
 

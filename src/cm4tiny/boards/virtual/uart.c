@@ -25,8 +25,16 @@ enum {
 enum { RQR_RXFRQ = 1u << 3 };
 #define FIFO_BYTES 8u
 #define LPUART 0u
+#define LPUART_LEAST_BRR 0x300u
+#define BAUD_TOLERANCE 40u          /* 1/40: what a host's UART and this one may differ by */
 
 static uint32_t get(const struct uart *u, uint32_t offset) { return u->p->reg[offset / 4]; }
+
+/* Enabled, and both of its clocks run: that of its registers and that of its baud rate. */
+static bool works(const struct machine *m, const struct uart *u)
+{
+    return (get(u, USART_CR1) & CR1_UE) && is_clocked(m, u->p) && uart_kernel_hz(m, u->p->instance);
+}
 
 /* --- time on the line ---------------------------------------------------------------------------------------------------------------*/
 
@@ -61,11 +69,16 @@ bool uart_line_busy(const struct machine *m)
     return false;
 }
 
-static bool has_data(const struct machine *m, const struct uart *u)
+/* A byte stands at the receiver; whether its pin leads there is another question. */
+static bool is_addressed(const struct machine *m, const struct uart *u)
 {
     bool connected = !m->host_uart || m->host_uart == u;
-    return connected && m->received.head != m->received.tail && m->ticks >= m->receive_ready_at &&
-           (get(u, USART_CR1) & (CR1_UE | CR1_RE)) == (CR1_UE | CR1_RE);
+    return connected && m->received.head != m->received.tail && m->ticks >= m->receive_ready_at && (get(u, USART_CR1) & CR1_RE) && works(m, u);
+}
+
+static bool has_data(const struct machine *m, const struct uart *u)
+{
+    return is_addressed(m, u) && u->mapped[false];
 }
 
 /* Room in the transmitter: besides the byte in the shifter one more, or with FIFOs eight. */
@@ -80,6 +93,8 @@ static uint32_t status(const struct machine *m, const struct uart *u)
     uint32_t cr1 = get(u, USART_CR1), value = 0;
     if (!(cr1 & CR1_UE))
         return ISR_TXE | ISR_TC;
+    if (!works(m, u))
+        return 0;
     value |= (cr1 & CR1_TE ? (uint32_t)ISR_TEACK : 0u) | (cr1 & CR1_RE ? (uint32_t)ISR_REACK : 0u);
     if (m->ticks >= room_at(m, u))
         value |= ISR_TXE | ISR_TXFT;
@@ -115,18 +130,33 @@ static void prompt_look(struct prompt *p, uint8_t value)
         p->seen = p->size && !memcmp(p->recent + PROMPT_BYTES - p->size, p->text, p->size);
 }
 
+/* A UART without a pin works, and nobody outside notices. */
+static bool pin_leads_out(struct machine *m, struct uart *u, bool transmits)
+{
+    bool isolated = false;
+    if (uart_pin_mapped(m, u->p->instance, transmits, &isolated))
+        return true;
+    m->rules.access.address = u->p->base + (transmits ? USART_TDR : USART_RDR);    /* by DMA or an interrupt there is none */
+    m->rules.access.is_store = transmits;
+    rule_broken(m, isolated ? RULE_IO_SUPPLY : transmits ? RULE_UART_TX_PIN : RULE_UART_RX_PIN, 0, 0);
+    return false;
+}
+
 static void send_byte(struct machine *m, struct uart *u, uint8_t value)
 {
-    uint32_t enabled = CR1_UE | CR1_TE;
-    if ((get(u, USART_CR1) & enabled) != enabled)
+    if (!(get(u, USART_CR1) & CR1_TE) || !works(m, u)) {
+        rule_broken(m, RULE_UART_DISABLED, 0, 0);
         return;
+    }
     m->idle_polls = 0;
     m->last_uart_access = m->ticks;
-    m->host_uart = u;
     u->complete_cleared = false;
     if (u->line_free_at < m->ticks)
         u->line_free_at = m->ticks;
     u->line_free_at = time_sum(u->line_free_at, byte_ticks(m, u));
+    if (!pin_leads_out(m, u, true))
+        return;                     /* sent into nothing */
+    m->host_uart = u;
     u->bytes_sent++;
     if (m->sent.head - m->sent.tail >= MAX_OUTPUT)
         note_once(m, NOTE_LIST_FULL, LIST_OUTPUT);
@@ -157,7 +187,7 @@ static void count_idle_poll(struct machine *m, const struct uart *u)
 static bool interrupt_asked(const struct machine *m, const struct uart *u)
 {
     uint32_t cr1 = get(u, USART_CR1), cr3 = get(u, USART_CR3), isr = status(m, u);
-    if (!(cr1 & CR1_UE))
+    if (!works(m, u))
         return false;
     return ((cr1 & CR1_RXNEIE) && (isr & ISR_RXNE)) || ((cr1 & CR1_TXEIE) && (isr & ISR_TXE)) || ((cr1 & CR1_TCIE) && (isr & ISR_TC)) ||
            ((cr1 & CR1_IDLEIE) && (isr & ISR_IDLE)) || ((cr1 & CR1_TXFEIE) && (isr & ISR_TXFE)) || ((cr3 & CR3_TXFTIE) && (isr & ISR_TXFT)) ||
@@ -216,10 +246,20 @@ static void send_by_dma(struct machine *m, struct uart *u)
     }
 }
 
+static void look_at_pins(struct machine *m, struct uart *u)
+{
+    bool isolated;
+    if (!u->pins_known && (get(u, USART_CR1) & CR1_UE))
+        (void)uart_pin_mapped(m, u->p->instance, false, &isolated);
+}
+
 static void uart_advance(struct machine *m, struct uart *u)
 {
     uint32_t cr3 = get(u, USART_CR3);
-    if (!(get(u, USART_CR1) & CR1_UE)) {
+    look_at_pins(m, u);
+    if (is_addressed(m, u) && !u->mapped[false])
+        (void)pin_leads_out(m, u, false);
+    if (!works(m, u)) {
         interrupt_level(m, irq_of(u), false);
         return;
     }
@@ -246,7 +286,7 @@ uint64_t uarts_next_event(const struct machine *m)
     for (int i = 0; i < UARTS; i++) {
         const struct uart *u = &m->uarts[i];
         uint64_t times[6] = {NEVER, room_at(m, u), u->line_free_at, idle_at(m, u), u->transmit_paused_until, u->receive_paused_until};
-        if (!(get(u, USART_CR1) & CR1_UE))
+        if (!works(m, u))
             continue;
         if (m->received.head != m->received.tail && (get(u, USART_CR1) & CR1_RE) && (!m->host_uart || m->host_uart == u))
             times[0] = m->receive_ready_at;
@@ -261,7 +301,7 @@ bool uart_waits_for_interrupt(const struct machine *m)
 {
     for (int i = 0; i < UARTS; i++) {
         const struct uart *u = &m->uarts[i];
-        bool on = (get(u, USART_CR1) & (CR1_UE | CR1_RE)) == (CR1_UE | CR1_RE) && (!m->host_uart || m->host_uart == u);
+        bool on = (get(u, USART_CR1) & CR1_RE) && works(m, u) && (!m->host_uart || m->host_uart == u);
         bool by_interrupt = (get(u, USART_CR1) & CR1_RXNEIE) || (get(u, USART_CR3) & CR3_RXFTIE);
         bool listens = by_interrupt && exception_bit(m->exceptions.enabled, FIRST_INTERRUPT + irq_of(u));
         if (on && (listens || ((get(u, USART_CR3) & CR3_DMAR) && dma_listens(m, receive_request(u)))))
@@ -275,6 +315,7 @@ bool uart_waits_for_interrupt(const struct machine *m)
 static uint32_t uart_read(struct machine *m, struct peripheral *p, uint32_t offset)
 {
     struct uart *u = &m->uarts[p->instance];
+    look_at_pins(m, u);
     if (offset == USART_ISR) {
         uint32_t value = status(m, u);
         count_idle_poll(m, u);
@@ -288,6 +329,56 @@ static uint32_t uart_read(struct machine *m, struct peripheral *p, uint32_t offs
 static uint32_t uart_peek(struct machine *m, struct peripheral *p, uint32_t offset)
 {
     return offset == USART_ISR ? status(m, &m->uarts[p->instance]) : p->reg[offset >> 2];
+}
+
+/* What may be written only while UE is 0: RM0432 "USART registers". */
+static uint32_t protected_bits(uint32_t offset)
+{
+    switch (offset) {
+    case USART_CR1: return 0x33FF9E00u;    /* M1, M0, FIFOEN, WAKE, PCE, PS, OVER8, DEDT, DEAT */
+    case USART_CR2: return 0x000FFF39u;    /* all but LBDIE, ABREN, ABRMOD, RTOEN, ADD */
+    case USART_CR3: return 0x0000FB3Eu;    /* all but EIE, DMAR, DMAT, CTSIE, thresholds */
+    case USART_BRR: case USART_PRESC: return UINT32_MAX;
+    default: return 0;
+    }
+}
+
+/* Baud rates that a host's terminal interface knows (termios). */
+static bool is_usual_baud(uint32_t baud)
+{
+    static const uint32_t USUAL[] = {1200,   1800,   2400,   4800,   9600,   19200,   38400,   57600,   115200,  230400,  250000, 460800,
+                                     500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000};
+    for (uint32_t i = 0; i < sizeof USUAL / sizeof USUAL[0]; i++) {
+        uint32_t apart = baud > USUAL[i] ? baud - USUAL[i] : USUAL[i] - baud;
+        if (apart <= USUAL[i] / BAUD_TOLERANCE)
+            return true;
+    }
+    return false;
+}
+
+/* When it is switched on: does its clock run, and does its divider make a baud rate? */
+static void check_start(struct machine *m, struct uart *u)
+{
+    uint32_t brr = get(u, USART_BRR), least = u->p->instance == LPUART ? LPUART_LEAST_BRR : 16u, most = u->p->instance == LPUART ? 0xFFFFFu : 0xFFFFu;
+    if (!uart_kernel_hz(m, u->p->instance))
+        rule_broken(m, RULE_UART_CLOCK, 0, 0);
+    else if (brr < least || brr > most)
+        rule_broken(m, RULE_UART_DIVIDER, brr, brr < least ? least : most);
+    else if (!is_usual_baud(uart_baud(m, u)))
+        rule_broken(m, RULE_UART_BAUD, uart_baud(m, u), 0);
+}
+
+static void write_setting(struct machine *m, struct uart *u, uint32_t offset, uint32_t value, uint32_t mask)
+{
+    uint32_t lost = get(u, USART_CR1) & CR1_UE ? (get(u, offset) ^ value) & mask & protected_bits(offset) : 0, before = get(u, USART_CR1);
+    if (lost) {
+        rule_broken(m, RULE_UART_ENABLED, lost, 0);
+        mask &= ~protected_bits(offset);
+    }
+    bus_plain_write(m, u->p, offset, value & mask, mask);
+    u->pins_known = false;
+    if (get(u, USART_CR1) & ~before & CR1_UE)
+        check_start(m, u);
 }
 
 static void uart_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
@@ -304,7 +395,7 @@ static void uart_write(struct machine *m, struct peripheral *p, uint32_t offset,
         u->idle_flag &= !(value & ISR_IDLE);
         break;
     case USART_ISR: case USART_RDR: break;
-    default: bus_plain_write(m, p, offset, value, mask); break;
+    default: write_setting(m, u, offset, value, mask); break;
     }
     m->last_uart_access = m->ticks;
 }

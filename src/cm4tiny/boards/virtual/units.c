@@ -7,6 +7,10 @@
 
 enum { CRC_DR = 0x00, CRC_IDR = 0x04, CRC_CR = 0x08, CRC_INIT = 0x10, CRC_POL = 0x14 };
 enum { RNG_CR = 0x00, RNG_SR = 0x04, RNG_DR = 0x08 };
+#define CR_RNGEN 4u
+#define SR_CECS 2u                  /* the clock is missing */
+#define RNG_PERIODS 40u
+#define PS_PER_SECOND 1000000000000ull
 #define RNG_SEED 0x9E3779B97F4A7C15ull
 
 /* --- CRC ----------------------------------------------------------------------------------------------------------------------------*/
@@ -75,30 +79,57 @@ static void crc_reset(struct machine *m, struct peripheral *p)
 
 /* --- RNG ----------------------------------------------------------------------------------------------------------------------------*/
 
+/* A word takes about 40 periods of the RNG's clock, which is one of 48 MHz at most (RM0432 "RNG clocking" and CCIPR.CLK48SEL). */
+static bool rng_ready(const struct machine *m, const struct peripheral *p)
+{
+    return (p->reg[RNG_CR / 4] & CR_RNGEN) && clk48_hz(m) && time_of_ticks_ps(m, m->ticks) >= m->random.ready_ps;
+}
+
+static void rng_begin(struct machine *m)
+{
+    uint32_t hz = clk48_hz(m);
+    m->random.ready_ps = hz ? time_of_ticks_ps(m, m->ticks) + (uint64_t)RNG_PERIODS * PS_PER_SECOND / hz : 0;
+}
+
+static uint32_t rng_peek(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    if (offset == RNG_SR)
+        return rng_ready(m, p) | (p->reg[RNG_CR / 4] & CR_RNGEN && !clk48_hz(m) ? SR_CECS : 0u);
+    return offset == RNG_DR ? 0 : p->reg[offset >> 2];
+}
+
 static uint32_t rng_read(struct machine *m, struct peripheral *p, uint32_t offset)
 {
-    bool on = p->reg[RNG_CR / 4] & 4u;
-    if (offset == RNG_SR)
-        return on;                  /* DRDY */
-    if (offset != RNG_DR || !on)
-        return offset == RNG_DR ? 0 : p->reg[offset >> 2];
+    if (offset != RNG_DR)
+        return rng_peek(m, p, offset);
+    if (!rng_ready(m, p)) {
+        rule_broken(m, RULE_RNG_NOT_READY, 0, 0);
+        return 0;
+    }
+    rng_begin(m);
     m->random.state ^= m->random.state << 13;
     m->random.state ^= m->random.state >> 7;
     m->random.state ^= m->random.state << 17;
     return (uint32_t)(m->random.state >> 32);
 }
 
-/* A number that is not drawn reads as 0. */
-static uint32_t rng_peek(struct machine *m, struct peripheral *p, uint32_t offset)
+static void rng_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
 {
-    (void)m;
-    return offset == RNG_SR ? p->reg[RNG_CR / 4] >> 2 & 1u : offset == RNG_DR ? 0 : p->reg[offset >> 2];
+    uint32_t before = p->reg[RNG_CR / 4];
+    if (offset != RNG_CR)
+        return;
+    bus_plain_write(m, p, offset, value, mask);
+    if (!(p->reg[RNG_CR / 4] & ~before & CR_RNGEN))
+        return;
+    if (!clk48_hz(m))
+        rule_broken(m, RULE_RNG_CLOCK, 0, 0);
+    rng_begin(m);
 }
 
 static void rng_reset(struct machine *m, struct peripheral *p)
 {
     (void)p;
-    m->random.state = RNG_SEED;
+    m->random = (struct random_source){.state = RNG_SEED};
 }
 
 void units_add(struct machine *m)
@@ -107,7 +138,7 @@ void units_add(struct machine *m)
         {"SYSCFG", 0x40010000, 0x400}, {"EXTI", 0x40010400, 0x400}, {"IWDG", 0x40003000, 0x400}, {"WWDG", 0x40002C00, 0x400}};
     bus_add(m, (struct peripheral){.name = "CRC", .base = 0x40023000, .size = 0x400, .read = crc_read, .write = crc_write, .reset = crc_reset,
                                    .peek = crc_read});
-    bus_add(m, (struct peripheral){.name = "RNG", .base = 0x50060800, .size = 0x400, .read = rng_read, .reset = rng_reset,
+    bus_add(m, (struct peripheral){.name = "RNG", .base = 0x50060800, .size = 0x400, .read = rng_read, .write = rng_write, .reset = rng_reset,
                                    .peek = rng_peek});
     for (uint32_t i = 0; i < sizeof STORES / sizeof STORES[0]; i++)
         bus_add(m, (struct peripheral){.name = STORES[i].name, .base = STORES[i].base, .size = STORES[i].size});

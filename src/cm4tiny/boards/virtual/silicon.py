@@ -1,0 +1,200 @@
+"""The rules of silicon: their table, what the C code is given of it, and a broken rule as a text for people.
+
+The rules themselves are checked in C (``rules.c``, ``rcc.c`` and the peripherals), at the access; text, manual section and cure stand in
+``silicon.yaml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import capstone
+
+from cm4tiny.benchmarks.tables import load_table
+from cm4tiny.boards.virtual.peripheral_map import enable_name, region_at, regions
+from cm4tiny.errors import SiliconRuleError
+
+if TYPE_CHECKING:
+    from cm4tiny.boards.virtual.loader import LoadedElf
+
+_FOLDER = Path(__file__).resolve().parent
+_UARTS = ("LPUART1", "USART1", "USART2", "USART3", "UART4", "UART5")
+"""In the order of uart.c."""
+_WITH_CLOCK = ("ready-unread", "pll-source", "sysclk-source")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of ``silicon.yaml``.
+
+    Attributes:
+        severity: ``"refused"``: the chip does something else than the firmware means; ``"fragile"``: luck decides.
+    """
+
+    id: str
+    text: str
+    section: str
+    severity: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """A rule that firmware broke, with the access that did it.
+
+    Attributes:
+        address, value: the register, and what was written to it (0 for a read).
+        detail, limit: what the rule measures, and what it may be; see the rule's text.
+        block, block_bytes: the basic block of the access.
+        registers: r0 to r12, SP and LR at the access.
+        hclk_hz: the core's clock then.
+    """
+
+    rule: str
+    address: int
+    value: int
+    detail: int
+    limit: int
+    is_store: bool
+    block: int
+    block_bytes: bytes
+    registers: tuple[int, ...]
+    hclk_hz: int
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Any]:
+    return load_table(_FOLDER / "silicon.yaml", _FOLDER / "silicon.schema.json")
+
+
+@lru_cache(maxsize=1)
+def rules() -> Mapping[str, Rule]:
+    """All rules by their id."""
+    return {row["id"]: Rule(**row) for row in _table()["rules"]}
+
+
+@lru_cache(maxsize=1)
+def clock_gates() -> tuple[tuple[int, int, int, int], ...]:
+    """(base, size, offset of RCC's enable register, mask of the bit) of every peripheral with a clock of its own."""
+    return tuple((r.base, r.size, r.enable_offset, 1 << r.enable_bit) for r in regions() if r.enable_offset)
+
+
+@lru_cache(maxsize=1)
+def pin_functions() -> tuple[tuple[int, int, int, int], ...]:
+    """(UART by the order of uart.c, 1 for its output, port * 16 + pin, alternate function)."""
+    found = []
+    for row in _table()["pins"]["functions"]:
+        for pin, function in row["pins"].items():
+            found.append((_UARTS.index(row["uart"]), int(row["tx"]), ("ABCDEFGHI".index(pin[0])) * 16 + int(pin[1:]), function))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _register_names() -> Mapping[str, Mapping[int, str]]:
+    names: Mapping[str, Mapping[int, str]] = _table()["registers"]
+    return names
+
+
+def register_label(address: int) -> str:
+    """``"PWR_CR1"``; ``"I2C1+0x18"`` where the register has no name in the table."""
+    region = region_at(address)
+    if region is None:
+        return "a reserved address"
+    offset = (address - region.base) & ~3
+    kind = next((k for k in _register_names() if region.name.startswith(k) or (k == "USART" and "UART" in region.name)), "")
+    name = _register_names().get(kind, {}).get(offset)
+    return f"{region.name}_{name}" if name else f"{region.name}+0x{offset:02x}"
+
+
+def rule_text(broken: BrokenRule, elf: LoadedElf) -> tuple[str, str, str]:
+    """What happened, why (access, place, rule) and the cure."""
+    rule, sources = rules()[broken.rule], _table()["sources"]
+    frequency = broken.detail / 1e6
+    words = {
+        "register": register_label(broken.address),
+        "enable": enable_name(broken.address),
+        "value": broken.value,
+        "detail": broken.detail,
+        "limit": broken.limit,
+        "mhz": f"{frequency:g}",
+        "limit_mhz": f"{broken.limit / 1e6:g}",
+        "hclk_mhz": f"{broken.hclk_hz / 1e6:g}",
+        "clock": sources[min(broken.detail, len(sources) - 1)] if broken.rule in _WITH_CLOCK else "",
+    }
+    place = access_place(broken, elf)
+    access = f"0x{broken.value:08x} was written to" if broken.is_store else "a read of"
+    return (
+        rule.text.format(**words),
+        f"{access} {words['register']} (0x{broken.address:08x}) {place}; rule {rule.id} ({rule.severity}): {rule.section}",
+        rule.cure.format(**words),
+    )
+
+
+def rule_error(broken: BrokenRule, elf: LoadedElf, board: str) -> SiliconRuleError:
+    """The error of strict mode; it carries the :class:`BrokenRule` as ``error.broken``."""
+    what, why, cure = rule_text(broken, elf)
+    error = SiliconRuleError(
+        f"the chip would not run the firmware on {board}: {what}",
+        why=why,
+        cure=f"{cure}; to run on with a note instead, open the board with strict=False (--no_strict)",
+    )
+    error.broken = broken  # type: ignore[attr-defined]
+    return error
+
+
+def rule_note(broken: BrokenRule, elf: LoadedElf) -> str:
+    """One line for a board that goes on."""
+    what, why, _ = rule_text(broken, elf)
+    return f"the chip would not do this: {what}; {why}"
+
+
+def access_place(broken: BrokenRule, elf: LoadedElf) -> str:
+    """``"at PC 0x08000100 (clock_init+0x10)"``: the load or store of the block whose address fits; its start if none does."""
+    found = _find_access(broken)
+    address = broken.block if found is None else found
+    function = elf.function_at(address)
+    return f"{'near' if found is None else 'at'} PC 0x{address:08x}" + (f" ({function})" if function else "")
+
+
+def _find_access(broken: BrokenRule) -> int | None:
+    """The registers are those at the access; one that the block sets to a constant before an instruction has that value there."""
+    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+    decoder.detail = True
+    numbers = {code: i for i, code in enumerate(_capstone_registers())}
+    constants: dict[int, int] = {}
+    verb = "st" if broken.is_store else "ld"
+    for instruction in decoder.disasm(broken.block_bytes, broken.block):
+        for operand in instruction.operands if instruction.mnemonic.startswith(verb) else ():
+            if operand.type != capstone.arm.ARM_OP_MEM or operand.mem.base not in numbers:
+                continue
+            address = constants.get(operand.mem.base, broken.registers[numbers[operand.mem.base]]) + operand.mem.disp
+            if operand.mem.index in numbers:
+                address += broken.registers[numbers[operand.mem.index]] << operand.shift.value
+            if address & 0xFFFF_FFFC == broken.address & 0xFFFF_FFFC:
+                return int(instruction.address)
+        _follow(instruction, constants)
+    return None
+
+
+def _follow(instruction: Any, constants: dict[int, int]) -> None:
+    """Keeps the constants up to date past one instruction."""
+    immediate = next((operand.imm for operand in instruction.operands if operand.type == capstone.arm.ARM_OP_IMM), None)
+    written = instruction.regs_access()[1]
+    target = instruction.operands[0].reg if written and instruction.operands else 0
+    if immediate is not None and instruction.mnemonic == "movt" and target in constants:
+        constants[target] = constants[target] & 0xFFFF | immediate << 16
+    elif immediate is not None and instruction.mnemonic.partition(".")[0] in ("mov", "movs", "movw"):
+        constants[target] = immediate
+    else:
+        for register in written:
+            constants.pop(register, None)
+
+
+def _capstone_registers() -> tuple[int, ...]:
+    arm = capstone.arm
+    low = tuple(getattr(arm, f"ARM_REG_R{i}") for i in range(13))
+    return (*low, arm.ARM_REG_SP, arm.ARM_REG_LR)

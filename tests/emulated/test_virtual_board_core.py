@@ -212,13 +212,13 @@ def test_q_after_smlad_in_an_it_block(tmp_path: Path, condition: str) -> None:
 def test_q_after_smlad_is_right_when_interrupts_come_in_between(tmp_path: Path) -> None:
     """Every SMLAD begins a block, so that SysTick may come before and after it; its handler returns at once."""
     around = [0xE7FF, *SMLAD, 0xE7FF] * 40
-    ticks = poke((0xE000E014, 16), (0xE000E018, 0), (0xE000E010, 7))
+    ticks = poke((0xE000E014, 40), (0xE000E018, 0), (0xE000E010, 7))
     vectors = (*[FLASH + 0x81] * 13, FLASH + 0x81)
     first = 8 + 4 * len(vectors)
     code = [0xE000 | (0x90 - first - 4) // 2, *[0xBF00] * ((0x80 - first) // 2 - 1), 0x4770, *[0xBF00] * 7]
     code += [*ticks, *q_program(MINIMUM, MINIMUM, 0x80000000, *around)]
     with VirtualBoard(write_code(tmp_path, code, vectors=vectors)) as board:
-        board.link.read(Deadline(0.001, board.link.clock))
+        board.link.read(Deadline(0.01, board.link.clock))
         result, flags = struct.unpack("<2I", board.read_memory(RAM, 8))
         assert (result, flags >> 27 & 1) == (0, 0) and board.statistics().exceptions > 10
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What silicon would not run: each rule broken on purpose, and the right order beside it."""
 
 from __future__ import annotations

@@ -9,8 +9,9 @@
  * alignment.c (unaligned accesses), deviations.c (what unicorn computes otherwise), exceptions.c (priorities, entry, return), timing.c (cycle
  * model), caches.c (flash caches), banks.c (SRAM1 to 3), bus.c (registers on the bus), devices.c (the table of peripherals), clocks.c (PWR,
  * FLASH and virtual time), rcc.c (oscillators), rules.c and pins.c (what silicon would not run), uart.c, timers.c,
- * gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC), counters.c (SysTick, DWT), settings.c (what the current depends on), trace.c (what the callees of one function cost), layout.c (the
- * structures that the host shares).
+ * gpio.c, dma.c, sai.c, units.c (CRC, RNG and registers that only store), system.c (SCB, NVIC), counters.c (SysTick,
+ * DWT), settings.c (what the current depends on), trace.c (what the callees of one function cost), layout.c (the structures that the host
+ * shares).
  *
  * Nothing here is global: every machine stands alone, so that several may run in threads of one process.
  *

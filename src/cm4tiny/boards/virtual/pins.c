@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Which pin a UART reaches, and which pins have no supply.
  *
  * Sources: DS12023, tables of alternate functions AF0 to AF15 (given by the host, see silicon.yaml); RM0432, "Independent I/O supply rail":

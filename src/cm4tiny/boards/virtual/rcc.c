@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* RCC: oscillators and PLLs with the time that they take, the switch between them, and what their registers refuse.
  *
  * Sources: RM0432 section 6.4 (RCC registers) and "Clocks"; start-up times: DS12023, tables of the oscillators' and the PLL's

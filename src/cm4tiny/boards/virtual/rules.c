@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Records what firmware does that silicon would not run, gates the clocks of peripherals, and judges the core's clock.
  *
  * Sources: RM0432 sections "Peripheral clock gating", "Dynamic voltage scaling management", "Read access latency"; each rule's own section is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What silicon would not run: rules of RM0432 on the register bus, and what the board does when firmware breaks one.
  *
  * The chip's answer comes first, in both modes: a peripheral without a clock reads 0, a switch to a clock that does not run does not happen.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rules of silicon: their table, what the C code is given of it, and a broken rule as a text for people.
 
 The rules themselves are checked in C (``rules.c``, ``rcc.c`` and the peripherals), at the access; text, manual section and cure stand in

@@ -44,10 +44,17 @@ class Access:
     flags: Flag
 
 
-def _copied(mnemonic: str, operands: str) -> tuple[str, str, int] | None:
-    """Destination, source and displacement of a MOV between registers, or of an ADD or SUB of a constant."""
+def _copied(mnemonic: str, operands: str) -> tuple[str, str, int | None] | None:
+    """Destination, source and displacement of a MOV between registers, or of an ADD or SUB of a constant; displacement None: of an index.
+
+    With an index the pointer is the operand that is not shifted or multiplied, the first where neither is.
+    """
     name = mnemonic.split(".")[0].rstrip("w")
     parts = [part.strip() for part in operands.split(",")]
+    if name == "mla" and len(parts) == 4:
+        return parts[0], parts[3], None
+    if name in ("add", "adds") and len(parts) >= 3 and not parts[2].startswith("#") and (len(parts) == 3 or parts[3].startswith("lsl")):
+        return parts[0], parts[1], None
     if name in ("mov", "movs") and len(parts) == 2 and not parts[1].startswith("#"):
         return parts[0], parts[1], 0
     match = re.match(r"^(add|sub)s?$", name)
@@ -74,11 +81,11 @@ class _Registers:
         if known is not None:
             self.origin[name] = (known[0], known[1] + (step or 0), known[2] and step is not None)
 
-    def copy(self, to: str, source: str, constant: int) -> None:
+    def copy(self, to: str, source: str, constant: int | None) -> None:
         known = self.origin.get(source)
         self.forget(to)
         if known is not None and to in self.version:
-            self.origin[to] = (known[0], known[1] + constant, known[2])
+            self.origin[to] = (known[0], known[1] + (constant or 0), known[2] and constant is not None)
 
 
 def accesses(block: Iterable[tuple[str, str, Instruction]]) -> tuple[Access, ...]:

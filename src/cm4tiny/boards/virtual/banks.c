@@ -7,7 +7,7 @@
  *
  * Which SRAM an instruction reads depends on its registers. A hook on memory would make everything slow. So the registers are looked at
  * when a block begins and when it has ended, at its first run and then ever more rarely, and the mean of what was found is part of the
- * block's cost. When is counted in runs, so that two runs of the board count the same.
+ * block's cost. When is counted in runs, so that two runs of the board count the same; the mean is of the last samples.
  */
 #include "core.h"
 
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define SAMPLE_PERIOD 1024u         /* runs between two samples, once a block has run so often */
+#define REMEMBERED 8u               /* samples that the mean is of: a function may get other buffers, or a deeper stack, later on */
 
 /* Number of the SRAM at an address, 0 for all else. SRAM2 at its alias is on the code buses, where nobody competes. */
 static uint32_t bank_at(uint32_t address)
@@ -94,8 +95,11 @@ void banks_end(struct machine *m)
         last = bank;
     }
     b->last_bank = last;
+    if (b->bank_samples < REMEMBERED)
+        b->bank_samples++;
+    else
+        b->bank_sum_ticks -= b->bank_sum_ticks / REMEMBERED;
     b->bank_sum_ticks += ticks;
-    b->bank_samples++;
     mean = (uint32_t)((b->bank_sum_ticks + b->bank_samples / 2) / b->bank_samples);
     b->static_ticks += mean - b->bank_ticks;
     b->cost_ticks += mean - b->bank_ticks;

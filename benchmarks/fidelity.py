@@ -7,7 +7,8 @@ FOLDER of ``--upstream`` holds checkouts ``tiny_results_v1.1`` to ``tiny_results
 folder of the official kws01 inputs with ``y_labels.csv``: with it the outputs of all 1000 are compared. ``--sww`` is the folder of the
 streaming benchmark's recordings (``short_wav_easy10s.wav``, ``sww_short_test.json``). ``--rows`` adds rows that were measured before or by
 other programs (builds of published sources); images among them are not measured again. ``--only`` measures some images, for a quick look.
-Takes about fifteen minutes of one core.
+The rows of pqm4 (``benchmarks/pqm4.py``) are put on the page as
+they are kept. Takes about fifteen minutes of one core.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from cm4tiny.images.fidelity import Row, measure, measure_streaming, read_rows, write_rows
+from cm4tiny.images.foreign import read_foreign
 from cm4tiny.images.logs import published_streaming
 from cm4tiny.images.render import render
 from cm4tiny.images.run import ImageRun, boot, run_images
 from cm4tiny.images.streaming import Recording, read_recording
 from cm4tiny.images.table import PublishedImage, published_images
 
-ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 
 
 def say(text: str) -> None:
@@ -97,7 +100,7 @@ def main() -> None:
         raise SystemExit("nothing was measured: give --upstream FOLDER or --rows FILE.json")
     if options.keep:
         write_rows(options.keep, rows)
-    options.out.write_text(render(rows, notes), encoding="utf-8")
+    options.out.write_text(render(rows, notes, read_foreign(HERE / "pqm4_rows.json")), encoding="utf-8")
     print(options.out)
 
 

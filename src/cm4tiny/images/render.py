@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from cm4tiny.boards.virtual import CycleModel
 from cm4tiny.images.fidelity import Errors, Fit, Row, errors_of, fit
+from cm4tiny.images.foreign import ForeignRow, foreign_section, spread_of
 
 _HEAD = """# Fidelity of the virtual board
 
@@ -51,6 +52,15 @@ def _error_line(name: str, errors: Errors | None) -> list[str]:
     return [f"| {name} | {errors.rows} | {100 * errors.rms:.1f} % | {100 * errors.worst:+.1f} % ({errors.worst_id}) |"]
 
 
+def _foreign_line(foreign: Sequence[ForeignRow]) -> list[str]:
+    errors = [(1 / (1 + row.error) - 1, f"{row.scheme}/{row.implementation} {row.operation}") for row in foreign]
+    found = spread_of(error for error, _ in errors)
+    if found is None:
+        return []
+    worst, name = max(errors, key=lambda item: abs(item[0]))
+    return [f"| cryptography of pqm4 | {found.rows} | {100 * found.rms:.1f} % | {100 * worst:+.1f} % ({name}) |"]
+
+
 def _fit_line(name: str, found: Fit) -> str:
     return (
         f"| {name} | {found.pair:.1f} | {100 * found.rms:.1f} % | {100 * found.worst:+.1f} % "
@@ -84,7 +94,7 @@ def _constants(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def render(rows: Iterable[Row], notes: Iterable[str] = ()) -> str:
+def render(rows: Iterable[Row], notes: Iterable[str] = (), foreign: Sequence[ForeignRow] = ()) -> str:
     """The page."""
     rows = list(rows)
     images = [row for row in rows if row.kind == "image"]
@@ -94,6 +104,7 @@ def render(rows: Iterable[Row], notes: Iterable[str] = ()) -> str:
     lines += _error_line("builds of published sources", errors_of(builds))
     lines += _error_line("both", errors_of([*images, *builds])) if images and builds else []
     lines += _error_line("streaming images", errors_of(row for row in rows if row.kind == "stream"))
+    lines += _foreign_line(foreign)
     compared = [row for row in rows if row.compared]
     if compared:
         equal, total = sum(row.equal or 0 for row in compared), sum(row.compared or 0 for row in compared)
@@ -101,6 +112,8 @@ def render(rows: Iterable[Row], notes: Iterable[str] = ()) -> str:
     lines += ["", "## Rows", "", *_table(rows), ""]
     if len([row for row in images if row.pairs is not None]) >= 3:
         lines += _constants(images)
+    if foreign:
+        lines += foreign_section(foreign)
     extra = list(notes)
     if extra:
         lines += ["## Notes", "", *(f"- {note}" for note in extra), ""]

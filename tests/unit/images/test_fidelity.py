@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cm4tiny.boards.virtual import CycleModel
 from cm4tiny.errors import ResultsError
 from cm4tiny.images.fidelity import Row, errors_of, fit, read_rows, synthetic_input, write_rows
+from cm4tiny.images.foreign import read_foreign
 from cm4tiny.images.render import render
 from cm4tiny.images.table import published_images
 
@@ -93,4 +94,5 @@ def test_the_committed_page_is_the_one_made_from_the_committed_rows() -> None:
     page = (root / "docs" / "fidelity.md").read_text(encoding="utf-8")
     count = len(published_images())
     booted = f"{count} of {count} published images were booted in this run; all of them answered `name` and `profile`."
-    assert page == render(rows, [booted]), "run: python benchmarks/fidelity.py"
+    foreign = read_foreign(root / "benchmarks" / "pqm4_rows.json")
+    assert page == render(rows, [booted], foreign), "run: python benchmarks/fidelity.py"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.images.energies import own_settings
-from cm4tiny.images.fidelity import Errors, Row, errors_of
+from cm4tiny.images.fidelity import Row, errors_of
 from cm4tiny.images.performance.chart import Bar, Group, bar_chart
 from cm4tiny.images.performance.compilers import compilers_section
 from cm4tiny.images.performance.energy import CLOCK_HZ, energy_lines, own_energy_uj
@@ -17,7 +17,17 @@ from cm4tiny.images.performance.ours import again_section, harsher_section
 from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, Measured
 from cm4tiny.images.performance.targets import targets_section
 from cm4tiny.images.performance.variants import DEFAULT, VARIANTS, Variant, variant
-from cm4tiny.results.conditions import HOME_BOARD, OFFICIAL, SIMULATED, Conditions, board_key, differences, same_board
+from cm4tiny.results.conditions import (
+    HOME_BOARD,
+    OFFICIAL,
+    SIMULATED,
+    Conditions,
+    board_key,
+    differences,
+    model_error,
+    model_errors,
+    same_board,
+)
 from cm4tiny.results.published import PublishedResult, published_conditions, published_for, published_systems
 
 CHART = "performance.svg"
@@ -68,9 +78,10 @@ class Evidence:
         return [(one, row) for one in VARIANTS if one not in hidden and (row := self.row(one.id, benchmark)) is not None]
 
     @property
-    def image_errors(self) -> Errors | None:
-        """Of the throughput predicted for the published images."""
-        return errors_of(row for row in self.fidelity if row.kind == "image")
+    def worst_error(self) -> float:
+        """The largest error of throughput stated for code that the model was not made with, without sign."""
+        stated = model_errors()["throughput"]
+        return max(abs(stated["lowest_pct"]), abs(stated["highest_pct"])) / 100
 
 
 def page(evidence: Evidence) -> str:
@@ -101,12 +112,10 @@ def page(evidence: Evidence) -> str:
 
 def chart(evidence: Evidence) -> str:
     """The chart as SVG."""
-    errors = evidence.image_errors
-    subtitle = ", ".join(_CONDITIONS.words[:5])
-    if errors:
-        subtitle += f"; whiskers: the model's worst error on published images, {100 * abs(errors.worst):.1f} %"
+    worst = evidence.worst_error
+    subtitle = ", ".join(_CONDITIONS.words[:5]) + f"; whiskers: the model's worst error on code of others, {100 * worst:.1f} %"
     groups = [Group(benchmark, _bars(evidence, benchmark)) for benchmark in BENCHMARKS]
-    return bar_chart([group for group in groups if group.bars], title=_TITLE, subtitle=subtitle, error=abs(errors.worst) if errors else 0.0)
+    return bar_chart([group for group in groups if group.bars], title=_TITLE, subtitle=subtitle, error=worst)
 
 
 # --- the errors -----------------------------------------------------------------------------------------------------------------------
@@ -114,16 +123,21 @@ def chart(evidence: Evidence) -> str:
 
 def _errors(evidence: Evidence) -> list[str]:
     lines = ["## How far to trust it", ""]
-    builds = errors_of(row for row in evidence.fidelity if row.kind == "build")
-    for name, errors in (("published images, run byte for byte", evidence.image_errors), ("builds of published sources", builds)):
+    lines.append(
+        f"- Throughput of code that the model was not made with: error {model_error('throughput')}, over "
+        f"{model_errors()['throughput']['rows']:.0f} results that others measured. This is the error that every figure here carries. "
+        "[How it was obtained](fidelity.md#code-that-no-constant-was-fitted-to)."
+    )
+    images, builds = (errors_of(row for row in evidence.fidelity if row.kind == kind) for kind in ("image", "build"))
+    for name, errors in (("published images, run byte for byte", images), ("builds of published sources", builds)):
         if errors:
             lines.append(
                 f"- Throughput predicted for {errors.rows} {name}: error {100 * errors.rms:.1f} % rms, worst {100 * errors.worst:+.1f} % "
                 f"({errors.worst_id}). [All rows](fidelity.md)."
             )
     lines.append(
-        "- None of our kernels is among the code that the model was compared with: hand-written assembly may be off by more than the "
-        "images of others. Only a real board can tell."
+        "- None of our kernels is among the code that the model was compared with. Hand-written assembly of others is, with its error by "
+        "family. Only a real board can tell."
     )
     return [*lines, *energy_lines(), ""]
 
@@ -143,14 +157,12 @@ def _lead(evidence: Evidence, benchmark: str) -> list[str]:
             "benchmark, whose work includes the features of the audio, so the two cannot be compared.",
             "",
         ]
-    row, best, errors = evidence.row(DEFAULT, benchmark), fastest(benchmark), evidence.image_errors
+    row, best, worst = evidence.row(DEFAULT, benchmark), fastest(benchmark), evidence.worst_error
     if row is None or best is None:
         return []
     ratio = row.inf_per_s / best.throughput_inf_per_s
     text = f"The default plan is predicted at {ratio:.2f} times the fastest published result ({best.label})"
-    if errors is None:
-        return [f"{text}.", ""]
-    low, high = ratio / (1 + abs(errors.worst)), ratio / (1 - abs(errors.worst))
+    low, high = ratio / (1 + worst), ratio / (1 - worst)
     word = "ahead of it" if low > 1 else "behind it" if high < 1 else "a difference within the model's worst error"
     return [f"{text}, {low:.2f} to {high:.2f} times with the model's worst error: {word}.", ""]
 

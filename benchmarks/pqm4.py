@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycles of pqm4's implementations on the virtual board against those that pqm4 publishes: measures ``benchmarks/pqm4_rows.json`` again.
 
     python benchmarks/pqm4.py --pqm4 FOLDER [--only PART ...] [--rows FILE.json]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Code that no constant of the cycle model was fitted to: cryptography of pqm4, measured by its authors on a NUCLEO-L4R5ZI.
 
 mupq/pqm4 publishes in ``benchmarks.csv`` the cycles of key generation, encapsulation, signing and so on at 20 MHz without wait states, of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From which register, and when, the address of each access of a block can be told."""
 
 from __future__ import annotations

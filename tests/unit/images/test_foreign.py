@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycles of pqm4: what is read of its files, what is refused, what the rows say."""
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ static const int ALL_REGISTERS[CORE_REGISTERS] = {
     UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5, UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8,
     UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11, UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_XPSR};
 
+static const int MASKS[3] = {UC_ARM_REG_PRIMASK, UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK};    /* a CPSID behind the access, too */
+
 static bool traps_all(const struct machine *m) { return scb_get(m, SCB_CCR) & CCR_UNALIGN_TRP; }
 
 static bool must_be_aligned(struct machine *m, uint32_t pc)
@@ -54,6 +56,8 @@ void alignment_check(struct machine *m, uc_mem_type type, uint32_t address, uint
     for (int i = 0; i < 32; i++)
         m->registers_before[CORE_REGISTERS + i] = read_register(m, UC_ARM_REG_S0 + i);
     m->registers_before[CORE_REGISTERS + 32] = read_register(m, UC_ARM_REG_FPSCR);
+    for (int i = 0; i < 3; i++)
+        m->registers_before[CORE_REGISTERS + 33 + i] = read_register(m, MASKS[i]);
     m->overwritten_count = 0;
     if (type == UC_MEM_WRITE)
         remember(m, address, size);
@@ -73,6 +77,8 @@ void alignment_take_back(struct machine *m)
     for (int i = 0; i < 32; i++)
         write_register(m, UC_ARM_REG_S0 + i, m->registers_before[CORE_REGISTERS + i]);
     write_register(m, UC_ARM_REG_FPSCR, m->registers_before[CORE_REGISTERS + 32]);
+    for (int i = 0; i < 3; i++)
+        write_register(m, MASKS[i], m->registers_before[CORE_REGISTERS + 33 + i]);
     for (int i = 0; i < CORE_REGISTERS; i++)
         write_register(m, ALL_REGISTERS[i], m->registers_before[i] | (ALL_REGISTERS[i] == UC_ARM_REG_PC));
     write_xpsr(m, m->registers_before[CORE_REGISTERS - 1]);

@@ -358,7 +358,7 @@ struct machine {
     bool parked, waits_for_event;   /* kinds of sleep: an endless loop, WFE */
     uint32_t trap;                  /* exception number of unicorn's that ended a run */
     struct invalid_access access;
-    uint32_t registers_before[CORE_REGISTERS + 33];  /* of an access that must not happen */
+    uint32_t registers_before[CORE_REGISTERS + 36];  /* of an access that must not happen */
     struct overwritten overwritten[MAX_OVERWRITTEN];    /* and the memory that it wrote to */
     uint32_t overwritten_count;
     bool watches_accesses;

@@ -4,9 +4,10 @@
     PYTHONPATH=src:tests python -m support.silicon_faults --count 300 --jobs 2
 
 Each fault deletes a statement, changes a constant, a bit or a register, or swaps two statements in ``clock.c``, ``board.c`` or
-``startup.c``. It is compiled (one file), linked with a small model in both modes, and booted. A fault whose object code is that of the
-unchanged source is none; one that a chip would not show either stands in ``silicon_equivalents.yaml`` with the argument why. All others must
-end in an error of the board or in another conversation, clock or pin than that of the unchanged firmware.
+``startup.c``. It is compiled (one file), linked with a small model in both modes, and booted up to the first difference.
+A fault whose object code is that of the unchanged source is none; one that a chip would not show either stands in
+``silicon_faults.yaml`` with the argument why. All others should end in an error of the board, or in another conversation, clock, pin
+or time than those of the unchanged firmware.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -40,13 +42,6 @@ from cm4tiny.paths import firmware_sources
 
 FILES = ("clock.c", "board.c", "startup.c")
 BAUD = 115200
-NOT_RUN = (
-    "HardFault_Handler",
-    "Default_Handler",
-    "board_uart_getc_nonblocking: LPUART_ISR_ORE",
-    "board_uart_getc_nonblocking: LPUART_ISR_FE",
-)
-"""Not reached by a boot and a conversation without errors on the line, which the board does not model: faults there are not made."""
 REGISTERS = (
     ("RCC_CR", "RCC_CFGR", "RCC_PLLCFGR", "RCC_AHB2ENR", "RCC_APB1ENR1", "RCC_APB1ENR2", "RCC_CCIPR"),
     ("PWR_CR1", "PWR_CR2", "PWR_CR5"),
@@ -58,7 +53,7 @@ REGISTERS = (
 _BIT = re.compile(r"\b(?:RCC|PWR|FLASH|LPUART|TIM)_[A-Z0-9]+_[A-Z0-9_]+\b(?!\()")
 _NUMBER = re.compile(r"(?<![\w.])(0x[0-9A-Fa-f]+|\d+)(?=u?\b)")
 _STATEMENT = re.compile(r"^    [ ]*(?!const |return|static |extern |else|if|for|while|_Static|__asm volatile\($)[^{}#/\s\"].*;(?: /\*.*)?$")
-_EQUIVALENTS = Path(__file__).with_name("silicon_equivalents.yaml")
+_DATA = Path(__file__).with_name("silicon_faults.yaml")
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,8 @@ class Fault:
 
 
 def _in_scope(file: str, lines: Sequence[str]) -> Iterator[int]:
-    """Lines of code that a boot runs, and definitions of constants."""
+    """Lines of code that a boot runs, and definitions of constants. Not the fault handlers and errors on the line, which no conversation
+    without errors reaches."""
     skipping, comment = False, False
     for i, line in enumerate(lines):
         comment = comment or line.lstrip().startswith("/*")
@@ -175,14 +171,31 @@ def chosen_faults(count: int, seed: int = 1) -> list[Fault]:
 
 @cache
 def _equivalents() -> tuple[tuple[str, str], ...]:
-    rows = yaml.safe_load(_EQUIVALENTS.read_text(encoding="utf-8"))["equivalents"]
+    rows = yaml.safe_load(_DATA.read_text(encoding="utf-8"))["equivalents"]
     return tuple((pattern, row["argument"]) for row in rows for pattern in row["faults"])
+
+
+def sample() -> list[tuple[Fault, str]]:
+    """The faults that the default tests boot, and how each is noticed. LookupError if the source has no such fault any more."""
+    made = {nameless(fault): fault for fault in all_faults()}
+    rows = yaml.safe_load(_DATA.read_text(encoding="utf-8"))["sample"]
+    return [(made[row["fault"]], row["noticed"]) for row in rows]
+
+
+def nameless(fault: Fault) -> str:
+    """The label without the line's number, which another edit moves."""
+    return re.sub(r":\d+ ", " ", fault.label, count=1)
 
 
 def equivalent(fault: Fault) -> str | None:
     """The argument why a chip would behave alike; None if there is none."""
-    label = re.sub(r":\d+ ", " ", fault.label, count=1)
+    label = nameless(fault)
     return next((argument for pattern, argument in _equivalents() if fnmatch.fnmatchcase(label, _escaped(pattern))), None)
+
+
+def _about(found: Sequence[int], expected: Sequence[int]) -> bool:
+    """Microseconds, within 5 % or the timer's step."""
+    return len(found) == len(expected) and all(abs(a - b) <= max(1, b * 0.05) for a, b in zip(found, expected, strict=True))
 
 
 def _escaped(pattern: str) -> str:
@@ -218,7 +231,7 @@ class Workshop:
             build._link(staging, self.toolchain, self.model.code)
         self.size = self.model.code.input.size
         self.objects = {file: self._object(file).read_bytes() for file in FILES}
-        self.good = {mode: self.converse(mode) for mode in build.MODES}
+        self.good: dict[str, dict[str, Any]] = {mode: self.converse(mode) for mode in build.MODES}
 
     def _object(self, file: str) -> Path:
         return self.folders["performance"] / build._object(f"board/{file}")
@@ -248,13 +261,13 @@ class Workshop:
                 except Cm4TinyError:
                     return "does not build"
                 try:
-                    found = self.converse(mode)
+                    found = self.converse(mode, self.good[mode]["conversation"])
                 except SiliconRuleError as error:
                     return f"rule {error.broken.rule}"  # type: ignore[attr-defined]
                 except Cm4TinyError as error:
                     return type(error).__name__
                 for key, expected in self.good[mode].items():
-                    if found[key] != expected:
+                    if not (_about(found[key], expected) if key == "inference time" else found[key] == expected):
                         return f"another {key}"
             return "unnoticed"
         finally:
@@ -262,10 +275,11 @@ class Workshop:
             for mode in build.MODES:
                 (self.folders[mode] / build._object(f"board/{fault.file}")).write_bytes(self.objects[fault.file])
 
-    def converse(self, mode: str) -> dict[str, object]:
-        """Boots, talks, resets and talks again: what a host could tell apart."""
+    def converse(self, mode: str, expected: Sequence[str] | None = None) -> dict[str, object]:
+        """Boots, talks, resets and talks again: what a host could tell apart. Ends at the first answer that is not the expected one."""
         said: list[str] = []
         laps: list[bool] = []
+        took: list[int] = []
         with VirtualBoard(self.folders[mode] / "firmware.elf", baud=BAUD) as board:
             data = bytes(range(self.size)).hex()
             for command in (
@@ -285,14 +299,18 @@ class Workshop:
                     board.link.write(command.encode() + b"%")
                 text = self._answer(board)
                 said.append(re.sub(r"m-lap-us-\d+", "m-lap-us", text))
+                if expected is not None and said[-1] != expected[len(said) - 1]:
+                    return {"conversation": said}
                 times = [int(lap) for lap in re.findall(r"m-lap-us-(\d+)", text)]
                 if command == "infer 5 2" and len(times) == 2:
+                    took.append(times[1] - times[0])
                     laps.append(self._lap_is_true(board, times))
             pin = [level for _, level in board.pin_changes("F", 13)]
             return {
                 "conversation": said,
                 "clock": board.statistics().hclk_hz,
                 "time stamp": laps,
+                "inference time": took,
                 "pin": pin,
                 "edges": len(board.timestamp_edges_s()),
             }

@@ -11,6 +11,8 @@ weights), so runs need no loop of their own. Pairs of a run are ``unit`` bytes a
 pairs of a tile may stand in front of the loop: there the first one adds to the bias instead of to copies of it. Bias, mantissa, rounding
 and shift of the block's channels stay in FPU registers over all tiles.
 
+The few words of weights of a small block stay in FPU registers, too ("resident"): one more register is free, and a pair takes a cycle less.
+
 Merged weights (see :mod:`.weights`) hold two channels in a word: half the memory and half the loads of weights for one SXTB16 more, and
 three more instructions per pixel and two channels in the epilogue; two if the layer's channels share a shift, because then the biases are
 in the sums from the start, and both sums are taken times 256 (:mod:`.shared_shift`).
@@ -44,6 +46,7 @@ from cm4tiny.firmware.kernels.wide.schedule import (
 X, W = "r0", "r1"
 MAX_OFFSET = 4095
 MAX_WRITEBACK = 255
+FPU_REGISTERS = 32
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Block:
         turn: pairs of each run per turn of the loop; 0 if there is no loop.
         merged: two channels' weights in a word.
         blocks: blocks of channels.
+        resident: a block's weights stay in FPU registers; there is no inner loop.
     """
 
     pixels: tuple[int, ...]
@@ -100,6 +104,7 @@ class Block:
     turn: int
     merged: bool = False
     blocks: int = 1
+    resident: bool = False
 
     @property
     def turns(self) -> int:
@@ -152,15 +157,19 @@ class _Writer:
         count, q = self.pixels * block.channels, block.channels
         if not 1 <= count <= len(ACCUMULATORS):
             raise KernelLimitError(f"a block of {self.pixels} x {q} needs more registers than there are")
-        self.acc, self.temps = ACCUMULATORS[:count], (*SPARE, *ACCUMULATORS[count:])
+        self.acc, self.temps = ACCUMULATORS[:count], (*SPARE, *ACCUMULATORS[count:], *([W] if block.resident else []))
         self.asm = Costed()
         self.bias, self.mantissa, self.rounding, self.shift = ([f"s{n * q + i}" for i in range(q)] for n in range(4))
         names = ("place", "weights", "weights_end", "row_end", "end", "parameters", "parameters_end")
         self.state = {name: f"s{block.epilogue.parameters * q + i}" for i, name in enumerate(names)}
-        self.saved = range(16, block.epilogue.parameters * q + len(names))
+        last = block.epilogue.parameters * q + len(names)
+        self.held = tuple(f"s{last + i}" for i in range(block.words if block.resident else 0))
+        if last + len(self.held) > FPU_REGISTERS:
+            raise KernelLimitError(f"{block.words} words of weights do not fit into the FPU registers")
+        self.saved = range(16, last + len(self.held))
         self.low = {X: block.unit, W: 4} if block.turn else {X: 0, W: 0}
         """Pointers stand so much low where they move, so that the last load of a turn moves them."""
-        self.reloads = block.turn > 0 or block.epilogue.kind == "linear"
+        self.reloads = not block.resident and (block.turn > 0 or block.epilogue.kind == "linear")
         """Whether a tile changes the pointer to the weights."""
         (rows, columns), (source_down, source_right), (target_down, target_right) = block.tiles, block.source, block.target
         if columns == 1 or (rows > 1 and source_down == columns * source_right and target_down == columns * target_right):
@@ -178,7 +187,7 @@ class _Writer:
         asm.do(f"vmov {self.state['place']}, r3")
         asm.add(X, X, -self.low[X])
         asm.add(W, W, -self.low[W])
-        if self.reloads:
+        if self.reloads or block.resident:
             asm.do(f"vmov {self.state['weights']}, {W}")
         if block.blocks > 1:
             asm.add("r3", "r2", 4 * block.epilogue.parameters * block.channels * block.blocks)
@@ -196,6 +205,8 @@ class _Writer:
         """All tiles of one block of channels; at the start r2 points to its parameters."""
         asm, block, state = self.asm, self.block, self.state
         asm.do(f"vldmia r2!, {{s0-s{block.epilogue.parameters * block.channels - 1}}}")
+        if block.resident:
+            asm.all(f"vmov {W}, {state['weights']}", f"vldmia {W}!, {{{self.held[0]}-{self.held[-1]}}}", f"vmov {state['weights']}, {W}")
         if block.blocks > 1:
             asm.do(f"vmov {state['parameters']}, r2")
         if self.columns > 1:
@@ -262,6 +273,8 @@ class _Writer:
                 for i in range(count):
                     x = [self._at(X, run - base + block.unit * i + d + self.low[X]) for d in block.pixels]
                     w = [self._at(W, 4 * (done * words + c) + self.low[W]) for c in range(words)]
+                    if block.resident:
+                        w = list(self.held[done * words : (done + 1) * words])
                     done += 1
                     pairs.append((x, w))
             last = group[-1] == 0
@@ -269,7 +282,10 @@ class _Writer:
                 pairs[-1][0][0] += "!"
             if moves and last and weight_step <= MAX_WRITEBACK:
                 pairs[-1][1][-1] += "!"
-            self.asm.all(*(schedule_merged if block.merged else schedule)(pairs, self.acc, self.temps, starts))
+            if block.merged:
+                self.asm.all(*schedule_merged(pairs, self.acc, self.temps, starts))
+            else:
+                self.asm.all(*schedule(pairs, self.acc, self.temps, starts, resident=block.resident))
             starts = None
         if moves:
             if step > MAX_WRITEBACK:
@@ -356,7 +372,8 @@ class _Writer:
         asm.do(f"vmov {state['place']}, {place}")
         if self.reloads:
             asm.do(f"vmov {W}, {state['weights']}")
-        asm.add(W, W, 4 * block.words)
+        if not block.resident:
+            asm.add(W, W, 4 * block.words)
         if self.reloads:
             asm.do(f"vmov {state['weights']}, {W}")
         asm.all(f"vmov r2, {state['parameters']}", f"vmov r3, {state['parameters_end']}", "cmp r2, r3")

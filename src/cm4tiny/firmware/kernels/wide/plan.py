@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
-from cm4tiny.firmware.kernels.wide.block import Block, Epilogue, MicroKernel, write_block
+from cm4tiny.firmware.kernels.wide.block import FPU_REGISTERS, Block, Epilogue, MicroKernel, write_block
 from cm4tiny.firmware.kernels.wide.cover import SHAPES, Region, Shape, cover
 from cm4tiny.firmware.kernels.wide.geometry import Geometry, Unroll
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
@@ -28,6 +28,7 @@ STAGE_WORDS = 1024
 MISS_CYCLES, DCACHE_BYTES, LINE_WORDS, FETCH_BYTES = 5, 256, 4, 16
 ICACHE_LINES = ICACHE_BYTES // LINE_BYTES
 UNROLLS_TRIED = 6
+_STATES = 7  # FPU registers that a block's loops need
 MAX_PIXELS = {1: 4, 2: 4, 4: 2}
 """Pixels per tile for each number of channels per block."""
 
@@ -225,7 +226,14 @@ class _Form(NamedTuple):
 
 
 def _block(geometry: Geometry, region: Region, form: _Form, unroll: Unroll, blocks: int = 1) -> Block:
-    return replace(geometry.block(region, form.channels, form.epilogue, unroll), merged=form.merged, blocks=blocks)
+    block = replace(geometry.block(region, form.channels, form.epilogue, unroll), merged=form.merged, blocks=blocks)
+    return replace(block, resident=_resident(block))
+
+
+def _resident(block: Block) -> bool:
+    """Whether the block's weights shall stay in FPU registers: where they fit and save a cycle per pair, with four pixels."""
+    room = FPU_REGISTERS - _STATES - block.epilogue.parameters * block.channels
+    return not block.merged and not block.turn and (len(block.pixels), block.channels) == (4, 2) and block.words <= room
 
 
 def _regions(geometry: Geometry, form: _Form, shape: Shape, unroll: Unroll) -> tuple[Region, ...] | None:

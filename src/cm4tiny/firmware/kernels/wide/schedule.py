@@ -69,6 +69,8 @@ def schedule(
     acc: Sequence[str],
     temps: Sequence[str],
     first: Sequence[str | None] | None = None,
+    *,
+    resident: bool = False,
 ) -> list[str]:
     """Loads and SMLADs of some pairs, with the loads in as few groups as the registers allow.
 
@@ -77,8 +79,9 @@ def schedule(
         acc: registers of the sums, pixel by pixel.
         temps: free registers.
         first: what the first pair's products are added to, per channel: a register, or None for zero; default: the sums themselves.
+        resident: the channels' words are FPU registers instead of addresses: VMOV fetches them in one cycle wherever it stands.
     """
-    return _Schedule(pairs, acc, temps, first, merged=False).lines
+    return _Schedule(pairs, acc, temps, first, merged=False, resident=resident).lines
 
 
 def schedule_merged(
@@ -106,7 +109,9 @@ class _Schedule:
         first: Sequence[str | None] | None,
         *,
         merged: bool,
+        resident: bool = False,
     ) -> None:
+        self.resident = resident
         self.pairs, self.acc, self.first, self.stages = pairs, acc, first, 2 if merged else 1
         self.pixels, self.words = len(pairs[0][0]), len(pairs[0][1])
         self.apart = merged and self.pixels + 1 > len(temps)
@@ -131,14 +136,19 @@ class _Schedule:
     def _order(self, j: int) -> list[tuple[str, int, int]]:
         x = [("x", j, p) for p in reversed(range(self.pixels))]
         w = [("w", j, i) for i in range(self.words)]
+        if self.resident:
+            return x + w
         return w + x if self.pixels > self.words * self.stages or self.apart else x + w
 
     def _load(self) -> None:
+        found: list[str] = []
         while self.loads and len(self.free) > (1 if self.apart and self._wants_low() else 0):
             key = self.loads.pop(0)
             self.held[key] = self.free.pop(0)
             kind, j, index = key
-            self.lines.append(f"ldr {self.held[key]}, {self.pairs[j][0 if kind == 'x' else 1][index]}")
+            word = "vmov" if self.resident and kind == "w" else "ldr"
+            found.append(f"{word} {self.held[key]}, {self.pairs[j][0 if kind == 'x' else 1][index]}")
+        self.lines += sorted(found, key=lambda line: line.startswith("vmov"))
 
     def _wants_low(self) -> bool:
         """Whether a register must be kept for the low bytes of a word that is loaded or will be next."""

@@ -12,7 +12,7 @@
 
 #define INTERRUPTS 95
 
-extern uint32_t _sidata[], _sdata[], _edata[], _sbss[], _ebss[], _estack[], _stack_limit[];
+extern uint32_t _sidata[], _sdata[], _edata[], _sbss[], _ebss[], _sarena[], _earena[], _estack[], _stack_limit[];
 
 #define STACK_GUARD 0x5AFEC0DEu
 #define STACK_GUARD_WORDS 8
@@ -76,9 +76,9 @@ static void copy_initialised_data(void)
     }
 }
 
-static void clear_zero_data(void)
+static void clear(uint32_t *to, const uint32_t *end)
 {
-    for (uint32_t *to = _sbss; to < _ebss;) {
+    while (to < end) {
         *to++ = 0;
     }
 }
@@ -105,7 +105,8 @@ __attribute__((noreturn, used)) void start(void)
     SCB_VTOR = (uint32_t)&vector_table;
     clock_init(); /* first, so that copying a large .data runs at full speed */
     copy_initialised_data();
-    clear_zero_data();
+    clear(_sbss, _ebss);
+    clear(_sarena, _earena);
     set_stack_guard();
     __asm volatile("dsb\n isb" ::: "memory"); /* code copied to RAM is visible to the fetcher */
     (void)main();

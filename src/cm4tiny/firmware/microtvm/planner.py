@@ -21,6 +21,7 @@ from cm4tiny.firmware.microtvm.layout import Action, Value
 
 _GRAIN = 256  # bytes per step of the knapsack
 _ARENA_SIZES = 24  # tried at most
+_FAST_BYTES, _SLOWER = 184 * 1024, 0.1  # of SRAM1 beside the stack; cycles more where everything lies elsewhere (ad: 13 %), roughly
 _SMALLER, _WORTHWHILE = 0.6, 2048  # of constants: what counts as smaller, and from how many bytes on it is looked for
 
 
@@ -132,7 +133,7 @@ def choose(actions: Sequence[Action], outside: frozenset[str], *, budget: int | 
             plans.append(plan)
     if not plans:
         raise RamBudgetError(f"no plan fits into {budget} bytes of RAM", cure="allow more, or use a model with smaller activations")
-    return min(plans, key=lambda plan: plan.cycles)
+    return min(plans, key=lambda plan: plan.cycles * (1.0 + _SLOWER * max(0, plan.ram_bytes - _FAST_BYTES) / max(1, plan.ram_bytes)))
 
 
 def least_budget(fits: Callable[[int], bool], enough: int) -> int:

@@ -40,11 +40,11 @@ class Target:
 
 
 TARGETS = (
-    Target("kws", DEFAULT, "inf_per_s", 32.0),
-    Target("ic", DEFAULT, "inf_per_s", 10.5),
-    Target("vww", NO_SKIP, "inf_per_s", 11.8),
-    Target("vww", DEFAULT, "inf_per_s", 16.0),
-    Target("ad", DEFAULT, "inf_per_s", 310.0),
+    Target("kws", DEFAULT, "inf_per_s", 40.0),
+    Target("ic", DEFAULT, "inf_per_s", 16.5),
+    Target("vww", NO_SKIP, "inf_per_s", 14.0),
+    Target("vww", DEFAULT, "inf_per_s", 23.0),
+    Target("ad", DEFAULT, "inf_per_s", 350.0),
     *(Target(benchmark, DEFAULT, "ram_bytes", BOARD_RAM) for benchmark in BENCHMARKS),
     *(Target(benchmark, LOW_RAM, "ram_bytes", SMALL_RAM) for benchmark in ("kws", "ic")),
     *(Target(benchmark, LOW_RAM, "inf_per_s", TFLM_CMSIS_NN) for benchmark in ("kws", "ic")),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cm4tiny.boards.virtual.loader import LoadedElf, check_place, check_vectors, elf_from_bytes
-from cm4tiny.boards.virtual.machine import FLASH_BASE, FLASH_SIZE
+from cm4tiny.boards.virtual.memory_map import FLASH_BASE, FLASH_SIZE
 from cm4tiny.elf_files import read_image_file
 from cm4tiny.errors import FirmwareError, WrongTargetError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from cm4tiny.boards.virtual.machine import FLASH_BASE, FLASH_SIZE, SRAM_BASE, SRAM_SIZE
+from cm4tiny.boards.virtual.memory_map import FLASH_BASE, FLASH_SIZE, SRAM_BASE, SRAM_SIZE
 from cm4tiny.elf_files import check_core, damaged, open_elf, read_image_file
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ImageTooLargeError, WrongTargetError
 

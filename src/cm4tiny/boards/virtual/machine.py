@@ -13,13 +13,6 @@ from numpy.typing import NDArray
 from cm4tiny.boards.virtual.silicon import BrokenRule
 from cm4tiny.boards.virtual.trace import Ranges, Traced
 
-FLASH_BASE = 0x0800_0000
-FLASH_SIZE = 0x0020_0000
-SRAM_BASE = 0x2000_0000
-SRAM_SIZE = 0x000A_0000
-SRAM2_ALIAS = 0x1000_0000
-SRAM2_OFFSET = 0x0003_0000
-SRAM2_SIZE = 0x0001_0000
 PS_PER_S = 10**12
 MAX_CLOCK_CHANGES = 1 << 16
 """So many changes of the clock are kept (core.h)."""

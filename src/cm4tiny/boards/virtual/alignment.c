@@ -4,14 +4,15 @@
  * DDI0403 section A3.2.1: loads and stores of one word or halfword may be unaligned, unless CCR.UNALIGN_TRP is set. All others fault: LDM, STM,
  * LDRD, STRD, VLDR, VSTR, VLDM, VSTM, LDREX, STREX, TBH.
  *
- * To see them every access must be looked at, which is slow. So it happens while the board profiles, when loads are hooked anyway: the first
- * tens of millions of cycles, whenever code runs that was not profiled, and always in exact simulation, which UNALIGN_TRP turns on.
+ * To see them every access must be looked at, which makes the board ten times slower. So it happens for the board's first accesses to RAM in
+ * the profiling phase, ACCESSES_LOOKED_AT of them: start-up and the first inferences. UNALIGN_TRP turns it on for good.
  */
 #include "core.h"
 
 #include <string.h>
 
 enum { SCB_CCR = 0x14 };
+#define ACCESSES_LOOKED_AT (4u << 20)
 #define CCR_UNALIGN_TRP 8u
 
 static const int ALL_REGISTERS[CORE_REGISTERS] = {
@@ -66,10 +67,15 @@ void alignment_check(struct machine *m, uc_mem_type type, uint32_t address, uint
 
 static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
 {
+    struct machine *m = user;
     (void)value;
     clear_stale_it_bits(uc);
-    alignment_check(user, type, (uint32_t)address, (uint32_t)size);
+    alignment_check(m, type, (uint32_t)address, (uint32_t)size);
+    if (++m->accesses_looked_at == ACCESSES_LOOKED_AT)
+        request_stop(m, REQUEST_WATCH);
 }
+
+static bool looked_at_enough(const struct machine *m) { return m->accesses_looked_at >= ACCESSES_LOOKED_AT && !m->watches_accesses; }
 
 /* After a run that ended so. */
 void alignment_take_back(struct machine *m)
@@ -101,14 +107,29 @@ uint32_t alignment_of_exclusive(struct machine *m)
 void alignment_begin(struct machine *m)
 {
     const int accesses = UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE;
+    if (m->ram_hooked || looked_at_enough(m))
+        return;
+    m->ram_hooked = true;
     uc_hook_add(m->uc, &m->ram_hook, accesses, (void *)on_access, m, SRAM_BASE, SRAM_BASE + SRAM_SIZE - 1u);
     uc_hook_add(m->uc, &m->ram2_hook, accesses, (void *)on_access, m, SRAM2_ALIAS, SRAM2_ALIAS + SRAM2_SIZE - 1u);
 }
 
 void alignment_end(struct machine *m)
 {
+    if (!m->ram_hooked)
+        return;
+    m->ram_hooked = false;
     uc_hook_del(m->uc, m->ram_hook);
     uc_hook_del(m->uc, m->ram2_hook);
+}
+
+/* Between two runs: true if the hooks went because enough was looked at. */
+bool alignment_finish(struct machine *m)
+{
+    if (!m->ram_hooked || !looked_at_enough(m))
+        return false;
+    alignment_end(m);
+    return true;
 }
 
 /* Between two runs, for UNALIGN_TRP: the board stays in exact simulation for ever, and peripherals are looked at, too. True if the code must be translated again. */
@@ -121,5 +142,6 @@ bool alignment_watch_all(struct machine *m)
     m->watches_accesses = true;
     m->constants.exact = 1;
     timing_enter_phase(m, PHASE_PROFILE);
+    alignment_begin(m);             /* where the phase was that already */
     return uc_hook_add(m->uc, &hook, accesses, (void *)on_access, m, SRAM_BASE + SRAM_SIZE, UINT32_MAX) == UC_ERR_OK;
 }

@@ -192,6 +192,7 @@ void timing_at_stop(struct machine *m, bool command_ended);
 void timing_statistics(struct machine *m, struct statistics *out);
 void timing_trace(struct machine *m, bool on);
 void clear_stale_it_bits(uc_engine *uc);
+void drop_deleted_hooks(struct machine *m);
 
 void icache_run_block(struct machine *m, const struct block *b, uint32_t flash_offset);
 void icache_mark_complete(struct machine *m, struct block *b, uint64_t stamp);
@@ -292,6 +293,8 @@ struct machine {
     enum phase phase;
     bool hooked;
     uc_hook block_hook, data_hook, alias_hook, ram_hook, ram2_hook;
+    bool ram_hooked;
+    uint64_t accesses_looked_at;    /* for their alignment */
     struct trace *trace;            /* NULL until one is asked for */
     uint64_t phase_start_ticks, profiled_ticks, unprofiled_window_end, unprofiled_ticks, profile_phases;
     uint64_t icache_misses, icache_stall_ticks, dcache_misses, dcache_stall_ticks;
@@ -403,6 +406,7 @@ bool new_watch(struct machine *m, uint32_t address);
 void alignment_check(struct machine *m, uc_mem_type type, uint32_t address, uint32_t size);
 void alignment_take_back(struct machine *m);
 void alignment_begin(struct machine *m);
+bool alignment_finish(struct machine *m);
 void alignment_end(struct machine *m);
 bool alignment_watch_all(struct machine *m);
 uint32_t alignment_of_exclusive(struct machine *m);

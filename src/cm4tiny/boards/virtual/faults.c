@@ -337,6 +337,10 @@ void place_watch(struct machine *m)
     added |= alignment_watch_all(m);
     if (m->watch_deviations_size)
         added |= deviations_place_watch(m);
+    if (alignment_finish(m)) {
+        drop_deleted_hooks(m);
+        added = true;
+    }
     if (added)
         uc_ctl_flush_tb(m->uc);
     m->watch_pc = m->watch_block_size = 0;

@@ -266,7 +266,7 @@ static void profile_begin(struct machine *m)
 }
 
 /* unicorn takes a deleted hook off its list only when a run ends, and loads stay slow until then: a run of no block does it. */
-static void drop_deleted_hooks(struct machine *m)
+void drop_deleted_hooks(struct machine *m)
 {
     uint32_t requests = m->requests;
     uint32_t thumb = read_register(m, UC_ARM_REG_XPSR) >> 24 & 1u;  /* clear after a jump to Arm code, whose fault comes with the next run */

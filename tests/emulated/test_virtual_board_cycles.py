@@ -102,6 +102,7 @@ def test_a_loop_of_known_count_takes_the_manuals_cycles(tmp_path: Path, name: st
         store(1, 3),
         movs(0, 0),
         store(0, 5),
+        movs(2, 0),
         movs(6, ROUNDS),
     ]
     pad = [NOP] * ((START // 2 + len(enable_fpu) + len(setup)) % 2)  # the loop begins at a multiple of 4

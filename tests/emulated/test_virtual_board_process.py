@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import errno
 import os
 import pickle
@@ -21,7 +22,8 @@ from virtual_board_programs import ECHO, NOP, branch_wide, write_elf
 
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.virtual import child, confine, process
-from cm4tiny.boards.virtual.machine import Note, NoteKind
+from cm4tiny.boards.virtual.machine import Note, NoteKind, StopReason
+from cm4tiny.boards.virtual.silicon import BrokenRule, checked
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import BoardError
 
@@ -279,6 +281,53 @@ def test_a_reply_can_only_hold_values() -> None:
         assert caught.value.cure
     with pytest.raises(BoardError, match="damaged"):
         child.read_value(b"\x80\x05]")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (99, []),
+        (StopReason.LIMIT, [5]),
+        (StopReason.LIMIT, [Note(NoteKind.READ, "here", 2)]),  # type: ignore[arg-type]
+        StopReason.LIMIT,
+        (StopReason.LIMIT, [Note(NoteKind.RULE, 7, 2)]),
+        (StopReason.LIMIT, [Note(NoteKind.RULE, -1, 2)]),
+    ],
+)
+def test_an_answer_to_run_is_checked(echo: Path, monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
+    with VirtualBoard(echo) as board:
+        ask = process.ChildMachine._ask
+        monkeypatch.setattr(process.ChildMachine, "_ask", lambda self, name, *a: answer if name == "run" else ask(self, name, *a))
+        with pytest.raises(BoardError, match="the process that emulates the board sent") as caught:
+            board.run_guarded(1_000_000)
+        assert caught.value.why and caught.value.cure
+
+
+GOOD = BrokenRule("ahb-step", 0x4002_1008, 3, 16_000_000, 8_000_000, True, 0x0800_0000, b"", (0,) * 15, 16_000_000)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rule": "no-such-rule"},
+        {"rule": ["ahb-step"]},
+        {"detail": -1},
+        {"detail": "1"},
+        {"registers": (0,) * 3},
+        {"registers": 5},
+        {"block_bytes": bytes(1 << 20)},
+        {"block_bytes": "text"},
+        {"is_store": 2},
+        {"hclk_hz": 1.5},
+    ],
+)
+def test_a_broken_rule_from_another_process_is_checked(changes: dict[str, Any]) -> None:
+    assert checked(GOOD) is GOOD
+    with pytest.raises(BoardError, match="the table does not hold") as caught:
+        checked(dataclasses.replace(GOOD, **changes))
+    assert caught.value.cure
+    with pytest.raises(BoardError):
+        checked(Note(NoteKind.READ, 1, 2))
 
 
 def test_both_ways_of_running_a_chip_count_the_same(echo: Path) -> None:

@@ -149,7 +149,7 @@ def foreign_section(rows: Sequence[ForeignRow]) -> list[str]:
         "or more (signing: 0.5 %) are left out. `python benchmarks/pqm4.py --pqm4 FOLDER` measures the rows again.",
         "",
         "No constant was fitted to these rows: every rule has a source outside of them (`cycle_model.py`). Which of the known rules are",
-        "in the model was decided with a look at them. As a check the choice was made anew, out of 21 rules, by the least error on all",
+        "in the model was decided with a look at them. As a check the choice was repeated, out of 21 rules, by the least error on all",
         "families but one, and judged on that one: 2.4 % rms, -15.4 to +9.4 %, with the wait for SRAM2 and SRAM3, the store in a load's",
         "shadow and the change of SRAM chosen every time or all but once. What no row here exercises may be off by that much.",
         "",

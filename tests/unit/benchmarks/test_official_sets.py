@@ -89,7 +89,7 @@ def test_a_damaged_set_is_noticed_and_made_anew(world: World, damage: str) -> No
         (folder.parent / "data-set.json").write_text('{"set": "ic01"}')
     again, fresh = world.get("ic01")
     assert again == folder and fresh.files == provenance.files
-    assert "made anew" in world.said() or damage == "remove"
+    assert "prepared again" in world.said() or damage == "remove"
 
 
 def test_a_missing_set_says_where_to_get_it_under_which_terms_and_how_to_import_it(world: World) -> None:

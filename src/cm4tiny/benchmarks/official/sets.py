@@ -121,7 +121,7 @@ def _home(root: Path | None, table: OfficialTable, row: SetRow, list_name: str) 
 
 
 def _ready(home: Path, row: SetRow, events: EventStream) -> Provenance | None:
-    """The record of a prepared set whose bytes are still those of the record; a damaged one is told and made anew."""
+    """The record of a prepared set whose bytes are still those of the record; a damaged one is reported and prepared again."""
     try:
         provenance = Provenance(**json.loads((home / RECORD).read_text(encoding="utf-8")))
         for name, sha256 in provenance.files.items():
@@ -130,7 +130,7 @@ def _ready(home: Path, row: SetRow, events: EventStream) -> Provenance | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, AttributeError, HashMismatchError) as error:
-        events.message(row.id, f"the prepared data set {home} is damaged and is made anew: {error}", "warning")
+        events.message(row.id, f"the prepared data set {home} is damaged and is prepared again: {error}", "warning")
         return None
     return provenance
 

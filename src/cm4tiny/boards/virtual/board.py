@@ -28,7 +28,7 @@ from cm4tiny.boards.virtual.loader import Symbol
 from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, NoteKind, SettingChange, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
 from cm4tiny.boards.virtual.process import open_machine
-from cm4tiny.boards.virtual.silicon import rule_error, rule_note
+from cm4tiny.boards.virtual.silicon import BrokenRule, checked, malformed, rule_error, rule_note
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, TraceSegment
 from cm4tiny.errors import BoardError, LinkError, UsageError
 from cm4tiny.events import SILENT, EventStream
@@ -83,7 +83,7 @@ class VirtualBoard:
         strict: what the chip would not run is a SiliconRuleError (``silicon.yaml`` lists the rules); with False it is a note, and the
             firmware goes on with what the chip would do.
         backend: obsolete; empty, ``"auto"`` and ``"native"`` mean the same.
-        events: hears about accesses to peripherals that are not modelled.
+        events: receives accesses to peripherals that are not modelled.
 
     A read of its link raises SiliconRuleError in strict mode.
 
@@ -177,7 +177,7 @@ class VirtualBoard:
             )
 
     def reset(self) -> None:
-        """The reset button: the firmware starts anew; RAM, virtual time and totals go on."""
+        """The reset button: the firmware starts again; RAM, virtual time and totals go on."""
         with self.guard as machine:
             self.link.clear()
             machine.reset()
@@ -292,16 +292,22 @@ class VirtualBoard:
         reason = machine.run(until_ps)
         for note in machine.take_notes():
             is_rule = note.kind is NoteKind.RULE
-            text = rule_note(machine.broken_rules()[note.address], self._elf) if is_rule else note_text(note, self._elf)
+            text = rule_note(self._broken_rule(note.address), self._elf) if is_rule else note_text(note, self._elf)
             self._notes.append(text)
             if not (is_rule and self._strict):  # then it is an error, too
                 self._events.message(STEP, text, "warning")
         if reason is StopReason.REFUSED:
-            raise rule_error(machine.refused_by(), self._elf, self.name)
+            raise rule_error(checked(machine.refused_by()), self._elf, self.name)
         if reason is StopReason.FAULT:
             self.raise_fault()
             raise BoardError("the virtual board stopped for no known reason", cure="report this with the firmware")
         return reason
+
+    def _broken_rule(self, place: int) -> BrokenRule:
+        broken = self.guard.machine.broken_rules()
+        if not 0 <= place < len(broken):
+            raise malformed("a note on a rule that was not broken")
+        return checked(broken[place])
 
     def raise_fault(self) -> None:
         """Raises DeviceFaultError if the firmware is in a fault handler, or worse; the caller holds the guard."""

@@ -71,7 +71,7 @@ class CycleModel:
     """A read from SRAM2 or SRAM3 that is not pipelined behind another on the same bus: the bus matrix grants SRAM1 only without delay.
     Stores wait in the write buffer. The authors of pqm4 measured that SRAM1 is faster on this board (mupq/pqm4 pull request 193)."""
     bank_change: int = 1
-    """A read from another SRAM than the access before it: the matrix arbitrates anew, and nothing is pipelined across. Measured by others
+    """A read from another SRAM than the access before it: the matrix arbitrates again, and nothing is pipelined across. Measured by others
     (jnk0le/random, cortex_m3m4.md: pipelining happens only within one memory)."""
     icache_lines: int = 32
     """Lines of 32 bytes, LRU, filled by 64-bit words. RM0432 section 3.3.5."""

@@ -268,7 +268,7 @@ EXPORT int cm4_read_memory(struct machine *m, uint32_t address, uint8_t *data, u
     return 0;
 }
 
-/* NRST or SYSRESETREQ: registers start anew, SRAM and virtual time go on. */
+/* NRST or SYSRESETREQ: registers take their reset values, SRAM and virtual time go on. */
 void reset_machine(struct machine *m)
 {
     static const int CLEARED[] = {UC_ARM_REG_CONTROL, UC_ARM_REG_PRIMASK, UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK};

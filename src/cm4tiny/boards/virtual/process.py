@@ -30,6 +30,7 @@ from cm4tiny.boards.virtual.child import ERROR, HEADER, LENGTH, MAX_ITEMS, MAX_R
 from cm4tiny.boards.virtual.confine import DEFAULT_MEMORY_BYTES, SLICE_CPU_S, Confinement
 from cm4tiny.boards.virtual.machine import Machine, Note, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
+from cm4tiny.boards.virtual.silicon import malformed
 from cm4tiny.errors import BoardError, Cm4TinyError
 
 _START = "import sys; sys.path[:] = sys.argv[2:]; from cm4tiny.boards.virtual.child import main; main(int(sys.argv[1]))"
@@ -252,15 +253,21 @@ class ChildMachine:
     # --- what is asked all the time -------------------------------------------------------------------------------------------------
 
     def run(self, until_ps: int) -> StopReason:
-        return StopReason(self._run("run", until_ps))
+        reason = self._run("run", until_ps)
+        try:
+            return StopReason(reason)
+        except ValueError:
+            raise malformed("an unknown reason for a stop") from None
 
     def skip_until(self, time_ps: int) -> None:
         self._run("skip_until", time_ps)
 
     def _run(self, name: str, until_ps: int) -> Any:
-        reason, notes = self._ask(name, min(until_ps, _FOR_EVER))
-        self._notes += notes
-        return reason
+        match self._ask(name, min(until_ps, _FOR_EVER)):
+            case (reason, [*notes]) if all(isinstance(note, Note) and type(note.address) is int for note in notes):
+                self._notes += notes
+                return reason
+        raise malformed("an answer of another form")
 
     def receive(self, data: bytes) -> None:
         """Goes with the next request: no time passes in between."""

@@ -17,7 +17,7 @@ import capstone
 
 from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.boards.virtual.peripheral_map import enable_name, region_at, regions
-from cm4tiny.errors import SiliconRuleError
+from cm4tiny.errors import BoardError, SiliconRuleError
 
 if TYPE_CHECKING:
     from cm4tiny.boards.virtual.loader import LoadedElf
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).resolve().parent
 _UARTS = ("LPUART1", "USART1", "USART2", "USART3", "UART4", "UART5")
 """In the order of uart.c."""
+_REGISTERS = 15
+_MOST_BLOCK_BYTES = 65536
 _WITH_CLOCK = ("ready-unread", "pll-source", "sysclk-source")
 
 
@@ -76,6 +78,29 @@ def _table() -> dict[str, Any]:
 def rules() -> Mapping[str, Rule]:
     """All rules by their id."""
     return {row["id"]: Rule(**row) for row in _table()["rules"]}
+
+
+def checked(value: object) -> BrokenRule:
+    """The value, which another process sent: not trusted, as firmware may have taken that process over.
+
+    Raises:
+        BoardError: it is not a broken rule.
+    """
+    if isinstance(value, BrokenRule) and isinstance(value.rule, str) and value.rule in rules() and isinstance(value.registers, tuple):
+        numbers = (value.address, value.value, value.detail, value.limit, value.block, value.hclk_hz, *value.registers)
+        plain = isinstance(value.block_bytes, bytes) and len(value.block_bytes) <= _MOST_BLOCK_BYTES and isinstance(value.is_store, bool)
+        if plain and len(value.registers) == _REGISTERS and all(type(n) is int and 0 <= n < 2**64 for n in numbers):
+            return value
+    raise malformed("a rule of silicon that the table does not hold")
+
+
+def malformed(what: str) -> BoardError:
+    """The error for an answer that the board's process would not give."""
+    return BoardError(
+        f"the process that emulates the board sent {what}",
+        why="the firmware may have made the emulator write where it must not",
+        cure="do not trust this run; report it with the firmware",
+    )
 
 
 @lru_cache(maxsize=1)
@@ -141,7 +166,7 @@ def rule_error(broken: BrokenRule, elf: LoadedElf, board: str) -> SiliconRuleErr
     error = SiliconRuleError(
         f"the chip would not run the firmware on {board}: {what}",
         why=why,
-        cure=f"{cure}; to run on with a note instead, open the board with strict=False (--no_strict)",
+        cure=f"{cure}; an image of others runs on with a note by the step run,mlperf,tiny,image or by VirtualBoard(elf, strict=False)",
     )
     error.broken = broken  # type: ignore[attr-defined]
     return error

@@ -110,7 +110,7 @@ static void scb_write(struct machine *m, struct peripheral *p, uint32_t offset, 
     case SCB_FPCAR: m->exceptions.fp_context_address = value & ~7u; return;
     case SCB_FPCCR: m->exceptions.lazy_fp = value & 1u; break;
     case SCB_DEMCR: dwt_rebase(m); break;
-    case SCB_CPACR: timing_forget_verified(m); break;   /* blocks with FPU instructions are judged anew */
+    case SCB_CPACR: timing_forget_verified(m); break;   /* blocks with FPU instructions are judged again */
     case SCB_CCR:
         timing_forget_verified(m);  /* and blocks with divisions */
         if (value & CCR_UNALIGN_TRP)

@@ -3,7 +3,7 @@
  *
  * Source: RM0432 sections 54 (USART) and 55 (LPUART). With a baud rate given by the host, bytes take the time that the firmware's own
  * settings give them: kernel clock, BRR, OVER8, PRESC, word length and stop bits. Without one they take none. An overrun does not happen: the
- * line waits for a slow firmware. The interrupt is a level, computed anew at every access and event.
+ * line waits for a slow firmware. The interrupt is a level, computed at every access and event.
  */
 #include "core.h"
 

@@ -8,7 +8,7 @@ a mantissa with as many bits less. Is the staircase still the same? With ``t`` t
     floor(v(t) m / 2**32) + r >= i 2**S    and    floor(v(t - 1) m / 2**32) + r < i 2**S
 
 for all of them: two bounds on ``r`` for each step, so a mantissa is good if the largest lower one is not above the smallest upper one. A
-few mantissas around the exact one are tried; where none is good, there is no such form (:mod:`.requant` remains). Sparse models have
+few mantissas around the exact one are tried; where none is good, the layer keeps the form of :mod:`.requant`. Sparse models have
 channels with factors near zero and biases beyond 2**23; they take few steps, with mantissas too short to tell neighbours apart. Their
 biases are others than the layer's: such that a step is at 0, where every mantissa has an edge, and ``r`` does the rest.
 """

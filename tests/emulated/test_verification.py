@@ -69,7 +69,7 @@ def damaged_constant(source: str) -> tuple[str, str]:
 
 
 def damaged_call(source: str) -> tuple[str, str]:
-    return "layer00_widen(input,", "layer00_widen(input + 1,"
+    return "layer00_widen(input,", "layer00_widen(input + 4,"
 
 
 @pytest.mark.parametrize("damage", [damaged_constant, damaged_call])
@@ -152,7 +152,7 @@ def test_a_build_without_verification_says_so(tmp_path):
 
 def test_an_image_that_fails_leaves_no_record_and_is_never_used(tmp_path):
     def verifier(*_: object) -> dict[str, object]:
-        raise VerificationError("wrong", cure="none")
+        raise VerificationError("wrong", hint="none")
 
     with pytest.raises(VerificationError):
         build_unverified(Recipe("kws", "microtvm", "performance", str(embedded_model("kws"))), tmp_path, verifier=verifier)

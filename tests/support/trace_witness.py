@@ -10,12 +10,7 @@ from support.plain_core import PlainCore
 from unicorn import arm_const as arm
 from unicorn import unicorn_const as uc_const
 
-from cm4tiny.boards.virtual.machine import (
-    FLASH_BASE,
-    FLASH_SIZE,
-    SRAM_BASE,
-    SRAM_SIZE,
-)
+from cm4tiny.boards.virtual.memory_map import FLASH_BASE, FLASH_SIZE, SRAM_BASE, SRAM_SIZE
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, TraceCost, Traced, TraceKind, TraceSegment
 
 

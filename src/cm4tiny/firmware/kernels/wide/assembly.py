@@ -89,3 +89,8 @@ def _encodes(value: int) -> bool:
         return True
     low = (value & -value).bit_length() - 1
     return value >> low < 256 and low <= 24
+
+
+def float_list(first: int, last: int) -> str:
+    """``{s16-s19}``, or ``{s16}``: a range of one register is not assembled."""
+    return f"{{s{first}}}" if first == last else f"{{s{first}-s{last}}}"

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cm4tiny.firmware.kernels.functions import CFunction
+from cm4tiny.firmware.kernels.wide.assembly import float_list
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
 from cm4tiny.firmware.kernels.wide.schedule import (
     ACCUMULATORS,
@@ -183,7 +184,7 @@ class _Writer:
         asm, block = self.asm, self.block
         asm.do("push {r4-r11, lr}")
         if len(self.saved):
-            asm.do(f"vpush {{s{self.saved.start}-s{self.saved.stop - 1}}}")
+            asm.do(f"vpush {float_list(self.saved.start, self.saved.stop - 1)}")
         asm.do(f"vmov {self.state['place']}, r3")
         asm.add(X, X, -self.low[X])
         asm.add(W, W, -self.low[W])
@@ -197,7 +198,7 @@ class _Writer:
         self._block()
         asm.times = 1
         if len(self.saved):
-            asm.do(f"vpop {{s{self.saved.start}-s{self.saved.stop - 1}}}")
+            asm.do(f"vpop {float_list(self.saved.start, self.saved.stop - 1)}")
         asm.do("pop {r4-r11, pc}")
         asm.cycles += TAKEN
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cm4tiny.firmware.kernels.functions import CFunction
+from cm4tiny.firmware.kernels.wide.assembly import float_list
 from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
 from cm4tiny.firmware.kernels.wide.schedule import Costed, requantise_uniform
 
@@ -91,7 +92,7 @@ def convolution(shape: Shape) -> tuple[CFunction, int]:
     low, high, mantissa, rounding = (f"s{n + i}" for i in range(PARAMETERS))
     state = {name: f"s{n + PARAMETERS + i}" for i, name in enumerate(_STATES)}
     last = n + PARAMETERS + len(_STATES) - 1
-    saved = "{s16}" if last == 16 else f"{{s16-s{last}}}"
+    saved = float_list(16, last)
     code.do("push {r4-r11, lr}")
     if last >= 16:
         code.do(f"vpush {saved}")

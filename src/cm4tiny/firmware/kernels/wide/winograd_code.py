@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cm4tiny.firmware.kernels.functions import CFunction
-from cm4tiny.firmware.kernels.wide.assembly import Assembly
+from cm4tiny.firmware.kernels.wide.assembly import Assembly, float_list
 from cm4tiny.firmware.kernels.wide.schedule import clamp_linear, scale_linear
 
 COMPONENTS = 36
@@ -130,7 +130,7 @@ def _resident(a: Assembly, shape: Shape) -> None:
     a.all("push {r4-r11, lr}", "mov r4, r3")
     _bounds(a, shape)
     if registers > 16:
-        a.do(f"vpush {{s16-s{registers - 1}}}")
+        a.do(f"vpush {float_list(16, registers - 1)}")
     a.all("mov lr, r0", "mov r8, r2", "sub sp, sp, #32", "strd r8, r9, [sp]", "strd r1, r10, [sp, #8]")
     a.all("strd r3, r0, [sp, #16]", "str r4, [sp, #24]")
     if spare:
@@ -161,7 +161,7 @@ def _resident(a: Assembly, shape: Shape) -> None:
         a.loop_end("9")
     a.do("add sp, sp, #32")
     if registers > 16:
-        a.do(f"vpop {{s16-s{registers - 1}}}")
+        a.do(f"vpop {float_list(16, registers - 1)}")
     a.do("pop {r4-r11, pc}")
 
 

@@ -39,14 +39,14 @@ def check_checkout(folder: Path | None) -> Path:
     clone = "git clone --recursive https://github.com/mupq/pqm4"
     if folder is None:
         raise UsageError(
-            "no checkout of pqm4 was given", why="its code is not part of this repository", cure=f"{clone}\nthen --pqm4 FOLDER"
+            "no checkout of pqm4 was given", why="its code is not part of this repository", hint=f"{clone}\nthen --pqm4 FOLDER"
         )
     missing = [name for name in NEEDED if not (folder / name).exists()]
     if missing:
         raise AssetError(
             f"{folder} is no complete checkout of pqm4",
             why=f"there is no {missing[0]}",
-            cure=f"{clone}\nor, in a checkout: git submodule update --init --recursive",
+            hint=f"{clone}\nor, in a checkout: git submodule update --init --recursive",
         )
     return folder
 
@@ -62,7 +62,7 @@ def implementation_path(checkout: Path, scheme: str, implementation: str) -> tup
             path = f"{place}crypto_{kind}/{scheme}/{implementation}"
             if (checkout / path).is_dir():
                 return path, kind
-    raise AssetError(f"pqm4 has no {scheme}/{implementation}", why=f"it is nowhere in {checkout}", cure="check out the commit of the rows")
+    raise AssetError(f"pqm4 has no {scheme}/{implementation}", why=f"it is nowhere in {checkout}", hint="check out the commit of the rows")
 
 
 def build(checkout: Path, path: str, iterations: int) -> Path:
@@ -72,7 +72,7 @@ def build(checkout: Path, path: str, iterations: int) -> Path:
         ToolchainError: there is no compiler. CompileError: the build failed.
     """
     if shutil.which("arm-none-eabi-gcc") is None:
-        raise ToolchainError("arm-none-eabi-gcc is not installed", cure="on Debian: apt install gcc-arm-none-eabi")
+        raise ToolchainError("arm-none-eabi-gcc is not installed", hint="on Debian: apt install gcc-arm-none-eabi")
     elf = checkout / "elf" / f"{path.replace('/', '_')}_speed.elf"
     if not elf.is_file():
         name = f"elf/{elf.name}"
@@ -87,7 +87,7 @@ def build(checkout: Path, path: str, iterations: int) -> Path:
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not elf.is_file():
-            raise CompileError(f"pqm4 did not build {path}", why=done.stderr[-800:], cure="build it by hand:\n" + " ".join(command))
+            raise CompileError(f"pqm4 did not build {path}", why=done.stderr[-800:], hint="build it by hand:\n" + " ".join(command))
     return elf
 
 
@@ -100,7 +100,7 @@ def operation_cycles(output: bytes) -> tuple[list[int], ...]:
     values = [int(value) for value in _CYCLES.findall(output)]
     if not values or len(values) % 3:
         raise ResultsError(
-            "the program printed no cycles", why=f"it said: {output[-200:]!r}", cure="run it by hand, with run,mlperf,tiny,image"
+            "the program printed no cycles", why=f"it said: {output[-200:]!r}", hint="run it by hand, with run,mlperf,tiny,image"
         )
     return tuple(values[start::3] for start in range(3))
 
@@ -123,7 +123,7 @@ def measured(checkout: Path, rows: Sequence[ForeignRow]) -> list[ForeignRow]:
     path, kind = implementation_path(checkout, first.scheme, first.implementation)
     published = published_cycles(checkout / "benchmarks.csv").get((first.scheme, first.implementation))
     if published is None:
-        raise ResultsError(f"pqm4 publishes no cycles of {first.scheme}/{first.implementation}", cure="check out the commit of the rows")
+        raise ResultsError(f"pqm4 publishes no cycles of {first.scheme}/{first.implementation}", hint="check out the commit of the rows")
     cycles = run(build(checkout, path, ITERATIONS.get(first.family, 1)))
     fresh = []
     for row in rows:

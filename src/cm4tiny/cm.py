@@ -49,7 +49,7 @@ class Step:
     sources: list[dict[str, str]] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
 
-    def need(self, key: str, cure: str) -> str:
+    def need(self, key: str, hint: str) -> str:
         """The value of an env key that must be set.
 
         Raises:
@@ -57,7 +57,7 @@ class Step:
         """
         value = str(self.env.get(key, "")).strip()
         if not value:
-            raise UsageError(f"{key} is not set", cure=cure)
+            raise UsageError(f"{key} is not set", hint=hint)
         return value
 
     def path(self, key: str) -> str:
@@ -129,5 +129,5 @@ def _operating_system(error: OSError) -> Cm4TinyError:
     return Cm4TinyError(
         f"the operating system refused access to {place}",
         why=error.strerror or str(error),
-        cure="free disk space, check the permissions, or choose another directory (--outdirname=DIR, CM_REPOS, CM_TINY_CACHE)",
+        hint="free disk space, check the permissions, or choose another directory (--outdirname=DIR, CM_REPOS, CM_TINY_CACHE)",
     )

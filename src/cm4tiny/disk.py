@@ -55,7 +55,7 @@ def disk_full(doing: str, why: str, *folders: Path) -> DiskFullError:
     places = list(dict.fromkeys(_existing(folder) for folder in folders)) or [Path.cwd()]
     full = [place for place in places if _free(place) < _FULL_BYTES] or places
     named = " or ".join(f"{place} ({_free(place)} bytes free)" for place in full)
-    return DiskFullError(f"the disk is full: {doing} failed", why=f"{why}: {named}", cure=f"free disk space there{_elsewhere(full)}")
+    return DiskFullError(f"the disk is full: {doing} failed", why=f"{why}: {named}", hint=f"free disk space there{_elsewhere(full)}")
 
 
 def _temporary() -> list[Path]:

@@ -43,14 +43,14 @@ def read_image_file(path: Path) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise FirmwareError(f"{path} is not a regular file", cure="give an .elf, .bin or .hex file")
+            raise FirmwareError(f"{path} is not a regular file", hint="give an .elf, .bin or .hex file")
         if status.st_size > MAX_FILE_BYTES:
             raise FirmwareError(
-                f"{path} is not a firmware image of this chip", why=f"it has {status.st_size} bytes", cure="give an .elf, .bin or .hex file"
+                f"{path} is not a firmware image of this chip", why=f"it has {status.st_size} bytes", hint="give an .elf, .bin or .hex file"
             )
         return path.read_bytes()
     except OSError as error:
-        raise FirmwareError(f"{path} cannot be read", why=error.strerror or str(error), cure="check the path, or build it first") from error
+        raise FirmwareError(f"{path} cannot be read", why=error.strerror or str(error), hint="check the path, or build it first") from error
 
 
 def open_elf(path: Path, data: bytes) -> ELFFile:
@@ -60,7 +60,7 @@ def open_elf(path: Path, data: bytes) -> ELFFile:
         FirmwareError: not an ELF file, or a damaged one.
     """
     if data[:4] != b"\x7fELF":
-        raise FirmwareError(f"{path} is not an ELF file", why="its first four bytes are not those of one", cure=_AGAIN)
+        raise FirmwareError(f"{path} is not an ELF file", why="its first four bytes are not those of one", hint=_AGAIN)
     if data[4:6] == b"\x01\x01":
         _check_tables(path, data)
     try:
@@ -71,11 +71,11 @@ def open_elf(path: Path, data: bytes) -> ELFFile:
 
 def damaged(path: Path, why: str) -> FirmwareError:
     """The error for an ELF file that contradicts itself."""
-    return FirmwareError(f"{path} is a damaged ELF file", why=why, cure=_AGAIN)
+    return FirmwareError(f"{path} is a damaged ELF file", why=why, hint=_AGAIN)
 
 
 def _truncated(path: Path, why: str) -> FirmwareError:
-    return FirmwareError(f"{path} is truncated", why=why, cure=_AGAIN)
+    return FirmwareError(f"{path} is truncated", why=why, hint=_AGAIN)
 
 
 def _check_tables(path: Path, data: bytes) -> None:
@@ -199,5 +199,5 @@ def _wrong_core(path: Path, why: str) -> WrongTargetError:
     return WrongTargetError(
         f"{path} is for another processor",
         why=f"it is built for {why}",
-        cure="build it with these flags:\narm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard",
+        hint="build it with these flags:\narm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard",
     )

@@ -18,27 +18,27 @@ class Cm4TinyError(Exception):
     Args:
         what: what happened, one sentence without a full stop at the end.
         why: the cause, if it is known.
-        cure: what the user can do. A command to copy stands on a line of its own: ``"list the scripts:\\ncm find script"``.
+        hint: what the user can do. A command to copy stands on a line of its own: ``"list the scripts:\\ncm find script"``.
     """
 
     cm_code = 1
 
-    def __init__(self, what: str, *, why: str = "", cure: str = "") -> None:
+    def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
         self.what = what
         self.why = why
-        self.cure = cure
+        self.hint = hint
         super().__init__(what)
 
     def __str__(self) -> str:
         parts = [self.what]
         if self.why:
             parts.append(f"  why: {self.why}")
-        if self.cure:
-            parts.append("  cure: " + "\n    ".join(line.strip() for line in self.cure.splitlines()))
+        if self.hint:
+            parts.append("  hint: " + "\n    ".join(line.strip() for line in self.hint.splitlines()))
         return "\n".join(parts)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.what, self.why, self.cure, self.__dict__)
+        return _rebuild, (type(self), self.what, self.why, self.hint, self.__dict__)
 
     def as_cm(self) -> dict[str, Any]:
         """The error as a CM return value: ``{'return': n > 0, 'error': text}``.
@@ -50,9 +50,9 @@ class Cm4TinyError(Exception):
         return {"return": self.cm_code, "error": f"{text}\n" if "\n" in text else text}
 
 
-def _rebuild(cls: type[Cm4TinyError], what: str, why: str, cure: str, state: dict[str, Any]) -> Cm4TinyError:
+def _rebuild(cls: type[Cm4TinyError], what: str, why: str, hint: str, state: dict[str, Any]) -> Cm4TinyError:
     error = cls.__new__(cls)
-    Cm4TinyError.__init__(error, what, why=why, cure=cure)
+    Cm4TinyError.__init__(error, what, why=why, hint=hint)
     error.__dict__.update(state)
     return error
 
@@ -137,8 +137,8 @@ class RamBudgetError(ImageTooLargeError):
         needed: the least number of bytes with which the same request succeeds: tried, not estimated.
     """
 
-    def __init__(self, what: str, *, why: str = "", cure: str = "", needed: int = 0) -> None:
-        super().__init__(what, why=why, cure=cure)
+    def __init__(self, what: str, *, why: str = "", hint: str = "", needed: int = 0) -> None:
+        super().__init__(what, why=why, hint=hint)
         self.needed = needed
 
 

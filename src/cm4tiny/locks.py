@@ -69,7 +69,7 @@ def acquire(
     *,
     wait_s: float = 0.0,
     subject: str = "",
-    cure: str = "wait for the other run to end, or stop it",
+    hint: str = "wait for the other run to end, or stop it",
     on_wait: Callable[[Holder | None], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -80,7 +80,7 @@ def acquire(
         path: the lock's file; it and its folder are created. Threads of one process exclude each other too.
         wait_s: how long to wait for another holder; 0 tries once.
         subject: what the lock protects, as the subject of the error's sentence ("the board with the probe 066B").
-        cure: what a user can do when the wait was in vain.
+        hint: what a user can do when the wait was in vain.
         on_wait: called once, with the holder if it is known, before the first wait.
         clock, sleep: the host's.
 
@@ -106,7 +106,7 @@ def acquire(
             raise BusyError(
                 f"{subject or path} is still in use by another run{after}" if wait_s else f"another run uses {subject or path}",
                 why=f"{f'{holder},' if holder else 'an unknown process'} holds {path}",
-                cure=cure,
+                hint=hint,
             )
         if on_wait is not None and not waited:
             on_wait(holder)
@@ -123,7 +123,7 @@ def _open(path: Path) -> int:
         raise LockingError(
             f"cannot create the lock file {path}",
             why="the disk is full" if full else error.strerror or str(error),
-            cure="free some space" if full else "check that the folder exists and that you may write to it",
+            hint="free some space" if full else "check that the folder exists and that you may write to it",
         ) from error
 
 
@@ -134,11 +134,11 @@ def _try(descriptor: int, path: Path) -> bool:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EINTR):
             return False
         if error.errno not in _NO_FLOCK:
-            raise LockingError(f"cannot lock {path}", why=error.strerror or str(error), cure="check the disk that holds it") from error
+            raise LockingError(f"cannot lock {path}", why=error.strerror or str(error), hint="check the disk that holds it") from error
         raise LockingError(
             f"the file system of {path.parent} cannot lock files",
             why=f"flock: {error.strerror or error}",
-            cure="use a folder on a local disk (CM_TINY_CACHE, CM_HOME or --outdirname), or mount the network disk with locking",
+            hint="use a folder on a local disk (CM_TINY_CACHE, CM_HOME or --outdirname), or mount the network disk with locking",
         ) from error
     return True
 

@@ -24,16 +24,16 @@ def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
     return is_on(environ.get(OFFLINE_VARIABLE), other=True)
 
 
-def require_network(what: str, error: type[Cm4TinyError], cure: str) -> None:
+def require_network(what: str, error: type[Cm4TinyError], hint: str) -> None:
     """Raises ``error`` if the network is forbidden.
 
     Args:
         what: what cannot be done, one sentence.
         error: the class of the caller's errors.
-        cure: how it works without a network.
+        hint: how it works without a network.
     """
     if is_offline():
-        raise error(what, why=FORBIDDEN, cure=f"unset {OFFLINE_VARIABLE}, or {cure}")
+        raise error(what, why=FORBIDDEN, hint=f"unset {OFFLINE_VARIABLE}, or {hint}")
 
 
 def pip_options(what: str, error: type[Cm4TinyError]) -> list[str]:

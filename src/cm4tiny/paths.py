@@ -19,7 +19,7 @@ def _shipped(in_wheel: str, in_checkout: str) -> Path:
     raise AssetError(
         f"the project's folder '{in_checkout}' is missing",
         why=f"neither {PACKAGE / in_wheel} nor {_CHECKOUT / in_checkout} exists",
-        cure="reinstall the package:\npip install --force-reinstall .",
+        hint="reinstall the package:\npip install --force-reinstall .",
     )
 
 
@@ -53,5 +53,5 @@ def user_cache() -> Path:
         raise UsageError(
             "there is no home directory for this project's cache",
             why=str(error),
-            cure="set CM_TINY_CACHE to a directory that can be written",
+            hint="set CM_TINY_CACHE to a directory that can be written",
         ) from error

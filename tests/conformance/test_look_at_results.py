@@ -21,11 +21,11 @@ def test_the_dashboard_is_built_by_one_command(cm: Callable[..., Any], tmp_path:
     assert '"id":"worth"' in text
 
 
-def test_a_wrong_metric_ends_with_its_cure(cm: Callable[..., Any]) -> None:
+def test_a_wrong_metric_ends_with_its_hint(cm: Callable[..., Any]) -> None:
     done = cm("run", "script", "--tags=import,mlperf,tiny,to-experiment", "--metrics=x = __import__('os')")
     assert done.returncode != 0
     assert "is not allowed in it" in done.stdout + done.stderr
-    assert "cure:" in done.stdout + done.stderr
+    assert "hint:" in done.stdout + done.stderr
 
 
 def test_cm_finds_the_experiments_that_were_imported(cm: Callable[..., Any]) -> None:

@@ -32,11 +32,11 @@ def test_the_main_job_completes_under_upstreams_engine(upstream: Path, home: Pat
     assert (entry["benchmark"], entry["mode"]) == ("kws", "accuracy")
 
 
-def test_an_error_keeps_its_cure_under_upstreams_engine(upstream: Path, home: Path, tmp_path: Path) -> None:
+def test_an_error_keeps_its_hint_under_upstreams_engine(upstream: Path, home: Path, tmp_path: Path) -> None:
     tags = "--tags=reproduce,mlperf,tiny,cm4tiny,_kws,_NUCLEO"
     done = run_cm(home, tmp_path, "run", UPSTREAM_ENGINE, tags, env={"PYTHONPATH": str(upstream)})
     assert done.returncode != 0
-    assert "cure: connect the board" in done.stdout + done.stderr
+    assert "hint: connect the board" in done.stdout + done.stderr
 
 
 def test_beside_upstream_tinyscript_means_this_projects_step(upstream: Path, home: Path, tmp_path: Path) -> None:

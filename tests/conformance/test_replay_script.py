@@ -50,11 +50,11 @@ def test_a_round_with_a_false_claim_ends_with_3_and_leaves_the_files(cm: Cm, rou
         (("--path=rounds", "--labels=absent"), "--labels=absent does not exist"),
     ],
 )
-def test_a_replay_that_cannot_be_done_ends_with_1_and_a_cure(cm: Cm, rounds: Path, options: tuple[str, ...], said: str) -> None:
+def test_a_replay_that_cannot_be_done_ends_with_1_and_a_hint(cm: Cm, rounds: Path, options: tuple[str, ...], said: str) -> None:
     done = cm("run", "script", "--tags=replay,mlperf,tiny", *options)
     assert done.returncode == 1
     assert said in done.stdout + done.stderr
-    assert "cure" in done.stdout + done.stderr
+    assert "hint" in done.stdout + done.stderr
 
 
 def test_a_published_round_gives_the_expected_table(cm: Cm, shared: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_small_budget_moves_weights_to_flash(cm, cm_home):
 
 
 def test_a_budget_that_is_too_small_names_one_that_is_enough(cm):
-    done = cm("run", "script", BUILD, "--ram_budget=40K")
+    done = cm("run", "script", BUILD, "--ram_budget=16K")
     assert done.returncode != 0
     said = done.stdout + done.stderr
     enough = re.search(r"--ram_budget=(\d+)", said)

@@ -155,7 +155,7 @@ def test_an_image_without_symbols_is_refused_or_gets_them_from_its_elf(make: Mak
     image = convert(elf, tmp_path / name, *FORMS[name])
     with pytest.raises(FirmwareError, match="has no symbols") as caught:
         measure_profile(ProfileRequest(image))
-    assert "--symbols=FILE.elf" in caught.value.cure
+    assert "--symbols=FILE.elf" in caught.value.hint
     profile = measure_profile(ProfileRequest(image, symbols=elf))
     assert profile.image == name
     assert profile.whole == measure_profile(ProfileRequest(elf)).whole
@@ -166,7 +166,7 @@ def test_symbols_of_another_build_are_refused(make: Make, tmp_path: Path) -> Non
     other = make(TWO_LAYERS.replace("12", "11"))
     with pytest.raises(FirmwareError, match="not the ELF that") as caught:
         measure_profile(ProfileRequest(image, symbols=other))
-    assert "same build" in caught.value.cure
+    assert "same build" in caught.value.hint
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_firmware_that_does_not_infer_is_refused(make: Make, body: str, root: st
     with pytest.raises(error) as caught:
         measure_profile(ProfileRequest(make(body), root=root))
     assert what in str(caught.value), str(caught.value)
-    assert caught.value.cure
+    assert caught.value.hint
 
 
 def test_a_crash_says_in_which_layer(make: Make) -> None:

@@ -184,7 +184,7 @@ def crash(elf: Path) -> DeviceFaultError:
 def test_crashes_are_reported_with_their_cause(tmp_path: Path, program: list[int], message: str) -> None:
     error = crash(write_elf(tmp_path, *program))
     assert message in str(error)
-    assert error.cure
+    assert error.hint
 
 
 def test_a_crash_names_program_counter_and_registers(tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ def test_the_machine_in_python_is_refused_with_what_to_do_instead(echo: Path) ->
         VirtualBoard(echo, backend=asked).close()
     with pytest.raises(UsageError, match="no backend 'python'") as caught:
         VirtualBoard(echo, backend="python")
-    assert "one machine, in C" in caught.value.why and "get,tiny,board" in caught.value.cure
+    assert "one machine, in C" in caught.value.why and "get,tiny,board" in caught.value.hint
 
 
 def test_memory_that_is_not_there_cannot_be_read(echo: Path) -> None:

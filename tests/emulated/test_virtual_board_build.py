@@ -26,7 +26,7 @@ def test_without_a_compiler_the_board_is_refused_with_what_to_do(echo: Path, mon
     with pytest.raises(ToolchainError, match="no C compiler") as caught:
         VirtualBoard(echo)
     assert "no-such-compiler" in caught.value.why
-    assert "gcc and libc6-dev" in caught.value.cure and "get,tiny,board" in caught.value.cure
+    assert "gcc and libc6-dev" in caught.value.hint and "get,tiny,board" in caught.value.hint
 
 
 def test_a_compiler_that_refuses_is_quoted(echo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_line_without_a_terminator_passes_bytes_as_they_are_written(elf: Path)
 def test_a_prompt_is_the_end_of_a_line(prompt: bytes) -> None:
     with pytest.raises(UsageError, match="cannot be a prompt") as caught:
         CommandProtocol(b"%", prompt)
-    assert caught.value.cure
+    assert caught.value.hint
 
 
 def test_silence_of_a_listening_firmware_costs_no_host_time(elf: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_host_with_another_baud_rate_is_told_so(tmp_path: Path) -> None:
         board.link.write(b"x%")
         with pytest.raises(LinkError, match="sends at 9600 baud") as caught:
             board.link.read(Deadline(1.0, board.link.clock))
-        assert "baud rate" in caught.value.cure
+        assert "baud rate" in caught.value.hint
 
 
 # --- DMA, audio, units --------------------------------------------------------------------------------------------------------------

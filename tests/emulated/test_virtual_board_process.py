@@ -74,7 +74,7 @@ def test_a_crash_of_the_emulator_is_an_error_of_that_board_alone(echo: Path, num
         os.kill(process_of(first), number)
         with pytest.raises(BoardError, match=r"emulates 'program\.elf' on board 1 ended") as caught:
             says_hello(first)
-        assert number.name in caught.value.why and "open the board again" in caught.value.cure
+        assert number.name in caught.value.why and "open the board again" in caught.value.hint
         with pytest.raises(BoardError, match="ended") as again:  # and goes on to say so
             first.statistics()
         assert again.value.why == caught.value.why
@@ -119,7 +119,7 @@ def test_memory_without_end_is_an_error_with_the_limit(echo: Path) -> None:
         with pytest.raises(BoardError) as caught:
             for _ in range(60):  # audio that waits: 64 MiB of it at a time
                 machine.play(bytes(60 << 20), 16000)
-        assert caught.value.cure and "traceback" not in str(caught.value).lower()
+        assert caught.value.hint and "traceback" not in str(caught.value).lower()
         assert says_hello(board)
     with pytest.raises(BoardError, match=r"did not start|no memory|memory"):
         VirtualBoard(echo, memory_bytes=1 << 20)
@@ -278,7 +278,7 @@ def test_a_reply_can_only_hold_values() -> None:
     for evil in (_Evil(), print, ctypes.CDLL, signal.SIGINT, BoardError("x")):
         with pytest.raises(BoardError, match="not a value") as caught:
             child.read_value(pickle.dumps(evil))
-        assert caught.value.cure
+        assert caught.value.hint
     with pytest.raises(BoardError, match="damaged"):
         child.read_value(b"\x80\x05]")
 
@@ -300,7 +300,7 @@ def test_an_answer_to_run_is_checked(echo: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(process.ChildMachine, "_ask", lambda self, name, *a: answer if name == "run" else ask(self, name, *a))
         with pytest.raises(BoardError, match="the process that emulates the board sent") as caught:
             board.run_guarded(1_000_000)
-        assert caught.value.why and caught.value.cure
+        assert caught.value.why and caught.value.hint
 
 
 GOOD = BrokenRule("ahb-step", 0x4002_1008, 3, 16_000_000, 8_000_000, True, 0x0800_0000, b"", (0,) * 15, 16_000_000)
@@ -325,7 +325,7 @@ def test_a_broken_rule_from_another_process_is_checked(changes: dict[str, Any]) 
     assert checked(GOOD) is GOOD
     with pytest.raises(BoardError, match="the table does not hold") as caught:
         checked(dataclasses.replace(GOOD, **changes))
-    assert caught.value.cure
+    assert caught.value.hint
     with pytest.raises(BoardError):
         checked(Note(NoteKind.READ, 1, 2))
 

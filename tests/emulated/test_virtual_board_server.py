@@ -93,13 +93,13 @@ def test_the_port_is_on_the_loopback_interface_only(echo: Path) -> None:
         assert addresses.tcp and addresses.tcp.startswith("socket://127.0.0.1:")
 
 
-def test_a_taken_port_is_refused_with_a_cure(echo: Path) -> None:
+def test_a_taken_port_is_refused_with_a_hint(echo: Path) -> None:
     with socket.socket() as other, VirtualBoard(echo) as board:
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(LinkError, match="cannot be used") as caught:
             serve(board, tcp_port=other.getsockname()[1], stop=threading.Event(), on_ready=lambda _: None)
-    assert "another port" in caught.value.cure
+    assert "another port" in caught.value.hint
 
 
 def test_a_crash_ends_the_server_and_disconnects_its_clients(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_the_terminal_can_be_opened_by_one_program_only(echo: Path) -> None:
         try:
             with pytest.raises(LinkError, match="cannot open") as caught:
                 SerialLink(addresses.pty)
-            assert "close the program" in caught.value.cure
+            assert "close the program" in caught.value.hint
         finally:
             first.close()
 

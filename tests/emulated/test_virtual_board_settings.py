@@ -58,7 +58,7 @@ def test_a_port_without_its_clock_can_be_looked_at(tmp_path: Path) -> None:
 def test_what_is_no_register_is_an_error(tmp_path: Path, address: int) -> None:
     with VirtualBoard(write_elf(tmp_path, PARK)) as board, pytest.raises(BoardError, match="is no register") as error:
         board.peek(address)
-    assert error.value.cure
+    assert error.value.hint
 
 
 def everything(board: VirtualBoard) -> int:

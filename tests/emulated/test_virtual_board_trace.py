@@ -184,7 +184,7 @@ def test_too_many_calls_are_refused(firmware: Path) -> None:
         ask(board, b"")
         with pytest.raises(BoardError, match="often makes more than 4096 calls") as caught, board.trace(function(board, "often")):
             ask(board, b"o%")
-        assert "another function" in caught.value.cure
+        assert "another function" in caught.value.hint
 
 
 def test_one_trace_at_a_time(firmware: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_trace_needs_exact_simulation_and_a_size(firmware: Path) -> None:
     with VirtualBoard(firmware) as board:
         with pytest.raises(UsageError, match="exact") as caught, board.trace(function(board, "chain")):
             pass
-        assert "exact=True" in caught.value.cure
+        assert "exact=True" in caught.value.hint
     nowhere = Symbol(0x0800_0100, 0, "label")
     with VirtualBoard(firmware, exact=True) as board, pytest.raises(UsageError, match="size of the function label"), board.trace(nowhere):
         pass

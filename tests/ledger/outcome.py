@@ -40,6 +40,6 @@ def attempt(action: Callable[[], Outcome]) -> Outcome:
     try:
         return action()
     except Cm4TinyError as error:
-        if not error.cure:
+        if not error.hint:
             return Outcome("wrong", type(error).__name__, f"an error without a hint: {error}")
         return Outcome("refused", type(error).__name__, str(error))

@@ -206,7 +206,7 @@ class Bench:
         try:
             record = self.run(fault.mode, fault.dialect, line)
         except Cm4TinyError as error:
-            return ("refused", error.what) if error.cure else ("wrong", f"an error without a hint: {error}")
+            return ("refused", error.what) if error.hint else ("wrong", f"an error without a hint: {error}")
         except Exception as error:  # a defect, whatever it is
             return "wrong", f"{type(error).__name__}: {error}"
         if not line.fired:

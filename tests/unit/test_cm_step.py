@@ -33,14 +33,14 @@ def test_a_step_reads_and_writes_env() -> None:
     assert env["CM_OUT"] == "7!"
 
 
-def test_an_error_of_ours_becomes_a_cm_error_with_its_cure() -> None:
+def test_an_error_of_ours_becomes_a_cm_error_with_its_hint() -> None:
     def work(step: Step) -> None:
-        raise AssetError("no model", cure="get one")
+        raise AssetError("no model", hint="get one")
 
-    assert run(work, {}) == {"return": 1, "error": "no model\n  cure: get one\n"}
+    assert run(work, {}) == {"return": 1, "error": "no model\n  hint: get one\n"}
 
 
-def test_a_missing_env_key_is_named_with_its_cure() -> None:
+def test_a_missing_env_key_is_named_with_its_hint() -> None:
     def work(step: Step) -> None:
         step.need("CM_TINY_BOARD", "choose a board")
 
@@ -79,7 +79,7 @@ def test_without_a_home_directory_the_error_names_the_variable_that_replaces_it(
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     with pytest.raises(UsageError) as caught:
         user_cache()
-    assert "CM_TINY_CACHE" in caught.value.cure
+    assert "CM_TINY_CACHE" in caught.value.hint
 
 
 def test_sources_that_a_step_names_reach_the_engine() -> None:

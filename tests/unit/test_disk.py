@@ -41,7 +41,7 @@ def test_the_error_names_the_folder_and_the_way_out(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path))
     with pytest.raises(DiskFullError) as caught, naming_full_disk("unpacking", tmp_path / "not" / "there"):
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
-    assert str(tmp_path) in caught.value.why and "CM_TINY_CACHE" in caught.value.cure
+    assert str(tmp_path) in caught.value.why and "CM_TINY_CACHE" in caught.value.hint
     with pytest.raises(PermissionError), naming_full_disk("unpacking", tmp_path):
         raise PermissionError(errno.EACCES, "no")
 
@@ -81,7 +81,7 @@ def test_a_full_folder_for_temporary_files_is_named(full_disk: Path, tmp_path: P
     monkeypatch.setenv("TMPDIR", str(full_disk))
     with pytest.raises(DiskFullError) as caught:
         toolchain.find_toolchain("auto", install=False)
-    assert str(full_disk) in caught.value.why and "TMPDIR" in caught.value.cure
+    assert str(full_disk) in caught.value.why and "TMPDIR" in caught.value.hint
 
 
 def test_a_full_cache_is_named_when_the_boards_library_is_built(full_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_full_cache_is_named_when_the_boards_library_is_built(full_disk: Path,
     monkeypatch.setenv("CM_TINY_CACHE", str(full_disk))
     with pytest.raises(DiskFullError) as caught:
         board_build.native_library()
-    assert str(full_disk) in caught.value.why and "CM_TINY_CACHE" in caught.value.cure
+    assert str(full_disk) in caught.value.why and "CM_TINY_CACHE" in caught.value.hint
 
 
 def test_the_message_of_a_tool_chain_counts_wherever_it_runs(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_an_elf_that_lies_about_a_size_is_refused_at_once(tmp_path: Path, read: 
         return
     with pytest.raises(FirmwareError, match=r"damaged|truncated") as caught:
         read(path)
-    assert caught.value.why and caught.value.cure
+    assert caught.value.why and caught.value.hint
     assert time.process_time() - began < 2  # a second, on a loaded machine
 
 
@@ -112,7 +112,7 @@ def test_a_program_for_another_core_or_fpu_is_refused_by_its_name(
     path.write_bytes(tiny_elf(marks=marks))
     with pytest.raises(WrongTargetError, match=said) as caught:
         read(path)
-    assert "\narm-none-eabi-gcc -mcpu=cortex-m4" in caught.value.cure  # the command stands on a line of its own
+    assert "\narm-none-eabi-gcc -mcpu=cortex-m4" in caught.value.hint  # the command stands on a line of its own
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_hex_file_of_nothing_is_refused_in_a_second(tmp_path: Path, name: str)
     began = time.process_time()
     with pytest.raises(FirmwareError) as caught:
         load_image(path)
-    assert caught.value.why and caught.value.cure
+    assert caught.value.why and caught.value.hint
     assert time.process_time() - began < 3  # a second, on a loaded machine
 
 

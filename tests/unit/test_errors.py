@@ -17,9 +17,9 @@ COMMAND = re.compile(
 )
 
 
-def test_an_error_says_what_why_and_cure() -> None:
-    error = ToolchainError("no compiler", why="nothing on PATH", cure="install one")
-    assert str(error) == "no compiler\n  why: nothing on PATH\n  cure: install one"
+def test_an_error_says_what_why_and_hint() -> None:
+    error = ToolchainError("no compiler", why="nothing on PATH", hint="install one")
+    assert str(error) == "no compiler\n  why: nothing on PATH\n  hint: install one"
 
 
 def test_an_error_becomes_a_cm_return_value() -> None:
@@ -27,21 +27,21 @@ def test_an_error_becomes_a_cm_return_value() -> None:
 
 
 def test_a_command_in_a_hint_stands_on_a_line_of_its_own() -> None:
-    error = ToolchainError("no compiler", cure="install one:\napt-get install gcc")
+    error = ToolchainError("no compiler", hint="install one:\napt-get install gcc")
     assert str(error).splitlines()[-1].strip() == "apt-get install gcc"
 
 
 def test_what_cmind_appends_does_not_become_part_of_a_command() -> None:
-    text = ToolchainError("no compiler", why="nothing on PATH", cure="install one:\napt-get install gcc").as_cm()["error"] + "!"
+    text = ToolchainError("no compiler", why="nothing on PATH", hint="install one:\napt-get install gcc").as_cm()["error"] + "!"
     assert [line.strip() for line in text.splitlines()][-2:] == ["apt-get install gcc", "!"]
 
 
 def _hints() -> Iterator[tuple[str, str]]:
-    """Every text given as a ``cure``, with its file and line; what is filled in is ``X``."""
+    """Every text given as a ``hint``, with its file and line; what is filled in is ``X``."""
     for path in sorted(Path(cm4tiny.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            given = [k.value for k in node.keywords if k.arg == "cure"] if isinstance(node, ast.Call) else []
-            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id.lower().strip("_") == "cure" for t in node.targets):
+            given = [k.value for k in node.keywords if k.arg == "hint"] if isinstance(node, ast.Call) else []
+            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id.lower().strip("_") == "hint" for t in node.targets):
                 given.append(node.value)
             for value in given:
                 for part in ast.walk(value):
@@ -64,7 +64,7 @@ def test_no_hint_holds_a_command_in_the_middle_of_a_line() -> None:
 
 
 def test_an_error_survives_the_way_between_processes() -> None:
-    error = ToolchainError("a", why="b", cure="c")
+    error = ToolchainError("a", why="b", hint="c")
     copy = pickle.loads(pickle.dumps(error))
     assert isinstance(copy, ToolchainError)
     assert str(copy) == str(error)

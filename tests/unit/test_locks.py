@@ -54,8 +54,8 @@ def test_the_error_names_the_process_that_holds_the_lock_and_since_when(tmp_path
     process = child(tmp_path / "a.lock")
     try:
         with pytest.raises(BusyError, match="another run uses the board") as caught:
-            acquire(tmp_path / "a.lock", subject="the board", cure="name another board")
-        assert f"process {process.pid}, since 20" in caught.value.why and caught.value.cure == "name another board"
+            acquire(tmp_path / "a.lock", subject="the board", hint="name another board")
+        assert f"process {process.pid}, since 20" in caught.value.why and caught.value.hint == "name another board"
     finally:
         process.kill()
         process.communicate()
@@ -117,7 +117,7 @@ def test_a_file_system_without_flock_is_an_error_at_once(tmp_path: Path, monkeyp
     clock = Clock()
     with pytest.raises(LockingError, match="cannot lock files") as caught:
         acquire(tmp_path / "a.lock", wait_s=1000, clock=clock, sleep=clock.sleep)
-    assert clock.slept == [] and "local disk" in caught.value.cure and os.strerror(number) in caught.value.why
+    assert clock.slept == [] and "local disk" in caught.value.hint and os.strerror(number) in caught.value.why
 
 
 def test_a_soft_lock_or_nonsense_in_the_file_does_not_count(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_lock_file_that_cannot_be_created_is_named(tmp_path: Path, monkeypatch
     monkeypatch.setattr(locks.os, "open", refuse)
     with pytest.raises(LockingError, match=r"cannot create the lock file .*a\.lock") as caught:
         acquire(tmp_path / "a.lock")
-    assert caught.value.cure
+    assert caught.value.hint
 
 
 def test_a_holder_elsewhere_is_named_with_its_host() -> None:

@@ -60,7 +60,7 @@ class AssetSource:
 
 def _check(kind: str) -> None:
     if kind not in KINDS:
-        raise UsageError(f"there are no assets called '{kind}'", cure=nearest(kind, KINDS) or f"choose one of {', '.join(KINDS)}")
+        raise UsageError(f"there are no assets called '{kind}'", hint=nearest(kind, KINDS) or f"choose one of {', '.join(KINDS)}")
 
 
 def model_file(benchmark_id: str, kind: str = "embedded", *, precision: str = "int8", source: AssetSource | None = None) -> Path:
@@ -77,7 +77,7 @@ def model_file(benchmark_id: str, kind: str = "embedded", *, precision: str = "i
     if kind == "mlcommons":
         return (source or AssetSource()).fetcher().get(official_table().model(benchmark.model_id, precision))
     if precision != "int8":
-        raise UsageError(f"there is no embedded {precision} model", cure="use _int8, or MLPerf Tiny's own model: _mlcommons")
+        raise UsageError(f"there is no embedded {precision} model", hint="use _int8, or MLPerf Tiny's own model: _mlcommons")
     return embedded_model(benchmark_id)
 
 
@@ -150,7 +150,7 @@ def _refuse_streaming(benchmark_id: str) -> None:
         raise NotAvailableError(
             f"{benchmark_id} has no samples to send one by one",
             why="it is judged on a recording that is played to the device, which takes an interface board that plays sound",
-            cure="build its firmware and run single inferences, or choose ad, ic, kws or vww",
+            hint="build its firmware and run single inferences, or choose ad, ic, kws or vww",
         )
 
 

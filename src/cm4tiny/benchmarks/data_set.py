@@ -57,7 +57,7 @@ class DataSet:
         root = Path(root)
         if benchmark.streaming:
             why = "it is judged on a recording that is played to the device"
-            raise UsageError(f"{benchmark.id} has no set of single samples", why=why, cure="choose ad, ic, kws or vww")
+            raise UsageError(f"{benchmark.id} has no set of single samples", why=why, hint="choose ad, ic, kws or vww")
         list_path = root / labels
         if hashes is not None:
             check_hash(list_path, _expected(list_path, hashes))
@@ -83,7 +83,7 @@ class DataSet:
         try:
             size = path.stat().st_size
         except OSError as error:
-            raise AssetError(f"the sample {path} cannot be read", why=error.strerror or str(error), cure="restore the data set") from error
+            raise AssetError(f"the sample {path} cannot be read", why=error.strerror or str(error), hint="restore the data set") from error
         return _segment_count(size, sample)
 
     def segments(self, sample: Sample) -> Iterator[bytes]:
@@ -97,7 +97,7 @@ class DataSet:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise AssetError(f"the sample {path} cannot be read", why=error.strerror or str(error), cure="restore the data set") from error
+            raise AssetError(f"the sample {path} cannot be read", why=error.strerror or str(error), hint="restore the data set") from error
         _check_size(path, len(data), sample)
         if self._hashes is not None:
             _compare(path, data, _expected(path, self._hashes))
@@ -111,7 +111,7 @@ def check_hash(path: Path, sha256: str) -> None:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise AssetError(f"the file {path} cannot be read", why=error.strerror or str(error), cure="restore it from its source") from error
+        raise AssetError(f"the file {path} cannot be read", why=error.strerror or str(error), hint="restore it from its source") from error
     _compare(path, data, sha256)
 
 
@@ -119,23 +119,23 @@ def _compare(path: Path, data: bytes, sha256: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256.lower():
         why = f"its sha256 is {found}, {sha256} is expected"
-        raise HashMismatchError(f"{path} is not the file that its table names", why=why, cure="restore the file from its source")
+        raise HashMismatchError(f"{path} is not the file that its table names", why=why, hint="restore the file from its source")
 
 
 def _expected(path: Path, hashes: Mapping[str, str]) -> str:
     try:
         return hashes[path.name]
     except KeyError:
-        cure = "use the list that belongs to the table of hashes"
-        raise AssetError(f"{path} is in no table of hashes", why="the list names a file that the table does not know", cure=cure) from None
+        hint = "use the list that belongs to the table of hashes"
+        raise AssetError(f"{path} is in no table of hashes", why="the list names a file that the table does not know", hint=hint) from None
 
 
 def _check_presence(root: Path, list_path: Path, samples: tuple[Sample, ...]) -> None:
     missing = [sample.file for sample in samples if not (root / sample.file).is_file()]
     if missing:
         some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        cure = f"copy the files of the data set into {root}, or let the step get,mlperf,tiny,dataset make it (docs/official-assets.md)"
-        raise AssetError(f"{len(missing)} of {len(samples)} files listed in {list_path} are missing", why=f"missing: {some}", cure=cure)
+        hint = f"copy the files of the data set into {root}, or let the step get,mlperf,tiny,dataset make it (docs/official-assets.md)"
+        raise AssetError(f"{len(missing)} of {len(samples)} files listed in {list_path} are missing", why=f"missing: {some}", hint=hint)
 
 
 def _segment_count(size: int, sample: Sample) -> int:
@@ -148,4 +148,4 @@ def _check_size(path: Path, size: int, sample: Sample) -> None:
     if not fits:
         more = f" plus a multiple of {sample.stride_bytes}" if sample.stride_bytes else ""
         why = f"it has {size} bytes, {sample.offset_bytes + sample.length_bytes}{more} are expected"
-        raise AssetError(f"{path} has a wrong size", why=why, cure="make or copy the file again in the benchmark's binary format")
+        raise AssetError(f"{path} has a wrong size", why=why, hint="make or copy the file again in the benchmark's binary format")

@@ -51,7 +51,7 @@ def embedded_model(benchmark_id: str, *, root: Path = EMBEDDED) -> Path:
     index = embedded_index(root)
     if file not in index:
         why = f"{root / 'index.yaml'} does not name {file}"
-        raise AssetError(f"there is no embedded model for {benchmark_id}", why=why, cure="reinstall the package")
+        raise AssetError(f"there is no embedded model for {benchmark_id}", why=why, hint="reinstall the package")
     check_hash(root / file, index[file].sha256)
     return root / file
 
@@ -76,6 +76,6 @@ def _embedded(benchmark_id: str) -> Benchmark:
         raise NotAvailableError(
             f"there is no embedded model or data set for {benchmark_id}",
             why=f"this project has made its own for {', '.join(BENCHMARKS)} only",
-            cure="use MLPerf Tiny's own: add _mlcommons to the tags",
+            hint="use MLPerf Tiny's own: add _mlcommons to the tags",
         )
     return benchmark

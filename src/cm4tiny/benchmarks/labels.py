@@ -45,7 +45,7 @@ def read_labels(path: Path, benchmark: Benchmark) -> tuple[Sample, ...]:
     """The samples that a ``y_labels.csv`` lists, in its order.
 
     Raises:
-        AssetError: the file is missing, empty or not text, or a line is wrong; the text names file, line and cure.
+        AssetError: the file is missing, empty or not text, or a line is wrong; the text names file, line and hint.
     """
     samples: list[Sample] = []
     first_line: dict[str, int] = {}
@@ -59,7 +59,7 @@ def read_labels(path: Path, benchmark: Benchmark) -> tuple[Sample, ...]:
         first_line[sample.file] = number
         samples.append(sample)
     if not samples:
-        raise AssetError(f"{path} lists no samples", why="the file is empty", cure="use the y_labels.csv that belongs to the data set")
+        raise AssetError(f"{path} lists no samples", why="the file is empty", hint="use the y_labels.csv that belongs to the data set")
     return tuple(samples)
 
 
@@ -67,15 +67,15 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes() if path.stat().st_size <= _MAX_LABELS_BYTES else None
     except OSError as error:
-        cure = "give the folder that holds y_labels.csv and the files it lists"
-        raise AssetError(f"the list of samples {path} cannot be read", why=error.strerror or str(error), cure=cure) from error
+        hint = "give the folder that holds y_labels.csv and the files it lists"
+        raise AssetError(f"the list of samples {path} cannot be read", why=error.strerror or str(error), hint=hint) from error
     if data is None:
         why = f"it is larger than {_MAX_LABELS_BYTES} bytes"
-        raise AssetError(f"{path} is no list of samples", why=why, cure="give the benchmark's y_labels.csv")
+        raise AssetError(f"{path} is no list of samples", why=why, hint="give the benchmark's y_labels.csv")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise AssetError(f"{path} is not text", why=str(error), cure="give the benchmark's y_labels.csv, saved as UTF-8") from error
+        raise AssetError(f"{path} is not text", why=str(error), hint="give the benchmark's y_labels.csv, saved as UTF-8") from error
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class _Place:
 
     def error(self, what: str, why: str) -> AssetError:
         layout = "file,classes,label,window bytes,stride bytes" if self.benchmark.stride_bytes else "file,classes,label"
-        cure = f"correct the line ({layout}) or take the list from its source again"
-        return AssetError(f"{self.path}:{self.line}: {what}", why=why, cure=cure)
+        hint = f"correct the line ({layout}) or take the list from its source again"
+        return AssetError(f"{self.path}:{self.line}: {what}", why=why, hint=hint)
 
 
 def _sample(place: _Place, line: str) -> Sample:

@@ -99,7 +99,7 @@ def _benchmark(path: Path, key: str, row: dict[str, Any]) -> Benchmark:
         (benchmark.stride_bytes % benchmark.input_item_bytes != 0, "stride_bytes is not a multiple of the input's item size"),
     ):
         if wrong:
-            raise AssetError(f"the table {path} contradicts itself at benchmarks/{key}", why=text, cure="correct the table")
+            raise AssetError(f"the table {path} contradicts itself at benchmarks/{key}", why=text, hint="correct the table")
     return benchmark
 
 
@@ -123,4 +123,4 @@ def get_benchmark(benchmark_id: str) -> Benchmark:
         hint = f"did you mean {by_model[benchmark_id]!r}?" if benchmark_id in by_model else nearest(benchmark_id, ALL_BENCHMARKS)
         known = ", ".join(ALL_BENCHMARKS)
         why = f"the benchmarks are {known}"
-        raise UsageError(f"there is no benchmark {benchmark_id!r}", why=why, cure=hint or f"use one of {known}") from None
+        raise UsageError(f"there is no benchmark {benchmark_id!r}", why=why, hint=hint or f"use one of {known}") from None

@@ -12,7 +12,7 @@ import yaml
 
 from cm4tiny.errors import AssetError
 
-_CURE = "reinstall the package:\npip install --force-reinstall cm4tiny"
+_HINT = "reinstall the package:\npip install --force-reinstall cm4tiny"
 
 
 def load_table(path: Path, schema_path: Path) -> dict[str, Any]:
@@ -25,10 +25,10 @@ def load_table(path: Path, schema_path: Path) -> dict[str, Any]:
         table = yaml.safe_load(path.read_text(encoding="utf-8"))
         schema = json.loads(schema_path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, json.JSONDecodeError) as error:
-        raise AssetError(f"the table {path} cannot be read", why=str(error), cure=_CURE) from error
+        raise AssetError(f"the table {path} cannot be read", why=str(error), hint=_HINT) from error
     failures = sorted(jsonschema.Draft202012Validator(schema).iter_errors(table), key=lambda e: list(map(str, e.absolute_path)))
     if failures:
         place = "/".join(str(part) for part in failures[0].absolute_path) or "top level"
-        raise AssetError(f"the table {path} breaks its schema at {place}", why=failures[0].message, cure=_CURE)
+        raise AssetError(f"the table {path} breaks its schema at {place}", why=failures[0].message, hint=_HINT)
     checked: dict[str, Any] = table
     return checked

@@ -19,7 +19,7 @@ KINDS = (VIRTUAL, NUCLEO)
 
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
-        raise UsageError(f"there is no board called '{kind}'", cure=nearest(kind, KINDS) or f"choose one of {', '.join(KINDS)}")
+        raise UsageError(f"there is no board called '{kind}'", hint=nearest(kind, KINDS) or f"choose one of {', '.join(KINDS)}")
 
 
 def check_board(kind: str, wishes: Wishes | None = None, events: EventStream = SILENT) -> None:

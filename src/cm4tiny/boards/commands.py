@@ -38,10 +38,10 @@ class CommandProtocol:
             raise UsageError(
                 f"{self.prompt!r} cannot be a prompt",
                 why=f"a prompt is the end of a line: at most {MAX_PROMPT_BYTES} bytes, the last one a line feed",
-                cure="give the end of the line only, or no prompt",
+                hint="give the end of the line only, or no prompt",
             )
         if not 0 <= self.settle_cycles < 1 << 32:
-            raise UsageError(f"{self.settle_cycles} cycles cannot be waited for", cure="give a number of cycles from 0 to 2**32 - 1")
+            raise UsageError(f"{self.settle_cycles} cycles cannot be waited for", hint="give a number of cycles from 0 to 2**32 - 1")
 
 
 MLPERF_TINY = CommandProtocol(TERMINATOR, READY)

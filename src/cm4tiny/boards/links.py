@@ -39,7 +39,7 @@ _CHUNK_BYTES = 65536
 _MAX_EMPTY_READS = 50
 """Reads in a row that return nothing before their time is over, from a port that no longer waits."""
 _HUNG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL | select.POLLRDHUP
-_CURE_LOST = "check the cable and the board's power, close other programs that use the port, then run again"
+_HINT_LOST = "check the cable and the board's power, close other programs that use the port, then run again"
 
 
 class Link(Protocol):
@@ -110,7 +110,7 @@ class SerialLink:
                 raise LinkError(
                     f"the device at {self.name} does not take what is sent",
                     why=f"{len(data)} bytes were not taken in {self._write_s:g} s: the line is stopped, or nobody reads at its other end",
-                    cure="unplug the board, plug it in again, and check that the port is the board's own",
+                    hint="unplug the board, plug it in again, and check that the port is the board's own",
                 ) from error
 
     def read(self, deadline: Deadline) -> bytes:
@@ -220,7 +220,7 @@ class SerialLink:
             raise
         except Exception as error:
             text = str(error) if len(error.args) < 2 else f"{error.args[1]}"
-            raise LinkError(f"the connection to {self.name} broke", why=text or type(error).__name__, cure=_CURE_LOST) from error
+            raise LinkError(f"the connection to {self.name} broke", why=text or type(error).__name__, hint=_HINT_LOST) from error
 
 
 def is_pty(device: int) -> bool:
@@ -232,13 +232,13 @@ def _open_error(url: str, error: Exception) -> LinkError:
     why = str(error)
     number = getattr(error, "errno", None) or (error.args[0] if isinstance(error, termios.error) and error.args else None)
     if number in (errno.EACCES, errno.EPERM):
-        cure = "join the port's group, log in again (or install a udev rule for the ST-LINK, 0483:374b):\nsudo usermod -aG dialout $USER"
+        hint = "join the port's group, log in again (or install a udev rule for the ST-LINK, 0483:374b):\nsudo usermod -aG dialout $USER"
     elif number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in why:
-        cure = f"close the program that uses the port (a terminal, another run); this names it:\nfuser {url}"
+        hint = f"close the program that uses the port (a terminal, another run); this names it:\nfuser {url}"
     elif number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        cure = "plug the board in and list the ports:\npython -m serial.tools.list_ports"
+        hint = "plug the board in and list the ports:\npython -m serial.tools.list_ports"
     elif "://" in url:
-        cure = "check that the other end is running and that host and port are right"
+        hint = "check that the other end is running and that host and port are right"
     else:
-        cure = "list the ports:\npython -m serial.tools.list_ports"
-    return LinkError(f"cannot open {url}", why=why or type(error).__name__, cure=cure)
+        hint = "list the ports:\npython -m serial.tools.list_ports"
+    return LinkError(f"cannot open {url}", why=why or type(error).__name__, hint=hint)

@@ -36,8 +36,8 @@ CLOCK_TOLERANCE = 0.002
 """How far an instrument's clock may be from the host's: both have a quartz, good to 0.01 %."""
 START_S, STOP_S = 0.05, 0.05
 """What a real instrument may record less and more than the time between its start and its stop."""
-_CURE_SAMPLES = "use another USB port for the monitor, keep the host idle, then run again"
-_CURE_WIRE = "check the wire from the time-stamp pin to the monitor, and its ground"
+_HINT_SAMPLES = "use another USB port for the monitor, keep the host idle, then run again"
+_HINT_WIRE = "check the wire from the time-stamp pin to the monitor, and its ground"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class PowerTrace:
             return cls(**known | {"joules": np.asarray(known["joules"], dtype=np.float64)})
         except (KeyError, TypeError, ValueError) as error:
             raise PowerTraceError(
-                "the power monitor handed over no recording", why=f"{type(error).__name__}: {error}", cure=_CURE_SAMPLES
+                "the power monitor handed over no recording", why=f"{type(error).__name__}: {error}", hint=_HINT_SAMPLES
             ) from error
 
 
@@ -119,13 +119,13 @@ def ask(monitor: PowerMonitor, what: str, call: Callable[[], T], seconds: float 
         raise PowerError(
             f"the {monitor.name} did not {what} within {limit_s:g} s",
             why="it no longer answers",
-            cure="switch the monitor off and on, check its cable, then run again",
+            hint="switch the monitor off and on, check its cable, then run again",
         ) from error
     except Cm4TinyError:
         raise
     except Exception as error:  # a driver's own: pyserial, libusb, joulescope
         raise PowerError(
-            f"the {monitor.name} did not {what}", why=f"{type(error).__name__}: {error}", cure="check the monitor's cable and supply"
+            f"the {monitor.name} did not {what}", why=f"{type(error).__name__}: {error}", hint="check the monitor's cable and supply"
         ) from error
 
 
@@ -137,12 +137,12 @@ def check_voltage(monitor: PowerMonitor, set_v: float) -> None:
     """
     now = monitor.voltage_v
     if not (isinstance(now, int | float) and math.isfinite(now) and now > 0):
-        raise PowerError(f"the {monitor.name} says that it is set to {now} V", cure="set the supply voltage, then run again")
+        raise PowerError(f"the {monitor.name} says that it is set to {now} V", hint="set the supply voltage, then run again")
     if now != set_v:
         raise PowerError(
             f"the supply voltage was changed from {set_v:g} V to {now:g} V during the run",
             why="energies at different voltages are not comparable",
-            cure="keep other programs away from the monitor, then run again",
+            hint="keep other programs away from the monitor, then run again",
         )
     if isinstance(monitor, ReadsVoltage):
         _compare_voltage(ask(monitor, "report its voltage", monitor.read_voltage_v), set_v, monitor.name)
@@ -153,7 +153,7 @@ def _compare_voltage(measured: float, set_v: float, name: str) -> None:
         raise PowerError(
             f"the {name} supplies {measured:.3f} V, {set_v:g} V were set",
             why=f"more than {VOLTAGE_TOLERANCE:.0%} apart",
-            cure="check the monitor's setting, its cable and the board's supply jumper (no second supply over USB)",
+            hint="check the monitor's setting, its cable and the board's supply jumper (no second supply over USB)",
         )
 
 
@@ -171,16 +171,16 @@ def check_trace(trace: PowerTrace, name: str, *, set_v: float, recorded_s: tuple
     """
     period = trace.sample_period_s
     if not (isinstance(period, int | float) and math.isfinite(period) and period > 0):
-        raise PowerTraceError(f"the {name} says that a sample lasts {period} s", cure="check the monitor's settings")
+        raise PowerTraceError(f"the {name} says that a sample lasts {period} s", hint="check the monitor's settings")
     joules = trace.joules
     if joules.ndim != 1 or not len(joules):
-        raise PowerTraceError(f"the {name} delivered no samples", why="it did not record", cure=_CURE_SAMPLES)
+        raise PowerTraceError(f"the {name} delivered no samples", why="it did not record", hint=_HINT_SAMPLES)
     _check_values(joules, period, name)
     if trace.closed_early:
         raise PowerTraceError(
             f"{len(trace.closed_early)} samples ended before their time, the first is sample {min(trace.closed_early)}",
             why="an edge on a trigger input closes a sample early; its energy is that of a shorter time",
-            cure="choose another input for the time stamps, or a driver that samples evenly",
+            hint="choose another input for the time stamps, or a driver that samples evenly",
         )
     _check_marks(trace, name)
     _check_length(len(joules) * period, period, name, recorded_s, same_clock)
@@ -200,7 +200,7 @@ def _check_values(joules: NDArray[np.float64], period: float, name: str) -> None
             raise PowerTraceError(
                 f"{int(wrong.sum())} of {len(joules)} samples of the {name} cannot be: sample {first} {text}",
                 why=f"sample {first} is {joules[first]} J; a sample that arrives in pieces is damaged",
-                cure=_CURE_SAMPLES,
+                hint=_HINT_SAMPLES,
             )
 
 
@@ -215,7 +215,7 @@ def check_window(joules: NDArray[np.float64], first: int, name: str) -> None:
         raise PowerTraceError(
             f"the {name} measured no energy between the time stamps",
             why="no current flows through it, or the time stamps lie within one sample",
-            cure="supply the board through the monitor alone: take off the supply jumper, and isolate the debugger",
+            hint="supply the board through the monitor alone: take off the supply jumper, and isolate the debugger",
         )
     odd = (joules > MOST_TIMES_MEAN * mean) | (joules < LEAST_OF_MEAN * mean)
     if odd.any():
@@ -224,7 +224,7 @@ def check_window(joules: NDArray[np.float64], first: int, name: str) -> None:
             f"{int(odd.sum())} of {len(joules)} samples between the time stamps are unlike the others: sample {first + place} is "
             f"{joules[place]:.4g} J, the mean is {mean:.4g} J",
             why="a sample was damaged or lost on its way to the host, or the supply was interrupted",
-            cure=_CURE_SAMPLES,
+            hint=_HINT_SAMPLES,
         )
 
 
@@ -235,13 +235,13 @@ def _check_marks(trace: PowerTrace, name: str) -> None:
             raise PowerTraceError(
                 f"the time of the {name} went back from {at_s:g} s to {next_at_s:g} s",
                 why=f"between sample {samples} and sample {next_samples}",
-                cure="switch the monitor off and on, then run again",
+                hint="switch the monitor off and on, then run again",
             )
         if not abs(passed / trace.sample_period_s - counted) <= MARK_TOLERANCE_SAMPLES:
             raise PowerTraceError(
                 f"the {name} delivered {counted} samples in {passed:g} s of its own time",
                 why=f"{passed / trace.sample_period_s:.0f} were due after sample {samples}: samples were lost on the way to the host",
-                cure=_CURE_SAMPLES,
+                hint=_HINT_SAMPLES,
             )
 
 
@@ -253,13 +253,13 @@ def _check_length(length_s: float, period: float, name: str, recorded_s: tuple[f
         raise PowerTraceError(
             f"the power monitor delivered {length_s:.3f} s of samples in a recording of {least:.3f} s",
             why=f"the {name} stopped in the middle, or samples were lost on the way to the host",
-            cure=_CURE_SAMPLES,
+            hint=_HINT_SAMPLES,
         )
     if length_s > high:
         raise PowerTraceError(
             f"the power monitor delivered {length_s:.3f} s of samples in a recording of {most:.3f} s",
             why=f"the clock of the {name} or its sample rate is not what it says, or it delivered old samples",
-            cure="check the monitor's sample rate, switch it off and on, then run again",
+            hint="check the monitor's sample rate, switch it off and on, then run again",
         )
 
 
@@ -270,21 +270,21 @@ def _check_stamps(trace: PowerTrace) -> None:
         raise PowerTraceError(
             "the times of the time stamps do not increase",
             why=f"they are {', '.join(f'{at:g}' for at in stamps[:12])} s",
-            cure="switch the monitor off and on, then run again",
+            hint="switch the monitor off and on, then run again",
         )
     counters = trace.counters
     if counters is None:
         return
     if len(counters) != len(stamps):
         raise PowerTraceError(
-            f"{len(stamps)} time stamps have {len(counters)} numbers", why="a line of the monitor was damaged", cure=_CURE_SAMPLES
+            f"{len(stamps)} time stamps have {len(counters)} numbers", why="a line of the monitor was damaged", hint=_HINT_SAMPLES
         )
     for number, following in pairwise(counters):
         if following not in (number + 1, (number + 1) % trace.counter_wraps):
             raise PowerTraceError(
                 f"time stamp {following:02d} follows on time stamp {number:02d}",
                 why="the time stamps between them were lost",
-                cure=_CURE_WIRE,
+                hint=_HINT_WIRE,
             )
 
 
@@ -298,13 +298,13 @@ def stamps_in_samples(trace: PowerTrace) -> tuple[int, ...]:
         raise PowerTraceError(
             f"{len(trace.timestamps_s)} time stamps during an inference, a window needs two",
             why="an energy image pulls its time-stamp pin low before and after the inferences",
-            cure="flash the energy image (EE_CFG_ENERGY_MODE=1) and check the wire from the time-stamp pin to the monitor",
+            hint="flash the energy image (EE_CFG_ENERGY_MODE=1) and check the wire from the time-stamp pin to the monitor",
         )
     counts = tuple(int(at / trace.sample_period_s + 1e-6) for at in trace.timestamps_s)
     if counts[-1] > len(trace.joules):
         raise PowerTraceError(
             f"the power monitor delivered {len(trace.joules)} samples, the last time stamp came at sample {counts[-1]}",
             why="it stopped in the middle, or samples were lost on the way to the host",
-            cure=_CURE_SAMPLES,
+            hint=_HINT_SAMPLES,
         )
     return counts

@@ -88,7 +88,7 @@ class Member:
     def _check(self, found: int) -> None:
         if found != self.size:
             why = f"{self.path} has not the {self.size} bytes that its entry says"
-            raise AssetError(f"the archive {self.source} is damaged", why=why, cure="get it again")
+            raise AssetError(f"the archive {self.source} is damaged", why=why, hint="get it again")
 
 
 @contextlib.contextmanager
@@ -99,7 +99,7 @@ def damage(archive: Path) -> Iterator[None]:
     except (*_DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the operating system's; decompressors raise theirs without a number
             raise
-        raise AssetError(f"the archive {archive} is damaged", why=str(error) or type(error).__name__, cure="get it again") from error
+        raise AssetError(f"the archive {archive} is damaged", why=str(error) or type(error).__name__, hint="get it again") from error
 
 
 def members(archive: Path, limits: Limits | None = None) -> Iterator[Member]:
@@ -173,7 +173,7 @@ def safe_path(archive: Path, name: str) -> PurePosixPath:
 
 
 def _refused(archive: Path, why: str) -> AssetError:
-    return AssetError(f"the archive {archive} is refused as unsafe", why=why, cure="get the original archive; do not unpack this one")
+    return AssetError(f"the archive {archive} is refused as unsafe", why=why, hint="get the original archive; do not unpack this one")
 
 
 def _tar_members(archive: Path, budget: _Budget) -> Iterator[Member]:

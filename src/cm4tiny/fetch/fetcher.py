@@ -199,7 +199,7 @@ class Fetcher:
         if free < item.bytes:
             why = f"{item.bytes} bytes are needed, {free} are free in {path.parent}"
             raise AssetError(
-                f"{item.name} does not fit on the disk", why=why, cure="free disk space, or point CM_TINY_CACHE to another folder"
+                f"{item.name} does not fit on the disk", why=why, hint="free disk space, or point CM_TINY_CACHE to another folder"
             )
 
     def _none(self, item: Item, failures: list[Cm4TinyError]) -> AssetError:
@@ -207,15 +207,15 @@ class Fetcher:
         mirror = f"the mirror {self.mirror.root} does not have it" if self.mirror is not None else ""
         offline = FORBIDDEN if self.offline else ""
         kind = HashMismatchError if any(isinstance(error, HashMismatchError) for error in failures) else AssetError
-        cure = f"check the network, or give a mirror that has it (--mirror=DIR or {MIRROR_VARIABLE})"
+        hint = f"check the network, or give a mirror that has it (--mirror=DIR or {MIRROR_VARIABLE})"
         return kind(
-            f"{item.name} is not available", why="; ".join(filter(None, (tried, mirror, offline))) or "it has no address", cure=cure
+            f"{item.name} is not available", why="; ".join(filter(None, (tried, mirror, offline))) or "it has no address", hint=hint
         )
 
 
-def _mismatch(path: Path, item: Item, found: str, cure: str) -> HashMismatchError:
+def _mismatch(path: Path, item: Item, found: str, hint: str) -> HashMismatchError:
     why = f"its {item.digest.algorithm} is {found}, expected is {item.digest.value}"
-    return HashMismatchError(f"{path} is not {item.name}", why=why, cure=cure)
+    return HashMismatchError(f"{path} is not {item.name}", why=why, hint=hint)
 
 
 def _keep_aside(bad: Path, path: Path, found: str) -> Path:

@@ -87,7 +87,7 @@ def checkout(
         BusyError: another process has been at it for half an hour.
     """
     if shutil.which("git") is None:
-        raise AssetError(f"{source.name} cannot be fetched", why="there is no git command", cure="install git")
+        raise AssetError(f"{source.name} cannot be fetched", why="there is no git command", hint="install git")
     home = (root or user_cache() / "sources") / source.folder
     home.parent.mkdir(parents=True, exist_ok=True)
     with acquire(home.with_name(f"{home.name}.lock"), wait_s=TIMEOUT_S, subject=f"the sources of {source.name}"):
@@ -155,7 +155,7 @@ def _fill(source: GitSource, mirror: Mirror | None, folder: Path, offline: bool,
     raise AssetError(
         f"{source.name} at commit {source.commit[:12]} is not available",
         why="; ".join(failures) or "it has no address",
-        cure="check the network, or update your clone:\ngit -C CLONE fetch\n"
+        hint="check the network, or update your clone:\ngit -C CLONE fetch\n"
         f"or give a mirror (--mirror=DIR, {MIRROR_VARIABLE}) with a clone:\n"
         f"git clone --mirror {source.urls[0]} DIR/github/{source.name}.git"
         if source.urls

@@ -55,7 +55,7 @@ def input_digest(path: Path) -> str:
     try:
         return file_digest(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read", why=error.strerror or str(error), cure="give the path of an existing file") from error
+        raise UsageError(f"{path} cannot be read", why=error.strerror or str(error), hint="give the path of an existing file") from error
 
 
 def check_input(path: str, sha256: str, step: str) -> None:
@@ -68,7 +68,7 @@ def check_input(path: str, sha256: str, step: str) -> None:
         raise UsageError(
             f"{path} is not the file of this run's identity",
             why=f"the identity says {sha256}; the file was changed in between, or a part of the step was called alone",
-            cure=f"call the step {step}",
+            hint=f"call the step {step}",
         )
 
 

@@ -89,7 +89,7 @@ def _size(part: Path) -> int:
 
 
 def _failure(url: str, why: str, *, again: bool = False) -> DownloadError:
-    error = DownloadError(f"{url} cannot be downloaded", why=why, cure="check the network, or give a local mirror: --mirror=DIR")
+    error = DownloadError(f"{url} cannot be downloaded", why=why, hint="check the network, or give a local mirror: --mirror=DIR")
     error.again = again
     return error
 

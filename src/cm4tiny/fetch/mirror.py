@@ -20,7 +20,7 @@ from cm4tiny.paths import expanded
 MIRROR_VARIABLE = "CM_TINY_MIRROR"
 INDEX = "index.tsv"
 COLUMNS = ("url", "sha256", "bytes", "path")
-_CURE = f"write {INDEX} with the tab-separated columns {', '.join(COLUMNS)} (docs/official-assets.md)"
+_HINT = f"write {INDEX} with the tab-separated columns {', '.join(COLUMNS)} (docs/official-assets.md)"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Mirror:
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise UsageError(f"the mirror {root} is not a directory", cure=f"give an existing one with --mirror=DIR or {MIRROR_VARIABLE}")
+            raise UsageError(f"the mirror {root} is not a directory", hint=f"give an existing one with --mirror=DIR or {MIRROR_VARIABLE}")
         self.root = root
         rows = read_index(root) if (root / INDEX).is_file() else []
         self._by_url = {row.url: row for row in rows}
@@ -81,17 +81,17 @@ def read_index(root: Path) -> list[MirroredFile]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise AssetError(f"the mirror's {path} cannot be read", why=str(error), cure=_CURE) from error
+        raise AssetError(f"the mirror's {path} cannot be read", why=str(error), hint=_HINT) from error
     if not lines or tuple(lines[0].split("\t")) != COLUMNS:
-        raise AssetError(f"{path} is not the index of a mirror", why=f"its first line is not {' '.join(COLUMNS)}", cure=_CURE)
+        raise AssetError(f"{path} is not the index of a mirror", why=f"its first line is not {' '.join(COLUMNS)}", hint=_HINT)
     return [_row(path, number, line) for number, line in enumerate(lines[1:], 2) if line.strip()]
 
 
 def _row(path: Path, number: int, line: str) -> MirroredFile:
     fields = line.split("\t")
     if len(fields) != len(COLUMNS) or not re.fullmatch("[0-9a-f]{64}", fields[1]) or not re.fullmatch("[0-9]{1,15}", fields[2]):
-        raise AssetError(f"{path}:{number} is not a row of a mirror's index", why=f"found {line[:120]!r}", cure=_CURE)
+        raise AssetError(f"{path}:{number} is not a row of a mirror's index", why=f"found {line[:120]!r}", hint=_HINT)
     place = PurePosixPath(fields[3])
     if place.is_absolute() or ".." in place.parts or not place.parts:
-        raise AssetError(f"{path}:{number} leads out of the mirror", why=f"its path is {fields[3]!r}", cure=_CURE)
+        raise AssetError(f"{path}:{number} leads out of the mirror", why=f"its path is {fields[3]!r}", hint=_HINT)
     return MirroredFile(fields[0], fields[1], int(fields[2]), path.parent / place)

@@ -89,7 +89,7 @@ def build_firmware(
         UsageError: no such mode.
     """
     if mode not in MODES:
-        raise UsageError(f"there is no firmware mode '{mode}'", cure=f"use {' or '.join(MODES)}")
+        raise UsageError(f"there is no firmware mode '{mode}'", hint=f"use {' or '.join(MODES)}")
     speed = DEFAULT_BAUD[mode] if baud is None else baud
     code = model if isinstance(model, InferenceCode) else model.code
     check_sizes(benchmark, code.input, code.output)
@@ -108,7 +108,7 @@ def build_firmware(
             _publish(staging, out_dir, sorted(generated))
             outcome.note = f"{image.flash_bytes} bytes flash, {image.ram_bytes} bytes RAM"
     except OSError as error:
-        raise FirmwareError(f"the firmware cannot be written to {out_dir}", why=str(error), cure="check disk space and rights") from error
+        raise FirmwareError(f"the firmware cannot be written to {out_dir}", why=str(error), hint="check disk space and rights") from error
     return _result(out_dir, benchmark.id, mode, speed, image, digest)
 
 
@@ -134,7 +134,7 @@ def check_sizes(benchmark: Benchmark, entry: TensorInfo, result: TensorInfo) -> 
         raise ModelError(
             f"the model does not fit the benchmark '{benchmark.id}'",
             why=f"it maps {entry.size} values to {result.size}; the benchmark maps {elements} to {outputs}",
-            cure="use the model of this benchmark",
+            hint="use the model of this benchmark",
         )
 
 
@@ -200,7 +200,7 @@ def _link(staging: Path, toolchain: Toolchain, code: InferenceCode) -> list[str]
             raise ImageTooLargeError(
                 f"the firmware is {overflow}",
                 why=f"the STM32L4R5ZI has {FLASH} and {RAM}",
-                cure="use a smaller model, or fewer weights in RAM",
+                hint="use a smaller model, or fewer weights in RAM",
             )
         raise _compile_error(f"{toolchain.cc[0]} cannot link the firmware", toolchain, command, done)
     return command
@@ -218,14 +218,14 @@ def _tool(toolchain: Toolchain, command: list[str], cwd: Path) -> subprocess.Com
     try:
         return toolchain.run(command, cwd=cwd, timeout_s=COMPILE_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CompileError(f"{toolchain.cc[0]} does not run", why=str(error), cure="choose another tool chain") from error
+        raise CompileError(f"{toolchain.cc[0]} does not run", why=str(error), hint="choose another tool chain") from error
 
 
 def _compile_error(what: str, toolchain: Toolchain, command: list[str], done: subprocess.CompletedProcess[str]) -> CompileError:
     lines = done.stderr.strip().splitlines()
     errors = [line for line in lines if any(word in line for word in _TELLING) and not line.startswith("collect2")] or lines
     shown = "\n".join(errors[:_SHOWN_ERRORS]) or f"exit code {done.returncode}"
-    return CompileError(what, why=shown, cure=f"the command was: {shlex.join([*toolchain.cc, *command])}")
+    return CompileError(what, why=shown, hint=f"the command was: {shlex.join([*toolchain.cc, *command])}")
 
 
 def _write_record(staging: Path, toolchain: Toolchain, code: InferenceCode, commands: list[list[str]], digest: str) -> None:

@@ -45,7 +45,7 @@ def check_build_inputs(env: Mapping[str, str], path: Callable[[str], str]) -> No
     costs = path("CM_TINY_COSTS_FILE")
     budget = parse_ram_budget(str(env.get("CM_TINY_RAM_BUDGET", "")))
     if model and wanted == "all":
-        raise UsageError("--model is the model of one benchmark, and none was chosen", cure=_choose(model, engine))
+        raise UsageError("--model is the model of one benchmark, and none was chosen", hint=_choose(model, engine))
     for name in BENCHMARKS if wanted == "all" else (wanted,):
         benchmark = Recipe(
             name, engine, env.get("CM_TINY_IMAGE") or "performance", model, ram_budget=budget, costs=costs,

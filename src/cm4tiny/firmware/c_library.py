@@ -80,7 +80,7 @@ def find_c_library(toolchain: Toolchain, *, install: bool = True, events: EventS
         raise ToolchainError(
             "this tool chain has no C library for the board",
             why=f"{toolchain.version} comes without newlib and without C++ headers for Cortex-M4",
-            cure="choose an Arm GCC: --toolchain=debian, or an Arm GNU tool chain on PATH",
+            hint="choose an Arm GCC: --toolchain=debian, or an Arm GNU tool chain on PATH",
         )
     own = CLibrary((), (), LIBRARIES, "of the tool chain", _own_archives(toolchain))
     reason = _probe(toolchain, own)
@@ -106,7 +106,7 @@ def _unusable(toolchain: Toolchain, reason: str) -> ToolchainError:
     return ToolchainError(
         f"{toolchain.cc[0]} cannot build C++ with a C library",
         why=reason,
-        cure="install Debian's gcc-arm-none-eabi, or put an Arm GNU tool chain (with newlib) on PATH",
+        hint="install Debian's gcc-arm-none-eabi, or put an Arm GNU tool chain (with newlib) on PATH",
     )
 
 
@@ -184,7 +184,7 @@ def _install(home: Path, version: str, events: EventStream) -> None:
                     unpacked.rename(home)
     except OSError as error:
         raise ToolchainError(
-            f"newlib cannot be unpacked to {home}", why=str(error), cure="free disk space, or set CM_TINY_CACHE"
+            f"newlib cannot be unpacked to {home}", why=str(error), hint="free disk space, or set CM_TINY_CACHE"
         ) from error
 
 
@@ -194,22 +194,22 @@ def download_packages(names: Sequence[str], folder: Path) -> list[Path]:
     Raises:
         ToolchainError: no apt here, no network, or the packages are unknown.
     """
-    cure = "put an Arm GNU tool chain (with newlib) on PATH, or, on Debian and Ubuntu:\nsudo apt-get update"
+    hint = "put an Arm GNU tool chain (with newlib) on PATH, or, on Debian and Ubuntu:\nsudo apt-get update"
     require_network("newlib for the Cortex-M4F is not in the cache", ToolchainError, "put an Arm GNU tool chain (with newlib) on PATH")
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise ToolchainError("newlib for the Cortex-M4F is missing", why="this system has no apt-get and dpkg-deb to fetch it", cure=cure)
+        raise ToolchainError("newlib for the Cortex-M4F is missing", why="this system has no apt-get and dpkg-deb to fetch it", hint=hint)
     try:
         done = subprocess.run(
             ["apt-get", "download", "-q", *names], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=DOWNLOAD_TIMEOUT_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolchainError("newlib for the Cortex-M4F cannot be fetched", why=str(error), cure=cure) from error
+        raise ToolchainError("newlib for the Cortex-M4F cannot be fetched", why=str(error), hint=hint) from error
     packages = sorted(folder.glob("*.deb"))
     if done.returncode != 0 or len(packages) != len(names):
         lines = [line for line in done.stderr.strip().splitlines() if line.startswith("E:")]
         raise ToolchainError(
-            "newlib for the Cortex-M4F cannot be fetched", why=lines[0] if lines else f"exit code {done.returncode}", cure=cure
+            "newlib for the Cortex-M4F cannot be fetched", why=lines[0] if lines else f"exit code {done.returncode}", hint=hint
         )
     return packages
 
@@ -224,10 +224,10 @@ def unpack_package(package: Path, target: Path) -> None:
         try:
             _unpack_stream(process.stdout, target)
         except tarfile.TarError as error:
-            raise ToolchainError(f"{package.name} is damaged", why=str(error), cure="run the command again") from error
+            raise ToolchainError(f"{package.name} is damaged", why=str(error), hint="run the command again") from error
         process.stdout.read()
     if process.returncode != 0:
-        raise ToolchainError(f"{package.name} is damaged", why=f"dpkg-deb ends with {process.returncode}", cure="run the command again")
+        raise ToolchainError(f"{package.name} is damaged", why=f"dpkg-deb ends with {process.returncode}", hint="run the command again")
 
 
 def _unpack_stream(stream: IO[bytes], target: Path) -> None:

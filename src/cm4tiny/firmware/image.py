@@ -18,7 +18,7 @@ from cm4tiny.elf_files import check_core, open_elf, read_image_file
 from cm4tiny.errors import FirmwareError, ImageTooLargeError, WrongTargetError
 
 _EF_ARM_ABI_FLOAT_HARD = 0x400
-_CURE_REBUILD = "build the image for the NUCLEO-L4R5ZI"
+_HINT_REBUILD = "build the image for the NUCLEO-L4R5ZI"
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def read_elf(path: Path, *, check_vectors: bool = True) -> Image:
     except (ELFError, ValueError, KeyError, IndexError, AttributeError, TypeError, AssertionError, UnicodeDecodeError) as error:
         # pyelftools meets damaged files with any of these
         why = str(error) or type(error).__name__
-        raise FirmwareError(f"{path} is a damaged ELF file", why=why, cure=_CURE_REBUILD) from error
+        raise FirmwareError(f"{path} is a damaged ELF file", why=why, hint=_HINT_REBUILD) from error
 
 
 def _read(path: Path, elf: Any, check_vectors: bool) -> Image:
@@ -166,10 +166,10 @@ def _check_machine(path: Path, elf: Any) -> None:
         raise WrongTargetError(
             f"{path} is not a 32-bit little-endian Arm program",
             why=f"its header says {elf.get_machine_arch()}, {elf.elfclass} bits, {'little' if elf.little_endian else 'big'}-endian",
-            cure=_CURE_REBUILD,
+            hint=_HINT_REBUILD,
         )
     if elf.header["e_type"] != "ET_EXEC":
-        raise FirmwareError(f"{path} is not a linked program", why=f"its ELF type is {elf.header['e_type']}", cure="link it first")
+        raise FirmwareError(f"{path} is not a linked program", why=f"its ELF type is {elf.header['e_type']}", hint="link it first")
 
 
 def _segments(path: Path, elf: Any) -> tuple[Segment, ...]:
@@ -182,13 +182,13 @@ def _segments(path: Path, elf: Any) -> tuple[Segment, ...]:
             raise FirmwareError(
                 f"{path} is truncated",
                 why=f"the segment at 0x{segment['p_paddr']:08X} has {len(data)} of {segment['p_filesz']} bytes",
-                cure="copy or build the file again",
+                hint="copy or build the file again",
             )
         # Without file contents nothing is placed, so the load address of such a segment means nothing.
         address = segment["p_paddr"] if data else segment["p_vaddr"]
         found.append(Segment(address, segment["p_vaddr"], data, segment["p_memsz"]))
     if not any(segment.data for segment in found):
-        raise FirmwareError(f"{path} holds nothing to load", why="it has no segment with contents", cure=_CURE_REBUILD)
+        raise FirmwareError(f"{path} holds nothing to load", why="it has no segment with contents", hint=_HINT_REBUILD)
     return tuple(sorted(found, key=lambda segment: segment.address))
 
 
@@ -213,10 +213,10 @@ def _check_attributes(path: Path, attributes: dict[str, int | str]) -> None:
         raise WrongTargetError(
             f"{path} is made for an Arm core of profile '{letter}'",
             why="the Cortex-M4 runs Thumb code of profile 'M' only",
-            cure=_CURE_REBUILD,
+            hint=_HINT_REBUILD,
         )
     if attributes and not attributes.get("TAG_THUMB_ISA_USE", 1):
-        raise WrongTargetError(f"{path} holds no Thumb code", why="the Cortex-M4 runs Thumb code only", cure=_CURE_REBUILD)
+        raise WrongTargetError(f"{path} holds no Thumb code", why="the Cortex-M4 runs Thumb code only", hint=_HINT_REBUILD)
 
 
 def _check_place(path: Path, address: int, size: int) -> None:
@@ -226,12 +226,12 @@ def _check_place(path: Path, address: int, size: int) -> None:
                 raise ImageTooLargeError(
                     f"{path} is {address + size - region.end} bytes too large for {region.name}",
                     why=_MAP_TEXT,
-                    cure="use a smaller model",
+                    hint="use a smaller model",
                 )
             return
     if size:
         raise WrongTargetError(
-            f"{path} puts {size} bytes at 0x{address:08X}, where the chip has no memory", why=_MAP_TEXT, cure=_CURE_REBUILD
+            f"{path} puts {size} bytes at 0x{address:08X}, where the chip has no memory", why=_MAP_TEXT, hint=_HINT_REBUILD
         )
 
 
@@ -247,16 +247,16 @@ def _check_vectors(image: Image) -> None:
         raise WrongTargetError(
             f"{image.path} has no vector table at 0x{FLASH.start:08X}",
             why="the core reads its stack pointer and reset address from there",
-            cure=_CURE_REBUILD,
+            hint=_HINT_REBUILD,
         )
     stack, reset = image.vector_table
     if not (RAM.start < stack <= RAM.end) or stack % 4:
-        raise WrongTargetError(f"{image.path} sets the stack pointer to 0x{stack:08X}", why=_MAP_TEXT, cure=_CURE_REBUILD)
+        raise WrongTargetError(f"{image.path} sets the stack pointer to 0x{stack:08X}", why=_MAP_TEXT, hint=_HINT_REBUILD)
     if not reset & 1:
-        raise WrongTargetError(f"{image.path} starts at 0x{reset:08X}", why="a Thumb address is odd", cure=_CURE_REBUILD)
+        raise WrongTargetError(f"{image.path} starts at 0x{reset:08X}", why="a Thumb address is odd", hint=_HINT_REBUILD)
     target = reset & ~1
     if not any(s.run_address <= target < s.run_address + len(s.data) for s in image.segments):
-        raise WrongTargetError(f"{image.path} starts at 0x{reset:08X}, where it has no code", why=_MAP_TEXT, cure=_CURE_REBUILD)
+        raise WrongTargetError(f"{image.path} starts at 0x{reset:08X}, where it has no code", why=_MAP_TEXT, hint=_HINT_REBUILD)
 
 
 def _sections(elf: Any) -> tuple[Section, ...]:

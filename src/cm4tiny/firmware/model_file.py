@@ -17,7 +17,7 @@ from typing import Any
 from cm4tiny.errors import Cm4TinyError, ModelError
 from cm4tiny.firmware.inference_code import TensorInfo
 from cm4tiny.firmware.model_tables import (
-    CURE_FILE,
+    HINT_FILE,
     MAX_VALUES,
     TYPE_BYTES,
     ModelTables,
@@ -30,8 +30,8 @@ from cm4tiny.firmware.model_tables import (
 MAX_TENSORS = 10_000
 _AXIS_FIELD = 16  # of quantized_dimension in the vtable of QuantizationParameters (schema.fbs: the seventh field)
 _READ_FAILURES = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError, AssertionError, KeyError)
-CURE_INT8 = "convert the model with full integer quantisation: int8 weights, activations, input and output"
-_CURE_ENDS = "convert the model with inference_input_type and inference_output_type tf.int8"
+HINT_INT8 = "convert the model with full integer quantisation: int8 weights, activations, input and output"
+_HINT_ENDS = "convert the model with inference_input_type and inference_output_type tf.int8"
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _SCHEMES = {
     ("float32", "float32"): "the model is a float model",
@@ -54,7 +54,7 @@ def read_tables(data: bytes) -> ModelTables:
         raise ModelError(
             "the file is not a .tflite model",
             why=f"a .tflite file has the letters TFL3 at byte 4; this one has {len(data)} bytes and no such mark",
-            cure="check the path and that the download is complete",
+            hint="check the path and that the download is complete",
         )
     with reading():
         return _read_tables(data)
@@ -84,7 +84,7 @@ def check_scheme(tables: ModelTables) -> None:
         raise ModelError(
             f"{_SCHEMES[x.dtype, w.dtype]}: its input '{end.name}' is {end.dtype}",
             why=f"its {operator.kind} reads {x.dtype} '{x.name}' and {w.dtype} weights; the engine computes in int8",
-            cure=CURE_INT8,
+            hint=HINT_INT8,
         )
 
 
@@ -92,11 +92,11 @@ def check_ends(tables: ModelTables) -> None:
     """Raises ModelError unless a model has one int8 input and one int8 output."""
     for indices, what in ((tables.inputs, "input"), (tables.outputs, "output")):
         if len(indices) != 1:
-            raise ModelError(f"the model has {len(indices)} {what}s", why="the benchmarks have one", cure="export one input and one output")
+            raise ModelError(f"the model has {len(indices)} {what}s", why="the benchmarks have one", hint="export one input and one output")
         tensor = tables.tensors[indices[0]]
         if tensor.dtype != "int8":
             raise ModelError(
-                f"the model's {what} '{tensor.name}' is {tensor.dtype}", why="the engine takes and returns int8", cure=_CURE_ENDS
+                f"the model's {what} '{tensor.name}' is {tensor.dtype}", why="the engine takes and returns int8", hint=_HINT_ENDS
             )
         tensor.require_activation(what)
 
@@ -136,7 +136,7 @@ def reading() -> Iterator[None]:
         raise
     except _READ_FAILURES as error:
         raise ModelError(
-            "the .tflite file is damaged", why=f"a table points to a place that is not there ({error})", cure=CURE_FILE
+            "the .tflite file is damaged", why=f"a table points to a place that is not there ({error})", hint=HINT_FILE
         ) from error
 
 
@@ -166,7 +166,7 @@ def _read_tables(data: bytes) -> ModelTables:
 def _buffer_bytes(buffer: Any, limit: int) -> int:
     size = int(buffer.DataLength())
     if size > limit:
-        raise ModelError("the .tflite file is damaged", why=f"a buffer has {size} bytes, the file {limit}", cure=CURE_FILE)
+        raise ModelError("the .tflite file is damaged", why=f"a buffer has {size} bytes, the file {limit}", hint=HINT_FILE)
     if size:
         buffer.Data(size - 1)  # the accessor fails if the end lies outside of the file
     return size
@@ -174,7 +174,7 @@ def _buffer_bytes(buffer: Any, limit: int) -> int:
 
 def _index(value: int, count: int) -> int:
     if not 0 <= value < count:
-        raise ModelError("the .tflite file is damaged", why=f"tensor {value} of {count} is used", cure=CURE_FILE)
+        raise ModelError("the .tflite file is damaged", why=f"tensor {value} of {count} is used", hint=HINT_FILE)
     return int(value)
 
 
@@ -187,24 +187,24 @@ def _read_tensor(tensor: Any, buffer_sizes: list[int]) -> TensorEntry:
     shape = tuple(int(tensor.Shape(i)) for i in range(min(tensor.ShapeLength(), 9)))
     if len(shape) > 8 or any(n < 1 for n in shape) or math.prod(shape) > MAX_VALUES:
         raise ModelError(
-            f"tensor '{name}' has the shape {list(shape)}", why="its size is unknown or too large for a microcontroller", cure=CURE_INT8
+            f"tensor '{name}' has the shape {list(shape)}", why="its size is unknown or too large for a microcontroller", hint=HINT_INT8
         )
     dtype, size = type_name(tensor.Type()), buffer_sizes[tensor.Buffer()]
     if size and dtype in TYPE_BYTES and size != math.prod(shape) * TYPE_BYTES[dtype]:
         raise ModelError(
             f"tensor '{name}' has {size} bytes of data",
             why=f"its shape {list(shape)} of {dtype} needs {math.prod(shape) * TYPE_BYTES[dtype]}",
-            cure=CURE_FILE,
+            hint=HINT_FILE,
         )
     q = tensor.Quantization()
     if q is None:
         return TensorEntry(name, shape, dtype, size > 0, (), (), 0)
     if q.ScaleLength() > MAX_VALUES or q.ZeroPointLength() > MAX_VALUES:
-        raise ModelError(f"tensor '{name}' has an impossible number of scales", cure=CURE_FILE)
+        raise ModelError(f"tensor '{name}' has an impossible number of scales", hint=HINT_FILE)
     scales = tuple(float(q.Scale(i)) for i in range(q.ScaleLength()))
     zero_points = tuple(int(q.ZeroPoint(i)) for i in range(q.ZeroPointLength()))
     if any(not math.isfinite(s) or s <= 0 for s in scales):
-        raise ModelError(f"tensor '{name}' has a scale that is not a positive number", cure="quantise the model again")
+        raise ModelError(f"tensor '{name}' has a scale that is not a positive number", hint="quantise the model again")
     return TensorEntry(name, shape, dtype, size > 0, scales, zero_points, int(q.QuantizedDimension()))
 
 
@@ -212,7 +212,7 @@ def _read_operator(operator: Any, codes: list[int], tensors: int) -> OperatorEnt
     kind = operator_name(codes[operator.OpcodeIndex()])
     lengths = (operator.InputsLength(), operator.OutputsLength())
     if max(lengths) > MAX_TENSORS:
-        raise ModelError("the .tflite file is damaged", why=f"an operator {kind} claims {lengths[0]} inputs", cure=CURE_FILE)
+        raise ModelError("the .tflite file is damaged", why=f"an operator {kind} claims {lengths[0]} inputs", hint=HINT_FILE)
     inputs = [int(operator.Inputs(i)) for i in range(lengths[0])]
     omitted = tuple(i for i, index in enumerate(inputs) if index == -1)  # optional inputs that are left out
     while inputs and inputs[-1] == -1:

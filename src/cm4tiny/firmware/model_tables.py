@@ -12,7 +12,7 @@ from cm4tiny.errors import ModelError, UnsupportedOpError
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
 
 MAX_VALUES = 1 << 24  # values per tensor: far above what a Cortex-M4 holds, far below what hurts the host
-CURE_FILE = "get the file again, or export the model again"
+HINT_FILE = "get the file again, or export the model again"
 TYPE_BYTES = {"float32": 4, "float16": 2, "int8": 1, "uint8": 1, "int16": 2, "int32": 4, "int64": 8}
 
 
@@ -36,12 +36,12 @@ class TensorEntry:
     def require_activation(self, what: str) -> None:
         """Raises unless this is an int8 activation with one scale and one zero point."""
         if self.dtype != "int8":
-            raise UnsupportedOpError(f"{what} '{self.name}' is {self.dtype}", why="the engine computes in int8", cure="quantise to int8")
+            raise UnsupportedOpError(f"{what} '{self.name}' is {self.dtype}", why="the engine computes in int8", hint="quantise to int8")
         if len(self.scales) != 1 or len(self.zero_points) != 1 or not INT8_MIN <= self.zero_points[0] <= INT8_MAX:
             raise ModelError(
                 f"{what} '{self.name}' has no usable scale and zero point",
                 why=f"{len(self.scales)} scales, zero points {list(self.zero_points[:4])}",
-                cure="quantise the model again",
+                hint="quantise the model again",
             )
 
 

@@ -77,10 +77,10 @@ def parse_ram_budget(text: str) -> int | None:
         return None
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"'{text}' is no size of memory", cure="give bytes, or kilobytes as in 128K")
+        raise UsageError(f"'{text}' is no size of memory", hint="give bytes, or kilobytes as in 128K")
     size = int(match[1]) * (1024 if match[2] else 1)
     if not 0 < size <= RAM.size:
-        raise UsageError(f"a RAM budget of {size} bytes is not possible", why=f"the chip has {RAM.size} bytes", cure="give less")
+        raise UsageError(f"a RAM budget of {size} bytes is not possible", why=f"the chip has {RAM.size} bytes", hint="give less")
     return size
 
 
@@ -133,6 +133,6 @@ def _too_small(budget: int, model_bytes: int, beside: int) -> RamBudgetError:
     return RamBudgetError(
         f"a RAM budget of {budget} bytes is too small: the image needs {needed}",
         why=f"the model takes {model_bytes} bytes at least, the harness {beside - STACK_BYTES}, the stack {STACK_BYTES}",
-        cure=f"allow {needed} bytes (--ram_budget={needed}), or use a model with smaller activations",
+        hint=f"allow {needed} bytes (--ram_budget={needed}), or use a model with smaller activations",
         needed=needed,
     )

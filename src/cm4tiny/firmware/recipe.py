@@ -72,12 +72,12 @@ class Recipe:
         check_engine(self.engine)
         if self.mode not in MODES:
             raise UsageError(
-                f"there is no image called '{self.mode}'", cure=nearest(self.mode, MODES) or f"choose one of {', '.join(MODES)}"
+                f"there is no image called '{self.mode}'", hint=nearest(self.mode, MODES) or f"choose one of {', '.join(MODES)}"
             )
         if self.engine != OWN and (self.ram_budget is not None or not self.skip_zero or self.drop_dead or self.costs):
             raise UsageError(
                 f"the engine {self.engine} has no RAM budget, no choice of skipped channels and no tuning",
-                cure=f"leave them out, or use the engine {OWN}",
+                hint=f"leave them out, or use the engine {OWN}",
             )
         return get_benchmark(self.benchmark)
 
@@ -165,7 +165,7 @@ def read_model_file(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
     except OSError as error:
-        raise ModelError(f"the model {name} cannot be read", why=error.strerror or str(error), cure="give an int8 .tflite file") from error
+        raise ModelError(f"the model {name} cannot be read", why=error.strerror or str(error), hint="give an int8 .tflite file") from error
 
 
 def _build(
@@ -191,7 +191,7 @@ def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolch
     if recipe.engine in octoml.VARIANTS:
         return octoml.inference_code(recipe.engine, benchmark, roots, built, library)
     if built is None:
-        raise FirmwareError(f"the engine {recipe.engine} needs its library", cure="run the step build,tiny,engine,library first")
+        raise FirmwareError(f"the engine {recipe.engine} needs its library", hint="run the step build,tiny,engine,library first")
     return tflm.inference_code(tflite, built, library, arena_bytes=_arena(recipe, benchmark))
 
 
@@ -234,6 +234,6 @@ def read_record(elf: Path) -> dict[str, Any]:
             raise ValueError(f"{elf.name} is not the image that {RECORD} describes")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FirmwareError(
-            f"{elf} has no usable {RECORD} beside it", why=str(error), cure="build the firmware anew: add --new to the command"
+            f"{elf} has no usable {RECORD} beside it", why=str(error), hint="build the firmware anew: add --new to the command"
         ) from error
     return dict(record)

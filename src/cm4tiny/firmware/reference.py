@@ -46,7 +46,7 @@ def reference_run(tflite: bytes, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np
         raise ModelError(
             f"the input holds {inputs.size} values of {inputs.dtype}",
             why=f"the model takes int8 of shape {list(shape)}",
-            cure="pass one or several whole inputs",
+            hint="pass one or several whole inputs",
         )
     return np.stack([run(row).reshape(-1).copy() for row in inputs.reshape(-1, *shape)])
 
@@ -70,7 +70,7 @@ def _module() -> Any:
     raise NotAvailableError(
         "no TensorFlow Lite interpreter is installed",
         why=f"none of {', '.join(_ORACLES)} can be imported",
-        cure="install one; for Python 3.12 and later:\npip install ai-edge-litert\nfor earlier ones:\npip install tflite-runtime",
+        hint="install one; for Python 3.12 and later:\npip install ai-edge-litert\nfor earlier ones:\npip install tflite-runtime",
     )
 
 
@@ -85,7 +85,7 @@ def _runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
         return _micro_runner(tflite) if _needs_micro(tflite) else _lite_runner(module, tflite)
     except (ValueError, RuntimeError, struct.error, AttributeError, IndexError, TypeError) as error:
         raise ModelError(
-            "the reference interpreter refuses the model", why=str(error), cure="check that the file is a whole .tflite model"
+            "the reference interpreter refuses the model", why=str(error), hint="check that the file is a whole .tflite model"
         ) from error
 
 
@@ -110,7 +110,7 @@ def _micro_runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
         raise NotAvailableError(
             "no interpreter with the reference arithmetic for FULLY_CONNECTED is installed",
             why="ai-edge-litert rounds this operator differently",
-            cure="install it:\npip install --pre tflite-micro",
+            hint="install it:\npip install --pre tflite-micro",
         ) from error
     interpreter = runtime.Interpreter.from_bytes(tflite)
 

@@ -82,7 +82,7 @@ def find_toolchain(kind: str = "auto", *, install: bool = True, events: EventStr
     """
     if kind != "auto" and kind not in KINDS:
         allowed = ("auto", *KINDS)
-        raise UsageError(f"there is no tool chain kind '{kind}'", why=nearest(kind, allowed), cure=f"use one of {', '.join(allowed)}")
+        raise UsageError(f"there is no tool chain kind '{kind}'", why=nearest(kind, allowed), hint=f"use one of {', '.join(allowed)}")
     failures: list[str] = []
     for candidate in KINDS if kind == "auto" else (kind,):
         try:
@@ -97,7 +97,7 @@ def find_toolchain(kind: str = "auto", *, install: bool = True, events: EventStr
     raise ToolchainError(
         "no usable C compiler for the Cortex-M4F",
         why="tried " + "; ".join(failures),
-        cure=f"install one:\napt-get install {DEBIAN_PACKAGE}\nor\npip install {ZIG_WHEEL.project}=={ZIG_WHEEL.version}",
+        hint=f"install one:\napt-get install {DEBIAN_PACKAGE}\nor\npip install {ZIG_WHEEL.project}=={ZIG_WHEEL.version}",
     )
 
 
@@ -109,7 +109,7 @@ def toolchain_at(program: Path) -> Toolchain:
     """
     found = shutil.which(str(program.absolute()))
     if found is None:
-        raise ToolchainError(f"{program} is not a program", cure="give the path of an arm-none-eabi-gcc or of zig")
+        raise ToolchainError(f"{program} is not a program", hint="give the path of an arm-none-eabi-gcc or of zig")
     return _zig(Path(found)) if Path(found).stem == "zig" else _gcc("path", found)
 
 
@@ -133,7 +133,7 @@ def _apt_install(events: EventStream) -> None:
     if apt is None:
         raise ToolchainError("this system has no apt-get")
     if os.geteuid() != 0:
-        raise ToolchainError(f"only root can install {DEBIAN_PACKAGE}", cure=f"install it as root:\nsudo apt-get install {DEBIAN_PACKAGE}")
+        raise ToolchainError(f"only root can install {DEBIAN_PACKAGE}", hint=f"install it as root:\nsudo apt-get install {DEBIAN_PACKAGE}")
     require_network(f"the package {DEBIAN_PACKAGE} is not installed", ToolchainError, f"install it:\napt-get install {DEBIAN_PACKAGE}")
     events.message(_STEP, f"installing the Debian package {DEBIAN_PACKAGE}")
     command = [apt, "install", "--no-install-recommends", "-y", DEBIAN_PACKAGE]
@@ -143,7 +143,7 @@ def _apt_install(events: EventStream) -> None:
         raise ToolchainError(f"{DEBIAN_PACKAGE} cannot be installed", why=str(error)) from error
     if done.returncode != 0 or not DEBIAN_COMPILER.is_file():
         why = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise ToolchainError(f"{DEBIAN_PACKAGE} cannot be installed", why=why, cure="update the list of packages first:\napt-get update")
+        raise ToolchainError(f"{DEBIAN_PACKAGE} cannot be installed", why=why, hint="update the list of packages first:\napt-get update")
 
 
 def _from_pip(install: bool, events: EventStream) -> Toolchain:

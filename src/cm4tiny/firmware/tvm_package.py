@@ -17,15 +17,15 @@ def installed_tvm() -> str:
     Raises:
         ToolchainError: TVM is missing or another version.
     """
-    cure = f"install it:\npip install '{PACKAGE}=={PINNED}'"
+    hint = f"install it:\npip install '{PACKAGE}=={PINNED}'"
     try:
         found = version(PACKAGE)
     except PackageNotFoundError:
-        raise ToolchainError(f"the Python package {PACKAGE} is not installed", cure=cure) from None
+        raise ToolchainError(f"the Python package {PACKAGE} is not installed", hint=hint) from None
     if found != PINNED:
         raise ToolchainError(
             f"{PACKAGE} {found} is installed, {PINNED} is needed",
             why="generated code, and with it every figure, depends on TVM's version",
-            cure=cure,
+            hint=hint,
         )
     return found

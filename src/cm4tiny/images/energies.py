@@ -147,14 +147,14 @@ def _published(source: str, streaming: bool) -> float:
     figure = row and (row.power_mw if streaming else row.energy_uj_per_inf)
     if not figure:
         raise ResultsError(
-            f"energies.yaml names {source}, which is no published energy", cure="give a source of published.csv with an energy or a power"
+            f"energies.yaml names {source}, which is no published energy", hint="give a source of published.csv with an energy or a power"
         )
     return figure
 
 
 def _port(name: str) -> Port:
     if name not in ports():
-        raise ResultsError(f"energies.yaml names the port '{name}', which it does not describe", cure="add it under 'ports', with a reason")
+        raise ResultsError(f"energies.yaml names the port '{name}', which it does not describe", hint="add it under 'ports', with a reason")
     return ports()[name]
 
 

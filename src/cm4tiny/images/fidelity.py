@@ -196,7 +196,7 @@ def fit(rows: Iterable[Row], *, pair: Sequence[float] = PAIR_GRID) -> Fit:
     """
     usable = [row for row in rows if row.ratio is not None and row.pairs is not None]
     if len(usable) < 3:
-        raise ResultsError("too few rows for a fit", why=f"{len(usable)} have a published result and counts", cure="measure more images")
+        raise ResultsError("too few rows for a fit", why=f"{len(usable)} have a published result and counts", hint="measure more images")
     constant = _best(usable, pair)
     all_in = [_deviation(row, constant) for row in usable]
     left_out = []
@@ -223,4 +223,4 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     try:
         return tuple(Row(**item) for item in json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ResultsError(f"{path} holds no rows of the fidelity table", why=str(error), cure="write it anew") from error
+        raise ResultsError(f"{path} holds no rows of the fidelity table", why=str(error), hint="write it anew") from error

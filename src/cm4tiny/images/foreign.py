@@ -126,9 +126,9 @@ def published_cycles(benchmarks: Path) -> Mapping[tuple[str, str], Sequence[Publ
                     triples = [row[start : start + 3] for start in (2, 5, 8)]
                     found[row[0].split(" ")[0], row[1]] = [Published(*(int(cell) for cell in triple)) for triple in triples]
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{benchmarks} cannot be read", why=str(error), cure="give a checkout of mupq/pqm4") from error
+        raise ResultsError(f"{benchmarks} cannot be read", why=str(error), hint="give a checkout of mupq/pqm4") from error
     if not found:
-        raise ResultsError(f"{benchmarks} holds no cycles", why="there is no speed evaluation in it", cure="give a checkout of mupq/pqm4")
+        raise ResultsError(f"{benchmarks} holds no cycles", why="there is no speed evaluation in it", hint="give a checkout of mupq/pqm4")
     return found
 
 

@@ -35,15 +35,15 @@ def published_outputs(log: Path) -> tuple[str, ...]:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ResultsError(
-            f"the published log {log} cannot be read", why=error.strerror or str(error), cure="check its repository out"
+            f"the published log {log} cannot be read", why=error.strerror or str(error), hint="check its repository out"
         ) from error
     try:
         found = _of_json(text) if log.suffix == ".json" else [match["numbers"] for match in _LINE.finditer(text)]
         outputs = tuple(as_printed(tuple(float(number) for number in item.split(","))) for item in found)
     except (ValueError, KeyError, TypeError) as error:
-        raise ResultsError(f"the published log {log} is damaged", why=str(error), cure="check its repository out again") from error
+        raise ResultsError(f"the published log {log} is damaged", why=str(error), hint="check its repository out again") from error
     if not outputs:
-        raise ResultsError(f"the published log {log} holds no results", cure="give the log of an accuracy run")
+        raise ResultsError(f"the published log {log} holds no results", hint="give the log of an accuracy run")
     return outputs
 
 
@@ -56,9 +56,9 @@ def published_streaming(summary: Path) -> float:
     try:
         match = _STREAMING.search(summary.read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
-        raise ResultsError(f"the published summary {summary} cannot be read", why=error.strerror or str(error), cure=_CHECK_OUT) from error
+        raise ResultsError(f"the published summary {summary} cannot be read", why=error.strerror or str(error), hint=_CHECK_OUT) from error
     if match is None:
-        raise ResultsError(f"{summary} names no throughput", cure=_CHECK_OUT)
+        raise ResultsError(f"{summary} names no throughput", hint=_CHECK_OUT)
     return float(match["throughput"])
 
 

@@ -94,15 +94,15 @@ def check_wanted(env: Mapping[str, str], path: Callable[[str], str]) -> None:
     """
     mode, baud = env.get("CM_TINY_IMAGE_MODE") or "standard", env.get("CM_TINY_IMAGE_BAUD", "")
     if mode not in MODES:
-        raise UsageError(f"there is no mode '{mode}' for images", cure=nearest(mode, MODES) or f"use one of {', '.join(MODES)}")
+        raise UsageError(f"there is no mode '{mode}' for images", hint=nearest(mode, MODES) or f"use one of {', '.join(MODES)}")
     if path("CM_TINY_IMAGE_DATASET") and (env.get("CM_TINY_BENCHMARK") or "all") not in BENCHMARKS:
-        raise UsageError("a data set belongs to one benchmark", cure="name it too, e.g. run,mlperf,tiny,image,_bosch-v1.2,_kws")
+        raise UsageError("a data set belongs to one benchmark", hint="name it too, e.g. run,mlperf,tiny,image,_bosch-v1.2,_kws")
     if bool(path("CM_TINY_IMAGE_FILE")) == bool(env.get("CM_TINY_IMAGE_SET", "")):
         raise UsageError(
-            "it is not clear which image is meant", cure="give a set, e.g. run,mlperf,tiny,image,_bosch-v1.2, or --image=FILE, not both"
+            "it is not clear which image is meant", hint="give a set, e.g. run,mlperf,tiny,image,_bosch-v1.2, or --image=FILE, not both"
         )
     if baud and not (baud.isdigit() and int(baud)):
-        raise UsageError(f"--baud={baud} is not a baud rate", cure="give a number such as 115200")
+        raise UsageError(f"--baud={baud} is not a baud rate", hint="give a number such as 115200")
 
 
 def _checkouts(env: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ def _checkouts(env: Mapping[str, str]) -> list[tuple[str, str]]:
 def _checkout(checkouts: Mapping[str, Path], image: PublishedImage) -> Path:
     if image.round not in checkouts:
         raise UsageError(
-            f"the repository of round {image.round} is not there", cure=f"run the step get,mlperf,tiny,published-images,_{image.set} first"
+            f"the repository of round {image.round} is not there", hint=f"run the step get,mlperf,tiny,published-images,_{image.set} first"
         )
     return checkouts[image.round]
 
@@ -125,7 +125,7 @@ def _jobs(text: str) -> int:
     if not text.strip():
         return 1
     if not text.strip().isdigit() or int(text) < 1:
-        raise UsageError(f"--jobs={text} is not a number of boards", cure="give a whole number of at least 1")
+        raise UsageError(f"--jobs={text} is not a number of boards", hint="give a whole number of at least 1")
     return int(text)
 
 
@@ -157,7 +157,7 @@ def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: st
         try:
             identity = Dut(board.link, events=events).connect(boot_s=BOOT_S)
         except (DeadlineError, ProtocolError) as error:
-            raise type(error)(error.what, why=f"{error.why}; the firmware is at {board.position()}", cure=error.cure) from error
+            raise type(error)(error.what, why=f"{error.why}; the firmware is at {board.position()}", hint=error.hint) from error
         statistics = board.statistics()
         outcome.note = f"answers as {identity.model}"
         return {
@@ -174,7 +174,7 @@ def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None,
     baud = image.baud if image else run.baud
     said = boot(file, baud, events, name=name)
     if image and said["model"] != image.model_id:
-        raise ProtocolError(f"{name} answers as {said['model']}", why=f"the table says {image.model_id}", cure="check images.yaml")
+        raise ProtocolError(f"{name} answers as {said['model']}", why=f"the table says {image.model_id}", hint="check images.yaml")
     entry: dict[str, Any] = {"id": name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "simulated": True, **said}
     benchmark = next((b for b in BENCHMARKS.values() if b.model_id == said["model"]), None)
     if benchmark is None or (image and image.mode == "energy"):
@@ -222,7 +222,7 @@ def _modes(run: ImageRun, benchmark: str) -> tuple[str, ...]:
     if run.mode == "accuracy" and not has_data:
         raise UsageError(
             f"an accuracy run of {benchmark} needs a data set",
-            cure=f"run the step get,mlperf,tiny,dataset,_{benchmark} first, or set CM_MLPERF_TINY_DATASETS_{benchmark.upper()}",
+            hint=f"run the step get,mlperf,tiny,dataset,_{benchmark} first, or set CM_MLPERF_TINY_DATASETS_{benchmark.upper()}",
         )
     return {
         "boot": (),
@@ -265,6 +265,6 @@ def compare_outputs(session: Path, log: Path) -> tuple[int, int]:
         raise Cm4TinyError(
             f"{len(ours)} inputs were run, the published run has {len(theirs)}",
             why="the outputs are compared input by input",
-            cure=f"use the whole data set {get_benchmark('kws').data_set}",
+            hint=f"use the whole data set {get_benchmark('kws').data_set}",
         )
     return sum(a == b for a, b in zip(ours, theirs, strict=True)), len(ours)

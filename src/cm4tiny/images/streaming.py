@@ -81,11 +81,11 @@ def read_recording(wav: Path, truth: Path) -> Recording:
         row = next(row for row in rows if row["wav_file"] == wav.name)
         windows = tuple((float(start), float(end)) for start, end in row["detection_windows"])
     except (OSError, wave.Error, EOFError, ValueError, KeyError, TypeError) as error:
-        raise AssetError(f"the recording {wav} cannot be used", why=str(error), cure="get the benchmark's files again") from error
+        raise AssetError(f"the recording {wav} cannot be used", why=str(error), hint="get the benchmark's files again") from error
     except StopIteration:
-        raise AssetError(f"{truth} does not say what is in {wav.name}", cure="give the list that belongs to the recording") from None
+        raise AssetError(f"{truth} does not say what is in {wav.name}", hint="give the list that belongs to the recording") from None
     if width != 2 or channels not in (1, 2):
-        raise AssetError(f"{wav} is no 16-bit mono or stereo recording", why=f"{channels} channels of {8 * width} bits", cure="convert it")
+        raise AssetError(f"{wav} is no 16-bit mono or stereo recording", why=f"{channels} channels of {8 * width} bits", hint="convert it")
     frames = np.frombuffer(data, dtype="<i2").reshape(-1, channels)
     return Recording(np.repeat(frames, 2, axis=1) if channels == 1 else frames, rate_hz, windows)
 
@@ -120,7 +120,7 @@ def _read_ready(board: VirtualBoard, name: str) -> None:
     while b"m-ready" not in said:
         part = board.link.read(deadline)
         if not part:
-            raise ProtocolError(f"{name} does not answer start or stop", why=f"it said {said[-80:]!r}", cure="is it a streaming image?")
+            raise ProtocolError(f"{name} does not answer start or stop", why=f"it said {said[-80:]!r}", hint="is it a streaming image?")
         said += part
 
 
@@ -130,7 +130,7 @@ def _summary(recording: Recording, work: list[tuple[float, int]], detected: list
     ends = ends[ends > starts[0]] if len(starts) else ends
     count = min(len(starts), len(ends))
     if count < 3:
-        raise ProtocolError(f"{name} worked on {count} frames of audio", why="its work pin hardly moved", cure="is it a streaming image?")
+        raise ProtocolError(f"{name} worked on {count} frames of audio", why="its work pin hardly moved", hint="is it a streaming image?")
     hits, false = _judge([time - detected[0] for time in detected[1:]], recording.windows)
     return StreamingResult(
         windows=len(recording.windows),

@@ -68,14 +68,14 @@ class PublishedImage:
             raise AssetError(
                 f"the image {self.id} is not in {checkout}",
                 why=f"there is no {self.file}",
-                cure=f"give a checkout of mlcommons/tiny_results_{self.round}, or run get,mlperf,tiny,published-images,_{self.set}",
+                hint=f"give a checkout of mlcommons/tiny_results_{self.round}, or run get,mlperf,tiny,published-images,_{self.set}",
             )
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != self.sha256:
             raise HashMismatchError(
                 f"{path} is not the published image {self.id}",
                 why=f"its sha256 is {found}, the published file's {self.sha256}",
-                cure="check the repository out again at the pinned commit; to run another file use --image=FILE",
+                hint="check the repository out again at the pinned commit; to run another file use --image=FILE",
             )
         return path
 
@@ -90,7 +90,7 @@ def published_images() -> tuple[PublishedImage, ...]:
     table = load_table(_FOLDER / "images.yaml", _FOLDER / "images.schema.json")
     found = tuple(PublishedImage(**row) for row in table["images"])
     if len({image.id for image in found}) != len(found):
-        raise AssetError("images.yaml has an image twice", cure="restore the table from the repository")
+        raise AssetError("images.yaml has an image twice", hint="restore the table from the repository")
     return found
 
 
@@ -102,8 +102,8 @@ def image_sets() -> tuple[str, ...]:
 def require_set(set_name: str) -> None:
     """Raises UsageError if there is no set of this name."""
     if set_name not in image_sets():
-        cure = nearest(set_name, image_sets()) or f"choose one of {', '.join(image_sets())}"
-        raise UsageError(f"there is no set of images called '{set_name}'", cure=cure)
+        hint = nearest(set_name, image_sets()) or f"choose one of {', '.join(image_sets())}"
+        raise UsageError(f"there is no set of images called '{set_name}'", hint=hint)
 
 
 def images_of(set_name: str, *, benchmark: str = "all", mode: str = "performance") -> tuple[PublishedImage, ...]:
@@ -117,5 +117,5 @@ def images_of(set_name: str, *, benchmark: str = "all", mode: str = "performance
     found = tuple(image for image in in_set if benchmark in ("all", image.benchmark) and image.mode == mode)
     if not found:
         has = ", ".join(f"{image.benchmark} ({image.mode})" for image in in_set)
-        raise UsageError(f"{set_name} has no image of {benchmark} for {mode}", why=f"it has {has}", cure="choose one of these")
+        raise UsageError(f"{set_name} has no image of {benchmark} for {mode}", why=f"it has {has}", hint="choose one of these")
     return found

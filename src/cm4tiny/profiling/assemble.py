@@ -17,7 +17,7 @@ from cm4tiny.profiling.model import Cost, Footprint, FunctionCost, LayerProfile,
 from cm4tiny.profiling.names import base_name, plain_name, short_name
 from cm4tiny.profiling.roots import Root, kinds_of
 
-_CURE = "name the function that calls the layers: --root=NAME"
+_HINT = "name the function that calls the layers: --root=NAME"
 _MAIN_KEYS = ("name", "kind", "output_shape", "macs")
 
 
@@ -55,11 +55,11 @@ def calls_of(segments: Sequence[TraceSegment], root: Root, inferences: int) -> l
     calls = [segment for segment in segments if segment.kind is TraceKind.WHOLE]
     name = short_name(root.symbol.name)
     if not calls:
-        raise RunnerError(f"the firmware never called {name}", why=f"{inferences} inferences ran without it", cure=_CURE)
+        raise RunnerError(f"the firmware never called {name}", why=f"{inferences} inferences ran without it", hint=_HINT)
     if not all(call.complete for call in calls):
-        raise RunnerError(f"{name} did not return", why="it was left in another way, or the firmware restarted", cure=_CURE)
+        raise RunnerError(f"{name} did not return", why="it was left in another way, or the firmware restarted", hint=_HINT)
     if len(calls) % inferences:
-        raise RunnerError(f"{name} was called {len(calls)} times by {inferences} inferences", cure=_CURE)
+        raise RunnerError(f"{name} was called {len(calls)} times by {inferences} inferences", hint=_HINT)
     return calls
 
 
@@ -85,7 +85,7 @@ def assemble(parts: Parts, root: Root, records: Sequence[Record], tables: ModelT
         raise RunnerError(
             f"{short_name(root.symbol.name)} calls no layers",
             why="the compiler inlined them, or it is another function that calls them",
-            cure="mark the layers noinline, or name the function that calls them: --root=NAME",
+            hint="mark the layers noinline, or name the function that calls them: --root=NAME",
         )
     matched, match = _match(root, layers, records, tables)
     helpers = [callee.segment for callee in callees if root.is_helper(callee.name)]

@@ -58,7 +58,7 @@ class ProfileRun:
             raise UsageError(
                 f"the published images of the set {env['CM_TINY_IMAGE_SET']} cannot be profiled",
                 why="they are .hex and .bin files without symbols, so their layers cannot be told apart",
-                cure="profile an ELF (--image=FILE.elf), or an engine whose sources are public (_octoml_cmsis_nn, _tflm_cmsis_nn)",
+                hint="profile an ELF (--image=FILE.elf), or an engine whose sources are public (_octoml_cmsis_nn, _tflm_cmsis_nn)",
             )
         if image := path("CM_TINY_IMAGE_FILE"):
             symbols = path("CM_TINY_PROFILE_SYMBOLS")
@@ -67,7 +67,7 @@ class ProfileRun:
         wanted = env.get("CM_TINY_BENCHMARK") or "all"
         if wanted not in ("all", *ALL_BENCHMARKS):
             raise UsageError(
-                f"there is no benchmark '{wanted}'", cure=nearest(wanted, ALL_BENCHMARKS) or f"use {', '.join(ALL_BENCHMARKS)}"
+                f"there is no benchmark '{wanted}'", hint=nearest(wanted, ALL_BENCHMARKS) or f"use {', '.join(ALL_BENCHMARKS)}"
             )
         wishes = []
         for benchmark in BENCHMARKS if wanted == "all" else (wanted,):
@@ -83,7 +83,7 @@ def _model(path: str) -> bytes:
         return Path(path).read_bytes() if path else b""
     except OSError as error:
         raise ModelError(
-            f"the model {path} cannot be read", why=error.strerror or str(error), cure="give the image's .tflite file"
+            f"the model {path} cannot be read", why=error.strerror or str(error), hint="give the image's .tflite file"
         ) from error
 
 
@@ -93,7 +93,7 @@ def _firmware(env: Mapping[str, str], benchmark: str) -> Path:
     if not found:
         raise UsageError(
             f"{keys[0]} is not set",
-            cure=f"run the step build,firmware,mlperf,tiny,_{benchmark} first, or the whole chain: profile,mlperf,tiny",
+            hint=f"run the step build,firmware,mlperf,tiny,_{benchmark} first, or the whole chain: profile,mlperf,tiny",
         )
     return Path(found)
 

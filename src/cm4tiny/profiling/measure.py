@@ -108,7 +108,7 @@ def _position(board: VirtualBoard) -> Iterator[None]:
     try:
         yield
     except DeadlineError as error:
-        raise DeadlineError(error.what, why=f"{error.why}; the firmware is at {board.position()}", cure=error.cure) from error
+        raise DeadlineError(error.what, why=f"{error.why}; the firmware is at {board.position()}", hint=error.hint) from error
 
 
 def _outside(inference: Inference, hclk_hz: int, inside: float) -> float | None:
@@ -122,7 +122,7 @@ def _benchmark(model_id: str, image: str) -> Benchmark:
         raise ProtocolError(
             f"{image} answers as the model '{model_id}', which belongs to no benchmark",
             why=f"known are {', '.join(b.model_id for b in ALL_BENCHMARKS.values())}",
-            cure="profile firmware that answers as one of these: it must be known what to send as an input",
+            hint="profile firmware that answers as one of these: it must be known what to send as an input",
         )
     return found
 
@@ -140,7 +140,7 @@ def _with_symbols(wish: ProfileRequest) -> Path:
             raise FirmwareError(
                 f"{wish.symbols.name} is not the ELF that {wish.image.name} was made from",
                 why=f"the {len(data)} bytes at 0x{address:08x} differ",
-                cure="give the ELF of the same build",
+                hint="give the ELF of the same build",
             )
     return wish.symbols
 

@@ -61,7 +61,7 @@ def find_root(functions: Sequence[Symbol], image: str, wanted: str = "") -> Root
         raise FirmwareError(
             f"{image} has no symbols, so its layers cannot be told apart",
             why="a .hex or .bin file has none, and strip removes an ELF's",
-            cure="give the ELF that it was made from: --image=FILE.elf; or that ELF beside the image: --symbols=FILE.elf",
+            hint="give the ELF that it was made from: --image=FILE.elf; or that ELF beside the image: --symbols=FILE.elf",
         )
     rows = _table()["roots"]
     if wanted:
@@ -72,13 +72,13 @@ def find_root(functions: Sequence[Symbol], image: str, wanted: str = "") -> Root
         found = [s for s in functions if re.search(row["function"], base_name(s.name)) and s.size]
         if len(found) > 1:
             names = ", ".join(s.name for s in found)
-            raise UsageError(f"{image} has {len(found)} functions that may call the layers", why=names, cure="choose one: --root=NAME")
+            raise UsageError(f"{image} has {len(found)} functions that may call the layers", why=names, hint="choose one: --root=NAME")
         if found:
             return _root(found[0], row)
     raise FirmwareError(
         f"no function of {image} is known to call the layers of a model",
         why=f"known are those of: {'; '.join(row['engine'] for row in rows)}",
-        cure="name the function whose callees are the layers: --root=NAME (the layers must not be inlined into it)",
+        hint="name the function whose callees are the layers: --root=NAME (the layers must not be inlined into it)",
     )
 
 
@@ -91,13 +91,13 @@ def _wanted(functions: Sequence[Symbol], image: str, wanted: str) -> Symbol:
     if not found:
         names = [short_name(s.name) for s in functions]
         raise UsageError(
-            f"{image} has no function '{wanted}'", cure=nearest(wanted, names) or "arm-none-eabi-nm lists the functions of an ELF"
+            f"{image} has no function '{wanted}'", hint=nearest(wanted, names) or "arm-none-eabi-nm lists the functions of an ELF"
         )
     if len(found) > 1:
         raise UsageError(
             f"{image} has {len(found)} functions '{wanted}'",
             why=", ".join(s.name for s in found),
-            cure="give the name as the ELF spells it",
+            hint="give the name as the ELF spells it",
         )
     return found[0]
 

@@ -92,10 +92,10 @@ def run_checker(tree: Path, version: str, tools: Tools) -> Verdict:
         raise UsageError(
             f"the official checker has no usable rules {version}",
             why="with v1.0, v1.1 and v1.2 it ends with a KeyError; v0.5 and v0.7 it never had",
-            cure=nearest(version, VERSIONS) or f"choose {' or '.join(VERSIONS)}, or use this project's own audit, which knows every round",
+            hint=nearest(version, VERSIONS) or f"choose {' or '.join(VERSIONS)}, or use this project's own audit, which knows every round",
         )
     if not any((tree / division).is_dir() for division in ("closed", "open")):
-        raise UsageError(f"{tree} is no submission", why="it holds neither closed nor open", cure="give the folder above them")
+        raise UsageError(f"{tree} is no submission", why="it holds neither closed nor open", hint="give the folder above them")
     with scratch_folder("checker") as scratch:
         table = scratch / "summary.csv"
         arguments = ["--input", str(tree.resolve()), "--version", version, "--csv", str(table)]
@@ -128,4 +128,4 @@ def run_tool(tools: Tools, program: Path, arguments: list[str], folder: Path) ->
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ResultsError(f"{program.name} does not run", why=str(error), cure="run the project's own audit instead") from error
+        raise ResultsError(f"{program.name} does not run", why=str(error), hint="run the project's own audit instead") from error

@@ -86,7 +86,7 @@ def _given(clone: Path) -> Path:
     raise UsageError(
         f"{clone} holds no submission tools",
         why=f"neither it nor its {FOLDER} has {CHECKER} and {REPORT}",
-        cure=f"give a clone of {REPOSITORY}, or leave the option out to fetch them",
+        hint=f"give a clone of {REPOSITORY}, or leave the option out to fetch them",
     )
 
 
@@ -98,7 +98,7 @@ def _fetched(events: EventStream) -> Path:
     folder = checkout(official_table().source("mlcommons/tiny"), events=events) / FOLDER
     if not all((folder / name).is_file() and file_sha256(folder / name) == digest for name, digest in SHA256.items()):
         raise ResultsError(
-            f"{REPOSITORY} @ {COMMIT[:12]} does not hold the pinned submission tools", cure=f"remove {folder.parent} and try again"
+            f"{REPOSITORY} @ {COMMIT[:12]} does not hold the pinned submission tools", hint=f"remove {folder.parent} and try again"
         )
     return folder
 
@@ -144,5 +144,5 @@ def _setup_error(what: str, why: str) -> ResultsError:
     return ResultsError(
         what,
         why=why,
-        cure="check the network; or give a clone with --tiny_src=DIR; or leave out --official: the project's own audit needs neither",
+        hint="check the network; or give a clone with --tiny_src=DIR; or leave out --official: the project's own audit needs neither",
     )

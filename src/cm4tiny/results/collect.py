@@ -40,7 +40,7 @@ def collect(outcome_file: str, lock_file: str = "") -> Collected:
         raise ResultsError(
             f"{path} is not the outcome of a run",
             why=f"{type(error).__name__}: {error}",
-            cure="give the outcome.json that the step run,mlperf,tiny wrote",
+            hint="give the outcome.json that the step run,mlperf,tiny wrote",
         ) from error
     lock = os.path.relpath(lock_file, path.parent.absolute()) if lock_file else ""
     made_with = {key: outcome[key] for key in ("emulator", "packages") if outcome.get(key)}

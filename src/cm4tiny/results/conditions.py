@@ -81,7 +81,7 @@ def model_errors(path: Path = _ERRORS) -> Mapping[str, Mapping[str, float]]:
         raise ResultsError(
             f"{path.name} does not state the virtual board's error",
             why=f"{type(error).__name__}: {error}",
-            cure="restore it, or run in the repository:\npython tools/model_error.py",
+            hint="restore it, or run in the repository:\npython tools/model_error.py",
         ) from error
 
 

@@ -20,6 +20,6 @@ def write_whole(path: Path, text: str) -> Path:
     try:
         write_atomically(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        cure = "free disk space or choose another folder with --outdirname=DIR"
-        raise ResultsError(f"{path} cannot be written", why=error.strerror or str(error), cure=cure) from error
+        hint = "free disk space or choose another folder with --outdirname=DIR"
+        raise ResultsError(f"{path} cannot be written", why=error.strerror or str(error), hint=hint) from error
     return path

@@ -91,7 +91,7 @@ def _number(text: str, where: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e9:
-        raise ResultsError(f"{where}: '{text}' is not a figure", cure=_RESTORE)
+        raise ResultsError(f"{where}: '{text}' is not a figure", hint=_RESTORE)
     return value
 
 
@@ -102,13 +102,13 @@ def _row(kind: type[Any], row: dict[str, str], where: str) -> Any:
     for field in fields(kind):
         text = row.get(field.name)
         if text is None:
-            raise ResultsError(f"{where}: no column '{field.name}'", cure=_RESTORE)
+            raise ResultsError(f"{where}: no column '{field.name}'", hint=_RESTORE)
         if field.type == "str":
             texts[field.name] = text
         else:
             numbers[field.name] = _number(text, where)
     if "throughput_inf_per_s" in numbers and numbers["throughput_inf_per_s"] is None:
-        raise ResultsError(f"{where}: no throughput", cure=_RESTORE)
+        raise ResultsError(f"{where}: no throughput", hint=_RESTORE)
     return kind(**texts, **numbers)
 
 
@@ -137,7 +137,7 @@ def _table(kind: type[Any], table: Path) -> list[Any]:
         with table.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ResultsError(f"{table} cannot be read", why=str(error), cure=_RESTORE) from error
+        raise ResultsError(f"{table} cannot be read", why=str(error), hint=_RESTORE) from error
     parsed = [_row(kind, row, f"{table.name} line {line}") for line, row in enumerate(rows, start=2)]
     check_digests(table, rows)
     return parsed

@@ -20,7 +20,7 @@ DIGESTS = "published_digests.json"
 TABLES = ("published.csv", "published_systems.csv")
 _ROUND = re.compile(r"tiny_results_(v[0-9.]+)/")
 _CELL, _ROW = "\x1f", "\x1e"
-_CURE = "restore the table from the repository; after a change on purpose run, in the repository:\npython tools/published_digests.py"
+_HINT = "restore the table from the repository; after a change on purpose run, in the repository:\npython tools/published_digests.py"
 
 Digests = dict[str, dict[str, Any]]
 
@@ -48,7 +48,7 @@ def check_digests(table: Path, rows: Sequence[Mapping[str, str]]) -> None:
         expected: Any = json.loads(path.read_text(encoding="utf-8"))[table.name]
         wanted = {str(name): (int(entry["rows"]), str(entry["sha256"])) for name, entry in expected.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ResultsError(f"{path} holds no digests of {table.name}", why=f"{type(error).__name__}: {error}", cure=_CURE) from error
+        raise ResultsError(f"{path} holds no digests of {table.name}", why=f"{type(error).__name__}: {error}", hint=_HINT) from error
     found = {name: (entry["rows"], entry["sha256"]) for name, entry in round_digests(rows).items()}
     different = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
     if different:
@@ -56,5 +56,5 @@ def check_digests(table: Path, rows: Sequence[Mapping[str, str]]) -> None:
         raise ResultsError(
             f"{table.name} is not the table of published results that belongs to this version",
             why=f"the digest of these rounds differs ({'; '.join(counts)})",
-            cure=_CURE,
+            hint=_HINT,
         )

@@ -156,7 +156,7 @@ def check_report(report: Any, name: str) -> None:
         raise ResultsError(
             f"{name} is not a valid report",
             why=f"at {error.json_path}: {error.message[:300]}",
-            cure="see docs/report.md for the format; run the step again for a new report",
+            hint="see docs/report.md for the format; run the step again for a new report",
         )
     for entry in report["results"]:
         _check_labels(report, entry, name)
@@ -171,7 +171,7 @@ def _check_labels(report: Report, entry: Mapping[str, Any], name: str) -> None:
         raise ResultsError(
             f"{name} is not a valid report",
             why=f"the labels of {entry['benchmark']} {entry['mode']} contradict the figures that they belong to: {said}",
-            cure="do not edit a report by hand; run the step again for a new one",
+            hint="do not edit a report by hand; run the step again for a new one",
         )
 
 
@@ -191,7 +191,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
         raise ResultsError(
             f"the report cannot be written to {folder}",
             why=error.strerror or str(error),
-            cure="free disk space or choose another directory with --outdirname=DIR; finished sessions are kept",
+            hint="free disk space or choose another directory with --outdirname=DIR; finished sessions are kept",
         ) from error
     return folder / REPORT_JSON, folder / REPORT_MD
 
@@ -205,6 +205,6 @@ def read_report(path: Path) -> Report:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} cannot be read as a report", why=str(error), cure="give the folder of a finished run") from error
+        raise ResultsError(f"{path} cannot be read as a report", why=str(error), hint="give the folder of a finished run") from error
     check_report(report, str(path))
     return dict(report)

@@ -192,7 +192,7 @@ def _summary(
     doubts: tuple[str, ...],
 ) -> AccuracyResult:
     if not work:
-        raise RunnerError("the data set is empty", cure="use the benchmark's own data set")
+        raise RunnerError("the data set is empty", hint="use the benchmark's own data set")
     rows = []
     for index, _, count in work:
         vectors = [metrics.normalised(notes[index, segment].results) for segment in range(count)]

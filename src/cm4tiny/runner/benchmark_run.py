@@ -111,13 +111,13 @@ def _build(benchmark: str, image: str) -> str:
 def _known(key: str, value: str, names: Iterable[str]) -> str:
     known = tuple(names)
     if value not in known:
-        raise UsageError(f"{key}={value} is not known", cure=nearest(value, known) or f"use one of {', '.join(known)}")
+        raise UsageError(f"{key}={value} is not known", hint=nearest(value, known) or f"use one of {', '.join(known)}")
     return value
 
 
 def _need(env: Mapping[str, str], key: str, step: str) -> str:
     if not env.get(key):
-        raise UsageError(f"{key} is not set", cure=f"run the step {step} first, or the whole chain: reproduce,mlperf,tiny")
+        raise UsageError(f"{key} is not set", hint=f"run the step {step} first, or the whole chain: reproduce,mlperf,tiny")
     return env[key]
 
 

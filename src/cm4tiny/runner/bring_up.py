@@ -29,17 +29,17 @@ def find_image(elf: str, build_dir: str) -> Path:
         UsageError: nothing or both were given. FirmwareError: there is no such file, or several.
     """
     if bool(elf) == bool(build_dir):
-        raise UsageError("it is not clear which image is meant", cure="give either --elf=FILE.elf or --build_dir=DIR")
+        raise UsageError("it is not clear which image is meant", hint="give either --elf=FILE.elf or --build_dir=DIR")
     if elf:
         path = Path(elf).absolute()
         if not path.is_file():
-            raise FirmwareError(f"{path} does not exist", cure="build it:\ncm run script --tags=build,firmware,mlperf,tiny,_kws")
+            raise FirmwareError(f"{path} does not exist", hint="build it:\ncm run script --tags=build,firmware,mlperf,tiny,_kws")
         return path
     found = sorted(Path(build_dir).absolute().rglob("*.elf"))
     if len(found) != 1:
         raise FirmwareError(
             f"{build_dir} holds {len(found)} ELF files, one is needed",
-            cure="name the file: --elf=FILE.elf" if found else "build the firmware first",
+            hint="name the file: --elf=FILE.elf" if found else "build the firmware first",
         )
     return found[0]
 

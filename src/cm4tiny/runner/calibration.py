@@ -32,7 +32,7 @@ def iterations_for(seconds_each: float, rules: Rules) -> int:
         raise RuleError(
             f"a window of {rules.min_window_s:g} s would take more than {MAX_ITERATIONS} inferences",
             why=f"one inference took {seconds_each:.3g} s by the device's clock",
-            cure="check that the firmware's time stamps are in microseconds and that its clock runs",
+            hint="check that the firmware's time stamps are in microseconds and that its clock runs",
         )
     return max(rules.min_iterations, wanted)
 
@@ -67,5 +67,5 @@ def long_enough(run: Callable[[int], W], seconds_of: Callable[[W], float], itera
     raise RuleError(
         f"{WINDOW_ATTEMPTS} attempts at a window of {rules.min_window_s:g} s were too short",
         why=f"the last one took {seconds:.3f} s; the time of an inference keeps changing",
-        cure="check that nothing else runs on the board and that its clock is stable",
+        hint="check that nothing else runs on the board and that its clock is stable",
     )

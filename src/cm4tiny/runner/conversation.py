@@ -77,15 +77,15 @@ MESSAGES: Mapping[str, tuple[type[DutMessage], ...]] = {
 SINGLE = (Name, Profile, Model, Results, Check, Expecting, BufferCrc, LoadDone)
 """Messages that an answer holds once."""
 
-CURE_SILENT = (
+HINT_SILENT = (
     "check that the board is powered and runs a benchmark image (not a wrong or an empty one), that the port is the board's own, that the "
     "baud rate is the firmware's (115200 for performance and accuracy, 9600 for energy images as a rule) and that TX and RX are not swapped"
 )
-CURE_DAMAGE = (
+HINT_DAMAGE = (
     "if this happens once, the line was disturbed: use a shorter cable, another USB port or a lower baud rate; if it happens always, the "
     "image on the board does not follow the MLPerf Tiny protocol"
 )
-CURE_NOISE = "the baud rate is most likely wrong: try 115200, 9600 and 921600; then check ground and cable"
+HINT_NOISE = "the baud rate is most likely wrong: try 115200, 9600 and 921600; then check ground and cable"
 
 M = TypeVar("M", bound=DutMessage)
 
@@ -130,26 +130,26 @@ class Answer:
         """
         error = self.one(Error)
         if error is not None:
-            raise ProtocolError(f"the device refused '{shorten(self.command)}': {error.line}", cure=CURE_DAMAGE)
+            raise ProtocolError(f"the device refused '{shorten(self.command)}': {error.line}", hint=HINT_DAMAGE)
         malformed = self.one(Malformed)
         if malformed is not None:
             raise ProtocolError(
                 f"the device's answer to '{shorten(self.command)}' is malformed: {malformed.why}",
                 why=malformed.line[:200],
-                cure=CURE_DAMAGE,
+                hint=HINT_DAMAGE,
             )
         allowed = MESSAGES[kind_of(self.command)]
         foreign = next((m for m in self.messages if not isinstance(m, (*allowed, Text))), None)
         if foreign is not None:
             raise ProtocolError(
-                f"the answer to '{shorten(self.command)}' holds a message of another command", why=foreign.line[:200], cure=CURE_DAMAGE
+                f"the answer to '{shorten(self.command)}' holds a message of another command", why=foreign.line[:200], hint=HINT_DAMAGE
             )
         for kind in SINGLE:
             if len(self.all(kind)) > 1:
                 raise ProtocolError(
                     f"the answer to '{shorten(self.command)}' holds {len(self.all(kind))} lines of one kind, it must hold one",
                     why=self.lines,
-                    cure=CURE_DAMAGE,
+                    hint=HINT_DAMAGE,
                 )
         return self
 
@@ -210,7 +210,7 @@ class Conversation:
         rest = self._reader.leftover()
         if rest:
             raise ProtocolError(
-                f"the device went on after the 'm-ready' of '{shorten(command)}'", why=f"it sent {rest[:100]!r}", cure=CURE_DAMAGE
+                f"the device went on after the 'm-ready' of '{shorten(command)}'", why=f"it sent {rest[:100]!r}", hint=HINT_DAMAGE
             )
         return Answer(command, messages, arrivals, took, zlib.crc32(said[: said.rfind(READY)]))
 
@@ -221,7 +221,7 @@ class Conversation:
         raise ProtocolError(
             f"the device spoke before '{shorten(command)}' was sent",
             why=f"{stale[:100]!r} arrived after the 'm-ready' of the command before, and was discarded",
-            cure=CURE_DAMAGE,
+            hint=HINT_DAMAGE,
         )
 
     def _collect(self, command: str, deadline: Deadline) -> tuple[tuple[DutMessage, ...], tuple[float, ...]]:
@@ -252,7 +252,7 @@ class Conversation:
                 raise ProtocolError(
                     f"the answer to '{shorten(command)}' does not end: more than {MAX_ANSWER_BYTES} bytes",
                     why=f"last line: {messages[-1].line[:100]}",
-                    cure="check that the image on the board is a benchmark image without debug output",
+                    hint="check that the image on the board is a benchmark image without debug output",
                 )
 
     @staticmethod
@@ -260,17 +260,17 @@ class Conversation:
         line = messages[-1].line
         if not isinstance(messages[-1], Ready) or line[line.rindex("m-ready") + len("m-ready") :].strip():
             raise ProtocolError(
-                f"the device went on after the 'm-ready' of '{shorten(command)}'", why=f"in the line {line[-100:]!r}", cure=CURE_DAMAGE
+                f"the device went on after the 'm-ready' of '{shorten(command)}'", why=f"in the line {line[-100:]!r}", hint=HINT_DAMAGE
             )
 
     def _silence(self, command: str, deadline: Deadline, heard: bytes) -> DeadlineError | ProtocolError:
         if noise(heard) > NOISE_SHARE:
             return ProtocolError(
-                f"noise instead of an answer to '{shorten(command)}'", why=f"received {len(heard)} bytes: {heard[-60:]!r}", cure=CURE_NOISE
+                f"noise instead of an answer to '{shorten(command)}'", why=f"received {len(heard)} bytes: {heard[-60:]!r}", hint=HINT_NOISE
             )
         what = f"no complete answer to '{shorten(command)}' within {deadline.seconds:.1f} s on {self.link.name}"
         arrived = f"awaited 'm-ready', received {heard[-120:]!r}" if heard else "awaited 'm-ready', received nothing"
-        return DeadlineError(what, why=arrived, cure=CURE_SILENT)
+        return DeadlineError(what, why=arrived, hint=HINT_SILENT)
 
     def _restarted(self, command: str, message: DutMessage) -> DeviceResetError:
         if isinstance(message, TimestampMode):
@@ -278,7 +278,7 @@ class Conversation:
         return DeviceResetError(
             f"the device restarted during '{shorten(command)}'",
             why=f"it sent its start-up message '{message.line}' in place of an answer",
-            cure="check the supply voltage and the USB cable, and that nobody else uses the board; then start the run again",
+            hint="check the supply voltage and the USB cable, and that nobody else uses the board; then start the run again",
         )
 
     def listen(self, seconds: float = BOOT_S) -> None:
@@ -343,7 +343,7 @@ class Conversation:
             error = ProtocolError(
                 "the device does not tell its name",
                 why=f"awaited 'm-name-dut-[...]', received {answer.lines}",
-                cure="the device on this port is not an MLPerf Tiny device under test: choose another port or flash a benchmark image",
+                hint="the device on this port is not an MLPerf Tiny device under test: choose another port or flash a benchmark image",
             )
         assert error is not None
         raise error
@@ -372,11 +372,11 @@ class Conversation:
     def _endless(self, last: bytes, lines: int, count: int) -> ProtocolError:
         if noise(last) > NOISE_SHARE:
             return ProtocolError(
-                f"noise on {self.link.name} that does not end", why=f"{count} bytes, lastly {last[-60:]!r}", cure=CURE_NOISE
+                f"noise on {self.link.name} that does not end", why=f"{count} bytes, lastly {last[-60:]!r}", hint=HINT_NOISE
             )
         kind = "lines that nobody asked for" if lines else "bytes without the end of a line"
         return ProtocolError(
             f"the device does not stop sending: {kind}",
             why=f"{count} bytes within {BOOT_S:g} s, lastly {last[-60:]!r}",
-            cure="check the baud rate, that the port is the board's own, and that the image is a benchmark image without debug output",
+            hint="check the baud rate, that the port is the board's own, and that the image is a benchmark image without debug output",
         )

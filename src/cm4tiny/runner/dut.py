@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cm4tiny.errors import Cm4TinyError, DeviceResetError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.runner.conversation import BOOT_S, CURE_DAMAGE, Answer, Conversation
+from cm4tiny.runner.conversation import BOOT_S, HINT_DAMAGE, Answer, Conversation
 from cm4tiny.runner.loading import Loader, chunk_bytes_for
 from cm4tiny.runner.messages import Check, Error, Infer, LapUs, Model, Name, Profile, Results, Warmup
 from cm4tiny.runner.retry import DAMAGE, POLICY
@@ -208,7 +208,7 @@ class Dut:
                 raise ProtocolError(
                     "the device does not tell its name" if name is None else "the device does not tell its profile and model",
                     why="awaited 'm-name-dut-[...]', 'm-profile-[...]' and 'm-model-[...]'",
-                    cure="flash a benchmark image",
+                    hint="flash a benchmark image",
                 )
             self._identity = Identity(name.vendor, profile.profile, model.model_id)
         return self._identity
@@ -218,7 +218,7 @@ class Dut:
             raise ProtocolError(
                 "the image on the device cannot run its model",
                 why=f"it said at start-up: {self._conversation.boot_error}",
-                cure="build the image again; for TensorFlow Lite Micro with an arena that is large enough for the model",
+                hint="build the image again; for TensorFlow Lite Micro with an arena that is large enough for the model",
             )
 
     def name(self) -> str:
@@ -240,7 +240,7 @@ class Dut:
             raise ProtocolError(
                 f"the device runs '{identity.model_id}', but '{model_id}' was asked for",
                 why=f"it answers 'profile' with m-model-[{identity.model_id}]",
-                cure=f"flash the image of {model_id}, or run the benchmark of {identity.model_id}",
+                hint=f"flash the image of {model_id}, or run the benchmark of {identity.model_id}",
             )
         return identity
 
@@ -253,7 +253,7 @@ class Dut:
             raise ProtocolError(
                 f"the device runs an image for {found} runs, but the {mode} image is needed",
                 why=f"it answers 'timestamp' {'with' if stamps else 'without'} m-lap-us",
-                cure=f"build and flash the {mode} image (EE_CFG_ENERGY_MODE={1 if mode == 'energy' else 0})",
+                hint=f"build and flash the {mode} image (EE_CFG_ENERGY_MODE={1 if mode == 'energy' else 0})",
             )
 
     def timestamp(self) -> int | None:
@@ -313,7 +313,7 @@ class Dut:
             raise ProtocolError(
                 f"{POLICY.loads} attempts to load {len(data)} bytes failed",
                 why=f"the last one: {damage.what}",
-                cure="the link loses bytes: use a lower baud rate, a shorter cable, or another USB port",
+                hint="the link loses bytes: use a lower baud rate, a shorter cable, or another USB port",
             ) from None
 
     def _note_load(self, damage: Cm4TinyError) -> None:
@@ -371,7 +371,7 @@ class Dut:
                 raise ProtocolError(
                     f"the device ran {' and '.join(map(str, counts))} {what} instead of {wanted}",
                     why=f"'{answer.command}' was damaged on its way",
-                    cure=CURE_DAMAGE,
+                    hint=HINT_DAMAGE,
                 )
 
     @staticmethod
@@ -380,7 +380,7 @@ class Dut:
         if not laps:
             return None
         if len(laps) != 2:
-            raise ProtocolError(f"'{answer.command}' printed {len(laps)} time stamps instead of two", why=answer.lines, cure=CURE_DAMAGE)
+            raise ProtocolError(f"'{answer.command}' printed {len(laps)} time stamps instead of two", why=answer.lines, hint=HINT_DAMAGE)
         return laps[0], laps[1]
 
     @property
@@ -396,7 +396,7 @@ class Dut:
     def _results(answer: Answer) -> tuple[float, ...]:
         results = answer.one(Results)
         if results is None:
-            raise ProtocolError(f"'{answer.command}' was answered without results", why=f"received {answer.lines}", cure=CURE_DAMAGE)
+            raise ProtocolError(f"'{answer.command}' was answered without results", why=f"received {answer.lines}", hint=HINT_DAMAGE)
         return results.values
 
     def _proved(self, answer: Answer, results: tuple[float, ...]) -> tuple[float, ...]:
@@ -407,7 +407,7 @@ class Dut:
                 raise ProtocolError(
                     f"the answer to '{answer.command}' is not what the device sent",
                     why=f"its checksum is {answer.crc:08x}, the device says {'nothing' if told is None else f'{told.crc:08x}'}",
-                    cure=CURE_DAMAGE,
+                    hint=HINT_DAMAGE,
                 )
             return results
         return self._read_again(results) if self._reads_results else results
@@ -432,7 +432,7 @@ class Dut:
         if refusals == 2 or odd == results:
             self._reads_results = False
             return results
-        raise ProtocolError(f"the results differ when they are read again: {results}", why=f"'results': {again.lines}", cure=CURE_DAMAGE)
+        raise ProtocolError(f"the results differ when they are read again: {results}", why=f"'results': {again.lines}", hint=HINT_DAMAGE)
 
     # --- helpers --------------------------------------------------------------------------------------------------------------
     def recover(self) -> None:
@@ -460,4 +460,4 @@ class Dut:
             if reading in readings:
                 return reading
             readings.append(reading)
-        raise ProtocolError(f"each answer to '{command}' differs", why=" | ".join(map(str, readings)), cure=CURE_DAMAGE)
+        raise ProtocolError(f"each answer to '{command}' differs", why=" | ".join(map(str, readings)), hint=HINT_DAMAGE)

@@ -205,7 +205,7 @@ class _Run:
                 f"the time-stamp pin marks {between:.3f} s, the link's clock says {expected:.3f} s",
                 why=f"{inference.iterations} inferences after {inference.warmups} warm-ups lie between the right time stamps; "
                 "one was lost, another edge was taken for one, or a clock is wrong",
-                cure="check the wire from the time-stamp pin to the monitor, and its ground",
+                hint="check the wire from the time-stamp pin to the monitor, and its ground",
             )
 
     def _repeated(self, measure: Callable[[], T]) -> T:
@@ -252,7 +252,7 @@ class _Run:
         raise PowerTraceError(
             f"window {number} was measured {len(seen)} times with {len(seen)} results",
             why=", ".join(f"{1.0 / measured.each_s:.3f} inf/s" for measured in seen),
-            cure="check the wire from the time-stamp pin to the monitor and its USB cable, and that nothing else runs on the board",
+            hint="check the wire from the time-stamp pin to the monitor and its USB cable, and that nothing else runs on the board",
         )
 
     def entry(self, sample: Sample, measured: _Measured) -> dict[str, Any]:
@@ -271,7 +271,7 @@ def _not_an_energy_image(why: str) -> ProtocolError:
     return ProtocolError(
         "the device runs an image for performance runs, but the energy image is needed",
         why=why,
-        cure="build and flash the energy image (EE_CFG_ENERGY_MODE=1)",
+        hint="build and flash the energy image (EE_CFG_ENERGY_MODE=1)",
     )
 
 

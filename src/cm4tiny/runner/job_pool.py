@@ -144,9 +144,9 @@ def _check(jobs: Sequence[Job]) -> None:
     ids = [job.id for job in jobs]
     for job in jobs:
         if job.mode not in MODES:
-            raise UsageError(f"there is no mode {job.mode!r}", cure=nearest(job.mode, MODES) or f"use one of {', '.join(MODES)}")
+            raise UsageError(f"there is no mode {job.mode!r}", hint=nearest(job.mode, MODES) or f"use one of {', '.join(MODES)}")
         if ids.count(job.id) > 1:
-            raise UsageError(f"two jobs are named {job.id!r}", cure="give each job a name of its own")
+            raise UsageError(f"two jobs are named {job.id!r}", hint="give each job a name of its own")
 
 
 def _serial(events: EventStream) -> EventStream:
@@ -165,7 +165,7 @@ def lock(out_dir: Path) -> Iterator[None]:
     """Holds an output directory for this run; :class:`BusyError` if another run holds it."""
     with file_errors(out_dir):
         out_dir.mkdir(parents=True, exist_ok=True)
-    with acquire(out_dir / LOCK_FILE, subject=str(out_dir), cure="wait for it to end, or choose another output directory"):
+    with acquire(out_dir / LOCK_FILE, subject=str(out_dir), hint="wait for it to end, or choose another output directory"):
         yield
 
 
@@ -216,7 +216,7 @@ def _measure(
         power: PowerMonitor | None = getattr(board, "power", None)
         if power is None:
             raise UsageError(
-                f"{job.id} needs a power monitor, the board {dut.link.name} has none", cure="connect one, or leave out energy runs"
+                f"{job.id} needs a power monitor, the board {dut.link.name} has none", hint="connect one, or leave out energy runs"
             )
         return run_energy(dut, power, job.benchmark, job.data_set, session, iterations=job.iterations, rules=job.rules, events=events)
     counts = hasattr(board, "cycles")

@@ -96,7 +96,7 @@ class Journal:
         except FileNotFoundError:
             return 0
         except OSError as error:
-            raise ResultsError(f"cannot read the journal {self.path}", why=str(error.strerror), cure="remove it to start anew") from error
+            raise ResultsError(f"cannot read the journal {self.path}", why=str(error.strerror), hint="remove it to start anew") from error
         lines = data.splitlines(keepends=True)
         header = _object(lines[0]) if lines else None
         if header != key.header():

@@ -83,7 +83,7 @@ class LinkReader:
                 raise ProtocolError(
                     f"the device sent {len(self._buffer)} bytes without the end of a line",
                     why=f"they begin with {bytes(self._buffer[:60])!r}",
-                    cure="check the baud rate, and that the port is that of the device under test",
+                    hint="check the baud rate, and that the port is that of the device under test",
                 )
             if deadline.expired and self._buffer:
                 return None  # bytes came, but no line in time
@@ -145,7 +145,7 @@ class LinkReader:
     def check_stop(self) -> None:
         """Raises :class:`InterruptedRunError` when somebody asked this run to stop."""
         if self._stop is not None and self._stop.is_set():
-            raise InterruptedRunError("the run was stopped", cure="start the same run again: an accuracy run goes on where it stopped")
+            raise InterruptedRunError("the run was stopped", hint="start the same run again: an accuracy run goes on where it stopped")
 
     @property
     def partial(self) -> bytes:

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 
 from cm4tiny.errors import DeadlineError, ProtocolError
-from cm4tiny.runner.conversation import CURE_DAMAGE, Answer
+from cm4tiny.runner.conversation import HINT_DAMAGE, Answer
 from cm4tiny.runner.messages import Buffer, BufferCrc, Error, Expecting, LoadDone, Malformed
 
 SAFE_CHUNK_BYTES = 31
@@ -68,7 +68,7 @@ class Loader:
             last = start + len(chunk) == len(data)
             if answer.one(Error) or answer.one(Malformed) or done != int(last):
                 raise DamagedLoadError(
-                    f"bytes {start} to {start + len(chunk)} of {len(data)} were answered with {answer.lines}", cure=CURE_DAMAGE
+                    f"bytes {start} to {start + len(chunk)} of {len(data)} were answered with {answer.lines}", hint=HINT_DAMAGE
                 )
             _checked(answer)
         if self.has_crc:
@@ -88,11 +88,11 @@ class Loader:
             raise ProtocolError(
                 f"the device's buffer is smaller than the input of {len(data)} bytes",
                 why=answer.lines,
-                cure="flash the image of the benchmark that is run",
+                hint="flash the image of the benchmark that is run",
             )
         expecting = answer.one(Expecting)
         if expecting is None or expecting.count != len(data):
-            raise DamagedLoadError(f"'{command}' was answered with {answer.lines}", cure=CURE_DAMAGE)
+            raise DamagedLoadError(f"'{command}' was answered with {answer.lines}", hint=HINT_DAMAGE)
         _checked(answer)
 
     def _prove_by_crc(self, data: bytes) -> None:
@@ -102,7 +102,7 @@ class Loader:
             raise DamagedLoadError(
                 f"the checksum of the device's buffer is {shown}, not {zlib.crc32(data):08x}",
                 why="bytes changed on their way",
-                cure=CURE_DAMAGE,
+                hint=HINT_DAMAGE,
             )
         self.proof = "crc"
 
@@ -121,7 +121,7 @@ class Loader:
         if printed != data:
             first = next((i for i, (a, b) in enumerate(zip(printed, data, strict=False)) if a != b), min(len(printed), len(data)))
             raise DamagedLoadError(
-                f"the device's buffer differs from byte {first} on ({len(printed)} of {len(data)} bytes printed)", cure=CURE_DAMAGE
+                f"the device's buffer differs from byte {first} on ({len(printed)} of {len(data)} bytes printed)", hint=HINT_DAMAGE
             )
         self.proof = "print"
 
@@ -129,7 +129,7 @@ class Loader:
         """A device that never printed its buffer cannot; one that did was disturbed."""
         self._unprintable += 1
         if self.proof == "print" or self._unprintable < 2:
-            raise DamagedLoadError(f"'db print' was answered with {answered}", cure=CURE_DAMAGE)
+            raise DamagedLoadError(f"'db print' was answered with {answered}", hint=HINT_DAMAGE)
         self.proof = "none"
 
 
@@ -137,4 +137,4 @@ def _checked(answer: Answer) -> Answer:
     try:
         return answer.check()
     except ProtocolError as error:
-        raise DamagedLoadError(error.what, why=error.why, cure=error.cure) from None
+        raise DamagedLoadError(error.what, why=error.why, hint=error.hint) from None

@@ -87,7 +87,7 @@ def performance_inputs(data_set: DataSet, rules: Rules) -> list[tuple[Sample, by
         raise AssetError(
             f"the data set {data_set.id} has {len(samples)} files, a performance run needs {rules.performance_files}",
             why=f"it takes the first {rules.performance_files} lines of {data_set.root / 'y_labels.csv'}",
-            cure="use the whole data set",
+            hint="use the whole data set",
         )
     return [(sample, next(iter(data_set.segments(sample)))) for sample in samples]
 
@@ -106,7 +106,7 @@ def _timed(inference: Inference, *, probe: bool = False) -> Inference:
         raise ProtocolError(
             "the device printed no time between two time stamps" if inference.lap_us else "the device printed no time stamps",
             why=f"its laps are {inference.lap_us}" if inference.lap_us else "an energy image signals them on a pin instead",
-            cure="flash the performance image (EE_CFG_ENERGY_MODE=0)",
+            hint="flash the performance image (EE_CFG_ENERGY_MODE=0)",
         )
     return inference
 
@@ -192,7 +192,7 @@ class _Run:
         raise WitnessError(
             f"window {number} was measured {len(seen)} times with {len(seen)} results",
             why=", ".join(f"{value:.3f} inf/s" for value in seen),
-            cure="check that nothing else runs on the board and that its clock is stable",
+            hint="check that nothing else runs on the board and that its clock is stable",
         )
 
     def _per_inference(self, cycles: int, iterations: int) -> float | None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from cm4tiny.errors import Cm4TinyError, DeadlineError, ProtocolError
 
 DAMAGE = (ProtocolError, DeadlineError)
-"""Errors that another attempt may cure. A device that restarted or is gone is not asked again: that is for the caller to decide."""
+"""Errors that another attempt may hint. A device that restarted or is gone is not asked again: that is for the caller to decide."""
 
 T = TypeVar("T")
 

@@ -58,7 +58,7 @@ def load_rules(path: Path = _TABLE) -> Rules:
         jsonschema.validate(table, json.loads(_SCHEMA.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, jsonschema.ValidationError) as error:
         raise AssetError(
-            f"the table of rules {path.name} cannot be used", why=str(error).splitlines()[0], cure="restore the file"
+            f"the table of rules {path.name} cannot be used", why=str(error).splitlines()[0], hint="restore the file"
         ) from error
     return Rules(
         windows=table["windows"]["value"],

@@ -49,7 +49,7 @@ _CHECKED = re.compile(r"Median throughput is|Median energy cost is|Top[- ]1%?\s?
 
 @contextlib.contextmanager
 def file_errors(path: Path) -> Iterator[None]:
-    """Turns what the file system says into a :class:`ResultsError` with a cure."""
+    """Turns what the file system says into a :class:`ResultsError` with a hint."""
     try:
         yield
     except OSError as error:
@@ -57,7 +57,7 @@ def file_errors(path: Path) -> Iterator[None]:
         raise ResultsError(
             f"cannot write {path}",
             why="the disk is full" if full else f"{error.strerror or error}",
-            cure="free some space and start the run again: an accuracy run goes on where it stopped"
+            hint="free some space and start the run again: an accuracy run goes on where it stopped"
             if full
             else "check that the folder exists and that you may write to it",
         ) from error
@@ -112,7 +112,7 @@ class SessionWriter:
                 with contextlib.suppress(FileExistsError):
                     folder.mkdir()
                     return folder
-        raise ResultsError(f"no free folder for a session below {root}", cure="remove old sessions")
+        raise ResultsError(f"no free folder for a session below {root}", hint="remove old sessions")
 
     def _label(self, word: str, why: str, meaning: str) -> None:
         label = f"{word}: {' '.join(why.split())}; {meaning}"

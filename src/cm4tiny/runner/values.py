@@ -37,14 +37,14 @@ def check_results(inference: Inference, benchmark: Benchmark, *, confirmed: bool
         raise ProtocolError(
             f"the device printed {len(values)} results, {benchmark.model_id} has {benchmark.results}",
             why=_shown(values),
-            cure=f"flash the image of {benchmark.model_id}",
+            hint=f"flash the image of {benchmark.model_id}",
         )
     wrong = impossible(values, benchmark.output_kind, confirmed=confirmed)
     if wrong:
         raise ProtocolError(
             f"the results are not those of {benchmark.model_id}: {wrong}",
             why=_shown(values),
-            cure="if this happens once, the line was disturbed; if it happens always, the image does not print what the reference firmware "
+            hint="if this happens once, the line was disturbed; if it happens always, the image does not print what the reference firmware "
             "prints (th_results: dequantised outputs of the model, which ends in a softmax)"
             if benchmark.output_kind == "softmax"
             else "flash an image that prints the mean squared error, as the reference firmware does",

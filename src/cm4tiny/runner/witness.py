@@ -82,7 +82,7 @@ def elapsed_us(start: int, stop: int, timing: Timing) -> int:
     raise WitnessError(
         f"the device's time stamps say {elapsed * 1e-6:.6g} s, {timing.name} says {seen:.6g} s",
         why=f"m-lap-us-{start} and m-lap-us-{stop}: the device's clock would run at {ratio:.4g} times its speed",
-        cure="if this happens once, a time stamp was damaged on the line; if it happens always, the firmware's clock is wrong: check the "
+        hint="if this happens once, a time stamp was damaged on the line; if it happens always, the firmware's clock is wrong: check the "
         "prescaler of its timer (m-lap-us counts microseconds) and the frequency that it was set up for",
     )
 
@@ -121,5 +121,5 @@ class Steady:
         raise WitnessError(
             f"an inference took {elapsed_us} us by the device's clock, the one before took {self._typical:.0f} us",
             why="the time of an inference does not depend on its input by so much: a time stamp was damaged, or something else ran as well",
-            cure="check that nothing else runs on the board",
+            hint="check that nothing else runs on the board",
         )

@@ -45,7 +45,7 @@ def measure_layers(
     image = build_firmware(benchmark, compiled, mode="performance", toolchain=tools, out_dir=folder)
     cycles = trace_layers(image.elf, benchmark)
     if len(cycles) != len(compiled.layers):
-        raise BoardError(f"the board saw {len(cycles)} layers of {len(compiled.layers)}", cure="report the model")
+        raise BoardError(f"the board saw {len(cycles)} layers of {len(compiled.layers)}", hint="report the model")
     return [(layer, count) for layer, count in zip(compiled.layers, cycles, strict=True) if layer.content]
 
 

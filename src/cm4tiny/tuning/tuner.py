@@ -130,7 +130,7 @@ def _result(future: Future[Measured | None], table: Path) -> Measured | None:
         raise FirmwareError(
             "a process that measured an image died",
             why=str(error),
-            cure=f"give the same command again: {table} keeps what was measured; if memory is short, add --jobs=1",
+            hint=f"give the same command again: {table} keeps what was measured; if memory is short, add --jobs=1",
         ) from error
 
 

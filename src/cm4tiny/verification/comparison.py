@@ -146,7 +146,7 @@ def compare(found: npt.NDArray[Any], expected: npt.NDArray[Any], name: str, *, m
             f"{name} does not compute what its model says",
             why=f"{differing} of {expected.size} output values on {len(expected)} inputs differ from the reference's, e.g. value {column}"
             f" of input {row}: {found[row, column]} instead of {expected[row, column]}",
-            cure="report the model with this message; an image that is built with --no_verify all the same measures a wrong program",
+            hint="report the model with this message; an image that is built with --no_verify all the same measures a wrong program",
         )
     return differing, largest
 
@@ -164,5 +164,5 @@ def _check_printed(run: ImageRun, inputs: Int8, benchmark: Benchmark, tensors: t
             raise VerificationError(
                 f"{name} prints results that are not its output",
                 why=f"it printed {list(printed)[:4]}, its output means {[round(float(v), 3) for v in real[:4]]}",
-                cure="report the model with this message",
+                hint="report the model with this message",
             )

@@ -88,12 +88,12 @@ def run_image(
             answer = _ask(board, "infer 1 0", _INFER_S)
             found = _RESULTS.findall(answer)
             if len(found) != 1:
-                raise VerificationError("the image answered no results", why=repr(answer[-200:]), cure=_REBUILD)
+                raise VerificationError("the image answered no results", why=repr(answer[-200:]), hint=_REBUILD)
             taken, output = (board.read_memory(place.address, place.size) for place in places)
             expected = row.tobytes() if entry.dtype == "int8" else sent
             if taken != expected:
                 raise VerificationError(
-                    "the image did not infer the input that was sent", why=f"{_first_difference(taken, expected)}", cure=_REBUILD
+                    "the image did not infer the input that was sent", why=f"{_first_difference(taken, expected)}", hint=_REBUILD
                 )
             rows.append(np.frombuffer(output, np.int8 if result.dtype == "int8" else "<f4"))
             printed.append(tuple(float(value) for value in found[0].split(",")))
@@ -132,7 +132,7 @@ def _symbol(symbols: dict[str, Symbol], name: str, size: int, elf: Path) -> Symb
         raise VerificationError(
             f"{elf.name} cannot be verified",
             why=f"its symbol {name} should have {size} bytes; {held}",
-            cure="build it with this project's harness, and do not strip it",
+            hint="build it with this project's harness, and do not strip it",
         )
     return symbol
 
@@ -158,14 +158,14 @@ def _ask(board: VirtualBoard, command: str, seconds: float) -> str:
             raise BoardError(
                 f"the image does not answer {command.split(' ')[0] or 'at all'} within {seconds:g} s",
                 why=f"it said {answer[-200:]!r} and is at {board.position()}",
-                cure=_REBUILD,
+                hint=_REBUILD,
             )
         answer += part
     text = answer.decode("ascii", "replace")
     errors: Sequence[str] = _ERROR.findall(text)
     if errors:
         kind = SetUpError if _SET_UP in errors[0] else VerificationError
-        raise kind("the image answers with an error", why=errors[0].strip(), cure=_REBUILD)
+        raise kind("the image answers with an error", why=errors[0].strip(), hint=_REBUILD)
     return text
 
 

@@ -153,7 +153,7 @@ def full_disk(inputs: Mapping[str, Any], folder: Path) -> Outcome:
                 run()
             return Outcome("wrong", "", "no error")
         except ResultsError as error:
-            refused = Outcome("refused" if error.cure else "wrong", type(error).__name__, str(error))
+            refused = Outcome("refused" if error.hint else "wrong", type(error).__name__, str(error))
         if "disk is full" not in refused.text or list((folder / "out").rglob("results.*")):
             return Outcome("wrong", refused.name, f"{refused.text}, and {sorted(p.name for p in (folder / 'out').rglob('*'))}")
         return refused if run() == right else Outcome("wrong", "", "another accuracy after the disk was freed")

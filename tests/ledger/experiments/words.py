@@ -50,7 +50,7 @@ def refused_request(inputs: Mapping[str, Any], folder: Path) -> Outcome:
         return Outcome("wrong", text="the request was accepted")
     if edge.started or edge.left or sorted(work.rglob("*")) != before:
         return Outcome("wrong", text=f"something was done before the refusal: {edge.started} {edge.left}; {text}")
-    if "cure: " not in text:
+    if "hint: " not in text:
         return Outcome("wrong", text=f"no hint: {text}")
     return Outcome("refused", text=text + "!")
 
@@ -100,8 +100,8 @@ def offline_step(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 
 
 def printed_error(inputs: Mapping[str, Any], folder: Path) -> Outcome:
-    """An error as cmind prints it: the lines after ``cure``, with the "!" that cmind appends."""
-    text = Cm4TinyError(inputs["what"], cure=inputs["cure"]).as_cm()["error"] + "!"
+    """An error as cmind prints it: the lines after ``hint``, with the "!" that cmind appends."""
+    text = Cm4TinyError(inputs["what"], hint=inputs["hint"]).as_cm()["error"] + "!"
     last = text.splitlines()[-1]
-    damaged = last != "!" and "\n" in inputs["cure"]
+    damaged = last != "!" and "\n" in inputs["hint"]
     return Outcome("wrong" if damaged else "correct", text=text)

@@ -32,13 +32,13 @@ def test_every_benchmark_has_an_embedded_model_and_samples(benchmark: str) -> No
 def test_a_missing_official_model_says_what_to_do(nowhere: AssetSource) -> None:
     with pytest.raises(AssetError, match="is not available") as caught:
         model_file("kws", "mlcommons", source=nowhere)
-    assert "--mirror" in caught.value.cure
+    assert "--mirror" in caught.value.hint
 
 
 def test_a_missing_official_data_set_says_how_to_import_it(nowhere: AssetSource) -> None:
     with pytest.raises(AssetError, match="data set vww01 is not here") as caught:
         data_set("vww", "mlcommons", source=nowhere)
-    assert "--tags=get,mlperf,tiny,dataset,_vww01 --archive=FILE" in caught.value.cure
+    assert "--tags=get,mlperf,tiny,dataset,_vww01 --archive=FILE" in caught.value.hint
 
 
 @pytest.mark.parametrize("mode", ["performance", "energy"])
@@ -85,7 +85,7 @@ def test_a_missing_streaming_test_names_the_mirror(nowhere: AssetSource) -> None
 def test_embedded_models_are_int8() -> None:
     with pytest.raises(UsageError, match="no embedded float model") as caught:
         model_file("kws", precision="float")
-    assert "_mlcommons" in caught.value.cure
+    assert "_mlcommons" in caught.value.hint
 
 
 def test_a_mistyped_kind_gets_a_suggestion() -> None:

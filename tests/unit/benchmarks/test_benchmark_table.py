@@ -76,13 +76,13 @@ def test_get_benchmark_returns_the_row() -> None:
 def test_a_mistyped_benchmark_suggests_the_nearest(typed: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:
         get_benchmark(typed)
-    assert meant in caught.value.cure and "ad, ic, kws, vww" in caught.value.why
+    assert meant in caught.value.hint and "ad, ic, kws, vww" in caught.value.why
 
 
 def test_an_unknown_benchmark_lists_all() -> None:
     with pytest.raises(UsageError, match="there is no benchmark 'zebra'") as caught:
         get_benchmark("zebra")
-    assert "ad, ic, kws, vww" in caught.value.cure
+    assert "ad, ic, kws, vww" in caught.value.hint
 
 
 @pytest.mark.parametrize(

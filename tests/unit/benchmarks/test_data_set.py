@@ -66,7 +66,7 @@ def test_missing_files_are_counted_and_named(tmp_path: Path) -> None:
         (tmp_path / f"s{index}.bin").unlink()
     with pytest.raises(AssetError, match="5 of 6 files") as caught:
         DataSet.open(tmp_path, KWS)
-    assert caught.value.why == "missing: s1.bin, s2.bin, s3.bin, ..." and "copy the files" in caught.value.cure
+    assert caught.value.why == "missing: s1.bin, s2.bin, s3.bin, ..." and "copy the files" in caught.value.hint
 
 
 @pytest.mark.parametrize("size", [0, 489, 491, 980])
@@ -101,7 +101,7 @@ def test_a_changed_file_is_a_hash_mismatch(tmp_path: Path, changed: str) -> None
     (tmp_path / changed).write_bytes(data)
     with pytest.raises(HashMismatchError, match=changed) as caught:
         DataSet.open(tmp_path, KWS, hashes=hashes)
-    assert hashes[changed] in caught.value.why and caught.value.cure
+    assert hashes[changed] in caught.value.why and caught.value.hint
 
 
 def test_a_file_without_a_hash_is_refused(tmp_path: Path) -> None:

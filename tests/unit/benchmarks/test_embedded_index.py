@@ -69,7 +69,7 @@ def test_a_benchmark_without_embedded_assets_names_the_variation_that_has_them(b
     for get in (embedded_model, embedded_data_set):
         with pytest.raises(NotAvailableError, match=f"no embedded model or data set for {benchmark}") as caught:
             get(benchmark)
-        assert "_mlcommons" in caught.value.cure
+        assert "_mlcommons" in caught.value.hint
 
 
 def test_a_damaged_model_is_a_hash_mismatch(copy: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""y_labels.csv comes from anywhere: whatever is wrong with it is refused with file, line and cure, and nothing in it leaves its folder."""
+"""y_labels.csv comes from anywhere: whatever is wrong with it is refused with file, line and hint, and nothing in it leaves its folder."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_name_that_leaves_the_folder_or_is_no_name_is_refused(labels: Path, na
     labels.write_bytes(f"good.bin,12,0\n{name},12,7\n".encode())
     with pytest.raises(AssetError, match=r"y_labels\.csv:2: .* is no file name") as caught:
         read_labels(labels, KWS)
-    assert "directly in the data set's folder" in caught.value.why and caught.value.cure
+    assert "directly in the data set's folder" in caught.value.why and caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_wrong_line_is_refused_with_file_and_line(labels: Path, line: str, exp
     with pytest.raises(AssetError) as caught:
         read_labels(labels, KWS)
     assert caught.value.what.startswith(f"{labels}:3: ") and expected in caught.value.what
-    assert caught.value.why and "file,classes,label" in caught.value.cure
+    assert caught.value.why and "file,classes,label" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_wrong_anomaly_line_is_refused(labels: Path, line: str, expected: str)
     labels.write_text(line + "\n")
     with pytest.raises(AssetError) as caught:
         read_labels(labels, AD)
-    assert expected in caught.value.what and "window bytes,stride bytes" in caught.value.cure
+    assert expected in caught.value.what and "window bytes,stride bytes" in caught.value.hint
 
 
 def test_an_empty_list_is_refused(labels: Path) -> None:
@@ -111,7 +111,7 @@ def test_an_empty_list_is_refused(labels: Path) -> None:
 def test_a_missing_list_is_refused(labels: Path) -> None:
     with pytest.raises(AssetError, match="cannot be read") as caught:
         read_labels(labels, KWS)
-    assert "y_labels.csv" in caught.value.cure
+    assert "y_labels.csv" in caught.value.hint
 
 
 def test_a_folder_in_place_of_the_list_is_refused(labels: Path) -> None:

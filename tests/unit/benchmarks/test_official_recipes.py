@@ -86,7 +86,7 @@ def test_a_list_with_another_class_than_the_batch_is_refused(
     wrong[0] = f"{wrong[0].rpartition(',')[0]},{(int(wrong[0][-1]) + 1) % 10}"
     with pytest.raises(AssetError, match="does not belong to this CIFAR-10") as caught:
         cifar10.make(archive, listed(tmp_path, "\n".join(wrong), "ic"), "current", target)
-    assert "the list says" in caught.value.why and "_old" in caught.value.cure
+    assert "the list says" in caught.value.why and "_old" in caught.value.hint
 
 
 def test_a_picture_that_is_not_in_the_batch_is_named(tmp_path: Path, target: Path, cifar: tuple[Path, dict[bytes, Any], str, str]) -> None:
@@ -173,7 +173,7 @@ def test_without_pillow_the_extra_is_named(tmp_path: Path, target: Path, monkeyp
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(NotAvailableError, match="cannot be decoded") as caught:
         coco96.make(tmp_path, (), "full", target)
-    assert "cm4tiny[data]" in caught.value.cure
+    assert "cm4tiny[data]" in caught.value.hint
 
 
 # --- ad01 -------------------------------------------------------------------------------------------------------------------

@@ -98,8 +98,8 @@ def test_a_missing_set_says_where_to_get_it_under_which_terms_and_how_to_import_
         world.get("ic01", list_name="old")
     error = caught.value
     assert "asks to cite the report" in error.why and "not part of this package" in error.why
-    assert "download https://" in error.cure and "--mirror=DIR" in error.cure
-    assert "--tags=get,mlperf,tiny,dataset,_ic01,_old --archive=FILE" in error.cure
+    assert "download https://" in error.hint and "--mirror=DIR" in error.hint
+    assert "--tags=get,mlperf,tiny,dataset,_ic01,_old --archive=FILE" in error.hint
     assert world.rests() == []
 
 
@@ -147,7 +147,7 @@ def test_ready_samples_with_the_list_of_another_round_are_refused_and_the_variat
     (mine / world.current.split(",")[0]).write_bytes(bytes(3072))
     with pytest.raises(AssetError, match="is another list of ic01") as caught:
         world.get("ic01", source=mine)
-    assert "it is the list _old" in caught.value.why and "add _old" in caught.value.cure
+    assert "it is the list _old" in caught.value.why and "add _old" in caught.value.hint
 
 
 def test_incomplete_samples_are_counted_and_nothing_stays(world: World) -> None:
@@ -275,7 +275,7 @@ def test_the_short_test_is_complete(sww: World) -> None:
 def test_the_long_recording_must_be_imported(sww: World) -> None:
     with pytest.raises(AssetError, match=r"long_wav\.wav of sww01 is not here") as caught:
         sww.get("sww01", list_name="long")
-    assert "build_long_wav.py" in caught.value.cure and "_long --path=DIR" in caught.value.cure
+    assert "build_long_wav.py" in caught.value.hint and "_long --path=DIR" in caught.value.hint
     (sww.root / "mine").mkdir()
     (sww.root / "mine" / "long_wav.wav").write_bytes(sources.clip(2))
     folder, provenance = sww.get("sww01", list_name="long", source=sww.root / "mine")
@@ -335,7 +335,7 @@ def test_a_folder_that_cannot_be_written_names_the_option(tmp_path: Path) -> Non
     (tmp_path / "kws01").mkdir()
     with pytest.raises(AssetError, match="cannot be filled") as caught:
         fill_datasets(EembcFolders(tmp_path / "eembc"), tmp_path / "kws01", "kws01")
-    assert "--eembc_root" in caught.value.cure
+    assert "--eembc_root" in caught.value.hint
 
 
 def test_the_packages_own_table_is_the_default() -> None:

@@ -33,7 +33,7 @@ def test_float_models_are_other_files(model: str) -> None:
 def test_there_is_no_float_model_of_the_streaming_wakeword() -> None:
     with pytest.raises(UsageError, match=r"publishes no float \.tflite of sww01") as caught:
         TABLE.model("sww01", "float")
-    assert "_int8" in caught.value.cure
+    assert "_int8" in caught.value.hint
 
 
 def test_files_of_repositories_are_pinned_by_commit_and_have_several_addresses() -> None:
@@ -62,7 +62,7 @@ def test_only_what_may_be_passed_on_says_so() -> None:
 def test_a_typing_error_gets_a_suggestion(call: Any, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         call()
-    assert text in caught.value.cure
+    assert text in caught.value.hint
 
 
 def test_an_unknown_list_names_the_lists() -> None:

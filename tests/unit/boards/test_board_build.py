@@ -51,14 +51,14 @@ def test_the_compiler_asked_for_is_taken_or_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(ToolchainError, match="no C compiler") as caught:
         build.find_compiler()
-    assert "no-such-compiler" in caught.value.why and "CC" in caught.value.cure
+    assert "no-such-compiler" in caught.value.why and "CC" in caught.value.hint
 
 
 def test_a_host_without_any_compiler_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare_host(monkeypatch, tmp_path)
     with pytest.raises(ToolchainError, match="no C compiler") as caught:
         build.find_compiler()
-    assert "gcc and libc6-dev" in caught.value.cure
+    assert "gcc and libc6-dev" in caught.value.hint
 
 
 def bare_host(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_structure_of_another_size_is_refused_when_the_library_is_loaded(monke
     monkeypatch.setitem(layout.SHARED, "note", Liar)
     with pytest.raises(BoardError, match="does not belong to this version") as caught:
         load()
-    assert "'note' has 12 bytes, this package's has 16" in caught.value.why and "install cm4tiny again" in caught.value.cure
+    assert "'note' has 12 bytes, this package's has 16" in caught.value.why and "install cm4tiny again" in caught.value.hint
 
 
 def test_a_structure_that_the_library_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

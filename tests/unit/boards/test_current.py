@@ -72,7 +72,7 @@ def test_settings_that_the_chip_would_not_survive_have_no_current(changes: dict[
     assert says in settings.refusal
     with pytest.raises(PowerError, match="no energy can be given") as error:
         energy_uj(settings, 1e6, 1.8)
-    assert says in (error.value.why or "") and error.value.cure
+    assert says in (error.value.why or "") and error.value.hint
 
 
 @pytest.mark.parametrize("hclk_mhz, latency, changes", [(120, 5, {}), (80, 3, {CR5: 0x100}), (26, 2, {CR1: 0x400}), (20, 0, {})])

@@ -37,7 +37,7 @@ def test_damaged_files_are_refused(tmp_path: Path, data: bytes) -> None:
 def test_another_processor_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(WrongTargetError, match="another processor") as caught:
         load_elf(elf(tmp_path, tiny_elf(machine=EM_386)))
-    assert "EM_386" in caught.value.why and "cortex-m4" in caught.value.cure
+    assert "EM_386" in caught.value.why and "cortex-m4" in caught.value.hint
 
 
 @pytest.mark.parametrize("address", [0x00010000, 0x90000000, 0x20100000])

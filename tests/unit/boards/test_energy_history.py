@@ -63,7 +63,7 @@ def test_spans_come_in_seconds_across_a_change_of_the_clock() -> None:
 def test_a_list_that_was_full_gives_no_energy(lists: dict[str, Any], says: str) -> None:
     with pytest.raises(PowerError, match=says) as error:
         (idle_history if "spans" in lists else power_history)(machine(**lists), 0.0)
-    assert error.value.cure
+    assert error.value.hint
 
 
 def test_work_is_what_no_idle_time_covers() -> None:

@@ -60,7 +60,7 @@ def test_a_tool_that_hangs_is_ended_with_what_it_started() -> None:
     with pytest.raises(BoardError, match="did not end within 1 s") as caught:
         run_tool(python(program), 1.0)
     assert time.monotonic() - began < 15 and "waiting" in caught.value.why
-    assert caught.value.cure.splitlines()[-1].startswith(sys.executable)  # a command to copy stands alone
+    assert caught.value.hint.splitlines()[-1].startswith(sys.executable)  # a command to copy stands alone
 
 
 def test_what_a_tool_prints_cannot_disturb_the_terminal() -> None:
@@ -200,4 +200,4 @@ def test_a_file_that_nobody_takes_is_removed_again(tmp_path: Path) -> None:
 def test_a_drive_that_is_gone_before_it_is_written_is_an_error() -> None:
     with pytest.raises(BoardError, match="is gone") as caught:
         MassStorage(ROW, Wiring(), list).write(Path("a.bin"))
-    assert caught.value.cure
+    assert caught.value.hint

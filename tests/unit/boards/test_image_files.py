@@ -90,7 +90,7 @@ def test_any_cut_and_order_of_records_gives_the_same_memory(parts: list[bytes], 
 def test_a_damaged_hex_file_is_refused_with_its_line(write, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(FirmwareError, match=message.replace(".", r"\.")) as caught:
         load_image(write(text))
-    assert caught.value.cure
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(

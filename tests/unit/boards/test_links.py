@@ -83,7 +83,7 @@ def test_a_terminal_that_goes_away_in_the_middle_is_reported(terminal: tuple[int
     threading.Timer(0.2, lambda: os.close(master)).start()
     with pytest.raises(LinkError, match="broke") as caught:
         link.read(Deadline(5))
-    assert "cable" in caught.value.cure
+    assert "cable" in caught.value.hint
     with pytest.raises(LinkError, match="broke"):
         link.write(b"x")
 
@@ -105,34 +105,34 @@ def test_a_port_is_for_one_program_only(terminal: tuple[int, str]) -> None:
     first = SerialLink(terminal[1])
     with pytest.raises(LinkError, match="cannot open") as caught:
         SerialLink(terminal[1])
-    assert "close the program" in caught.value.cure
+    assert "close the program" in caught.value.hint
     first.close()
 
 
-def test_an_absent_port_is_reported_with_a_cure() -> None:
+def test_an_absent_port_is_reported_with_a_hint() -> None:
     with pytest.raises(LinkError, match="cannot open /dev/ttyACM99") as caught:
         SerialLink("/dev/ttyACM99")
-    assert "plug the board in" in caught.value.cure
+    assert "plug the board in" in caught.value.hint
 
 
-def test_a_refused_connection_is_reported_with_a_cure() -> None:
+def test_a_refused_connection_is_reported_with_a_hint() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     with pytest.raises(LinkError, match="cannot open") as caught:
         SerialLink(f"socket://127.0.0.1:{port}")
-    assert "other end" in caught.value.cure
+    assert "other end" in caught.value.hint
 
 
-@pytest.mark.parametrize(("number", "cure"), [(errno.EACCES, "dialout"), (errno.EBUSY, "close the program"), (errno.EIO, "list the ports")])
-def test_each_cause_has_its_cure(monkeypatch: pytest.MonkeyPatch, number: int, cure: str) -> None:
+@pytest.mark.parametrize(("number", "hint"), [(errno.EACCES, "dialout"), (errno.EBUSY, "close the program"), (errno.EIO, "list the ports")])
+def test_each_cause_has_its_hint(monkeypatch: pytest.MonkeyPatch, number: int, hint: str) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise serial.SerialException(number, os.strerror(number))
 
     monkeypatch.setattr(serial, "serial_for_url", refuse)
     with pytest.raises(LinkError) as caught:
         SerialLink("/dev/ttyACM0")
-    assert cure in caught.value.cure
+    assert hint in caught.value.hint
 
 
 def test_a_nonsense_address_is_reported() -> None:
@@ -160,7 +160,7 @@ def test_every_way_in_which_an_unplugged_port_shows_itself_is_a_link_error(monke
     monkeypatch.setattr(serial, "serial_for_url", port.url)
     with pytest.raises(LinkError, match="/dev/ttyACM0") as caught:
         USES[call](SerialLink("/dev/ttyACM0"))
-    assert call in port.calls and caught.value.why and caught.value.cure
+    assert call in port.calls and caught.value.why and caught.value.hint
 
 
 def test_a_terminal_that_goes_away_between_write_and_drain_is_reported(terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:

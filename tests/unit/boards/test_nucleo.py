@@ -86,7 +86,7 @@ def test_only_the_tables_chip_is_accepted(make: Callable[[Tool], flashers.Flashe
     assert make(Tool(right)).identify() == "STM32L4R5 (chip id 0x470)"
     with pytest.raises(BoardError) as caught:
         make(Tool(wrong)).identify()
-    assert "has not been flashed" in caught.value.what and "0x415" in caught.value.why and "--probe" in caught.value.cure
+    assert "has not been flashed" in caught.value.what and "0x415" in caught.value.why and "--probe" in caught.value.hint
 
 
 def test_pyocd_checks_the_pack_before_it_asks_the_board(tmp_path: Path) -> None:
@@ -154,17 +154,17 @@ def test_a_write_that_was_not_verified_is_an_error(text: str, code: int, tmp_pat
 @pytest.mark.parametrize(
     "text", ["Error: open failed\n", "WARN usb.c: Couldn't find any ST-Link devices\n", "Found 0 stlink programmers\n"]
 )
-def test_without_a_probe_the_cure_is_the_cable(text: str) -> None:
+def test_without_a_probe_the_hint_is_the_cable(text: str) -> None:
     with pytest.raises(BoardError, match="no ST-LINK was found") as caught:
         OpenOcd(ROW, Wiring(), Tool(text, code=1)).identify()
-    assert "cable" in caught.value.cure
+    assert "cable" in caught.value.hint
 
 
-def test_without_permission_the_cure_holds_the_udev_rules() -> None:
+def test_without_permission_the_hint_holds_the_udev_rules() -> None:
     text = "Error: libusb_open() failed with LIBUSB_ERROR_ACCESS\nError: open failed\n"
     with pytest.raises(BoardError, match="may not be opened") as caught:
         OpenOcd(ROW, Wiring(), Tool(text, code=1)).identify()
-    assert 'ATTRS{idVendor}=="0483", ATTRS{idProduct}=="374b"' in caught.value.cure and ports.RULES_FILE in caught.value.cure
+    assert 'ATTRS{idVendor}=="0483", ATTRS{idProduct}=="374b"' in caught.value.hint and ports.RULES_FILE in caught.value.hint
 
 
 # --- the drive ---------------------------------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def test_pyocd_says_which_pack_it_needs(monkeypatch: pytest.MonkeyPatch) -> None
 def test_impossible_wishes_are_refused(env: dict[str, str], meant: str) -> None:
     with pytest.raises(UsageError) as caught:
         Wishes.from_env(env)
-    assert meant in caught.value.cure
+    assert meant in caught.value.hint
 
 
 def test_wishes_come_from_the_environment() -> None:
@@ -287,7 +287,7 @@ def test_no_board_and_several_boards_are_told_apart() -> None:
     assert "0483:374b" in caught.value.why
     with pytest.raises(LinkError, match="2 boards are plugged in") as caught:
         ports.find_port(ROW, listed=listed("A1", "B2"))
-    assert "--probe" in caught.value.cure
+    assert "--probe" in caught.value.hint
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
@@ -296,7 +296,7 @@ def test_a_port_without_permission_gets_the_rules(tmp_path: Path) -> None:
     device.touch(mode=0o000)
     with pytest.raises(LinkError) as caught:
         ports.find_port(ROW, listed=listed("A1", device=str(device)))
-    assert "udevadm" in caught.value.cure
+    assert "udevadm" in caught.value.hint
 
 
 def test_the_rules_cover_probe_and_port() -> None:
@@ -360,4 +360,4 @@ def test_the_real_tools_without_a_board_say_that_there_is_none(tool: str) -> Non
         pytest.skip("an ST device is plugged in")
     with pytest.raises(BoardError) as caught:
         flasher.identify()
-    assert caught.value.cure
+    assert caught.value.hint

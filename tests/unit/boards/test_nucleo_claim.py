@@ -143,7 +143,7 @@ def test_a_port_that_does_not_show_its_probe_needs_one_where_there_are_several(d
     desk.plug("066BFF02", "ttyACM1")
     with pytest.raises(LinkError, match="2 boards are plugged in") as caught:
         desk.open("loop://")
-    assert "--probe" in caught.value.cure and desk.tool.asked == []
+    assert "--probe" in caught.value.hint and desk.tool.asked == []
     desk.open("loop://", probe="ff02").close()
     assert "adapter serial 066BFF02" in desk.tool.asked[0]
     assert locate(ROW, "loop://", writes=False) == Target(ROW, "loop://", "")
@@ -261,7 +261,7 @@ def test_a_port_that_stays_away_is_an_error_in_time(desk: Desk) -> None:
     clock = Clock()
     with pytest.raises(LinkError, match="did not come back within 20 s") as caught:
         waited(board, clock, link)
-    assert 20 <= clock.now < 21 and "066BFF01" in caught.value.why and "--flasher=none" in caught.value.cure
+    assert 20 <= clock.now < 21 and "066BFF01" in caught.value.why and "--flasher=none" in caught.value.hint
 
 
 def test_a_port_that_keeps_coming_and_going_is_an_error_in_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,7 +327,7 @@ def test_a_drive_of_the_other_variant_is_noticed() -> None:
     other = Path("/media/NODE_L4R5ZI-P")
     with pytest.raises(BoardError, match="is a NUCLEO-L4R5ZI-P, a NUCLEO-L4R5ZI was asked for") as caught:
         check_drive(ROW, lambda: [Path("/"), other])
-    assert "CM_TINY_BOARD=NUCLEO_L4R5ZI_P" in caught.value.cure
+    assert "CM_TINY_BOARD=NUCLEO_L4R5ZI_P" in caught.value.hint
     check_drive(board_row("NUCLEO_L4R5ZI_P"), lambda: [other])
     check_drive(ROW, lambda: [other, Path("/media/NODE_L4R5ZI")])
     check_drive(ROW, lambda: [Path("/")])

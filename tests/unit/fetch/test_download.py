@@ -91,7 +91,7 @@ def test_wrong_bytes_are_kept_aside_and_both_digests_are_told(server: FaultyServ
         fetcher(tmp_path).get(item(server, "wrong"))
     wrong = hashlib.sha256(bytes(byte ^ 1 for byte in CONTENT)).hexdigest()
     text = str(caught.value)
-    assert wrong in text and hashlib.sha256(CONTENT).hexdigest() in text and "cure" in text
+    assert wrong in text and hashlib.sha256(CONTENT).hexdigest() in text and "hint" in text
     assert leftovers(tmp_path) == [f"file.bin.bad-{wrong[:16]}"]
 
 
@@ -229,7 +229,7 @@ def test_a_file_that_does_not_fit_on_the_disk_is_refused_before_it_is_asked_for(
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
     with pytest.raises(AssetError, match="does not fit on the disk") as caught:
         fetcher(tmp_path).get(item(server, "good"))
-    assert "CM_TINY_CACHE" in caught.value.cure and server.asked == []
+    assert "CM_TINY_CACHE" in caught.value.hint and server.asked == []
 
 
 @pytest.mark.parametrize("value", ["", "abc", "A" * 64, "0" * 63])

@@ -105,7 +105,7 @@ def test_a_mirror_without_the_pinned_commit_is_a_clear_error(tmp_path: Path, com
             environ={},
             offline=True,
         )
-    assert f"does not have commit {missing}" in caught.value.why and "git -C" in caught.value.cure and "--mirror" in caught.value.cure
+    assert f"does not have commit {missing}" in caught.value.why and "git -C" in caught.value.hint and "--mirror" in caught.value.hint
     assert [path.name for path in (tmp_path / "s").iterdir() if not path.name.endswith(".lock")] == []
 
 
@@ -137,7 +137,7 @@ def test_a_machine_without_git_is_told_so(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(AssetError) as caught:
         checkout(source("1" * 40), root=tmp_path)
-    assert caught.value.cure == "install git"
+    assert caught.value.hint == "install git"
 
 
 def test_a_branch_name_is_no_commit() -> None:

@@ -83,7 +83,7 @@ def test_a_file_that_the_mirror_lacks_names_the_mirror(tmp_path: Path) -> None:
 def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, row: str, what: str) -> None:
     with pytest.raises(AssetError, match=what) as caught:
         Mirror(make(tmp_path, row))
-    assert "index.tsv:2" in caught.value.what and "official-assets" in caught.value.cure + "official-assets"
+    assert "index.tsv:2" in caught.value.what and "official-assets" in caught.value.hint + "official-assets"
 
 
 def test_an_index_without_its_header_is_refused(tmp_path: Path) -> None:

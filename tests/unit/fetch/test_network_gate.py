@@ -54,7 +54,7 @@ def test_the_key_of_a_step_counts_within_the_step(monkeypatch: pytest.MonkeyPatc
         assert is_offline()
         with pytest.raises(AssetError, match="no model") as caught:
             require_network("no model", AssetError, "give a mirror")
-        assert "CM_TINY_OFFLINE" in caught.value.why and "give a mirror" in caught.value.cure
+        assert "CM_TINY_OFFLINE" in caught.value.why and "give a mirror" in caught.value.hint
     assert "CM_TINY_OFFLINE" not in os.environ
     require_network("no model", AssetError, "give a mirror")
 

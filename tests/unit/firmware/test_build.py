@@ -123,8 +123,8 @@ def test_a_compiler_error_shows_its_first_errors_and_the_command(tmp_path: Path)
     with pytest.raises(CompileError, match=r"fake-gcc cannot compile harness/protocol\.c") as caught:
         build(tmp_path, fake(fail={"harness/protocol.c": said}))
     assert caught.value.why.splitlines() == [f"harness/protocol.c:{n}:1: error: number {n}" for n in range(5)]
-    assert "fake-gcc -mcpu=cortex-m4" in caught.value.cure
-    assert "-c harness/protocol.c" in caught.value.cure
+    assert "fake-gcc -mcpu=cortex-m4" in caught.value.hint
+    assert "-c harness/protocol.c" in caught.value.hint
 
 
 def test_a_missing_function_is_a_compile_error_with_its_name(tmp_path: Path) -> None:

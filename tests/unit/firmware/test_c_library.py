@@ -72,11 +72,11 @@ def test_a_damaged_package_is_named(tmp_path: Path) -> None:
         c_library.unpack_package(tmp_path / "x.deb", tmp_path / "out")
 
 
-def test_without_apt_the_cure_names_another_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_apt_the_hint_names_another_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(ToolchainError) as caught:
         c_library.download_packages(("libnewlib-dev",), tmp_path)
-    assert "Arm GNU tool chain" in caught.value.cure
+    assert "Arm GNU tool chain" in caught.value.hint
 
 
 def test_packages_that_cannot_be_fetched_say_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_packages_that_cannot_be_fetched_say_why(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ToolchainError) as caught:
         c_library.download_packages(("libnewlib-dev",), tmp_path)
     assert caught.value.why == "E: Unable to locate package libnewlib-dev"
-    assert "apt-get update" in caught.value.cure
+    assert "apt-get update" in caught.value.hint
 
 
 def test_clang_without_a_c_library_is_refused() -> None:
     with pytest.raises(ToolchainError) as caught:
         c_library.find_c_library(CLANG)
-    assert "--toolchain=debian" in caught.value.cure
+    assert "--toolchain=debian" in caught.value.hint

@@ -55,7 +55,7 @@ def dense_model() -> bytes:
 def test_a_mistyped_engine_gets_a_suggestion(call: Callable[[], object], meant: str) -> None:
     with pytest.raises(UsageError) as caught:
         call()
-    assert meant in caught.value.cure
+    assert meant in caught.value.hint
 
 
 def test_every_engine_names_repositories_that_are_pinned() -> None:
@@ -82,7 +82,7 @@ def test_sources_travel_through_the_environment() -> None:
 def test_missing_sources_name_the_step_that_gets_them() -> None:
     with pytest.raises(UsageError) as caught:
         sources.read_sources("tflm", {})
-    assert "get,tiny,engine,src" in caught.value.cure
+    assert "get,tiny,engine,src" in caught.value.hint
 
 
 # --- TensorFlow Lite for Microcontrollers ------------------------------------------------------------------------------------------

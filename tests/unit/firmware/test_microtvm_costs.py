@@ -69,7 +69,7 @@ def test_a_damaged_table_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(FirmwareError) as caught:
         read_costs(path)
-    assert "--tune" in caught.value.cure
+    assert "--tune" in caught.value.hint
 
 
 def test_the_packaged_table_was_measured_with_the_present_kernels():

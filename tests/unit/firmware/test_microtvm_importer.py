@@ -64,7 +64,7 @@ def test_a_truncated_model_is_refused(length):
 def test_a_model_of_another_scheme_is_called_by_its_name(x_type, w_type, text):
     with pytest.raises(ModelError, match=text) as caught:
         check_model(conv_graph(x_type=x_type, w_type=w_type))
-    assert "full integer quantisation" in caught.value.cure
+    assert "full integer quantisation" in caught.value.hint
 
 
 def test_an_int8_model_with_float_edges_is_not_called_a_float_model():

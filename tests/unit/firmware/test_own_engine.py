@@ -29,7 +29,7 @@ def test_sizes_are_bytes_or_kilobytes(text, size):
 def test_a_wrong_size_is_refused(text):
     with pytest.raises(UsageError) as caught:
         parse_ram_budget(text)
-    assert caught.value.cure
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("changes", [{"ram_budget": 1}, {"skip_zero": False}, {"drop_dead": True}, {"costs": "x.json"}])
@@ -82,7 +82,7 @@ def test_a_budget_below_the_harness_says_what_is_enough(monkeypatch):
     with pytest.raises(RamBudgetError) as caught:
         built(monkeypatch, 1000, 9000)
     assert caught.value.needed == 9192
-    assert "--ram_budget=9192" in caught.value.cure
+    assert "--ram_budget=9192" in caught.value.hint
     assert built(monkeypatch, 1000, 9192)[1].image.ram_bytes + STACK_BYTES == 9192
 
 

@@ -29,7 +29,7 @@ def test_an_engine_without_its_library_names_the_step(tmp_path: Path, monkeypatc
     monkeypatch.setattr("cm4tiny.firmware.recipe.find_c_library", lambda toolchain, events: None)
     with pytest.raises(FirmwareError) as caught:
         build(recipe(engine="tflm", model=str(embedded_model("kws"))), tmp_path)
-    assert "build,tiny,engine,library" in caught.value.cure
+    assert "build,tiny,engine,library" in caught.value.hint
 
 
 @pytest.mark.parametrize("engine", ["microtvm", "tflm", "tflm_cmsis_nn"])

@@ -18,7 +18,7 @@ def test_a_model_with_a_fully_connected_layer_is_not_judged_by_litert(monkeypatc
     assert reference.oracle_name(embedded_model("kws").read_bytes()) == "tflite_micro"
 
 
-def test_where_neither_is_installed_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_neither_is_installed_the_hint_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ImportError(name)
 

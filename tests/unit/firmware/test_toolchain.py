@@ -88,12 +88,12 @@ def test_an_unknown_kind_is_a_usage_error_with_the_nearest_one() -> None:
     assert "debian" in caught.value.why
 
 
-def test_without_any_compiler_the_error_lists_what_was_tried_and_the_cure() -> None:
+def test_without_any_compiler_the_error_lists_what_was_tried_and_the_hint() -> None:
     with pytest.raises(ToolchainError, match="no usable C compiler") as caught:
         find_toolchain(install=False)
     for kind in ("path: no arm-none-eabi-gcc on PATH", "debian:", "pip:", "zig:"):
         assert kind in caught.value.why
-    assert "apt-get install gcc-arm-none-eabi" in caught.value.cure
+    assert "apt-get install gcc-arm-none-eabi" in caught.value.hint
 
 
 def test_a_compiler_without_the_core_is_passed_over_with_its_own_words(fake_compiler: FakeCompiler, on_path: Path) -> None:
@@ -211,10 +211,10 @@ def test_zig_by_its_path_is_asked_as_a_c_compiler(fake_compiler: FakeCompiler, t
     assert (found.kind, found.cc, found.family) == ("zig", (str(given), "cc"), "clang")
 
 
-def test_a_path_without_a_compiler_is_refused_with_the_cure(tmp_path: Path) -> None:
+def test_a_path_without_a_compiler_is_refused_with_the_hint(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match="is not a program") as caught:
         toolchain_at(tmp_path / "arm-none-eabi-gcc")
-    assert "give the path of" in caught.value.cure
+    assert "give the path of" in caught.value.hint
 
 
 def test_a_compiler_by_its_path_must_pass_the_probe_too(fake_compiler: FakeCompiler, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_file_without_cycles_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(ResultsError) as caught:
         published_cycles(file)
-    assert "mupq/pqm4" in caught.value.cure
+    assert "mupq/pqm4" in caught.value.hint
     with pytest.raises(ResultsError, match="cannot be read"):
         published_cycles(tmp_path / "none.csv")
 
@@ -97,11 +97,11 @@ def test_a_file_without_cycles_is_refused(tmp_path: Path, text: str) -> None:
 def test_the_command_refuses_what_is_no_checkout(command: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no checkout of pqm4 was given") as caught:
         command.main([])
-    assert "git clone --recursive" in caught.value.cure
+    assert "git clone --recursive" in caught.value.hint
     (tmp_path / "benchmarks.csv").write_text(CSV)
     with pytest.raises(AssetError, match="no complete checkout") as missing:
         command.main(["--pqm4", str(tmp_path)])
-    assert "Makefile" in missing.value.why and "submodule" in missing.value.cure
+    assert "Makefile" in missing.value.why and "submodule" in missing.value.hint
     with pytest.raises(AssetError, match="pqm4 has no mayo1/m4f"):
         command.implementation_path(tmp_path, "mayo1", "m4f")
 

@@ -40,4 +40,4 @@ def test_the_environment_names_the_round(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_an_unknown_set_gets_a_suggestion() -> None:
     with pytest.raises(UsageError) as caught:
         fetch.sources_of("bosh-v1.2")
-    assert "bosch-v1.2" in caught.value.cure
+    assert "bosch-v1.2" in caught.value.hint

@@ -38,14 +38,14 @@ def test_images_are_chosen_by_set_benchmark_and_mode() -> None:
     assert "ad (performance)" in caught.value.why
     with pytest.raises(UsageError, match="no set of images") as caught:
         images_of("bosh-v1.2")
-    assert "bosch-v1.2" in caught.value.cure
+    assert "bosch-v1.2" in caught.value.hint
 
 
 def test_an_image_is_found_by_path_and_checked_by_hash(tmp_path: Path) -> None:
     image = images_of("bosch-v1.1", benchmark="kws")[0]
     with pytest.raises(AssetError, match="is not in") as caught:
         image.locate(tmp_path)
-    assert "get,mlperf,tiny,published-images,_bosch-v1.1" in caught.value.cure
+    assert "get,mlperf,tiny,published-images,_bosch-v1.1" in caught.value.hint
     path = tmp_path / image.file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"something else")
@@ -114,10 +114,10 @@ def test_a_file_of_the_users_needs_nothing_else(tmp_path: Path) -> None:
         ({"CM_TINY_IMAGE_SET": "st-v1.2"}, "repository of round v1.2 is not there"),
     ],
 )
-def test_wrong_use_is_refused_with_a_cure(env: dict[str, str], message: str) -> None:
+def test_wrong_use_is_refused_with_a_hint(env: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         read(env)
-    assert caught.value.cure
+    assert caught.value.hint
 
 
 def test_checkouts_come_from_the_step_that_gets_results(tmp_path: Path) -> None:

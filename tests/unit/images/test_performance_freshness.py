@@ -82,7 +82,7 @@ def test_a_new_file_and_a_renamed_one_change_it_and_a_comment_does_not(tmp_path:
     assert source_digest(root, SOURCES[OWN]) != before
 
 
-def test_sources_that_moved_away_are_an_error_with_the_cure(tmp_path: Path) -> None:
+def test_sources_that_moved_away_are_an_error_with_the_hint(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="no sources at here") as caught:
         source_digest(tmp_path, ["here"])
-    assert "freshness.py" in caught.value.cure
+    assert "freshness.py" in caught.value.hint

@@ -123,9 +123,9 @@ def test_the_page_in_the_manual_is_made_of_the_kept_rows() -> None:
     harsher, again = read_rows(kept / "core_rows.json", Harsher), read_rows(kept / "embedded_rows.json", Again)
     evidence = Evidence(rows, compiled, read_fidelity(kept / "fidelity_rows.json"), harsher, again, code_of(root))
     assert rows and compiled and harsher and again
-    cure = "what decides its figures has changed: measure again (docs/benchmarks.md), or say so:\npython benchmarks/engines.py --only"
-    assert (root / "docs" / "performance.md").read_text(encoding="utf-8") == page(evidence), cure
-    assert (root / "docs" / CHART).read_text(encoding="utf-8") == chart(evidence), cure
+    hint = "what decides its figures has changed: measure again (docs/benchmarks.md), or say so:\npython benchmarks/engines.py --only"
+    assert (root / "docs" / "performance.md").read_text(encoding="utf-8") == page(evidence), hint
+    assert (root / "docs" / CHART).read_text(encoding="utf-8") == chart(evidence), hint
 
 
 def test_harsher_cores_and_embedded_models_are_on_the_page_when_there_are_rows() -> None:

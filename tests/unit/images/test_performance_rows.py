@@ -32,12 +32,12 @@ def test_without_a_file_there_are_no_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '[{"engine": "x"}]', '[{"nonsense": 1}]'])
-def test_a_file_of_something_else_is_refused_with_the_cure(tmp_path: Path, text: str) -> None:
+def test_a_file_of_something_else_is_refused_with_the_hint(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rows.json"
     path.write_text(text)
     with pytest.raises(ResultsError, match="holds no rows of the performance page") as caught:
         read_rows(path, Measured)
-    assert caught.value.why and "measure everything again" in caught.value.cure
+    assert caught.value.why and "measure everything again" in caught.value.hint
 
 
 def test_a_fresh_row_replaces_that_of_the_same_engine_and_benchmark_only() -> None:
@@ -65,7 +65,7 @@ def test_only_the_plan_that_drops_dead_channels_is_of_the_open_division() -> Non
 def test_a_mistyped_variant_gets_a_suggestion() -> None:
     with pytest.raises(UsageError, match="no variant called 'mikrotvm'") as caught:
         variant("mikrotvm")
-    assert DEFAULT in caught.value.cure
+    assert DEFAULT in caught.value.hint
 
 
 # --- targets --------------------------------------------------------------------------------------------------------------------------

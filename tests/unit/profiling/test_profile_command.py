@@ -113,7 +113,7 @@ def test_octomls_layers_are_matched_with_the_official_model(elf: Path, monkeypat
 
 def test_without_the_official_model_the_profile_goes_on_and_says_so(elf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(benchmark: str, kind: str, source: object) -> Path:
-        raise AssetError("no network", cure="get one")
+        raise AssetError("no network", hint="get one")
 
     record(elf, "octoml_native")
     monkeypatch.setattr(command, "model_file", absent)
@@ -125,7 +125,7 @@ def test_without_the_official_model_the_profile_goes_on_and_says_so(elf: Path, m
 
 
 @pytest.mark.parametrize(
-    ("env", "error", "what", "cure"),
+    ("env", "error", "what", "hint"),
     [
         ({"CM_TINY_BENCHMARK": "kwz"}, UsageError, "no benchmark 'kwz'", "kws"),
         ({"CM_TINY_BENCHMARK": "kws"}, UsageError, "CM_TINY_FIRMWARE_KWS_PERFORMANCE is not set", "build,firmware,mlperf,tiny,_kws"),
@@ -133,11 +133,11 @@ def test_without_the_official_model_the_profile_goes_on_and_says_so(elf: Path, m
         ({"CM_TINY_IMAGE_FILE": "x.elf", "CM_TINY_MODEL_FILE": "/nowhere/m.tflite"}, ModelError, "/nowhere/m.tflite", "tflite"),
     ],
 )
-def test_what_cannot_be_profiled_is_refused_with_a_cure(env: dict[str, str], error: type[Exception], what: str, cure: str) -> None:
+def test_what_cannot_be_profiled_is_refused_with_a_hint(env: dict[str, str], error: type[Exception], what: str, hint: str) -> None:
     with pytest.raises(error) as caught:
         read(env)
     assert what in str(caught.value)
-    assert cure in caught.value.cure  # type: ignore[attr-defined]
+    assert hint in caught.value.hint  # type: ignore[attr-defined]
 
 
 def test_a_profile_is_four_files_and_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def call(number: int, complete: bool = True) -> TraceSegment:
 def test_a_root_that_does_not_run_once_per_inference_is_refused(calls: list[TraceSegment], what: str) -> None:
     with pytest.raises(RunnerError, match=what) as caught:
         calls_of(calls, ROOT, 2)
-    assert "--root=NAME" in caught.value.cure
+    assert "--root=NAME" in caught.value.hint
 
 
 def test_a_model_inside_an_image_is_found_if_there_is_one() -> None:

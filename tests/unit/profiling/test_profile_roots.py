@@ -39,15 +39,15 @@ def test_the_innermost_function_of_a_known_engine_is_taken(names: tuple[str, ...
 def test_an_image_without_symbols_is_refused_with_what_helps() -> None:
     with pytest.raises(FirmwareError, match=r"image\.bin has no symbols") as caught:
         find_root([], "image.bin")
-    assert "--image=FILE.elf" in caught.value.cure
-    assert "--symbols=FILE.elf" in caught.value.cure
+    assert "--image=FILE.elf" in caught.value.hint
+    assert "--symbols=FILE.elf" in caught.value.hint
 
 
 def test_an_unknown_engine_is_refused_and_the_known_ones_are_named() -> None:
     with pytest.raises(FirmwareError, match=r"no function of image\.elf is known") as caught:
         find_root(symbols("main", "ai_run"), "image.elf")
     assert "TensorFlow Lite" in caught.value.why
-    assert "--root=NAME" in caught.value.cure
+    assert "--root=NAME" in caught.value.hint
 
 
 def test_two_models_in_one_image_are_not_guessed_between() -> None:
@@ -67,7 +67,7 @@ def test_a_function_can_be_named_as_people_write_it() -> None:
     assert "_ZN1a1fEi" in caught.value.why
     with pytest.raises(UsageError, match="no function 'run_layer'") as caught:
         find_root(functions, "x", "run_layer")
-    assert "run_layers" in caught.value.cure
+    assert "run_layers" in caught.value.hint
 
 
 def test_helpers_are_not_layers() -> None:

@@ -106,7 +106,7 @@ WRONG = [
 @pytest.mark.parametrize(("tags", "flag", "says"), WRONG, ids=[f"{tags} {flag}" for tags, flag, _ in WRONG])
 def test_a_wrong_input_is_refused_before_anything_begins(tags: str, flag: str, says: str, edge: Edge) -> None:
     answer = edge(f"--tags={tags}", flag)
-    assert answer["return"] > 0 and says in answer["error"] and "cure: " in answer["error"]
+    assert answer["return"] > 0 and says in answer["error"] and "hint: " in answer["error"]
     assert edge.started == [] and edge.left == []
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["file", "folder", "kws.tflite", "odd.tflite"]
 

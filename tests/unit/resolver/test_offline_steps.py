@@ -92,7 +92,7 @@ def test_a_step_without_a_network_gives_a_result_or_a_clear_error(name: str, mac
         assert answer["return"] == 0, answer.get("error")
     else:
         assert answer["return"] > 0 and says in answer["error"], answer.get("error")
-        assert "cure: " in answer["error"] and "Traceback" not in answer["error"]
+        assert "hint: " in answer["error"] and "Traceback" not in answer["error"]
 
 
 @pytest.mark.parametrize("how", ["--offline", "--env.CM_TINY_OFFLINE=yes"])

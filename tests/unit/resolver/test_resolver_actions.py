@@ -346,7 +346,7 @@ def test_hostile_input_runs_nothing_and_has_no_traceback(cm: Cm, micro: Any, arg
     micro.script("a", run_sh="true\n", cache=True, deps=[{"tags": "leaf", "names": ["leaf"]}])
     status, out, err = cm("run", "script", *arguments)
     if arguments[-1].startswith(("--env=", "--adr.leaf", "--const=", "--state=", "--ad=")):
-        assert (status > 0, "cure: write --" in err) == (True, True)
+        assert (status > 0, "hint: write --" in err) == (True, True)
     assert "Traceback" not in out + err
     assert "the engine itself failed" not in out + err
     assert not list(micro.base.rglob("pwned"))

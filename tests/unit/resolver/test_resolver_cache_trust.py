@@ -215,7 +215,7 @@ def test_a_path_across_the_border_of_two_reads_is_found(tmp_path: Path, monkeypa
 # --- no room, no permission -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 @pytest.mark.parametrize("place", ["mkdir", "write"])
-def test_a_cache_that_cannot_be_written_is_an_error_with_a_cure(
+def test_a_cache_that_cannot_be_written_is_an_error_with_a_hint(
     micro: Any, monkeypatch: pytest.MonkeyPatch, number: int, place: str
 ) -> None:
     writing(micro)
@@ -232,7 +232,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_with_a_cure(
         with pytest.raises(CacheError) as caught:
             micro.run("w")
     assert os.strerror(number) in caught.value.why or (number == errno.ENOSPC and "the disk is full" in caught.value.why)
-    assert "CM_REPOS" in caught.value.cure
+    assert "CM_REPOS" in caught.value.hint
     assert micro.folders == []
     assert not micro.run("w").cached
 

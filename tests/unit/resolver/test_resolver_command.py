@@ -47,12 +47,12 @@ def test_words_and_aliases_name_a_script_as_well(cm: Cm, micro: Any) -> None:
     assert micro.ran == ["get-compiler"] * 3
 
 
-def test_an_error_is_printed_once_by_cmind_with_why_and_cure(cm: Cm, micro: Any) -> None:
-    hook = "from cm4tiny.errors import UsageError\ndef preprocess(i):\n    raise UsageError('bad', why='since', cure='do this')\n"
+def test_an_error_is_printed_once_by_cmind_with_why_and_hint(cm: Cm, micro: Any) -> None:
+    hook = "from cm4tiny.errors import UsageError\ndef preprocess(i):\n    raise UsageError('bad', why='since', hint='do this')\n"
     micro.script("a", hook)
     status, out, err = cm("run", "script", "--tags=a")
     assert status == 1
-    assert err.strip() == "CM error: script 'a' failed in preprocess: bad\n  why: since\n  cure: do this\n!"
+    assert err.strip() == "CM error: script 'a' failed in preprocess: bad\n  why: since\n  hint: do this\n!"
     assert "Traceback" not in out + err
     assert "Traceback" in cm("run", "script", "--tags=a", "-v")[2]
 

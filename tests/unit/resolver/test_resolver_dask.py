@@ -111,7 +111,7 @@ def test_a_home_that_the_cluster_does_not_see_is_an_error(micro: Any, cluster: A
     with pytest.raises(CacheError, match="does not share the CM home") as caught:
         run(session_on(micro, cluster.scheduler_address), new_request({"tags": "top"}))
     assert "cannot read" in caught.value.why
-    assert "CM_REPOS" in caught.value.cure
+    assert "CM_REPOS" in caught.value.hint
     assert threading.active_count() < 50
 
 
@@ -150,4 +150,4 @@ def test_without_dask_the_error_names_the_extra(micro: Any, monkeypatch: pytest.
     scripts(micro)
     with pytest.raises(NotAvailableError) as caught:
         run(session_on(micro, "tcp://127.0.0.1:9"), new_request({"tags": "top"}))
-    assert "pip install 'cm4tiny[dask]'" in caught.value.cure
+    assert "pip install 'cm4tiny[dask]'" in caught.value.hint

@@ -94,7 +94,7 @@ def test_a_value_that_is_not_possible_is_refused_with_a_hint(given: Input, value
     (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError) as caught:
         given.check(value, tmp_path)
-    assert "--x" in caught.value.what and caught.value.cure
+    assert "--x" in caught.value.what and caught.value.hint
     assert not (tmp_path / "nowhere").exists()
 
 

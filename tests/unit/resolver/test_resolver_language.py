@@ -149,7 +149,7 @@ def test_bases_are_added_to_a_fixed_point() -> None:
 def test_a_base_that_does_not_exist_is_named_with_a_suggestion() -> None:
     with pytest.raises(VariationError, match="_comon") as caught:
         _chosen(_script(a={"base": ["comon"]}, common={}), "_a")
-    assert "common" in caught.value.cure
+    assert "common" in caught.value.hint
 
 
 def test_an_excluded_base_is_refused() -> None:
@@ -211,7 +211,7 @@ def test_ad_for_a_name_that_no_dependency_has_is_refused_with_a_suggestion() -> 
     deps.take(lists, {"deps": [{"tags": "a", "names": ["compiler"]}]})
     with pytest.raises(DependencyError, match="compilr") as caught:
         deps.change(lists, {"compilr": {"tags": "_z"}}, {}, strict="s")
-    assert "compiler" in caught.value.cure
+    assert "compiler" in caught.value.hint
 
 
 def test_a_dependency_inherits_variations_except_skipped_groups_and_excluded_ones() -> None:
@@ -224,10 +224,10 @@ def test_a_dependency_inherits_variations_except_skipped_groups_and_excluded_one
 def test_an_unknown_flag_is_refused_with_a_suggestion() -> None:
     with pytest.raises(UsageError, match="--outdirnam") as caught:
         check_flags(["tags", "outdirnam"], ["board"], "s", lambda flag: f"not {flag}")
-    assert caught.value.cure == "not outdirnam"
+    assert caught.value.hint == "not outdirnam"
     with pytest.raises(UsageError) as caught:
         check_flags(["bord"], ["board"], "s")
-    assert "--env.KEY" in caught.value.cure
+    assert "--env.KEY" in caught.value.hint
 
 
 def test_a_flag_that_only_upstream_has_is_refused_and_not_ignored() -> None:

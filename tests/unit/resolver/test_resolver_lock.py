@@ -406,7 +406,7 @@ def test_a_lock_file_alone_brings_nothing_along(micro: Any, request_: dict[str, 
     with pytest.raises(LockError, match="asks for more than a lock file alone may") as caught:
         command(micro, "", locked=str(file))
     assert words in caught.value.why
-    assert "--locked=FILE" in caught.value.cure
+    assert "--locked=FILE" in caught.value.hint
     assert micro.trace == []
 
 

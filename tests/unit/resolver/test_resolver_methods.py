@@ -164,11 +164,11 @@ def test_a_hook_sees_the_run_state_that_upstream_gives(micro: Any) -> None:
     assert new_env["T_VERSIONS"] == "leaf,_x"
 
 
-def test_an_unknown_method_is_an_error_with_a_cure(micro: Any) -> None:
+def test_an_unknown_method_is_an_error_with_a_hint(micro: Any) -> None:
     micro.script("a", "def preprocess(i):\n    return i['automation'].dockerfile({})\n")
     with pytest.raises(ScriptFailedError, match="no method 'dockerfile'") as caught:
         run_with_methods(micro, "a")
-    assert "cm run script,5b4e0237da074764" in caught.value.cure
+    assert "cm run script,5b4e0237da074764" in caught.value.hint
     assert issubclass(NotAvailableError, Exception)
 
 

@@ -212,7 +212,7 @@ def test_a_failure_in_a_worker_is_the_runs_error_and_leaves_nothing(micro: Any, 
     with pytest.raises(ScriptFailedError) as caught:
         run_jobs(micro, "top", 3)
     assert caught.value.what == "script 'q' (needed by 'top') failed in preprocess: ValueError: told to fail"
-    assert "Traceback" in Path(caught.value.cure.rpartition(" ")[2]).read_text()
+    assert "Traceback" in Path(caught.value.hint.rpartition(" ")[2]).read_text()
     assert not any(name.startswith("q_") for name in micro.folders)
     monkeypatch.delenv("FAIL")
     run_jobs(micro, "top", 3)

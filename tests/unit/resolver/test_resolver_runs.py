@@ -34,7 +34,7 @@ def test_a_mistyped_tag_is_answered_with_the_nearest_one(micro: Any) -> None:
     micro.script("build-firmware")
     with pytest.raises(ScriptNotFoundError, match="firmwre") as caught:
         micro.run("build,firmwre")
-    assert "'firmware'" in caught.value.cure
+    assert "'firmware'" in caught.value.hint
     assert caught.value.cm_code == 16
 
 
@@ -43,14 +43,14 @@ def test_tags_that_exist_but_not_together_are_answered_with_the_nearest_scripts(
     micro.script("c-d")
     with pytest.raises(ScriptNotFoundError, match="'a,d'") as caught:
         micro.run("a,d")
-    assert "a-b" in caught.value.cure
+    assert "a-b" in caught.value.hint
 
 
 def test_an_unknown_variation_is_answered_with_the_nearest_one_and_not_with_another_script(micro: Any) -> None:
     micro.script("a", variations={"performance": {}})
     with pytest.raises(VariationError, match="_performnce") as caught:
         micro.run("a,_performnce")
-    assert "'_performance'" in caught.value.cure
+    assert "'_performance'" in caught.value.hint
 
 
 def test_scripts_that_lack_the_variation_are_no_candidates(micro: Any) -> None:
@@ -232,33 +232,33 @@ def test_an_exception_in_a_hook_names_script_place_and_log(micro: Any) -> None:
     error = caught.value
     assert error.what == "script 'leaf' (needed by 'top') failed in preprocess: ZeroDivisionError: division by zero"
     assert "customize.py, line 2" in error.why
-    log = Path(error.cure.rpartition(" ")[2])
+    log = Path(error.hint.rpartition(" ")[2])
     assert "Traceback" in log.read_text()
 
 
-def test_an_error_of_ours_in_a_hook_keeps_what_why_cure_and_code(micro: Any) -> None:
+def test_an_error_of_ours_in_a_hook_keeps_what_why_hint_and_code(micro: Any) -> None:
     hook = """
     from cm4tiny.errors import ScriptNotFoundError
     def postprocess(i):
-        raise ScriptNotFoundError("no board", why="no port", cure="plug it in")
+        raise ScriptNotFoundError("no board", why="no port", hint="plug it in")
     """
     micro.script("a", hook)
     with pytest.raises(ScriptFailedError) as caught:
         micro.run("a")
-    assert str(caught.value) == "script 'a' failed in postprocess: no board\n  why: no port\n  cure: plug it in"
+    assert str(caught.value) == "script 'a' failed in postprocess: no board\n  why: no port\n  hint: plug it in"
     assert caught.value.cm_code == 16
 
 
-def test_a_returned_error_keeps_what_why_and_cure(micro: Any) -> None:
+def test_a_returned_error_keeps_what_why_and_hint(micro: Any) -> None:
     hook = """
     from cm4tiny.errors import UsageError
     def preprocess(i):
-        return {**UsageError("bad", why="x", cure="y").as_cm(), "return": 3}
+        return {**UsageError("bad", why="x", hint="y").as_cm(), "return": 3}
     """
     micro.script("a", hook)
     with pytest.raises(ScriptFailedError) as caught:
         micro.run("a")
-    assert (caught.value.what, caught.value.why, caught.value.cure) == ("script 'a' failed in preprocess: bad", "x", "y")
+    assert (caught.value.what, caught.value.why, caught.value.hint) == ("script 'a' failed in preprocess: bad", "x", "y")
     assert caught.value.as_cm()["return"] == 3
 
 
@@ -267,7 +267,7 @@ def test_a_hook_that_returns_no_result_is_an_error(micro: Any, body: str) -> Non
     micro.script("a", f"def preprocess(i):\n    {body}\n")
     with pytest.raises(ScriptFailedError, match="failed in preprocess") as caught:
         micro.run("a")
-    assert "return {'return': 0}" in caught.value.cure
+    assert "return {'return': 0}" in caught.value.hint
 
 
 def test_a_customize_that_cannot_be_imported_is_an_error_of_the_script(micro: Any) -> None:

@@ -55,7 +55,7 @@ def test_a_flag_that_nothing_comes_close_to_gets_no_suggestion() -> None:
 def hint(tags: str) -> str:
     with pytest.raises((VariationError, ScriptNotFoundError)) as caught:
         select(STORE, ScriptQuery.parse(tags))
-    return caught.value.cure
+    return caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_under_another_engine_the_hinted_line_can_be_copied_as_well(tmp_path: Pa
     hook = tmp_path / "customize.py"
     hook.write_text(
         "from cm4tiny import cm\nfrom cm4tiny.errors import UsageError\n\n@cm.step\ndef preprocess(step):\n"
-        "    raise UsageError('no', cure='build it:\\ncm run script --tags=build,_kws')\n"
+        "    raise UsageError('no', hint='build it:\\ncm run script --tags=build,_kws')\n"
     )
     home = tmp_path / "home"
     home.mkdir()

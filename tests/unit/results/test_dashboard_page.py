@@ -105,7 +105,7 @@ def test_an_empty_cell_means_any(tmp_path: Path) -> None:
 def test_a_wrong_table_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ResultsError, match=re.escape(message)) as refused:
         read_columns(table_file(tmp_path, text))
-    assert refused.value.cure
+    assert refused.value.hint
 
 
 def test_a_wrong_heading_in_a_table_is_refused(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_what_is_no_audit_is_refused(tmp_path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ResultsError, match="no findings of an audit") as refused:
         read_findings(path)
-    assert refused.value.cure
+    assert refused.value.hint
 
 
 # --- data and page

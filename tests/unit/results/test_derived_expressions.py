@@ -170,7 +170,7 @@ def test_any_text_is_a_value_or_a_refusal(text: str) -> None:
     try:
         found = Expression.parse(text, VALUES).evaluate(VALUES)
     except UsageError as error:
-        assert error.cure
+        assert error.hint
         return
     assert found is None or math.isfinite(found)
 

@@ -68,7 +68,7 @@ def test_a_wrong_heading_is_refused(text: str) -> None:
 def test_a_wrong_definition_says_why(definition: str, why: str) -> None:
     with pytest.raises(UsageError, match=why) as refused:
         parse_metrics([definition], ["throughput", "latency"])
-    assert refused.value.cure
+    assert refused.value.hint
 
 
 def test_charge_explains_the_same_firmware_at_two_voltages() -> None:

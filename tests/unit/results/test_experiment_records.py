@@ -242,7 +242,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ResultsError) as refused:
         read_run(path)
-    assert refused.value.cure
+    assert refused.value.hint
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_result_that_is_not_published_is_read_from_its_files(checkout: Path) -
 def test_a_folder_without_rounds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Cm4TinyError) as refused:
         round_records(tmp_path)
-    assert refused.value.cure
+    assert refused.value.hint
 
 
 def test_a_streaming_result_has_the_throughput_of_its_performance_session(checkout: Path) -> None:

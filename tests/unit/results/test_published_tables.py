@@ -73,7 +73,7 @@ def test_a_changed_point_in_a_table_is_refused(table: Path, load: Callable[[Path
         with pytest.raises(ResultsError) as refused:
             load(folder / table.name)
             pytest.fail(f"seed {SEED}, change {number} was not noticed: {what}")
-        assert refused.value.cure
+        assert refused.value.hint
 
 
 def test_the_unchanged_tables_are_accepted_elsewhere_too(tmp_path: Path) -> None:

@@ -49,19 +49,19 @@ def test_options_become_answers(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "cure"),
+    ("missing", "hint"),
     [
         ("CM_MLPERF_SUBMITTER", "--submitter=NAME"),
         ("CM_MLPERF_RESULTS_DIR", "--results=DIR"),
         ("CM_TINY_SUBMISSION_BOARD", "--system=NAME"),
     ],
 )
-def test_what_is_missing_is_asked_for_by_its_option(here: Path, missing: str, cure: str) -> None:
+def test_what_is_missing_is_asked_for_by_its_option(here: Path, missing: str, hint: str) -> None:
     env = options(here)
     del env[missing]
     with pytest.raises(UsageError) as caught:
         answers_of(step(here, **env))
-    assert cure in str(caught.value)
+    assert hint in str(caught.value)
 
 
 def test_generate_check_and_report_in_a_row(here: Path) -> None:

@@ -153,7 +153,7 @@ class FakeDut:
         count = len(self.commands)
         self.faults.before(count, command)
         if self.faults.disconnect_at is not None and count >= self.faults.disconnect_at:
-            raise LinkError("the device is gone", cure="plug it in")
+            raise LinkError("the device is gone", hint="plug it in")
         if self.faults.silent_after is not None and count > self.faults.silent_after:
             return
         if self.faults.reset_at == count:

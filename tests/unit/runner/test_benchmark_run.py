@@ -75,7 +75,7 @@ def test_where_cm_has_changed_into_the_directory_already_it_is_not_nested(monkey
         ({"CM_TINY_JOBS": "0"}, "whole number"),
     ],
 )
-def test_what_is_missing_or_unknown_is_named_with_its_cure(change: dict[str, str], expected: str) -> None:
+def test_what_is_missing_or_unknown_is_named_with_its_hint(change: dict[str, str], expected: str) -> None:
     with pytest.raises(UsageError, match=expected):
         BenchmarkRun.from_env(KWS | change)
 
@@ -203,7 +203,7 @@ def test_a_disk_that_is_full_at_the_end_costs_the_outcome_alone(tmp_path: Path, 
         patch.setattr(Path, "open", full)
         with pytest.raises(ResultsError, match=r"cannot write .*outcome\.json") as error:
             run_fake(tmp_path, monkeypatch)
-    assert "the disk is full" in error.value.why and "free some space" in error.value.cure
+    assert "the disk is full" in error.value.why and "free some space" in error.value.hint
     assert [p.name for p in (tmp_path / "out").glob("*outcome*")] == []
     assert len(list((tmp_path / "out" / "sessions").rglob("results.txt"))) == 1
     assert run_fake(tmp_path, monkeypatch)["results"]

@@ -16,8 +16,8 @@ from cm4tiny.runner import Dut, Identity
 INPUT = bytes(range(256)) + bytes(234)
 
 
-def cures(error: pytest.ExceptionInfo[Cm4TinyError]) -> str:
-    assert error.value.what and error.value.cure
+def hints(error: pytest.ExceptionInfo[Cm4TinyError]) -> str:
+    assert error.value.what and error.value.hint
     return str(error.value)
 
 
@@ -103,7 +103,7 @@ def test_a_line_that_damages_every_load_is_given_up() -> None:
     dut = Dut(FakeDut(faults=Faults(damage_every=5)))
     with pytest.raises(ProtocolError, match="4 attempts to load 490 bytes failed") as error:
         dut.load(INPUT)
-    assert "baud" in cures(error)
+    assert "baud" in hints(error)
     assert dut.statistics.load_restarts == 3
 
 
@@ -138,11 +138,11 @@ def test_a_32_bit_clock_may_wrap_during_an_inference() -> None:
     assert dut.infer(5).elapsed_us == 5_000_000
 
 
-def test_a_silent_device_costs_a_deadline_and_the_error_names_cures() -> None:
+def test_a_silent_device_costs_a_deadline_and_the_error_names_hints() -> None:
     fake = FakeDut(faults=Faults(silent_after=0))
     with pytest.raises(DeadlineError) as error:
         Dut(fake).connect()
-    text = cures(error)
+    text = hints(error)
     assert "name" in text and "received nothing" in text
     assert all(word in text for word in ("baud", "port", "TX and RX", "image"))
     assert fake.now < 15
@@ -170,7 +170,7 @@ def test_a_slow_device_is_waited_for() -> None:
 def test_noise_names_the_baud_rate() -> None:
     with pytest.raises(ProtocolError, match="noise") as error:
         Dut(FakeDut(faults=Faults(noise=True))).connect()
-    assert "baud" in cures(error)
+    assert "baud" in hints(error)
 
 
 def test_a_few_bytes_of_noise_name_the_baud_rate_too() -> None:
@@ -178,14 +178,14 @@ def test_a_few_bytes_of_noise_name_the_baud_rate_too() -> None:
     fake.faults.before = lambda count, command: fake._out.extend(b"\x80\xfe\x00\n\xe0x")
     with pytest.raises(ProtocolError, match="noise instead of an answer to 'name'") as error:
         Dut(fake).connect()
-    assert "baud" in cures(error)
+    assert "baud" in hints(error)
 
 
 def test_a_line_without_an_end_is_not_waited_for() -> None:
     fake = FakeDut(faults=Faults(endless_line=True, silent_after=0))
     with pytest.raises(ProtocolError, match="without the end of a line") as error:
         Dut(fake).connect()
-    assert "baud" in cures(error)
+    assert "baud" in hints(error)
 
 
 def test_an_answer_without_an_end_is_not_waited_for_even_if_time_stands_still() -> None:
@@ -206,7 +206,7 @@ def test_a_restart_in_the_middle_is_told_apart() -> None:
     fake.faults.reset_at = len(fake.commands) + 1
     with pytest.raises(DeviceResetError, match="restarted during 'infer 1 0'") as error:
         dut.infer(1)
-    assert "supply" in cures(error)
+    assert "supply" in hints(error)
 
 
 def test_a_restart_while_loading_is_not_mistaken_for_damage() -> None:
@@ -227,7 +227,7 @@ def test_another_model_is_refused_with_both_names() -> None:
     dut = Dut(FakeDut(benchmark=get_benchmark("ic")))
     with pytest.raises(ProtocolError, match="runs 'ic01', but 'kws01' was asked for") as error:
         dut.expect_model("kws01")
-    assert "flash" in cures(error)
+    assert "flash" in hints(error)
 
 
 @pytest.mark.parametrize("running", [True, False])
@@ -235,14 +235,14 @@ def test_an_energy_image_is_refused_in_a_performance_run(running: bool) -> None:
     dut = Dut(FakeDut(energy=True, running=running))
     with pytest.raises(ProtocolError, match="image for energy runs") as error:
         dut.expect_mode("performance")
-    assert "EE_CFG_ENERGY_MODE=0" in cures(error)
+    assert "EE_CFG_ENERGY_MODE=0" in hints(error)
 
 
 def test_a_performance_image_is_refused_in_an_energy_run() -> None:
     dut = Dut(FakeDut(running=False))
     with pytest.raises(ProtocolError, match="image for performance runs") as error:
         dut.expect_mode("energy")
-    assert "EE_CFG_ENERGY_MODE=1" in cures(error)
+    assert "EE_CFG_ENERGY_MODE=1" in hints(error)
 
 
 def test_fitting_images_are_accepted() -> None:
@@ -283,7 +283,7 @@ def test_something_that_is_no_benchmark_device_is_told_apart() -> None:
     fake._answer = lambda words: fake.say("OK")  # type: ignore[method-assign]
     with pytest.raises(ProtocolError, match="does not tell its name") as error:
         Dut(fake).connect()
-    assert "another port" in cures(error)
+    assert "another port" in hints(error)
 
 
 def test_a_device_without_a_model_is_told_apart() -> None:

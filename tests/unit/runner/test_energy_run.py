@@ -112,14 +112,14 @@ def test_too_few_time_stamps_name_image_and_wire(tmp_path: Path) -> None:
     fake._stamp = lambda: None  # type: ignore[method-assign]
     with pytest.raises(ProtocolError, match="0 time stamps during an inference") as error:
         run(tmp_path, fake, Monitor(fake))
-    assert "wire" in error.value.cure and "energy image" in error.value.cure
+    assert "wire" in error.value.hint and "energy image" in error.value.hint
 
 
 def test_lost_samples_are_an_error_and_not_a_smaller_energy(tmp_path: Path) -> None:
     fake = FakeDut(energy=True)
     with pytest.raises(ProtocolError, match="the power monitor delivered") as error:
         run(tmp_path, fake, Monitor(fake, lost=0.01))
-    assert "USB" in error.value.cure
+    assert "USB" in error.value.hint
 
 
 def test_a_performance_image_is_refused(tmp_path: Path) -> None:

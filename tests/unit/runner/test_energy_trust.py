@@ -37,7 +37,7 @@ def test_a_damaged_recording_is_an_error_and_never_a_figure(tmp_path: Path, name
     damage, text = FAULTS[name]
     with pytest.raises(PowerTraceError, match=text if since else None) as caught:  # a probe of 50 ms may fail in another way
         run(tmp_path, FaultyMonitor(FakeDut(energy=True), damage, since=since))
-    assert caught.value.cure
+    assert caught.value.hint
     assert not list((tmp_path / "s").rglob("results.*"))
 
 
@@ -104,7 +104,7 @@ def test_a_monitor_that_no_longer_answers_is_an_error_in_time(
     with pytest.raises(PowerError, match=text) as caught:
         run(tmp_path, monitor)
     monitor.released.set()
-    assert time.monotonic() - began < 20 and "cable" in caught.value.cure
+    assert time.monotonic() - began < 20 and "cable" in caught.value.hint
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), RuntimeError("jsdrv_device_close"), ValueError("no such device")])
@@ -114,7 +114,7 @@ def test_what_a_monitors_driver_raises_is_an_error_with_a_hint(tmp_path: Path, e
 
     with pytest.raises(PowerError, match="did not stop") as caught:
         run(tmp_path, FaultyMonitor(FakeDut(energy=True), fail))
-    assert type(error).__name__ in caught.value.why and caught.value.cure
+    assert type(error).__name__ in caught.value.why and caught.value.hint
 
 
 def test_a_monitor_that_fails_after_the_device_does_not_hide_its_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_a_monitor_that_fails_after_the_device_does_not_hide_its_error(tmp_path:
 
     def unplugged(count: int, command: str) -> None:
         if command.startswith("infer"):
-            raise LinkError("the device is gone", cure="plug it in")
+            raise LinkError("the device is gone", hint="plug it in")
 
     device.faults.before = unplugged
     with pytest.raises(LinkError, match="is gone"):

@@ -118,13 +118,13 @@ def test_a_stop_from_outside_ends_all_jobs(tmp_path: Path, kws: DataSet) -> None
 def test_two_runs_cannot_use_one_directory(tmp_path: Path, kws: DataSet) -> None:
     with job_pool.lock(tmp_path / "out"), pytest.raises(BusyError, match="another run uses") as error:
         run_jobs([job(kws, "accuracy")], tmp_path / "out")
-    assert "this process, since 20" in error.value.why and error.value.cure
+    assert "this process, since 20" in error.value.why and error.value.hint
     run_jobs([job(kws, "accuracy")], tmp_path / "out")
 
 
 def test_a_board_that_cannot_be_opened_is_that_error(tmp_path: Path, kws: DataSet) -> None:
     def fail() -> FakeBoard:
-        raise LinkError("no such port", cure="choose another")
+        raise LinkError("no such port", hint="choose another")
 
     with pytest.raises(LinkError, match="no such port"):
         run_jobs([Job(board=fail, benchmark=kws.benchmark, data_set=kws, mode="accuracy")], tmp_path / "out")
@@ -133,7 +133,7 @@ def test_a_board_that_cannot_be_opened_is_that_error(tmp_path: Path, kws: DataSe
 def test_wrong_jobs_are_refused_before_anything_runs(tmp_path: Path, kws: DataSet) -> None:
     with pytest.raises(UsageError, match="no mode 'acuracy'") as error:
         run_jobs([job(kws, "acuracy")], tmp_path / "out")
-    assert "accuracy" in error.value.cure
+    assert "accuracy" in error.value.hint
     with pytest.raises(UsageError, match="two jobs are named 'kws-accuracy'"):
         run_jobs([job(kws, "accuracy"), job(kws, "accuracy")], tmp_path / "out")
     with pytest.raises(UsageError, match="needs a power monitor"):

@@ -42,7 +42,7 @@ def test_a_damaged_table_is_refused(tmp_path: Path, old: str, new: str) -> None:
     path.write_text(TABLE.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     with pytest.raises(AssetError, match=r"table of rules rules\.yaml") as error:
         load_rules(path)
-    assert error.value.cure
+    assert error.value.hint
 
 
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:

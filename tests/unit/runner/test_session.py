@@ -113,7 +113,7 @@ def test_a_disk_that_is_full_at_the_end_leaves_no_half_results(tmp_path: Path, m
         monkeypatch.setattr(session_module.os, "fsync", full_the_second_time)
         with pytest.raises(ResultsError, match=r"results\.txt") as error:
             session.finish()
-    assert "the disk is full" in error.value.why and "free some space" in error.value.cure
+    assert "the disk is full" in error.value.why and "free some space" in error.value.hint
     assert [p.name for p in session.folder.iterdir()] == ["log.txt"]
 
 
@@ -155,22 +155,22 @@ def test_a_journal_on_a_full_disk_keeps_its_whole_lines(tmp_path: Path) -> None:
         journal._stream = FullAfter(journal._stream, 7)  # type: ignore[assignment]
         with pytest.raises(ResultsError, match="cannot write") as error:
             journal.add(1, 0, inference)
-    assert error.value.cure
+    assert error.value.hint
     with Journal(path, key) as journal:
         assert list(journal.inferences) == [(0, 0)] and journal.note == ""
 
 
-def test_a_folder_that_may_not_be_written_is_an_error_with_a_cure(tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written_is_an_error_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(ResultsError, match="cannot write") as error:
         SessionWriter(tmp_path / "file" / "sessions")
-    assert "may write" in error.value.cure
+    assert "may write" in error.value.hint
 
 
-def test_a_journal_that_cannot_be_read_is_an_error_with_a_cure(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_read_is_an_error_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="cannot read the journal") as error:
         Journal(tmp_path, KEY)
-    assert error.value.cure
+    assert error.value.hint
 
 
 @pytest.mark.parametrize(

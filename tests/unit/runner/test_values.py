@@ -73,4 +73,4 @@ def test_every_benchmark_says_what_its_numbers_are() -> None:
 def test_the_error_shows_the_numbers_and_what_to_do() -> None:
     with pytest.raises(ProtocolError, match=r"the results are not those of vww01: the sum of the probabilities is 0\.700") as error:
         check_results(Inference(1, 0, None, (0.3, 0.4)), get_benchmark("vww"))
-    assert "m-results-[0.3,0.4]" in error.value.why and "softmax" in error.value.cure
+    assert "m-results-[0.3,0.4]" in error.value.why and "softmax" in error.value.hint

@@ -19,7 +19,7 @@ def test_what_both_clocks_say_is_accepted_also_over_a_wrap(start: int, us: int, 
 def test_another_clock_is_refused_with_its_ratio(ratio: float) -> None:
     with pytest.raises(WitnessError, match="the host's clock says 10 s") as error:
         elapsed_us(1000, 1000 + round(10e6 * ratio), Timing(10.0, 10.1))
-    assert f"{ratio:.4g} times its speed" in error.value.why and "prescaler" in error.value.cure
+    assert f"{ratio:.4g} times its speed" in error.value.why and "prescaler" in error.value.hint
 
 
 def test_a_stop_before_the_start_is_a_wrap_only_if_the_witness_agrees() -> None:

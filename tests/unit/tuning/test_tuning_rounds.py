@@ -81,13 +81,13 @@ class DyingPool:
         return None
 
 
-def test_a_process_that_dies_is_an_error_with_a_cure(tmp_path, monkeypatch):
+def test_a_process_that_dies_is_an_error_with_a_hint(tmp_path, monkeypatch):
     monkeypatch.setattr("cm4tiny.tuning.tuner.ProcessPoolExecutor", DyingPool)
     monkeypatch.setattr("cm4tiny.tuning.tuner.survey", lambda *_: (action(4, 100, 101),))
     (tmp_path / "m.tflite").write_bytes(b"")
     with pytest.raises(FirmwareError) as caught:
         tune(TuneRequest("kws", tmp_path / "m.tflite"), tmp_path / "costs.json")
-    assert "same command again" in caught.value.cure
+    assert "same command again" in caught.value.hint
 
 
 def test_a_number_of_jobs_that_is_none_is_refused():

@@ -37,7 +37,7 @@ PER_CLASS = 20
 CLASSES = 10
 MAX_BATCH_BYTES = 64 << 20
 LOCK_TIMEOUT_S = 3600
-_CURE = "get cifar-10-python.tar.gz from its source again"
+_HINT = "get cifar-10-python.tar.gz from its source again"
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "_reconstruct"),
@@ -77,7 +77,7 @@ def read_batch(stream: IO[bytes], name: str = TEST_BATCH) -> Batch:
         if not len(pictures) == len(names) == len(labels) or not len(labels) or labels.min() < 0 or labels.max() >= CLASSES:
             raise ValueError(f"{len(pictures)} pictures, {len(names)} names, {len(labels)} labels")
     except (pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError, AttributeError, ImportError, IndexError) as error:
-        raise AssetError(f"{name} is no batch of CIFAR-10", why=f"{type(error).__name__}: {error}", cure=_CURE) from error
+        raise AssetError(f"{name} is no batch of CIFAR-10", why=f"{type(error).__name__}: {error}", hint=_HINT) from error
     return Batch(names, labels, pictures)
 
 
@@ -149,9 +149,9 @@ def _test_batch(source: Path) -> Batch:
     for member in pieces(source):
         if member.path.name == TEST_BATCH:
             if member.size > MAX_BATCH_BYTES:
-                raise AssetError(f"{member.path} is no batch of CIFAR-10", why=f"it has {member.size} bytes", cure=_CURE)
+                raise AssetError(f"{member.path} is no batch of CIFAR-10", why=f"it has {member.size} bytes", hint=_HINT)
             return read_batch(io.BytesIO(member.read()))
-    raise AssetError(f"{source} holds no {TEST_BATCH}", why="it is not CIFAR-10's python version", cure="give cifar-10-python.tar.gz")
+    raise AssetError(f"{source} holds no {TEST_BATCH}", why="it is not CIFAR-10's python version", hint="give cifar-10-python.tar.gz")
 
 
 def _drawn(batch: Batch, samples: Sequence[Sample]) -> list[int] | None:
@@ -182,5 +182,5 @@ def _file(picture: str) -> str:
 
 def _wrong_list(why: str) -> AssetError:
     return AssetError(
-        "the list of samples does not belong to this CIFAR-10", why=why, cure=f"{_CURE}, or choose the other list (_current, _old)"
+        "the list of samples does not belong to this CIFAR-10", why=why, hint=f"{_HINT}, or choose the other list (_current, _old)"
     )

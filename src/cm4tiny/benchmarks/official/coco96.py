@@ -23,7 +23,7 @@ SIZE = (96, 96)
 MAX_PICTURE_BYTES = 1 << 20
 _PICTURE = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpg")
 _LABELS = {"non_person": 0, "person": 1}
-_CURE = "get vw_coco2014_96.tar.gz from its source again"
+_HINT = "get vw_coco2014_96.tar.gz from its source again"
 
 
 def make(source: Path, samples: Sequence[Sample], list_name: str, target: Path, events: EventStream = SILENT) -> None:
@@ -47,15 +47,15 @@ def make(source: Path, samples: Sequence[Sample], list_name: str, target: Path, 
                 continue
             folder = member.path.parent.name
             if _LABELS.get(folder, sample.label) != sample.label:
-                raise AssetError(f"{member.path} is of another class than in the list", why=f"the list says {sample.label}", cure=_CURE)
+                raise AssetError(f"{member.path} is of another class than in the list", why=f"the list says {sample.label}", hint=_HINT)
             if member.size > MAX_PICTURE_BYTES:
-                raise AssetError(f"{member.path} is no picture of 96 x 96", why=f"it has {member.size} bytes", cure=_CURE)
+                raise AssetError(f"{member.path} is no picture of 96 x 96", why=f"it has {member.size} bytes", hint=_HINT)
             (target / sample.file).write_bytes(pixels(io.BytesIO(member.read()), str(member.path)))
             events.progress(step, len(samples) - len(missing), len(samples))
             if not missing:
                 return
     some = ", ".join(list(missing)[:3]) + (", ..." if len(missing) > 3 else "")
-    raise AssetError(f"{source} lacks {len(missing)} of {len(samples)} pictures of the list", why=f"missing: {some}", cure=_CURE)
+    raise AssetError(f"{source} lacks {len(missing)} of {len(samples)} pictures of the list", why=f"missing: {some}", hint=_HINT)
 
 
 def pixels(stream: IO[bytes], name: str) -> bytes:
@@ -64,10 +64,10 @@ def pixels(stream: IO[bytes], name: str) -> bytes:
     try:
         with image.open(stream, formats=["JPEG"]) as picture:
             if picture.size != SIZE:
-                raise AssetError(f"{name} is {picture.size[0]} x {picture.size[1]}", why="96 x 96 are expected", cure=_CURE)
+                raise AssetError(f"{name} is {picture.size[0]} x {picture.size[1]}", why="96 x 96 are expected", hint=_HINT)
             return bytes(picture.convert("RGB").tobytes())
     except (OSError, SyntaxError, ValueError) as error:
-        raise AssetError(f"{name} is no usable JPEG picture", why=str(error), cure=_CURE) from error
+        raise AssetError(f"{name} is no usable JPEG picture", why=str(error), hint=_HINT) from error
 
 
 def _pillow() -> Any:
@@ -77,6 +77,6 @@ def _pillow() -> Any:
         raise NotAvailableError(
             "pictures cannot be decoded",
             why="the Python package Pillow is not installed",
-            cure="install it:\npip install 'cm4tiny[data]'",
+            hint="install it:\npip install 'cm4tiny[data]'",
         ) from error
     return Image

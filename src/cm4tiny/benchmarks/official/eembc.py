@@ -58,6 +58,6 @@ def fill_datasets(folders: EembcFolders, source: Path, name: str = "", *, replac
                 with replacing(copy) as temporary:
                     shutil.copyfile(path, temporary)
     except OSError as error:
-        cure = "choose another place with --eembc_root=DIR"
-        raise AssetError(f"EEMBC's folder {target} cannot be filled", why=error.strerror or str(error), cure=cure) from error
+        hint = "choose another place with --eembc_root=DIR"
+        raise AssetError(f"EEMBC's folder {target} cannot be filled", why=error.strerror or str(error), hint=hint) from error
     return target

@@ -45,14 +45,14 @@ def import_files(
             elif name in missing:
                 if member.size > MAX_SAMPLE_BYTES:
                     raise AssetError(
-                        f"{member.path} in {source} is no sample of {row.id}", why=f"it has {member.size} bytes", cure=_cure(row)
+                        f"{member.path} in {source} is no sample of {row.id}", why=f"it has {member.size} bytes", hint=_hint(row)
                     )
                 member.copy_to(target / name)
                 missing.discard(name)
                 events.progress(step, len(samples) - len(missing), len(samples))
     if missing:
         some = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
-        raise AssetError(f"{source} lacks {len(missing)} of the {len(samples)} files of {row.id}", why=f"missing: {some}", cure=_cure(row))
+        raise AssetError(f"{source} lacks {len(missing)} of the {len(samples)} files of {row.id}", why=f"missing: {some}", hint=_hint(row))
 
 
 def given_source(path: Path) -> Path:
@@ -63,10 +63,10 @@ def given_source(path: Path) -> Path:
     """
     if not path.exists():
         raise AssetError(
-            f"{path} does not exist", why="it was given to import a data set from", cure="give the path of an existing file or folder"
+            f"{path} does not exist", why="it was given to import a data set from", hint="give the path of an existing file or folder"
         )
     if is_pointer(path):
-        raise AssetError(f"{path} cannot be imported", why=NOTE, cure="fetch the file itself:\ngit lfs pull")
+        raise AssetError(f"{path} cannot be imported", why=NOTE, hint="fetch the file itself:\ngit lfs pull")
     return path
 
 
@@ -75,13 +75,13 @@ def check_original(path: Path, item: Item) -> None:
     try:
         found = item.digest.of(path)
     except OSError as error:
-        raise AssetError(f"{path} cannot be read", why=error.strerror or str(error), cure="give an existing file") from error
+        raise AssetError(f"{path} cannot be read", why=error.strerror or str(error), hint="give an existing file") from error
     if found != item.digest.value:
         why = f"its {item.digest.algorithm} is {found}, expected is {item.digest.value}"
-        raise HashMismatchError(f"{path} is not {item.name}", why=why, cure="get the original file; yours was left as it is")
+        raise HashMismatchError(f"{path} is not {item.name}", why=why, hint="get the original file; yours was left as it is")
 
 
-def _cure(row: SetRow) -> str:
+def _hint(row: SetRow) -> str:
     lists = f", or choose another list ({', '.join(f'_{name}' for name in row.lists)})" if len(row.lists) > 1 else ""
     return f"give a folder or an archive with all files of the list{lists}"
 
@@ -95,7 +95,7 @@ def _check_list(source: Path, data: bytes, row: SetRow, samples: Sequence[Sample
             theirs = read_labels(path, get_benchmark(row.benchmark))
         except AssetError as error:
             raise AssetError(
-                f"the {LABELS_FILE} in {source} cannot be used", why=error.what.replace(folder, ""), cure=_cure(row)
+                f"the {LABELS_FILE} in {source} cannot be used", why=error.what.replace(folder, ""), hint=_hint(row)
             ) from error
         known = next(
             (name for name, file_id in row.lists.items() if table.item(file_id).digest.of(path) == table.item(file_id).digest.value), ""
@@ -103,5 +103,5 @@ def _check_list(source: Path, data: bytes, row: SetRow, samples: Sequence[Sample
     names, wanted = {sample.file for sample in theirs}, {sample.file for sample in samples}
     if not wanted <= names:
         which = f"it is the list _{known}" if known else f"{len(wanted - names)} of {len(wanted)} samples are not in it"
-        cure = f"add _{known} to the tags" if known else _cure(row)
-        raise AssetError(f"the {LABELS_FILE} in {source} is another list of {row.id}", why=which, cure=cure)
+        hint = f"add _{known} to the tags" if known else _hint(row)
+        raise AssetError(f"the {LABELS_FILE} in {source} is another list of {row.id}", why=which, hint=hint)

@@ -24,7 +24,7 @@ def pieces(source: Path) -> Iterator[Member]:
     elif source.is_file():
         yield from members(source)
     else:
-        raise AssetError(f"{source} does not exist", cure="give an existing archive (--archive=FILE) or folder (--path=DIR)")
+        raise AssetError(f"{source} does not exist", hint="give an existing archive (--archive=FILE) or folder (--path=DIR)")
 
 
 def _folder(root: Path) -> Iterator[Member]:

@@ -219,6 +219,6 @@ def _need(table: OfficialTable, row: SetRow, list_name: str, fetcher: Fetcher, g
         raise AssetError(
             f"MLPerf Tiny's data set {row.id} is not here",
             why=f"{error.what} ({error.why}). It is not part of this package: {row.terms.text}",
-            cure=f"check the network, or give a mirror (--mirror=DIR), or {where} and import it (or a folder with --path=DIR):\n"
+            hint=f"check the network, or give a mirror (--mirror=DIR), or {where} and import it (or a folder with --path=DIR):\n"
             f"cm run script --tags=get,mlperf,tiny,dataset,{variation} --archive=FILE",
         ) from error

@@ -65,7 +65,7 @@ class SetRow:
             raise UsageError(
                 f"{self.id} has no list called {name!r}",
                 why=f"its lists are {known}",
-                cure=nearest(name, self.lists) or f"use one of {known}",
+                hint=nearest(name, self.lists) or f"use one of {known}",
             )
         return name
 
@@ -106,7 +106,7 @@ class OfficialTable:
             lines = path.read_text(encoding="ascii").splitlines()[1:]
             rows = [(name, Digest("sha256", sha256), int(size)) for name, sha256, size in (line.split("\t") for line in lines)]
         except (OSError, ValueError) as error:
-            raise AssetError(f"the table {path} cannot be read", why=str(error), cure="reinstall the package") from error
+            raise AssetError(f"the table {path} cannot be read", why=str(error), hint="reinstall the package") from error
         terms = self.terms[row["terms"]].text
         return [Item(name, self._urls(row["repository"], f"{row['path']}/{name}"), digest, size, terms) for name, digest, size in rows]
 
@@ -123,13 +123,13 @@ class OfficialTable:
         """
         if precision not in PRECISIONS:
             raise UsageError(
-                f"there is no precision {precision!r}", cure=nearest(precision, PRECISIONS) or f"use one of {', '.join(PRECISIONS)}"
+                f"there is no precision {precision!r}", hint=nearest(precision, PRECISIONS) or f"use one of {', '.join(PRECISIONS)}"
             )
         if f"{model_id}-{precision}" not in self._table["files"]:
             raise UsageError(
                 f"MLPerf Tiny publishes no {precision} .tflite of {model_id}",
                 why=f"{self.path.name} has none",
-                cure="use _int8" if precision == "float" else "use a benchmark's id",
+                hint="use _int8" if precision == "float" else "use a benchmark's id",
             )
         return self.item(f"{model_id}-{precision}")
 
@@ -138,7 +138,7 @@ class OfficialTable:
         if set_id not in self.sets:
             known = ", ".join(self.sets)
             raise UsageError(
-                f"there is no data set {set_id!r}", why=f"the sets are {known}", cure=nearest(set_id, self.sets) or f"use one of {known}"
+                f"there is no data set {set_id!r}", why=f"the sets are {known}", hint=nearest(set_id, self.sets) or f"use one of {known}"
             )
         return self.sets[set_id]
 
@@ -158,7 +158,7 @@ class OfficialTable:
     def _known(self, key: str, where: Mapping[str, Any]) -> str:
         if key not in where:
             raise AssetError(
-                f"the table {self.path} names {key!r}, which it does not hold", cure="correct the table, or reinstall the package"
+                f"the table {self.path} names {key!r}, which it does not hold", hint="correct the table, or reinstall the package"
             )
         return key
 

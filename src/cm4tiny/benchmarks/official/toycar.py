@@ -25,7 +25,7 @@ from cm4tiny.events import SILENT, EventStream
 SUFFIX = "_hist_librosa.bin"
 TEST_FOLDER = "test"
 MAX_CLIP_BYTES = 16 << 20
-_CURE = "get dev_data_ToyCar.zip from its source again"
+_HINT = "get dev_data_ToyCar.zip from its source again"
 
 
 def make(source: Path, samples: Sequence[Sample], list_name: str, target: Path, events: EventStream = SILENT) -> None:
@@ -52,7 +52,7 @@ def make(source: Path, samples: Sequence[Sample], list_name: str, target: Path, 
             if not missing:
                 return
     some = ", ".join(list(missing)[:3]) + (", ..." if len(missing) > 3 else "")
-    raise AssetError(f"{source} lacks {len(missing)} of {len(samples)} recordings of the list", why=f"missing in test/: {some}", cure=_CURE)
+    raise AssetError(f"{source} lacks {len(missing)} of {len(samples)} recordings of the list", why=f"missing in test/: {some}", hint=_HINT)
 
 
 def _frames(clip: npt.NDArray[np.int16], name: str) -> bytes:
@@ -76,4 +76,4 @@ def read_wave(stream: IO[bytes], name: str) -> npt.NDArray[np.int16]:
 
 
 def _not_a_clip(name: str, why: str) -> AssetError:
-    return AssetError(f"{name} is no clip of ToyCar", why=why, cure=_CURE)
+    return AssetError(f"{name} is no clip of ToyCar", why=why, hint=_HINT)

@@ -11,7 +11,7 @@ from cm4tiny.errors import PowerError
 
 TYPICAL_STALL = 0.022
 """Share of a cycle's time that waits for flash, where it was not measured: mean of ic, kws and vww of v1.2 and v1.3 by the board."""
-_CURE = (
+_HINT = (
     "set the clocks as the chip allows: boost (PWR_CR5.R1MODE = 0) above 80 MHz, and FLASH_ACR.LATENCY by the table of RM0432 section 3.3.3"
 )
 
@@ -40,12 +40,12 @@ def current_ma(
         PowerError: no current is known for these settings: the chip would not run so, or nothing published says what it takes.
     """
     if settings.refusal:
-        raise PowerError("no energy can be given for these clock settings", why=settings.refusal, cure=_CURE)
+        raise PowerError("no energy can be given for these clock settings", why=settings.refusal, hint=_HINT)
     if activity is Activity.DEEP_SLEEP:
         raise PowerError(
             "no energy can be given for Stop, Standby or Shutdown",
             why="the board takes deep sleep as sleep, and no published measurement says what the chip takes in it",
-            cure="leave SCR.SLEEPDEEP clear during an energy run, or measure on a real board",
+            hint="leave SCR.SLEEPDEEP clear during an energy run, or measure on a real board",
         )
     table = table or current_table()
     of_ldo = _at_ldo_ma(settings, activity, stall, table)

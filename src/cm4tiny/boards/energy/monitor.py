@@ -86,7 +86,7 @@ class SimulatedPowerMonitor:
             UsageError: a recording is running.
         """
         if self._start_s is not None:
-            raise UsageError("the power monitor records already", cure="stop the running recording first")
+            raise UsageError("the power monitor records already", hint="stop the running recording first")
         self._start_s, self._counted = self._supply.time_s, self._supply.stalled_and_worked()
 
     def stop(self) -> PowerTrace:
@@ -99,7 +99,7 @@ class SimulatedPowerMonitor:
             PowerError: no current is known for what the firmware did, or the board's lists were full.
         """
         if self._start_s is None:
-            raise UsageError("the power monitor does not record", cure="start it first")
+            raise UsageError("the power monitor does not record", hint="start it first")
         start_s, self._start_s = self._start_s, None
         whole_samples = int((self._supply.time_s - start_s) / SAMPLE_PERIOD_S + 1e-9)
         borders_s = start_s + SAMPLE_PERIOD_S * np.arange(whole_samples + 1, dtype=np.float64)

@@ -57,13 +57,13 @@ class Wishes:
         flasher, baud = _text(env, "FLASHER") or "auto", _text(env, "BAUD") or str(DEFAULT_BAUD)
         known = ("auto", "none", *FLASHERS)
         if flasher not in known:
-            raise UsageError(f"there is no flasher '{flasher}'", cure=nearest(flasher, known) or f"use one of {', '.join(known)}")
+            raise UsageError(f"there is no flasher '{flasher}'", hint=nearest(flasher, known) or f"use one of {', '.join(known)}")
         if not baud.isdigit() or not 1200 <= int(baud) <= 4_000_000:
-            raise UsageError(f"--baud={baud} is not a valid baud rate", cure="give bits per second, e.g. 115200")
+            raise UsageError(f"--baud={baud} is not a valid baud rate", hint="give bits per second, e.g. 115200")
         probe = _text(env, "PROBE")
         if probe and not probe.isalnum():
             raise UsageError(
-                f"--probe={probe} is not a valid serial number", cure="give the letters and digits that this shows:\nst-info --probe"
+                f"--probe={probe} is not a valid serial number", hint="give the letters and digits that this shows:\nst-info --probe"
             )
         wiring = Wiring(probe, _text(env, "PACK"), _text(env, "PACK_SHA256"), _text(env, "DRIVE"))
         return cls(_text(env, "BOARD") or DEFAULT, _text(env, "PORT"), probe, flasher, int(baud), wiring)
@@ -183,7 +183,7 @@ def await_port(
                 raise LinkError(
                     f"the port of the {target.row.name} did not come back within {PORT_RETURNS_S:g} s after flashing",
                     why=last + (f"; no port has the probe {target.probe}" if target.probe else ""),
-                    cure="plug the board in again; the image is on it, so that --flasher=none can be used",
+                    hint="plug the board in again; the image is on it, so that --flasher=none can be used",
                 )
             events.progress(step, min(clock() - began, PORT_RETURNS_S), PORT_RETURNS_S, last)
             sleep(_POLL_S)

@@ -69,7 +69,7 @@ def locate(row: BoardRow, port: str = "", probe: str = "", *, writes: bool, list
             raise UsageError(
                 f"{port} is not the port of the probe {probe}",
                 why=f"it is that of the probe {own.serial or 'without a serial number'}",
-                cure="leave out --port or --probe",
+                hint="leave out --port or --probe",
             )
         return Target(row, port, own.serial)
     return Target(row, port, _probe(ports(row, listed), probe, writes))
@@ -88,7 +88,7 @@ def probe_for_tools(target: Target) -> str:
         raise LinkError(
             f"the serial number {target.probe!r} of the probe cannot be given to a flash tool",
             why=f"it holds other characters than letters and digits, and {len(plugged)} boards are plugged in",
-            cure="unplug the other boards",
+            hint="unplug the other boards",
         )
     return ""
 
@@ -129,7 +129,7 @@ class Claim:
                 self._held[key] = acquire(
                     user_cache() / "boards" / f"{name}.lock",
                     subject=self._subject,
-                    cure="wait for it to end, or name another board: --probe=SERIAL",
+                    hint="wait for it to end, or name another board: --probe=SERIAL",
                 )
         except BaseException:
             self.release()
@@ -194,5 +194,5 @@ def _check_users(target: Target) -> None:
         raise BusyError(
             f"another program uses {target.device}",
             why="it is open in " + ", ".join(f"process {pid} ({program})" for pid, program in users[:4]),
-            cure="close that program, then run again",
+            hint="close that program, then run again",
         )

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cm4tiny.boards.nucleo.claim import probe_key
-from cm4tiny.boards.nucleo.ports import permission_cure
+from cm4tiny.boards.nucleo.ports import permission_hint
 from cm4tiny.boards.nucleo.table import BoardRow, board_rows
 from cm4tiny.boards.nucleo.tools import Outcome, run_tool, tail_of
 from cm4tiny.errors import BoardError, ToolchainError
@@ -80,22 +80,22 @@ class Flasher(Protocol):
 
 def _failure(row: BoardRow, outcome: Outcome, what: str) -> BoardError:
     if outcome.says(*_NO_PERMISSION):
-        return BoardError(f"{what}: the probe may not be opened by this user", why=outcome.tail, cure=permission_cure(row))
+        return BoardError(f"{what}: the probe may not be opened by this user", why=outcome.tail, hint=permission_hint(row))
     if outcome.says(*_NO_PROBE):
         return BoardError(
             f"{what}: no ST-LINK was found",
             why=outcome.tail or "the tool found none",
-            cure="connect the board's ST-LINK connector with a data cable; close other programs that use the probe",
+            hint="connect the board's ST-LINK connector with a data cable; close other programs that use the probe",
         )
     return BoardError(
-        what, why=outcome.tail or f"exit code {outcome.code}", cure="plug the board in again, or choose another way: --flasher=NAME"
+        what, why=outcome.tail or f"exit code {outcome.code}", hint="plug the board in again, or choose another way: --flasher=NAME"
     )
 
 
 def _write_failure(row: BoardRow, outcome: Outcome, what: str) -> BoardError:
     """As :func:`_failure`, for a tool that may have stopped half-way."""
     error = _failure(row, outcome, what)
-    return BoardError(error.what, why=f"{error.why}\nthe flash may hold a part of the image", cure=error.cure)
+    return BoardError(error.what, why=f"{error.why}\nthe flash may hold a part of the image", hint=error.hint)
 
 
 def _chip_key(words: Iterable[str]) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def check_chip(row: BoardRow, dev_id: int) -> str:
         raise BoardError(
             f"the connected board is not a {row.name}: it has not been flashed",
             why=f"its chip id is 0x{dev_id:03x}, a {row.chip} has {known}",
-            cure="connect the right board, or name its probe: --probe=SERIAL",
+            hint="connect the right board, or name its probe: --probe=SERIAL",
         )
     return f"{row.chip} (chip id 0x{dev_id:03x})"
 
@@ -178,7 +178,7 @@ class StFlash:
             raise _failure(self.row, outcome, "st-info found no such board" if blocks else "st-info cannot read the chip's id")
         if len(chosen) > 1:
             raise BoardError(
-                f"{len(chosen)} boards are plugged in", why=", ".join(serial for serial, _ in chosen), cure="name one: --probe=SERIAL"
+                f"{len(chosen)} boards are plugged in", why=", ".join(serial for serial, _ in chosen), hint="name one: --probe=SERIAL"
             )
         self.probe = chosen[0][0]
         self.identities = (probe_key(self.probe),)
@@ -241,12 +241,12 @@ class PyOcd:
         try:
             digest = hashlib.sha256(Path(self.wiring.pack).read_bytes()).hexdigest()
         except OSError as error:
-            raise BoardError(f"the pack {self.wiring.pack} cannot be read", why=str(error), cure="give --pack=FILE.pack") from error
+            raise BoardError(f"the pack {self.wiring.pack} cannot be read", why=str(error), hint="give --pack=FILE.pack") from error
         if self.wiring.pack_sha256 and digest != self.wiring.pack_sha256.lower():
             raise BoardError(
                 f"{self.wiring.pack} is not the pack that was asked for",
                 why=f"its SHA-256 is {digest}, expected {self.wiring.pack_sha256}",
-                cure="get the pack again",
+                hint="get the pack again",
             )
 
 
@@ -278,13 +278,13 @@ class MassStorage:
             raise BoardError(
                 f"{len(drives)} drives of a {self.row.name} are mounted" if drives else f"no drive of a {self.row.name} is mounted",
                 why=", ".join(map(str, drives)),
-                cure="name one: --drive=FOLDER" if drives else "mount the board's drive, or choose another way: --flasher=NAME",
+                hint="name one: --drive=FOLDER" if drives else "mount the board's drive, or choose another way: --flasher=NAME",
             )
         if not any(_there(drives[0] / name) for name in _MARKS):
             raise BoardError(
                 f"{drives[0]} is not the drive of an ST-LINK",
                 why="it holds neither DETAILS.TXT nor MBED.HTM",
-                cure="name the board's drive: --drive=FOLDER",
+                hint="name the board's drive: --drive=FOLDER",
             )
         self.identities = (f"drive-{drives[0].resolve()}",)
         return f"{self.row.name} (by the name of its drive {drives[0].name})"
@@ -292,7 +292,7 @@ class MassStorage:
     def write(self, image: Path) -> None:
         drives = self._drives()
         if not drives:
-            raise BoardError(f"the drive of the {self.row.name} is gone", cure="plug the board in again and mount its drive")
+            raise BoardError(f"the drive of the {self.row.name} is gone", hint="plug the board in again and mount its drive")
         drive = drives[0]
         try:
             (drive / _FAILED).unlink(missing_ok=True)
@@ -302,7 +302,7 @@ class MassStorage:
                 os.fsync(target.fileno())
         except OSError as error:
             raise BoardError(
-                f"{drive} cannot be written", why=str(error), cure="mount the drive for writing, or plug the board in again"
+                f"{drive} cannot be written", why=str(error), hint="mount the drive for writing, or plug the board in again"
             ) from error
         self._wait(drive)
 
@@ -315,7 +315,7 @@ class MassStorage:
         while True:
             failed = _read(drive / _FAILED)
             if failed is not None:
-                raise BoardError("the ST-LINK did not flash the board", why=tail_of(failed), cure="try --flasher=openocd")
+                raise BoardError("the ST-LINK did not flash the board", why=tail_of(failed), hint="try --flasher=openocd")
             present = any(_there(drive / name) for name in _MARKS)
             if present and not _there(drive / _IMAGE):
                 clean_since = self._clock() if clean_since is None else clean_since
@@ -330,14 +330,14 @@ class MassStorage:
             raise BoardError(
                 "the ST-LINK's drive went away while the board was flashed",
                 why=f"{drive} did not come back within {self.settle_s:g} s; the flash may hold a part of the image",
-                cure="plug the board in again and mount its drive, or try --flasher=openocd",
+                hint="plug the board in again and mount its drive, or try --flasher=openocd",
             )
         with contextlib.suppress(OSError):
             (drive / _IMAGE).unlink()
         raise BoardError(
             "the ST-LINK did not take the file",
             why=f"{drive / _IMAGE} is still there after {self.settle_s:g} s",
-            cure="try --flasher=openocd",
+            hint="try --flasher=openocd",
         )
 
     def _drives(self) -> list[Path]:
@@ -387,7 +387,7 @@ def check_drive(row: BoardRow, mounts: Callable[[], Iterable[Path]] | None = Non
             raise BoardError(
                 f"the connected board is a {other.name}, a {row.name} was asked for",
                 why=f"its drive is called {found[0]}",
-                cure=f"connect a {row.name}, or choose the other board: --env.CM_TINY_BOARD={other.name.replace('-', '_')}",
+                hint=f"connect a {row.name}, or choose the other board: --env.CM_TINY_BOARD={other.name.replace('-', '_')}",
             )
 
 
@@ -418,7 +418,7 @@ def choose(row: BoardRow, wiring: Wiring, wanted: str = "auto") -> Flasher:
     raise ToolchainError(
         "there is no way to flash the board" if wanted == "auto" else f"{wanted} cannot be used",
         why="; ".join(reasons),
-        cure="mount the board's drive, or install OpenOCD (or stlink-tools):\napt-get install openocd",
+        hint="mount the board's drive, or install OpenOCD (or stlink-tools):\napt-get install openocd",
     )
 
 
@@ -434,7 +434,7 @@ def raw_image(row: BoardRow, segments: Iterable[tuple[int, bytes]]) -> bytes:
         raise BoardError(
             "the image does not fit the board's flash",
             why=f"it has {row.flash_bytes} bytes from 0x{row.flash_start:08X}",
-            cure=f"give an image that was linked for the {row.chip}",
+            hint=f"give an image that was linked for the {row.chip}",
         )
     image = bytearray(b"\xff" * max(address + len(data) - row.flash_start for address, data in inside))
     for address, data in inside:

@@ -74,20 +74,20 @@ def only_port(row: BoardRow, probe: str = "", listed: Listed | None = None) -> P
         raise LinkError(
             f"no {row.name} is plugged in" + (f" whose probe ends with {probe}" if probe else ""),
             why=f"no serial port has one of the USB ids {', '.join(row.usb_ids)}",
-            cure="connect the board's ST-LINK connector with a data cable; this lists all ports:\npython -m serial.tools.list_ports -v",
+            hint="connect the board's ST-LINK connector with a data cable; this lists all ports:\npython -m serial.tools.list_ports -v",
         )
     if len(found) > 1:
         raise several_boards(found)
     port = found[0]
     if Path(port.device).exists() and not os.access(port.device, os.R_OK | os.W_OK):
-        raise LinkError(f"{port.device} may not be opened by this user", why="no permission", cure=permission_cure(row))
+        raise LinkError(f"{port.device} may not be opened by this user", why="no permission", hint=permission_hint(row))
     return port
 
 
 def several_boards(found: Iterable[Port]) -> LinkError:
     """Nobody said which of several boards is meant."""
     named = [f"{port.device} has the probe {port.serial or 'without a serial number'}" for port in found]
-    return LinkError(f"{len(named)} boards are plugged in", why="; ".join(named), cure="name one: --probe=SERIAL or --port=DEVICE")
+    return LinkError(f"{len(named)} boards are plugged in", why="; ".join(named), hint="name one: --probe=SERIAL or --port=DEVICE")
 
 
 def udev_rules(row: BoardRow) -> str:
@@ -101,7 +101,7 @@ def udev_rules(row: BoardRow) -> str:
     return "\n".join(lines) + "\n"
 
 
-def permission_cure(row: BoardRow) -> str:
+def permission_hint(row: BoardRow) -> str:
     """What to type when a probe or a port may not be opened."""
     rules = udev_rules(row).rstrip("\n")
     return f"write these lines into {RULES_FILE} as root, run 'udevadm control --reload' and plug the board in again:\n{rules}"

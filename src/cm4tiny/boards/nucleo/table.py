@@ -68,5 +68,5 @@ def board_row(key: str = DEFAULT) -> BoardRow:
     """A board by its key; raises UsageError with a suggestion."""
     rows = _rows()
     if key not in rows:
-        raise UsageError(f"there is no board '{key}' in the table", cure=nearest(key, rows) or f"choose one of {', '.join(rows)}")
+        raise UsageError(f"there is no board '{key}' in the table", hint=nearest(key, rows) or f"choose one of {', '.join(rows)}")
     return rows[key]

@@ -87,7 +87,7 @@ def run_tool(command: Sequence[str], timeout_s: float) -> Outcome:
         )
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise BoardError(f"{command[0]} does not run", why=why, cure="choose another --flasher") from error
+        raise BoardError(f"{command[0]} does not run", why=why, hint="choose another --flasher") from error
     assert process.stdout is not None
     output = _Output(process.stdout)
     try:
@@ -101,7 +101,7 @@ def run_tool(command: Sequence[str], timeout_s: float) -> Outcome:
         raise BoardError(
             f"{command[0]} {how}",
             why=tail_of(text) or "it said nothing",
-            cure=f"unplug the board, plug it in again, and try by hand:\n{shlex.join(command)}",
+            hint=f"unplug the board, plug it in again, and try by hand:\n{shlex.join(command)}",
         )
     return Outcome(tuple(command), code, text)
 

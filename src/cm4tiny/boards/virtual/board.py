@@ -109,7 +109,7 @@ class VirtualBoard:
     ) -> None:
         _check_backend(backend)
         if baud is not None and baud <= 0:
-            raise UsageError(f"a baud rate of {baud} is not possible", cure="give a positive number, or None for a line without delay")
+            raise UsageError(f"a baud rate of {baud} is not possible", hint="give a positive number, or None for a line without delay")
         self.name = name
         self.closed = False
         self._events = events
@@ -173,7 +173,7 @@ class VirtualBoard:
             raise LinkError(
                 f"{self.name} sends at {actual} baud, and the host listens at {self._baud}",
                 why="the firmware set its UART so",
-                cure="open the board with the firmware's baud rate, or with none",
+                hint="open the board with the firmware's baud rate, or with none",
             )
 
     def reset(self) -> None:
@@ -216,7 +216,7 @@ class VirtualBoard:
         if frames.ndim == 1:
             frames = np.stack([frames, frames], axis=1)
         if frames.ndim != 2 or frames.shape[1] != 2:
-            raise UsageError(f"audio of shape {frames.shape} cannot be played", cure="give (frames,) or (frames, 2)")
+            raise UsageError(f"audio of shape {frames.shape} cannot be played", hint="give (frames,) or (frames, 2)")
         with self.guard as machine:
             machine.play(np.ascontiguousarray(frames).tobytes(), rate_hz)
 
@@ -257,10 +257,10 @@ class VirtualBoard:
         """
         with self.guard as machine:
             if not self._exact:
-                raise UsageError("a trace needs exact simulation", cure="open the board with exact=True")
+                raise UsageError("a trace needs exact simulation", hint="open the board with exact=True")
             if root.size < 2:
                 raise UsageError(
-                    f"the size of the function {root.name} is not known", cure="name a function with a size in the symbol table"
+                    f"the size of the function {root.name} is not known", hint="name a function with a size in the symbol table"
                 )
             machine.start_trace((root.address, root.size), tuple((s.address, s.size) for s in self._elf.functions))
         found: list[TraceSegment] = []
@@ -273,7 +273,7 @@ class VirtualBoard:
             raise BoardError(
                 f"{root.name} makes more than {MAX_SEGMENTS} calls",
                 why="it is not a function that calls one layer after the other, or it was traced for too long",
-                cure="choose another function, or fewer inferences",
+                hint="choose another function, or fewer inferences",
             )
         found.extend(traced.segments)
 
@@ -300,7 +300,7 @@ class VirtualBoard:
             raise rule_error(checked(machine.refused_by()), self._elf, self.name)
         if reason is StopReason.FAULT:
             self.raise_fault()
-            raise BoardError("the virtual board stopped for no known reason", cure="report this with the firmware")
+            raise BoardError("the virtual board stopped for no known reason", hint="report this with the firmware")
         return reason
 
     def _broken_rule(self, place: int) -> BrokenRule:
@@ -354,7 +354,7 @@ class VirtualBoard:
         """
         ports = "ABCDEFGHI"
         if len(port) != 1 or port not in ports or not 0 <= pin < 16:
-            raise UsageError(f"there is no pin P{port}{pin}", cure="give a port from A to I and a pin from 0 to 15")
+            raise UsageError(f"there is no pin P{port}{pin}", hint="give a port from A to I and a pin from 0 to 15")
         with self.guard as machine:
             wanted = ports.index(port) * 16 + pin
             return tuple((change.time_ps / PS_PER_S, change.level) for change in machine.pin_changes() if change.pin == wanted)
@@ -371,5 +371,5 @@ def _check_backend(asked: str) -> None:
         raise UsageError(
             f"there is no backend '{asked}'",
             why="the machine in Python was removed: the board is one machine, in C",
-            cure="leave the argument out; a host without a C compiler gets one by:\ncm run script --tags=get,tiny,board",
+            hint="leave the argument out; a host without a C compiler gets one by:\ncm run script --tags=get,tiny,board",
         )

@@ -45,8 +45,8 @@ SANITIZED = ("-O1", "-g", *FLAGS[2:-1], "-fno-omit-frame-pointer", "-fsanitize=a
 COMPILERS = ("cc", "gcc", "clang")
 _TIMEOUT_S = 600
 _STEP = "virtual NUCLEO-L4R5ZI"
-_CURE_UNICORN = "reinstall it:\npip install --force-reinstall --no-deps unicorn==2.1.4"
-_CURE = (
+_HINT_UNICORN = "reinstall it:\npip install --force-reinstall --no-deps unicorn==2.1.4"
+_HINT = (
     "set CC, or install a C compiler (on Debian the packages gcc and libc6-dev), or let one be fetched as a Python package:\n"
     "cm run script --tags=get,tiny,board"
 )
@@ -132,7 +132,7 @@ def find_compiler(*, install: bool = False, events: EventStream = SILENT) -> Hos
 
 
 def _no_compiler(why: str) -> ToolchainError:
-    return ToolchainError("the host has no C compiler for the virtual board", why=why, cure=_CURE)
+    return ToolchainError("the host has no C compiler for the virtual board", why=why, hint=_HINT)
 
 
 def _zig(install: bool, events: EventStream) -> HostCompiler | None:
@@ -159,14 +159,14 @@ def find_unicorn() -> Unicorn:
     folder = Path(spec.origin).parent if spec and spec.origin else None
     library = next(iter(sorted((folder / "lib").glob("libunicorn.so*"))), None) if folder is not None else None
     if folder is None or library is None or not (folder / "include" / "unicorn" / "unicorn.h").is_file():
-        raise ToolchainError("unicorn's headers or library are missing", why=f"looked in {folder}", cure=_CURE_UNICORN)
+        raise ToolchainError("unicorn's headers or library are missing", why=f"looked in {folder}", hint=_HINT_UNICORN)
     sha256 = known_sha256(library)
     recorded = _recorded_sha256(library.name)
     if recorded not in ("", sha256):
         raise BoardError(
             f"the emulator's library {library} is damaged",
             why=f"its SHA-256 is {sha256}, its wheel was installed with {recorded}",
-            cure=_CURE_UNICORN,
+            hint=_HINT_UNICORN,
         )
     return Unicorn(folder, library, importlib.metadata.version("unicorn"), sha256)
 
@@ -296,7 +296,7 @@ def _compile(compiler: HostCompiler, unicorn: Unicorn, target: Path, events: Eve
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, env=environment)
         if result.returncode != 0:
             refuse_full_disk("building the virtual board", result.stderr, folder)
-            raise CompileError("the virtual board's C code does not compile", why=result.stderr.strip()[-2000:], cure=_CURE)
+            raise CompileError("the virtual board's C code does not compile", why=result.stderr.strip()[-2000:], hint=_HINT)
         content = made.read_bytes()
         record: dict[str, Any] = {
             "sha256": hashlib.sha256(content).hexdigest(),

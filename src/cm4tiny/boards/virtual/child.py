@@ -87,7 +87,7 @@ def _as_error(error: BaseException) -> tuple[str, str, str, str]:
     if isinstance(error, MemoryError):
         return "BoardError", "the process of the virtual board has no memory left", "its limit is reached", "give the board more memory"
     if isinstance(error, Cm4TinyError):
-        return type(error).__name__, error.what, error.why, error.cure
+        return type(error).__name__, error.what, error.why, error.hint
     return "BoardError", "defect of the virtual board", f"{type(error).__name__}: {error}", "report this with the firmware"
 
 
@@ -206,7 +206,7 @@ class _Reader(pickle.Unpickler):
         raise BoardError(
             "the process of a virtual board sent something that is not a value",
             why=f"it names {module}.{name}",
-            cure="do not trust this firmware; report it, it may have broken the emulator",
+            hint="do not trust this firmware; report it, it may have broken the emulator",
         )
 
 
@@ -218,6 +218,6 @@ def read_value(text: bytes) -> Any:
         raise
     except Exception as error:
         raise BoardError(
-            "the process of a virtual board sent something damaged", why=str(error), cure="report this with the firmware"
+            "the process of a virtual board sent something damaged", why=str(error), hint="report this with the firmware"
         ) from error
     return np.frombuffer(value.data, dtype=value.dtype).reshape(value.shape) if isinstance(value, Array) else value

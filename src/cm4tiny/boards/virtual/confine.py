@@ -80,7 +80,7 @@ def limit_memory(memory_bytes: int) -> None:
     if memory_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     if (_limit(resource.RLIMIT_AS) or 0) != memory_bytes and memory_bytes:
-        raise BoardError(f"the memory of a virtual board cannot be limited to {memory_bytes} bytes", cure="give another limit")
+        raise BoardError(f"the memory of a virtual board cannot be limited to {memory_bytes} bytes", hint="give another limit")
 
 
 def confine() -> Confinement:

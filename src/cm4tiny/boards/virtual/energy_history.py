@@ -23,7 +23,7 @@ def _not_full(count: int, most: int, what: str) -> None:
         raise PowerError(
             f"no energy can be given: the firmware made more than {most} {what}",
             why="the board keeps no more of them, and what came after is not known",
-            cure="measure fewer inferences with one board, or look for a loop in the firmware that sets its clocks again and again",
+            hint="measure fewer inferences with one board, or look for a loop in the firmware that sets its clocks again and again",
         )
 
 

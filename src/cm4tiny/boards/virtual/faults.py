@@ -25,7 +25,7 @@ _WHAT = {
     FaultKind.UNALIGNED: "unaligned access to 0x{address:08x}, which the firmware asked to fault",
     FaultKind.STATE: "jump to Arm code at 0x{address:08x}; this core knows only Thumb",
 }
-_CURE = {
+_HINT = {
     FaultKind.FPU_DISABLED: "enable it at start-up: SCB->CPACR |= 0xF << 20, then DSB and ISB",
     FaultKind.READ: "look for a wild pointer, or for a stack that ran over",
     FaultKind.WRITE: "look for a wild pointer, or for a stack that ran over",
@@ -75,7 +75,7 @@ def fault_error(fault: Fault, elf: LoadedElf, board: str) -> DeviceFaultError:
         f"the firmware on {board} crashed: {what}",
         why=f"at PC {place(elf, fault.pc)}, called from LR {place(elf, fault.lr)}{_taken_as(fault)}; "
         f"SP=0x{fault.sp:08x} xPSR=0x{fault.xpsr:08x} {registers}",
-        cure=_CURE.get(fault.kind, "debug the firmware at this place"),
+        hint=_HINT.get(fault.kind, "debug the firmware at this place"),
     )
     error.fault = fault  # type: ignore[attr-defined]
     return error

@@ -42,12 +42,12 @@ def load_image(path: Path) -> LoadedElf:
     """
     data = read_image_file(path)
     if not data:
-        raise FirmwareError(f"{path} is empty", cure="get it again, or build it")
+        raise FirmwareError(f"{path} is empty", hint="get it again, or build it")
     if data.startswith(b"\x7fELF"):
         return elf_from_bytes(path, data)
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
-            raise FirmwareError(f"{path} is no firmware image", why=f"it is {kind}", cure="give an .elf, .bin or .hex file")
+            raise FirmwareError(f"{path} is no firmware image", why=f"it is {kind}", hint="give an .elf, .bin or .hex file")
     segments = _hex_segments(path, data) if data.lstrip().startswith(b":") else _binary_segments(path, data)
     check_vectors(path, segments)
     return LoadedElf(segments, ())
@@ -55,7 +55,7 @@ def load_image(path: Path) -> LoadedElf:
 
 def _binary_segments(path: Path, data: bytes) -> tuple[tuple[int, bytes], ...]:
     if all(byte in _HEX_ONLY or 0x20 <= byte < 0x7F for byte in data[:256]):
-        raise FirmwareError(f"{path} is no firmware image", why="it is text, and no Intel hex", cure="give an .elf, .bin or .hex file")
+        raise FirmwareError(f"{path} is no firmware image", why="it is text, and no Intel hex", hint="give an .elf, .bin or .hex file")
     check_place(path, FLASH_BASE, len(data))
     return ((FLASH_BASE, data),)
 
@@ -73,7 +73,7 @@ def _hex_records(path: Path, text: bytes) -> list[_Record]:
         raise FirmwareError(
             f"{path} is not a firmware image of this chip",
             why=f"it has {len(text)} bytes; all memory of the chip takes a hex file of 8 million",
-            cure="get the file again, and compare its checksum",
+            hint="get the file again, and compare its checksum",
         )
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip(b" \t\x1a")
@@ -92,11 +92,11 @@ def _hex_records(path: Path, text: bytes) -> list[_Record]:
         records.append(_Record(number, content[3], int.from_bytes(content[1:3], "big"), content[4:-1]))
         if content[3] == 1:
             return records
-    raise FirmwareError(f"{path} is damaged", why="it has no end record", cure="get the file again: it was cut off")
+    raise FirmwareError(f"{path} is damaged", why="it has no end record", hint="get the file again: it was cut off")
 
 
 def _damaged(path: Path, line: int, why: str) -> FirmwareError:
-    return FirmwareError(f"{path} is damaged", why=f"line {line} {why}", cure="get the file again, and compare its checksum")
+    return FirmwareError(f"{path} is damaged", why=f"line {line} {why}", hint="get the file again, and compare its checksum")
 
 
 def _hex_segments(path: Path, text: bytes) -> tuple[tuple[int, bytes], ...]:
@@ -121,7 +121,7 @@ def _hex_segments(path: Path, text: bytes) -> tuple[tuple[int, bytes], ...]:
         else:
             segments.append((address, bytearray(record.data)))
     if not segments:
-        raise FirmwareError(f"{path} has nothing to load", why="it has no data record", cure="build it again")
+        raise FirmwareError(f"{path} has nothing to load", why="it has no data record", hint="build it again")
     return _placed(path, segments)
 
 
@@ -134,7 +134,7 @@ def _placed(path: Path, segments: list[tuple[int, bytearray]]) -> tuple[tuple[in
             raise WrongTargetError(
                 f"{path} writes the option bytes or the system memory",
                 why=f"a record goes to 0x{address:08x}",
-                cure="make the hex file of the program alone",
+                hint="make the hex file of the program alone",
             )
         check_place(path, address, len(data))
     return tuple((address, bytes(data)) for address, data in segments)

@@ -147,5 +147,5 @@ def _mismatch(why: str) -> BoardError:
     return BoardError(
         "the virtual board's library does not belong to this version of cm4tiny",
         why=why,
-        cure="install cm4tiny again; if you changed the C code, change layout.py and LAYOUT_VERSION with it",
+        hint="install cm4tiny again; if you changed the C code, change layout.py and LAYOUT_VERSION with it",
     )

@@ -137,4 +137,4 @@ class VirtualLink:
 
     def _check_open(self) -> None:
         if self._closed or self._board.closed:
-            raise LinkError(f"the link to {self.name} is closed", cure="open the board again")
+            raise LinkError(f"the link to {self.name} is closed", hint="open the board again")

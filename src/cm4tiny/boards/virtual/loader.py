@@ -85,7 +85,7 @@ def _check_machine(path: Path, elf: ELFFile) -> None:
         raise WrongTargetError(
             f"{path} is for another processor",
             why=f"machine {header['e_machine']}, {elf.elfclass} bits, {order} endian",
-            cure=f"build it with arm-none-eabi-gcc -mcpu=cortex-m4; this board takes {_TARGET}",
+            hint=f"build it with arm-none-eabi-gcc -mcpu=cortex-m4; this board takes {_TARGET}",
         )
 
 
@@ -102,7 +102,7 @@ def _segments(path: Path, elf: ELFFile) -> tuple[tuple[int, bytes], ...]:
         if second < first + len(data):
             raise damaged(path, f"two segments overlap at 0x{second:08x}")
     if not segments:
-        raise FirmwareError(f"{path} has nothing to load", why="it has no loadable segment", cure="link it; an object file will not do")
+        raise FirmwareError(f"{path} has nothing to load", why="it has no loadable segment", hint="link it; an object file will not do")
     return tuple(segments)
 
 
@@ -114,13 +114,13 @@ def check_place(path: Path, address: int, size: int) -> None:
                 raise ImageTooLargeError(
                     f"{path} does not fit into {name}",
                     why=f"a segment of {size} bytes at 0x{address:08x}; {name} ends at 0x{base + room:08x}",
-                    cure="use a smaller model or let the linker remove unused sections",
+                    hint="use a smaller model or let the linker remove unused sections",
                 )
             return
     raise WrongTargetError(
         f"{path} is linked for another chip",
         why=f"a segment goes to 0x{address:08x}, where an STM32L4R5 has neither flash nor RAM",
-        cure=f"use the linker script of the NUCLEO-L4R5ZI; this board takes {_TARGET}",
+        hint=f"use the linker script of the NUCLEO-L4R5ZI; this board takes {_TARGET}",
     )
 
 
@@ -136,10 +136,10 @@ def check_vectors(path: Path, segments: tuple[tuple[int, bytes], ...]) -> None:
             raise WrongTargetError(
                 f"{path} has no vector table of this chip",
                 why=f"the words at 0x08000000 are 0x{stack:08x} (initial stack pointer) and 0x{start:08x} (reset vector)",
-                cure="put the vector table first: initial stack pointer in RAM, reset vector in flash with bit 0 set",
+                hint="put the vector table first: initial stack pointer in RAM, reset vector in flash with bit 0 set",
             )
     raise FirmwareError(
-        f"{path} has no vector table", why="no segment starts at 0x08000000", cure="link the vector table to the start of flash"
+        f"{path} has no vector table", why="no segment starts at 0x08000000", hint="link the vector table to the start of flash"
     )
 
 

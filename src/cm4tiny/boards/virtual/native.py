@@ -28,7 +28,7 @@ PAGE_BYTES = 4096
 """unicorn's page size for this machine; its own default of 1 KB cuts blocks and slows jumps between pages."""
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-_CURE_START = "close other programs, or install unicorn again:\npip install --force-reinstall unicorn==2.1.4"
+_HINT_START = "close other programs, or install unicorn again:\npip install --force-reinstall unicorn==2.1.4"
 _FPU_NONE = 0xFFFF_FFFF
 _FOR_EVER = 2**64 - 1
 _u8p, _u32, _u64 = ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint32, ctypes.c_uint64
@@ -103,7 +103,7 @@ def _no_memory() -> BoardError:
     return BoardError(
         "the virtual board stopped: the host has no memory left",
         why="what the firmware made it record, or other programs, took it",
-        cure="close other programs or boards, and run again",
+        hint="close other programs or boards, and run again",
     )
 
 
@@ -144,13 +144,13 @@ class NativeMachine:
         if not self._machine:
             check_core()  # says what is wrong with it, if that is the cause
             raise BoardError(
-                "the virtual board did not start", why="there is no memory for it, or unicorn did not open a Cortex-M4", cure=_CURE_START
+                "the virtual board did not start", why="there is no memory for it, or unicorn did not open a Cortex-M4", hint=_HINT_START
             )
         gates, pins = clock_gates(), pin_functions()
         given = (layout.ClockGate * len(gates))(*(layout.ClockGate(*row) for row in gates))
         functions = (layout.PinFunction * len(pins))(*(layout.PinFunction(*row) for row in pins))
         if self._library.cm4_set_rules(self._machine, int(strict), given, len(gates), functions, len(pins)) != 0:
-            raise BoardError("the virtual board did not start", why="its tables of clocks and pins are too long", cure=_CURE_START)
+            raise BoardError("the virtual board did not start", why="its tables of clocks and pins are too long", hint=_HINT_START)
         self._broken: list[BrokenRule] = []
         self._buffer = ctypes.create_string_buffer(1 << 16)
         self._edges: list[int] = []
@@ -179,7 +179,7 @@ class NativeMachine:
     @property
     def _handle(self) -> int:
         if not self._machine:
-            raise BoardError("the virtual board is closed", cure="make a new one")
+            raise BoardError("the virtual board is closed", hint="make a new one")
         return self._machine
 
     @property
@@ -215,7 +215,7 @@ class NativeMachine:
         until_ps = min(until_ps, _FOR_EVER)
         while True:
             if self._stopped:
-                raise BoardError("the virtual board was stopped", why="it was closed while it ran", cure="open a new one")
+                raise BoardError("the virtual board was stopped", why="it was closed while it ran", hint="open a new one")
             if self.before_slice is not None:
                 self.before_slice()
             reason = StopReason(run(self._handle, until_ps))
@@ -239,14 +239,14 @@ class NativeMachine:
 
     def set_prompt(self, prompt: bytes, settle_cycles: int) -> None:
         if self._library.cm4_set_prompt(self._handle, prompt, len(prompt), settle_cycles) != 0:
-            raise BoardError(f"the prompt {prompt!r} is too long for the machine", cure="give the end of the line only")
+            raise BoardError(f"the prompt {prompt!r} is too long for the machine", hint="give the end of the line only")
 
     def play(self, frames: bytes, rate_hz: int) -> None:
         if not 0 < rate_hz <= 0xFFFF_FFFF or self._library.cm4_play(self._handle, frames, len(frames) // 4, rate_hz) != 0:
             raise BoardError(
                 f"{len(frames) // 4} frames at {rate_hz} Hz cannot be played",
                 why="the rate is not a positive number, or more than an hour of audio waits to be played",
-                cure="play shorter pieces",
+                hint="play shorter pieces",
             )
 
     def line_baud(self) -> int:
@@ -285,7 +285,7 @@ class NativeMachine:
             raise BoardError(
                 f"0x{address:08x} is no register of this board",
                 why="no peripheral is modelled there, or it is no address of a word",
-                cure="see peripheral_map.yaml for addresses, and docs/virtual-board.md for what is modelled",
+                hint="see peripheral_map.yaml for addresses, and docs/virtual-board.md for what is modelled",
             )
         return int(value.value)
 

@@ -41,7 +41,7 @@ def regions() -> tuple[Region, ...]:
     found = sorted(rows, key=lambda region: region.base)
     for first, second in itertools.pairwise(found):
         if first.base + first.size > second.base:
-            raise AssetError(f"{first.name} and {second.name} overlap in peripheral_map.yaml", cure="restore the table from the repository")
+            raise AssetError(f"{first.name} and {second.name} overlap in peripheral_map.yaml", hint="restore the table from the repository")
     return tuple(found)
 
 

@@ -138,7 +138,7 @@ atexit.register(_close_all)
 
 
 def _not_started(why: str) -> BoardError:
-    return BoardError("the process of the virtual board did not start", why=why, cure="free memory and processes, and run again")
+    return BoardError("the process of the virtual board did not start", why=why, hint="free memory and processes, and run again")
 
 
 def open_machine(label: str, *, memory_bytes: int = DEFAULT_MEMORY_BYTES, **settings: Any) -> Machine:
@@ -197,7 +197,7 @@ class ChildMachine:
 
     def _ask(self, name: str, *arguments: Any) -> Any:
         if self._closed:
-            raise BoardError("the virtual board is closed", cure="open a new one")
+            raise BoardError("the virtual board is closed", hint="open a new one")
         if self._why_gone:
             raise self._gone()
         received, self._received = self._received, []
@@ -227,22 +227,22 @@ class ChildMachine:
         self._output += body[:output_bytes]
         value = read_value(body[output_bytes:])
         if kind == ERROR:
-            name, what, why, cure = value
+            name, what, why, hint = value
             known = getattr(errors, name, BoardError)
-            raise (known if isinstance(known, type) and issubclass(known, Cm4TinyError) else BoardError)(what, why=why, cure=cure)
+            raise (known if isinstance(known, type) and issubclass(known, Cm4TinyError) else BoardError)(what, why=why, hint=hint)
         return value
 
     def _gone(self) -> BoardError:
         """The error for a process that ended; the first one says why."""
         if self._stopped:
-            return BoardError("the virtual board was stopped", why="it was closed while it ran", cure="open a new one")
+            return BoardError("the virtual board was stopped", why="it was closed while it ran", hint="open a new one")
         if not self._why_gone:
             status = self._helper.end(self._pid)
             self._why_gone = _text_of(status, self._memory_bytes)
         return BoardError(
             f"the process that emulates {self.label} ended",
             why=self._why_gone,
-            cure="open the board again; if this firmware does it each time, report it with the firmware; other boards are not affected",
+            hint="open the board again; if this firmware does it each time, report it with the firmware; other boards are not affected",
         )
 
     def _end_process(self, why: str) -> None:

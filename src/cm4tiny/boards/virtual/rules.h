@@ -2,7 +2,7 @@
 /* What silicon would not run: rules of RM0432 on the register bus, and what the board does when firmware breaks one.
  *
  * The chip's answer comes first, in both modes: a peripheral without a clock reads 0, a switch to a clock that does not run does not happen.
- * Then the rule is recorded with the access; in strict mode the run ends there. Text, manual section and cure of each rule stand in
+ * Then the rule is recorded with the access; in strict mode the run ends there. Text, manual section and hint of each rule stand in
  * silicon.yaml under the name that RULE_LIST gives it here.
  */
 #ifndef CM4TINY_RULES_H

@@ -65,7 +65,7 @@ class _Terminal:
         try:
             self._master, self._slave = os.openpty()
         except OSError as error:
-            raise LinkError("no pseudo terminal can be made", why=str(error), cure="use the TCP port instead") from error
+            raise LinkError("no pseudo terminal can be made", why=str(error), hint="use the TCP port instead") from error
         tty.setraw(self._slave, termios.TCSANOW)
         os.set_blocking(self._master, False)
         self.path = os.ttyname(self._slave)
@@ -128,7 +128,7 @@ def _listen(port: int) -> socket.socket:
         listener.bind((LOOPBACK, port))
     except OSError as error:
         listener.close()
-        raise LinkError(f"TCP port {port} cannot be used", why=str(error), cure="give another port, or 0 for any free one") from error
+        raise LinkError(f"TCP port {port} cannot be used", why=str(error), hint="give another port, or 0 for any free one") from error
     listener.listen()
     return listener
 

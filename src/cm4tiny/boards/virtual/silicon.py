@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules of silicon: their table, what the C code is given of it, and a broken rule as a text for people.
 
-The rules themselves are checked in C (``rules.c``, ``rcc.c`` and the peripherals), at the access; text, manual section and cure stand in
+The rules themselves are checked in C (``rules.c``, ``rcc.c`` and the peripherals), at the access; text, manual section and hint stand in
 ``silicon.yaml``.
 """
 
@@ -42,7 +42,7 @@ class Rule:
     text: str
     section: str
     severity: str
-    cure: str
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def malformed(what: str) -> BoardError:
     return BoardError(
         f"the process that emulates the board sent {what}",
         why="the firmware may have made the emulator write where it must not",
-        cure="do not trust this run; report it with the firmware",
+        hint="do not trust this run; report it with the firmware",
     )
 
 
@@ -137,7 +137,7 @@ def register_label(address: int) -> str:
 
 
 def rule_text(broken: BrokenRule, elf: LoadedElf) -> tuple[str, str, str]:
-    """What happened, why (access, place, rule) and the cure."""
+    """What happened, why (access, place, rule) and the hint."""
     rule, sources = rules()[broken.rule], _table()["sources"]
     frequency = broken.detail / 1e6
     words = {
@@ -156,17 +156,17 @@ def rule_text(broken: BrokenRule, elf: LoadedElf) -> tuple[str, str, str]:
     return (
         rule.text.format(**words),
         f"{access} {words['register']} (0x{broken.address:08x}) {place}; rule {rule.id} ({rule.severity}): {rule.section}",
-        rule.cure.format(**words),
+        rule.hint.format(**words),
     )
 
 
 def rule_error(broken: BrokenRule, elf: LoadedElf, board: str) -> SiliconRuleError:
     """The error of strict mode; it carries the :class:`BrokenRule` as ``error.broken``."""
-    what, why, cure = rule_text(broken, elf)
+    what, why, hint = rule_text(broken, elf)
     error = SiliconRuleError(
         f"the chip would not run the firmware on {board}: {what}",
         why=why,
-        cure=f"{cure}; an image of others runs on with a note by the step run,mlperf,tiny,image or by VirtualBoard(elf, strict=False)",
+        hint=f"{hint}; an image of others runs on with a note by the step run,mlperf,tiny,image or by VirtualBoard(elf, strict=False)",
     )
     error.broken = broken  # type: ignore[attr-defined]
     return error

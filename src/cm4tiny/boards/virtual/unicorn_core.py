@@ -12,7 +12,7 @@ from typing import Any
 
 from cm4tiny.errors import BoardError
 
-_CURE = "install the version that this project was tested with:\npip install unicorn==2.1.4"
+_HINT = "install the version that this project was tested with:\npip install unicorn==2.1.4"
 _SCRATCH = 0x2000_0000
 _SCRATCH_BYTES = 0x1000
 
@@ -77,4 +77,4 @@ def runs(engine: Any, code: bytes) -> bool:
 
 def wrong_core(why: str) -> BoardError:
     """The error for a unicorn that opened another core."""
-    return BoardError("unicorn did not open a Cortex-M4", why=why, cure=_CURE)
+    return BoardError("unicorn did not open a Cortex-M4", why=why, hint=_HINT)

@@ -68,7 +68,7 @@ def build_archive(job: Job, target: Path, toolchain: Toolchain, *, step: str, ev
     """
     missing = [f"{name}: {path}" for name, path in job.roots.items() if not path.is_dir()]
     if missing:
-        raise AssetError("sources are missing", why="; ".join(missing), cure="fetch them again: add --new")
+        raise AssetError("sources are missing", why="; ".join(missing), hint="fetch them again: add --new")
     target.parent.mkdir(parents=True, exist_ok=True)
     full = naming_full_disk("building an engine's library", target.parent)
     with full, scratch_folder("library", target.parent) as staging, events.step(step) as outcome:
@@ -109,7 +109,7 @@ def _lay_out(job: Job, staging: Path) -> None:
             raise AssetError(
                 f"the source file {unit.source.removeprefix('src/')} is missing",
                 why="the checkout is not the pinned commit, or it is incomplete",
-                cure="fetch the sources again: add --new",
+                hint="fetch the sources again: add --new",
             )
 
 
@@ -117,14 +117,14 @@ def _compile(toolchain: Toolchain, command: list[str], staging: Path, source: st
     try:
         done = toolchain.run(command, cwd=staging, timeout_s=UNIT_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CompileError(f"{toolchain.cc[0]} does not run", why=str(error), cure="choose another tool chain") from error
+        raise CompileError(f"{toolchain.cc[0]} does not run", why=str(error), hint="choose another tool chain") from error
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         errors = [line for line in lines if "error" in line] or lines
         raise CompileError(
             f"{toolchain.cc[0]} cannot compile {source.removeprefix('src/')}",
             why="\n".join(errors[:5]) or f"exit code {done.returncode}",
-            cure=f"the command was: {shlex.join([*toolchain.cc, *command])}",
+            hint=f"the command was: {shlex.join([*toolchain.cc, *command])}",
         )
 
 
@@ -135,7 +135,7 @@ def _archive(toolchain: Toolchain, objects: list[str], staging: Path) -> None:
     )
     if done.returncode != 0:
         refuse_full_disk("building an engine's library", done.stderr, staging)
-        raise CompileError(f"{archiver} cannot make a library", why=done.stderr.strip()[:300], cure="choose another tool chain")
+        raise CompileError(f"{archiver} cannot make a library", why=done.stderr.strip()[:300], hint="choose another tool chain")
 
 
 def digest(job: Job, toolchain: Toolchain, extra: str = "") -> str:

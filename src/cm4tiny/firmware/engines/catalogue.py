@@ -23,7 +23,7 @@ RECORD = "library.json"
 def check_engine(name: str) -> None:
     """Raises UsageError if there is no engine of this name."""
     if name not in ENGINES:
-        raise UsageError(f"there is no engine called '{name}'", cure=nearest(name, ENGINES) or f"choose one of {', '.join(ENGINES)}")
+        raise UsageError(f"there is no engine called '{name}'", hint=nearest(name, ENGINES) or f"choose one of {', '.join(ENGINES)}")
 
 
 def repositories(engine: str) -> tuple[str, ...]:
@@ -95,5 +95,5 @@ def read_library(archive: Path) -> EngineLibrary:
         return EngineLibrary(str(record["engine"]), archive, str(record["key"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FirmwareError(
-            f"{archive} is no usable engine library", why=str(error), cure="build it anew: add --new to the command"
+            f"{archive} is no usable engine library", why=str(error), hint="build it anew: add --new to the command"
         ) from error

@@ -45,7 +45,7 @@ def _table() -> dict[str, Any]:
 def _variant(name: str) -> dict[str, Any]:
     rows: dict[str, dict[str, Any]] = _table()["variants"]
     if name not in rows:
-        raise UsageError(f"OctoML submitted no variant '{name}'", cure=nearest(name, rows) or f"use {' or '.join(rows)}")
+        raise UsageError(f"OctoML submitted no variant '{name}'", hint=nearest(name, rows) or f"use {' or '.join(rows)}")
     return rows[name]
 
 
@@ -81,13 +81,13 @@ def read_submission(variant: str, benchmark: str, root: Path) -> Submission:
     base = root / str(_table()["root"]) / str(_variant(variant)["folder"])
     if not base.is_dir():
         raise AssetError(
-            f"{root} holds no submission of OctoML", why=f"there is no {base.relative_to(root)}", cure=f"check out {SUBMISSION}"
+            f"{root} holds no submission of OctoML", why=f"there is no {base.relative_to(root)}", hint=f"check out {SUBMISSION}"
         )
     folder = base / benchmark
     if not folder.is_dir():
         there = sorted(path.name for path in base.iterdir() if path.is_dir())
         raise UsageError(
-            f"OctoML submitted no code for '{benchmark}'", why=f"there is code for {', '.join(there)}", cure="choose one of these"
+            f"OctoML submitted no code for '{benchmark}'", why=f"there is code for {', '.join(there)}", hint="choose one of these"
         )
     try:
         text = (folder / "CMakeLists.txt").read_text(encoding="utf-8")
@@ -99,11 +99,11 @@ def read_submission(variant: str, benchmark: str, root: Path) -> Submission:
             output_zero_point=int(defined.get("OUT_QUANT_ZERO", 0)),
         )
     except (OSError, KeyError, ValueError) as error:
-        raise AssetError(f"{folder}/CMakeLists.txt is not as submitted", why=str(error), cure=f"check out {SUBMISSION} again") from error
+        raise AssetError(f"{folder}/CMakeLists.txt is not as submitted", why=str(error), hint=f"check out {SUBMISSION} again") from error
     missing = [str(path) for path in submission.sources if not path.is_file()]
     if missing or len(submission.sources) < 3:
         raise AssetError(
-            f"the code in {folder} is incomplete", why=", ".join(missing) or "no generated units", cure=f"check out {SUBMISSION} again"
+            f"the code in {folder} is incomplete", why=", ".join(missing) or "no generated units", hint=f"check out {SUBMISSION} again"
         )
     return submission
 

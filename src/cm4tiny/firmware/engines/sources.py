@@ -64,7 +64,7 @@ def read_sources(engine: str, env: Mapping[str, str]) -> tuple[dict[str, Path], 
     for name in repositories(engine):
         folder = str(env.get(key_of(name), "")).strip()
         if not folder:
-            raise UsageError(f"{key_of(name)} is not set", cure="run the step get,tiny,engine,src first")
+            raise UsageError(f"{key_of(name)} is not set", hint="run the step get,tiny,engine,src first")
         roots[name] = Path(folder)
         commits[name] = str(env.get(f"{key_of(name)}_COMMIT", "")).strip()
     return roots, commits

@@ -54,7 +54,7 @@ def _variant(name: str) -> dict[str, Any]:
     rows: dict[str, dict[str, Any]] = _table()["variants"]
     if name not in rows:
         raise UsageError(
-            f"TensorFlow Lite for Microcontrollers has no variant '{name}'", cure=nearest(name, rows) or f"use {' or '.join(rows)}"
+            f"TensorFlow Lite for Microcontrollers has no variant '{name}'", hint=nearest(name, rows) or f"use {' or '.join(rows)}"
         )
     return rows[name]
 
@@ -138,7 +138,7 @@ def check_model(tflite: bytes) -> ModelTables:
         raise UnsupportedOpError(
             f"this build of TensorFlow Lite for Microcontrollers has no operator {', '.join(foreign)}",
             why=f"it was made for the benchmark models: {', '.join(known)}",
-            cure="use another model, or add the operator's source and registration to tflm.yaml",
+            hint="use another model, or add the operator's source and registration to tflm.yaml",
         )
     check_ends(tables)
     return tables

@@ -35,7 +35,7 @@ def generate_c(kernels: Mapping[str, Kernel]) -> str:
     bodies = _split(text)
     missing = [name for name in kernels if name not in bodies]
     if missing:
-        raise FirmwareError(f"TVM's C generator left out {', '.join(missing)}", cure="install the pinned version of apache-tvm")
+        raise FirmwareError(f"TVM's C generator left out {', '.join(missing)}", hint="install the pinned version of apache-tvm")
     return "\n\n".join(_signature(name, kernels[name]) + bodies[name] for name in kernels)
 
 

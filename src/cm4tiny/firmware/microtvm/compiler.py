@@ -58,14 +58,14 @@ def compile_model(
         RamBudgetError: no plan fits into the budget.
     """
     if not re.fullmatch(r"[\w .+-]{1,80}", name):
-        raise ModelError(f"'{name}' cannot name a model", cure="use letters, digits, '_', '.', '+', '-' and spaces")
+        raise ModelError(f"'{name}' cannot name a model", hint="use letters, digits, '_', '.', '+', '-' and spaces")
     step = f"compile {name}"
     with events.step(step, total=5, unit="stages") as outcome:
         model_input, model_output = check_model(tflite)
         events.progress(step, 1, 5, "checked")
         imported = lower_relax(import_relax(tflite), model_input.scale, model_input.zero_point)
         if (imported.input.size, imported.output.size) != (model_input.size, model_output.size):
-            raise ModelError("TVM's import has other sizes than the file", why=f"{imported.output.size} outputs", cure="report the model")
+            raise ModelError("TVM's import has other sizes than the file", why=f"{imported.output.size} outputs", hint="report the model")
         events.progress(step, 2, 5, "imported")
         graph, open_division = _passes(imported, options)
         actions, plan = _plan(graph, options, costs or shipped_costs())
@@ -148,7 +148,7 @@ def _plan(graph: Graph, options: CompileOptions, costs: Costs) -> tuple[tuple[Ac
     raise RamBudgetError(
         f"the model needs {needed} bytes of RAM, {needed - (options.ram_budget or 0)} more than its share of the budget",
         why=f"that is what its activations take at least, with all weights in flash; {options.ram_budget} bytes are left for the model",
-        cure=f"allow {needed - (options.ram_budget or 0)} bytes more, or use a model with smaller activations",
+        hint=f"allow {needed - (options.ram_budget or 0)} bytes more, or use a model with smaller activations",
         needed=needed,
     )
 

@@ -26,12 +26,12 @@ def check_graph(graph: Graph) -> None:
             raise _contradiction(number, layer, reason)
         sizes[layer.output.key] = layer.output.size
     if sizes.get(graph.output.key) != graph.output.size:
-        raise FirmwareError("the compiler's graph has no output of the model's size", cure="report the model")
+        raise FirmwareError("the compiler's graph has no output of the model's size", hint="report the model")
 
 
 def _contradiction(number: int, layer: Layer, reason: str) -> FirmwareError:
     return FirmwareError(
-        f"layer {number} of the compiler's graph ({type(layer).__name__}) contradicts itself", why=reason, cure="report the model"
+        f"layer {number} of the compiler's graph ({type(layer).__name__}) contradicts itself", why=reason, hint="report the model"
     )
 
 

@@ -87,7 +87,7 @@ def read_costs(path: Path) -> Costs:
         return _parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, jsonschema.ValidationError) as error:
         reason = error.message if isinstance(error, jsonschema.ValidationError) else str(error)
-        raise FirmwareError(f"{path} is no table of kernel costs", why=reason, cure="tune again: add --tune to the command") from error
+        raise FirmwareError(f"{path} is no table of kernel costs", why=reason, hint="tune again: add --tune to the command") from error
 
 
 @lru_cache(maxsize=1)

@@ -34,7 +34,7 @@ def check_model(data: bytes) -> tuple[TensorInfo, TensorInfo]:
             check_operator(tables, operator, known)
             known.update(operator.outputs)
         if not known.issuperset(tables.outputs):
-            raise ModelError("the model's output is never computed", cure="export the model again")
+            raise ModelError("the model's output is never computed", hint="export the model again")
         return model_ends(tables)
 
 
@@ -46,7 +46,7 @@ def import_relax(data: bytes) -> Any:
         return from_tflite(_numbered()(without_needless_axes(data)), op_converter=_converter())
     except Exception as error:
         raise ModelError(
-            "TVM cannot import the model", why=f"{type(error).__name__}: {_first_line(error)}", cure="check the model with another tool"
+            "TVM cannot import the model", why=f"{type(error).__name__}: {_first_line(error)}", hint="check the model with another tool"
         ) from error
 
 

@@ -21,7 +21,7 @@ from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN, activation_bound
 from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax, Tensor
 
-_CURE_ACTIVATION = "fuse the activation into the operator before it, as TensorFlow Lite's converter does"
+_HINT_ACTIVATION = "fuse the activation into the operator before it, as TensorFlow Lite's converter does"
 _ACTIVATION_VALUES = (0.0, 6.0, -1.0, 1.0)  # bounds of RELU, RELU6 and RELU_N1_TO_1
 
 
@@ -122,7 +122,7 @@ def _bind(walk: _Walk, binding: Any) -> Value:
     handler = _HANDLERS.get(name)
     if handler is None:
         raise UnsupportedOpError(
-            f"the engine has no integer form of {name}", why="TVM's import of the model uses it", cure="use another model"
+            f"the engine has no integer form of {name}", why="TVM's import of the model uses it", hint="use another model"
         )
     return handler(walk, call, _shape(binding.var))
 
@@ -178,7 +178,7 @@ def _dequantize(walk: _Walk, call: Any, shape: tuple[int, ...]) -> Value:
 def _quantize(walk: _Walk, call: Any, shape: tuple[int, ...]) -> Value:
     pending = _value(walk, call.args[0])
     if not isinstance(pending, Pending):
-        raise UnsupportedOpError("a tensor is quantised again without an operator in between", cure="use one scale throughout")
+        raise UnsupportedOpError("a tensor is quantised again without an operator in between", hint="use one scale throughout")
     scale, zero_point = float(_constant(walk, call.args[1])), int(_constant(walk, call.args[2]))
     low, high = (_bound(v, scale, zero_point) for v in pending.bounds)
     output = walk.new_tensor(shape, scale, zero_point)
@@ -201,9 +201,9 @@ def _clip(walk: _Walk, call: Any, shape: tuple[int, ...]) -> Value:
     tensor = _quantised(source, "the input of a clip").tensor
     producer = next((i for i, layer in enumerate(walk.layers) if layer.output.key == tensor.key), None)  # other layers may lie in between
     if producer is None:
-        raise UnsupportedOpError("an activation stands alone", why="no operator computes its input", cure=_CURE_ACTIVATION)
+        raise UnsupportedOpError("an activation stands alone", why="no operator computes its input", hint=_HINT_ACTIVATION)
     if any(tensor.key == other.key for layer in walk.layers for other in layer.inputs):
-        raise UnsupportedOpError("an activation stands alone", why="its input is also read without it", cure=_CURE_ACTIVATION)
+        raise UnsupportedOpError("an activation stands alone", why="its input is also read without it", hint=_HINT_ACTIVATION)
     layer = walk.layers[producer]
     bounds = [_exact(bound, tensor) for bound in (low, high)]
     walk.layers[producer] = replace(layer, low=max(layer.low, bounds[0]), high=min(layer.high, bounds[1]))
@@ -235,7 +235,7 @@ def _conv2d(walk: _Walk, call: Any, shape: tuple[int, ...]) -> Value:
     else:
         data, depthwise = data.transpose(3, 0, 1, 2), False
     if groups != (channels if depthwise else 1) or x.shape[0] != 1:
-        raise UnsupportedOpError(f"a convolution has {groups} groups and {x.shape[0]} images", cure="use groups of one and one image")
+        raise UnsupportedOpError(f"a convolution has {groups} groups and {x.shape[0]} images", hint="use groups of one and one image")
     padding = _numbers(attrs.padding)
     window = Window(x.shape[1], x.shape[2], channels, (data.shape[1], data.shape[2]), _pair(attrs.strides),
                     (padding[0], padding[1], padding[-2], padding[-1]), _pair(attrs.dilation))  # fmt: skip
@@ -283,7 +283,7 @@ def _add(walk: _Walk, call: Any, shape: tuple[int, ...]) -> Value:
         return replace(a, bias=b.data)
     left, right = _real(a, "an addition"), _real(b, "an addition")
     if left.shape != right.shape:
-        raise UnsupportedOpError(f"an addition broadcasts {list(left.shape)} and {list(right.shape)}", cure="use equal shapes")
+        raise UnsupportedOpError(f"an addition broadcasts {list(left.shape)} and {list(right.shape)}", hint="use equal shapes")
 
     def make(**options: Any) -> Layer:
         return Add(inputs=(left, right), **options)
@@ -332,7 +332,7 @@ def _reshape(walk: _Walk, call: Any, shape: tuple[int, ...]) -> Value:
 def _permute_dims(walk: _Walk, call: Any, shape: tuple[int, ...]) -> Value:
     source = _value(walk, call.args[0])
     if not isinstance(source, Constant):
-        raise UnsupportedOpError("an activation is transposed", cure="use a model without TRANSPOSE")
+        raise UnsupportedOpError("an activation is transposed", hint="use a model without TRANSPOSE")
     axes = None if call.attrs.axes is None else _numbers(call.attrs.axes)
     return Constant(source.data.transpose(axes), source.scales)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from cm4tiny.errors import ModelError, UnsupportedOpError
 from cm4tiny.firmware.kernels.quant import MAX_SOFTMAX_VALUES
-from cm4tiny.firmware.model_tables import CURE_FILE, ModelTables, OperatorEntry, TensorEntry
+from cm4tiny.firmware.model_tables import HINT_FILE, ModelTables, OperatorEntry, TensorEntry
 
 _MAX_ATTRIBUTE = 4096
 _MAX_WINDOW = 1 << 16
@@ -27,15 +27,15 @@ class _Site:
     inputs: tuple[TensorEntry, ...]
     output: TensorEntry
 
-    def refuse(self, what: str, *, why: str = "", cure: str = "use a model without it") -> UnsupportedOpError:
-        return UnsupportedOpError(f"{self.operator.kind} of {self.output.dtype} tensor '{self.output.name}': {what}", why=why, cure=cure)
+    def refuse(self, what: str, *, why: str = "", hint: str = "use a model without it") -> UnsupportedOpError:
+        return UnsupportedOpError(f"{self.operator.kind} of {self.output.dtype} tensor '{self.output.name}': {what}", why=why, hint=hint)
 
     def options(self, name: str) -> Any:
         """The operator's options table, e.g. ``Conv2DOptions``."""
         import tflite
 
         if self.operator.options is None or self.operator.options_type != getattr(tflite.BuiltinOptions, name):
-            raise ModelError(f"{self.operator.kind} of '{self.output.name}' has no {name}", cure=CURE_FILE)
+            raise ModelError(f"{self.operator.kind} of '{self.output.name}' has no {name}", hint=HINT_FILE)
         table = getattr(tflite, name)()
         table.Init(self.operator.options.Bytes, self.operator.options.Pos)
         return table
@@ -54,7 +54,7 @@ def check_kinds(tables: ModelTables) -> None:
     where = " -> ".join([*names[0], *(name.split(" tensor ")[1] for name in names[1])])
     only = "operator {} is not supported: {}" if len(kinds) == 1 else "operators {} are not supported, the first at {}"
     raise UnsupportedOpError(
-        only.format(", ".join(kinds), where), why=f"the engine implements {', '.join(sorted(_RULES))}", cure="use a model without them"
+        only.format(", ".join(kinds), where), why=f"the engine implements {', '.join(sorted(_RULES))}", hint="use a model without them"
     )
 
 
@@ -69,14 +69,14 @@ def check_operator(tables: ModelTables, operator: OperatorEntry, known: set[int]
     """
     inputs = tuple(tables.tensors[i] for i in operator.inputs)
     if not inputs or len(operator.outputs) != 1:
-        raise ModelError(f"{operator.kind} has {len(inputs)} inputs and {len(operator.outputs)} outputs", cure=CURE_FILE)
+        raise ModelError(f"{operator.kind} has {len(inputs)} inputs and {len(operator.outputs)} outputs", hint=HINT_FILE)
     site = _Site(operator, inputs, tables.tensors[operator.outputs[0]])
     if operator.omitted:
         raise site.refuse(f"it leaves out its input {operator.omitted[0]}", why="only a bias may be left out")
     rule = _RULES[operator.kind]
     activations = 2 if operator.kind == "ADD" else 1
     if len(inputs) < activations:
-        raise ModelError(f"{operator.kind} of '{site.output.name}' has {len(inputs)} input", cure=CURE_FILE)
+        raise ModelError(f"{operator.kind} of '{site.output.name}' has {len(inputs)} input", hint=HINT_FILE)
     for index, tensor in list(zip(operator.inputs, inputs, strict=True))[:activations]:
         tensor.require_activation(f"the input of {operator.kind}")
         if index not in known:
@@ -102,9 +102,9 @@ def _check_weights(site: _Site, channels: int, axis: int) -> None:
     weights = site.inputs[1]
     if weights.dtype != "int8" or any(weights.zero_points):
         raise site.refuse(f"its weights '{weights.name}' are {weights.dtype}", why="the engine takes int8 with zero point 0",
-                          cure="quantise the weights to int8, symmetrically")  # fmt: skip
+                          hint="quantise the weights to int8, symmetrically")  # fmt: skip
     if len(weights.scales) not in (1, channels) or len(weights.zero_points) != len(weights.scales):
-        raise ModelError(f"weights '{weights.name}' have {len(weights.scales)} scales for {channels} channels", cure="quantise again")
+        raise ModelError(f"weights '{weights.name}' have {len(weights.scales)} scales for {channels} channels", hint="quantise again")
     if len(weights.scales) > 1 and weights.axis != axis:
         raise site.refuse(f"its weights are quantised along axis {weights.axis}", why=f"the rule is axis {axis}")
     if len(site.inputs) > 2:
@@ -112,7 +112,7 @@ def _check_weights(site: _Site, channels: int, axis: int) -> None:
         if bias.dtype != "int32":
             raise site.refuse(f"its bias '{bias.name}' is {bias.dtype}", why="int8 layers have int32 biases")
         if bias.size != channels:
-            raise ModelError(f"bias '{bias.name}' has {bias.size} values for {channels} channels", cure=CURE_FILE)
+            raise ModelError(f"bias '{bias.name}' has {bias.size} values for {channels} channels", hint=HINT_FILE)
 
 
 def _window_output(site: _Site, options: Any, kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
@@ -136,7 +136,7 @@ def _check_image(site: _Site) -> None:
     if len(x.shape) != 4:
         raise ModelError(f"{site.operator.kind} reads '{x.name}' of shape {list(x.shape)}", why="an image has four dimensions")
     if x.shape[0] != 1:
-        raise site.refuse(f"it works on {x.shape[0]} images at once", cure="export the model for one image")
+        raise site.refuse(f"it works on {x.shape[0]} images at once", hint="export the model for one image")
 
 
 def _check_shape(site: _Site, shape: tuple[int, ...]) -> None:
@@ -144,7 +144,7 @@ def _check_shape(site: _Site, shape: tuple[int, ...]) -> None:
         raise ModelError(
             f"{site.operator.kind} of '{site.output.name}' has the output shape {list(site.output.shape)}",
             why=f"its inputs give {list(shape)}",
-            cure=CURE_FILE,
+            hint=HINT_FILE,
         )
 
 
@@ -152,7 +152,7 @@ def _conv(site: _Site) -> None:
     _check_image(site)
     options, x = site.options("Conv2DOptions"), site.inputs[0]
     if len(site.inputs) < 2 or len(site.inputs[1].shape) != 4:
-        raise ModelError(f"CONV_2D of '{site.output.name}' has no four-dimensional weights", cure=CURE_FILE)
+        raise ModelError(f"CONV_2D of '{site.output.name}' has no four-dimensional weights", hint=HINT_FILE)
     outputs, ky, kx, depth = site.inputs[1].shape
     if depth != x.shape[3]:
         raise site.refuse(f"its weights take {depth} of {x.shape[3]} channels", why="grouped convolutions are not implemented")
@@ -166,7 +166,7 @@ def _depthwise(site: _Site) -> None:
     _check_image(site)
     options, x = site.options("DepthwiseConv2DOptions"), site.inputs[0]
     if len(site.inputs) < 2 or len(site.inputs[1].shape) != 4:
-        raise ModelError(f"DEPTHWISE_CONV_2D of '{site.output.name}' has no four-dimensional weights", cure=CURE_FILE)
+        raise ModelError(f"DEPTHWISE_CONV_2D of '{site.output.name}' has no four-dimensional weights", hint=HINT_FILE)
     first, ky, kx, outputs = site.inputs[1].shape
     if first != 1 or outputs != x.shape[3] * options.DepthMultiplier():
         raise ModelError(
@@ -182,7 +182,7 @@ def _depthwise(site: _Site) -> None:
 def _fully_connected(site: _Site) -> None:
     options, x = site.options("FullyConnectedOptions"), site.inputs[0]
     if len(site.inputs) < 2 or len(site.inputs[1].shape) != 2:
-        raise ModelError(f"FULLY_CONNECTED of '{site.output.name}' has no two-dimensional weights", cure=CURE_FILE)
+        raise ModelError(f"FULLY_CONNECTED of '{site.output.name}' has no two-dimensional weights", hint=HINT_FILE)
     if options.WeightsFormat() != 0:
         raise site.refuse("its weights are shuffled", why="only the default format is implemented")
     outputs, inputs = site.inputs[1].shape
@@ -190,7 +190,7 @@ def _fully_connected(site: _Site) -> None:
         raise ModelError(
             f"FULLY_CONNECTED of '{site.output.name}' reads '{x.name}' of shape {list(x.shape)}",
             why=f"its {x.size} values are not whole vectors of the weights' {inputs}",
-            cure=CURE_FILE,
+            hint=HINT_FILE,
         )
     _check_activation(site, options)
     _check_weights(site, outputs, 0)
@@ -202,7 +202,7 @@ def _add(site: _Site) -> None:
     a, b = site.inputs[:2]
     _check_activation(site, site.options("AddOptions"))
     if a.shape != b.shape:
-        raise site.refuse(f"it broadcasts {list(a.shape)} and {list(b.shape)}", cure="use equal shapes")
+        raise site.refuse(f"it broadcasts {list(a.shape)} and {list(b.shape)}", hint="use equal shapes")
     if 2.0 * max(a.scales[0], b.scales[0]) >= (1 << 20) * site.output.scales[0]:
         raise site.refuse("its output scale is far below its inputs'", why="the factor to the output must be below 1")
     _check_shape(site, a.shape)
@@ -237,7 +237,7 @@ def _softmax(site: _Site) -> None:
 def _reshape(site: _Site) -> None:
     _same_scale(site)
     if site.output.size != site.inputs[0].size:
-        raise ModelError(f"RESHAPE of '{site.output.name}' turns {site.inputs[0].size} values into {site.output.size}", cure=CURE_FILE)
+        raise ModelError(f"RESHAPE of '{site.output.name}' turns {site.inputs[0].size} values into {site.output.size}", hint=HINT_FILE)
 
 
 _RULES: dict[str, Callable[[_Site], None]] = {

@@ -132,7 +132,7 @@ def choose(actions: Sequence[Action], outside: frozenset[str], *, budget: int | 
         if plan is not None:
             plans.append(plan)
     if not plans:
-        raise RamBudgetError(f"no plan fits into {budget} bytes of RAM", cure="allow more, or use a model with smaller activations")
+        raise RamBudgetError(f"no plan fits into {budget} bytes of RAM", hint="allow more, or use a model with smaller activations")
     return min(plans, key=lambda plan: plan.cycles * (1.0 + _SLOWER * max(0, plan.ram_bytes - _FAST_BYTES) / max(1, plan.ram_bytes)))
 
 

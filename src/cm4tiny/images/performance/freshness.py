@@ -47,7 +47,7 @@ def source_digest(root: Path, parts: Sequence[str]) -> str:
             raise ResultsError(
                 f"there are no sources at {part} in {root}",
                 why="the performance page's rows are tied to them",
-                cure="name the place where they are now in cm4tiny/images/performance/freshness.py",
+                hint="name the place where they are now in cm4tiny/images/performance/freshness.py",
             )
         for file in files:
             digest.update(f"{file.relative_to(root).as_posix()}\n".encode())

@@ -114,7 +114,7 @@ def read_rows(path: Path, kind: type[RowType]) -> list[RowType]:
         return [kind(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError) as error:
         raise ResultsError(
-            f"{path} holds no rows of the performance page", why=str(error), cure="delete it and measure everything again"
+            f"{path} holds no rows of the performance page", why=str(error), hint="delete it and measure everything again"
         ) from error
 
 

@@ -80,5 +80,5 @@ def variant(name: str) -> Variant:
     names = tuple(one.id for one in VARIANTS)
     found = next((one for one in VARIANTS if one.id == name), None)
     if found is None:
-        raise UsageError(f"there is no variant called '{name}'", cure=nearest(name, names) or f"choose among {', '.join(names)}")
+        raise UsageError(f"there is no variant called '{name}'", hint=nearest(name, names) or f"choose among {', '.join(names)}")
     return found

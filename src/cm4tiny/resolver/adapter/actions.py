@@ -122,7 +122,7 @@ def _place_for(automation: Any, repository: str) -> tuple[Path, tuple[str, str]]
         if wanted in (alias, uid):
             return Path(repo.path) / str(getattr(repo, "path_prefix", "") or repo.meta.get("prefix") or ""), (alias, uid)
     known = ", ".join(str(repo.meta.get("alias", "")) for repo in automation.cmind.repos.lst)
-    raise UsageError(f"no repository '{wanted}' is registered", why=f"registered are: {known}", cure="register it:\ncm add repo --path=...")
+    raise UsageError(f"no repository '{wanted}' is registered", why=f"registered are: {known}", hint="register it:\ncm add repo --path=...")
 
 
 @_as_cm
@@ -133,7 +133,7 @@ def test_scripts(automation: Any, i: Answer) -> Answer:
     session = open_session(automation, {}, None, False)
     scripts = [script for script in _asked_for(session, i, _repository_of(i)) if script.meta.get("tests")]
     if not scripts:
-        raise ScriptNotFoundError("no script with a 'tests' key fits", cure="add 'tests: {run_inputs: [{...}]}' to the _cm.yaml")
+        raise ScriptNotFoundError("no script with a 'tests' key fits", hint="add 'tests: {run_inputs: [{...}]}' to the _cm.yaml")
     outcomes = []
     for script in scripts:
         for given in runs_of(script, i):
@@ -143,7 +143,7 @@ def test_scripts(automation: Any, i: Answer) -> Answer:
     failed = [row for row in outcomes if row["return"] > 0]
     if failed:
         listed = "; ".join(f"{row['alias']} ({row['tags']}): {str(row['error']).splitlines()[0]}" for row in failed)
-        raise ScriptFailedError(f"{len(failed)} of {len(outcomes)} tests of scripts failed", why=listed, cure="run one of them with -v")
+        raise ScriptFailedError(f"{len(failed)} of {len(outcomes)} tests of scripts failed", why=listed, hint="run one of them with -v")
     return {"return": 0, "list": outcomes}
 
 
@@ -159,7 +159,7 @@ def lint_scripts(automation: Any, i: Answer) -> Answer:
         session = open_session(automation, {}, None, False)
         scripts = _asked_for(session, i, _repository_of(i))
         if not scripts:
-            raise ScriptNotFoundError("no matching script", cure="list the scripts:\ncm find script")
+            raise ScriptNotFoundError("no matching script", hint="list the scripts:\ncm find script")
         problems = lint_scripts_of(session.store, scripts, house_rules=is_on(i.get("strict", "")))
         what = "1 script" if len(scripts) == 1 else f"{len(scripts)} scripts"
     for text in problems:
@@ -167,7 +167,7 @@ def lint_scripts(automation: Any, i: Answer) -> Answer:
     if problems:
         shown = "" if i.get("out") == "con" else "\n".join(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise UsageError(f"{what}: {count}", why=shown, cure="correct the _cm.yaml files named above")
+        raise UsageError(f"{what}: {count}", why=shown, hint="correct the _cm.yaml files named above")
     _say(i, f"{what}: no problems")
     return {"return": 0, "list": problems}
 
@@ -180,7 +180,7 @@ def document_scripts(automation: Any, i: Answer) -> Answer:
     session = open_session(automation, {}, None, False)
     scripts = _asked_for(session, i, _repository_of(i))
     if not scripts:
-        raise ScriptNotFoundError("no matching script", cure="list the scripts:\ncm find script")
+        raise ScriptNotFoundError("no matching script", hint="list the scripts:\ncm find script")
     folder = Path(str(i["output_dir"])) if i.get("output_dir") else None
     if folder is None:
         _say(i, "\n".join(page_of(script) for script in scripts))

@@ -57,7 +57,7 @@ def refuse_unknown(i: Mapping[str, Any], *known: str) -> None:
     unknown = sorted(key for key in i if key not in (*known, *_KNOWN) and key not in FROM_CMIND)
     if unknown:
         given = ", ".join(f"--{name}" if len(name) > 1 else f"-{name}" for name in (*known, "tags"))
-        raise UsageError(f"the flag --{unknown[0]} is unknown", why=f"flags of this action: {given}", cure="leave it out; nothing was done")
+        raise UsageError(f"the flag --{unknown[0]} is unknown", why=f"flags of this action: {given}", hint="leave it out; nothing was done")
 
 
 def search_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def remove_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
     console = i.get("out") == "con"
     if not force and not (console and sys.stdin is not None and sys.stdin.isatty()):
         what = f"{len(answer['list'])} cache entries would be removed"
-        return UsageError(what, why="nobody can be asked: there is no terminal", cure="say it with -f").as_cm()
+        return UsageError(what, why="nobody can be asked: there is no terminal", hint="say it with -f").as_cm()
     removed = []
     for artifact in answer["list"]:
         folder = Path(artifact.path)
@@ -132,7 +132,7 @@ def remove_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
             (folder / META).unlink(missing_ok=True)
             remove_tree(folder)
         except OSError as error:
-            return CacheError(f"cannot remove {folder}", why=str(error), cure="check its permissions").as_cm()
+            return CacheError(f"cannot remove {folder}", why=str(error), hint="check its permissions").as_cm()
         removed.append(artifact)
     cmind = automation.cmind
     forget_entries(cmind, [(Path(artifact.path), artifact.meta) for artifact in removed], Path(cmind.repos_path) / "cm4tiny" / "locks")

@@ -38,7 +38,7 @@ def check_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
         error = CacheError(
             f"{len(damaged)} of {checked} cache entries are damaged",
             why="\n       ".join(damaged),
-            cure="run their scripts with --new, or remove the entries:\ncm rm cache --tags=TAGS",
+            hint="run their scripts with --new, or remove the entries:\ncm rm cache --tags=TAGS",
         )
         return {**error.as_cm(), "checked": checked, "damaged": damaged}
     return {"return": 0, "checked": checked, "damaged": []}

@@ -215,7 +215,7 @@ def _run(command: _Command) -> dict[str, Any]:
     planned = plan_view.commands(plan_view.plan_of(session, request)) if options.print_deps else None
     use_workers(session, jobs_of(options.jobs, options.scheduler, own_meaning="jobs" in flags_of(script)), options.scheduler)
     if options.shell and not _is_terminal():
-        raise UsageError("--shell needs a terminal", cure="use --save_env and source tmp-env.sh")
+        raise UsageError("--shell needs a terminal", hint="use --save_env and source tmp-env.sh")
     check_run(session, script, request)
     session.cache.thorough = options.check_cache
     locking = _locking(command)

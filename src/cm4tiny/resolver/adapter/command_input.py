@@ -65,11 +65,11 @@ def _check_shapes(flags: Mapping[str, Any]) -> None:
     for name in ("env", "const", "state", "const_state", *_CHANGES):
         value = flags.get(name) or {}
         if not isinstance(value, Mapping):
-            raise UsageError(f"--{name} is a group of keys, not a value", why=f"it is {value!r}", cure=f"write --{name}.KEY=VALUE")
+            raise UsageError(f"--{name} is a group of keys, not a value", why=f"it is {value!r}", hint=f"write --{name}.KEY=VALUE")
         for dep, entry in value.items() if name in _CHANGES else ():
             if not isinstance(entry, Mapping):
-                cure = f"write --{name}.{dep}.KEY=VALUE, e.g. --{name}.{dep}.version=1.0"
-                raise UsageError(f"--{name}.{dep} says no key to change", why=f"it is {entry!r}", cure=cure)
+                hint = f"write --{name}.{dep}.KEY=VALUE, e.g. --{name}.{dep}.version=1.0"
+                raise UsageError(f"--{name}.{dep} says no key to change", why=f"it is {entry!r}", hint=hint)
 
 
 def request_of(flags: Mapping[str, Any]) -> Request:

@@ -53,7 +53,7 @@ def check_run(session: Session, script: Script, request: Request) -> None:
         raise DependencyError(
             f"script '{script.alias}' cannot run: {'a dependency' if len(problems) == 1 else 'dependencies'} cannot be resolved",
             why="\n       ".join(problems),
-            cure="correct the tags and flags; nothing was run",
+            hint="correct the tags and flags; nothing was run",
         )
     if HOOK in content_of(script.path).code_words:
         place = hooks.Place(script, logs=session.logs)
@@ -62,4 +62,4 @@ def check_run(session: Session, script: Script, request: Request) -> None:
         try:
             hooks.call(hooks.load(script, place), HOOK, given, place)
         except ScriptFailedError as error:
-            raise UsageError(error.what.removeprefix(f"{place} failed in {HOOK}: "), why=error.why, cure=error.cure) from error
+            raise UsageError(error.what.removeprefix(f"{place} failed in {HOOK}: "), why=error.why, hint=error.hint) from error

@@ -100,11 +100,11 @@ def prepare(session: Session, options: CommandOptions, script: Script, request: 
     """
     if not options.lock and not options.locked:
         if options.ro_crate:
-            raise UsageError("--ro_crate describes a lock file", cure="give --lock=FILE as well")
+            raise UsageError("--ro_crate describes a lock file", hint="give --lock=FILE as well")
         return None
     if request.options.pretends:
         pretended = next(name for name in ("fake_run", "prepare", "fake_deps") if is_on(request.inputs.get(name)))
-        raise UsageError(f"--lock and --locked need a real run, and --{pretended} pretends one", cure="leave one of them out")
+        raise UsageError(f"--lock and --locked need a real run, and --{pretended} pretends one", hint="leave one of them out")
     asked = request_part(request, session.places)
     if options.locked:
         lock = Lock.read(_path(options.locked))

@@ -93,7 +93,7 @@ def guarded(work: Any, session: Session) -> dict[str, Any]:
         internal = Cm4TinyError(
             f"the engine itself failed: {type(error).__name__}: {error}",
             why="this is a defect of cm4tiny",
-            cure=f"report it with the traceback in {log}" if log else "run it again with -v and report the traceback",
+            hint=f"report it with the traceback in {log}" if log else "run it again with -v and report the traceback",
         )
         return as_cm(internal, session)
 

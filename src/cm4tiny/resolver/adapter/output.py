@@ -48,7 +48,7 @@ class GuardedOutput:
             raise Cm4TinyError(
                 "standard output cannot be written",
                 why=getattr(error, "strerror", None) or str(error),
-                cure="free disk space or write the output to another file; results that were finished are kept",
+                hint="free disk space or write the output to another file; results that were finished are kept",
             ) from error
 
 

@@ -97,7 +97,7 @@ class CmindProxy:
         absent = NotAvailableError(
             f"the automation '{known}' with the action '{action}' is not installed",
             why="it belongs to upstream's repository",
-            cure="install it:\npip install cmx4mlops",
+            hint="install it:\npip install cmx4mlops",
         )
         return absent.as_cm()
 
@@ -133,5 +133,5 @@ class AutomationProxy(Methods):
         raise NotAvailableError(
             f"the script automation has no method '{name}'",
             why="upstream's may have it, this engine has not",
-            cure="run the script with upstream's automation:\ncm run script,5b4e0237da074764",
+            hint="run the script with upstream's automation:\ncm run script,5b4e0237da074764",
         )

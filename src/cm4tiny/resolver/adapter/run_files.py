@@ -51,7 +51,7 @@ def _write(file: Path, text: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"cannot write {file}", why=str(error), cure="choose a folder that can be written") from error
+        raise UsageError(f"cannot write {file}", why=str(error), hint="choose a folder that can be written") from error
 
 
 def _write_json(file: Path, tree: Any) -> None:

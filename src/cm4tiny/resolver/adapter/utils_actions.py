@@ -173,7 +173,7 @@ def _with_base(file: Path, find: Callable[[Answer], Answer]) -> Answer:
     if name:
         found = find({"artifact": name})
         if found["return"] > 0 or not found["list"]:
-            raise Cm4TinyError(f"_base artifact {name} of {file} not found", cure=f"correct '_base' in {file}")
+            raise Cm4TinyError(f"_base artifact {name} of {file} not found", hint=f"correct '_base' in {file}")
         folder = Path(found["list"][0].path)
     base = load_meta(folder / base_file)
     for key, value in meta.items():

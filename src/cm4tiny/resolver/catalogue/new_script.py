@@ -82,20 +82,20 @@ def new_script(
     root, repository = place
     if not _ALIAS.fullmatch(alias):
         what = f"'{alias}' cannot be the alias of a script" if alias else "the new script has no alias"
-        raise UsageError(what, why="it becomes the name of a folder", cure="for example:\ncm add script my-step --tags=my,step")
+        raise UsageError(what, why="it becomes the name of a folder", hint="for example:\ncm add script my-step --tags=my,step")
     bad = [tag for tag in tags if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", tag)]
     if not tags or bad:
-        raise UsageError(f"'{','.join(tags)}' cannot be the tags of a script", cure="give tags of its own, e.g. --tags=my,step")
+        raise UsageError(f"'{','.join(tags)}' cannot be the tags of a script", hint="give tags of its own, e.g. --tags=my,step")
     folder = root / "script" / alias
     if folder.exists() or store.find(alias):
-        raise UsageError(f"a script '{alias}' exists already", cure="choose another alias")
+        raise UsageError(f"a script '{alias}' exists already", hint="choose another alias")
     same = [script.alias for script in store.scripts if set(tags) <= script.tags]
     if same:
-        raise UsageError(f"script '{same[0]}' has the tags '{','.join(tags)}' as well", cure="add a tag that only the new script has")
+        raise UsageError(f"script '{same[0]}' has the tags '{','.join(tags)}' as well", hint="add a tag that only the new script has")
     if uid and not re.fullmatch(r"[0-9a-f]{16}", uid):
-        raise UsageError(f"'{uid}' cannot be a uid", why="it must be 16 hexadecimal digits", cure="leave it out")
+        raise UsageError(f"'{uid}' cannot be a uid", why="it must be 16 hexadecimal digits", hint="leave it out")
     if native is not None and not native.is_file():
-        raise UsageError(f"file {native} not found", cure="give the path of a native script")
+        raise UsageError(f"file {native} not found", hint="give the path of a native script")
     key = re.sub(r"[^A-Z0-9]", "_", f"CM_{alias}".upper())
     meta: dict[str, Any] = {
         "alias": alias, "uid": uid or os.urandom(8).hex(), "automation_alias": SCRIPT_AUTOMATION[0],

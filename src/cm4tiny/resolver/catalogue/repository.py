@@ -86,7 +86,7 @@ class ScriptStore:
                 raise MetaError(
                     f"{len(folders)} scripts of one repository have the uid {script.uid or '(none)'}",
                     why=" and ".join(folders),
-                    cure="give one of them another uid: 16 hexadecimal digits between quotes",
+                    hint="give one of them another uid: 16 hexadecimal digits between quotes",
                 )
 
     def _opened(self) -> list[tuple[Repository, Catalogue]]:

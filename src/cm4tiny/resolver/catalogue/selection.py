@@ -46,7 +46,7 @@ def select(store: ScriptStore, query: ScriptQuery, *, name: str = "", quiet: boo
         raise UsageError(
             "no script is named",
             why="there are neither tags nor an alias",
-            cure="name one, for example:\ncm run script --tags=reproduce,mlperf,tiny",
+            hint="name one, for example:\ncm run script --tags=reproduce,mlperf,tiny",
         )
     found = candidates(store, query, name)
     if not found:
@@ -78,18 +78,18 @@ def _place(needed_by: str) -> str:
 def _not_found(store: ScriptStore, query: ScriptQuery, name: str, needed_by: str) -> ScriptNotFoundError:
     if name and not store.find(name):
         what = f"there is no script '{name}'{_place(needed_by)}"
-        return ScriptNotFoundError(what, cure=suggestions.for_name(name, store) or "list the scripts:\ncm find script")
+        return ScriptNotFoundError(what, hint=suggestions.for_name(name, store) or "list the scripts:\ncm find script")
     what = f"no script has the tags '{query}'{_place(needed_by)}"
     unreadable = "".join(f"; {text}" for text in store.warnings[:3])
     all_tags = {tag for script in store.scripts for tag in script.tags}
     unknown = [tag for tag in query.tags if tag not in all_tags]
     if unknown:
-        cure = suggestions.for_tags(unknown, query.tags, store) or "list the scripts:\ncm find script"
-        return ScriptNotFoundError(what, why=f"no script at all has {_quoted(unknown)}{unreadable}", cure=cure)
+        hint = suggestions.for_tags(unknown, query.tags, store) or "list the scripts:\ncm find script"
+        return ScriptNotFoundError(what, why=f"no script at all has {_quoted(unknown)}{unreadable}", hint=hint)
     ranked = sorted(store.scripts, key=lambda script: (-len(script.tags & set(query.tags)), not script.own, len(script.tags), script.alias))
     near = [script for script in ranked if script.tags & set(query.tags)][:3]
-    cure = "the nearest scripts:\n" + "\n".join(f"{script.alias} ({','.join(script.tag_list)})" for script in near)
-    return ScriptNotFoundError(what, why=f"each tag exists, no script has all of them{unreadable}", cure=cure)
+    hint = "the nearest scripts:\n" + "\n".join(f"{script.alias} ({','.join(script.tag_list)})" for script in near)
+    return ScriptNotFoundError(what, why=f"each tag exists, no script has all of them{unreadable}", hint=hint)
 
 
 def _no_variation(store: ScriptStore, found: list[Script], query: ScriptQuery, needed_by: str) -> VariationError:
@@ -98,13 +98,13 @@ def _no_variation(store: ScriptStore, found: list[Script], query: ScriptQuery, n
     scripts = ", ".join(f"'{script.alias}'" for script in found[:3])
     if not missing:
         why = f"no single one of {scripts} has all of them"
-        return VariationError(f"no script has the variations of '{query}'{_place(needed_by)}", why=why, cure="ask for fewer variations")
+        return VariationError(f"no script has the variations of '{query}'{_place(needed_by)}", why=why, hint="ask for fewer variations")
     known = sorted({name for script in found for name in script.variations})
     listed = ", ".join(f"_{name}" for name in known[:20]) or "none"
     return VariationError(
         f"script {scripts} has no variation {_quoted([f'_{name}' for name in missing])}{_place(needed_by)}",
         why=f"its variations are: {listed}" + (f" and {len(known) - 20} more" if len(known) > 20 else ""),
-        cure=suggestions.for_variations(missing, found, str(query).split(","), store) or "choose one of them",
+        hint=suggestions.for_variations(missing, found, str(query).split(","), store) or "choose one of them",
     )
 
 
@@ -117,5 +117,5 @@ def _ambiguous(found: list[Script], query: ScriptQuery, needed_by: str) -> Ambig
     return AmbiguousScriptError(
         f"{len(found)} scripts have the tags '{query}'{_place(needed_by)}",
         why=f"candidates:\n{listed}",
-        cure="add a tag that only one of them has, name its alias, or take the first one with --quiet",
+        hint="add a tag that only one of them has, name its alias, or take the first one with --quiet",
     )

@@ -81,7 +81,7 @@ def change(lists: Lists, info: Mapping[str, Any], env: Env, *, strict: str = "")
     for name, entry in info.items():
         if not isinstance(entry, Mapping):
             raise DependencyError(
-                f"the change for the dependency '{name}' is not a mapping", why=f"it is {entry!r}", cure=f"write --adr.{name}.KEY=VALUE"
+                f"the change for the dependency '{name}' is not a mapping", why=f"it is {entry!r}", hint=f"write --adr.{name}.KEY=VALUE"
             )
         if not is_enabled(entry, env):
             continue
@@ -96,7 +96,7 @@ def change(lists: Lists, info: Mapping[str, Any], env: Env, *, strict: str = "")
             raise DependencyError(
                 f"script '{strict}' has no dependency with the name '{name}'",
                 why=f"names of its dependencies: {', '.join(known) or 'none'}",
-                cure=nearest(name, known) or "use --adr to change dependencies of dependencies",
+                hint=nearest(name, known) or "use --adr to change dependencies of dependencies",
             )
 
 

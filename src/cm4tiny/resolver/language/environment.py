@@ -105,7 +105,7 @@ def expand(env: Env, extra: Mapping[str, Any] | None = None) -> None:
             raise MetaError(
                 f"the value of env key '{key}' is not a list",
                 why=f"it is {value!r}; a key with '+' names a list that is put in front of the variable",
-                cure=f"write it as a list: '{key}': [{value!r}]",
+                hint=f"write it as a list: '{key}': [{value!r}]",
             )
         env[key] = expand_value(value, env, extra or {})
 

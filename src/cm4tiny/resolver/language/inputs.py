@@ -79,11 +79,11 @@ class Input:
         if text:
             _CHECKS[self.kind](self, text, here)
 
-    def _error(self, what: str, why: str, cure: str) -> UsageError:
-        return UsageError(f"--{self.flag} {what}", why=why, cure=cure)
+    def _error(self, what: str, why: str, hint: str) -> UsageError:
+        return UsageError(f"--{self.flag} {what}", why=why, hint=hint)
 
-    def _wrong(self, text: str, what: str, cure: str, why: str = "") -> UsageError:
-        return UsageError(f"--{self.flag}={text} {what}", why=why, cure=cure)
+    def _wrong(self, text: str, what: str, hint: str, why: str = "") -> UsageError:
+        return UsageError(f"--{self.flag}={text} {what}", why=why, hint=hint)
 
     def _count(self, text: str, here: Path) -> None:
         if not (text.isascii() and text.isdecimal()):
@@ -101,8 +101,8 @@ class Input:
 
     def _choice(self, text: str, here: Path) -> None:
         if text not in self.choices:
-            cure = nearest(text, self.choices) or f"use one of {', '.join(self.choices)}"
-            raise self._wrong(text, "is not a valid choice", cure, f"the choices are {', '.join(self.choices)}")
+            hint = nearest(text, self.choices) or f"use one of {', '.join(self.choices)}"
+            raise self._wrong(text, "is not a valid choice", hint, f"the choices are {', '.join(self.choices)}")
 
     def _choices(self, text: str, here: Path) -> None:
         for part in filter(None, (part.strip() for part in text.split(","))):

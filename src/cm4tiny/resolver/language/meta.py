@@ -115,7 +115,7 @@ class Script:
 
     def _error(self, problems: list[str]) -> MetaError:
         file = next((self.path / name for name in META_FILES if (self.path / name).is_file()), self.path)
-        return MetaError(f"the meta of script '{self.alias}' breaks the language", why="; ".join(problems), cure=f"correct {file}")
+        return MetaError(f"the meta of script '{self.alias}' breaks the language", why="; ".join(problems), hint=f"correct {file}")
 
 
 def says_yes(block: Mapping[str, Any], key: str) -> bool:
@@ -135,11 +135,11 @@ def load_meta(file: Path) -> dict[str, Any]:
         if isinstance(meta, dict):
             return dict(json.loads(json.dumps(meta, default=str)))
     except OSError as error:
-        raise MetaError(f"cannot read {file}", why=str(error), cure="check the file's permissions") from error
+        raise MetaError(f"cannot read {file}", why=str(error), hint="check the file's permissions") from error
     except Exception as error:
         place, why = _place_of(error)
-        raise MetaError(f"cannot parse {file}{place}", why=why, cure="correct the file there") from error
-    raise MetaError(f"{file} does not hold a mapping", why=f"it holds {type(meta).__name__}", cure="write 'key: value' lines")
+        raise MetaError(f"cannot parse {file}{place}", why=why, hint="correct the file there") from error
+    raise MetaError(f"{file} does not hold a mapping", why=f"it holds {type(meta).__name__}", hint="write 'key: value' lines")
 
 
 def _place_of(error: Exception) -> tuple[str, str]:

@@ -32,7 +32,7 @@ def runs_of(script: Script, i: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     inputs = tests.get("run_inputs", [{}]) if isinstance(tests, Mapping) else None
     if not isinstance(inputs, list) or not all(isinstance(given, Mapping) for given in inputs):
         raise MetaError(
-            f"'tests' of script '{script.alias}' is not understood", cure="write tests: {run_inputs: [{variations_list: [...]}]}"
+            f"'tests' of script '{script.alias}' is not understood", hint="write tests: {run_inputs: [{variations_list: [...]}]}"
         )
     wanted = str(i.get("test_input_id") or "")
     for given in _chosen(inputs, str(i.get("test_input_index") or ""), script.alias):
@@ -40,7 +40,7 @@ def runs_of(script: Script, i: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             continue
         if says_yes(given, "docker"):
             what = f"a test of script '{script.alias}' runs in Docker, which this engine does not do"
-            raise NotAvailableError(what, cure="choose another one with --test_input_index=N")
+            raise NotAvailableError(what, hint="choose another one with --test_input_index=N")
         more = i.get("env")
         env = {**(given.get("env") or {}), **(more if isinstance(more, Mapping) else {})}
         flags = {key: value for key, value in given.items() if key not in (*_OWN_KEYS, "env")}
@@ -54,7 +54,7 @@ def _chosen(inputs: list[Any], index: str, alias: str) -> list[Any]:
         return inputs
     number, rest = index.rstrip("+"), index.endswith("+")
     if not number.isdigit() or not 1 <= int(number) <= len(inputs):
-        raise UsageError(f"script '{alias}' has no test input {index}", why=f"it has {len(inputs)}", cure="count from 1; 2+ is all from 2")
+        raise UsageError(f"script '{alias}' has no test input {index}", why=f"it has {len(inputs)}", hint="count from 1; 2+ is all from 2")
     first = int(number) - 1
     return inputs[first:] if rest else inputs[first : first + 1]
 

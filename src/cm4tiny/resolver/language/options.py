@@ -306,11 +306,11 @@ def check_flags(flags: Iterable[str], own: Collection[str], script: str, suggest
             raise UsageError(
                 f"the flag --{flag} is unknown",
                 why=f"neither the engine nor script '{script}' reads it; flags of the script: {listed}",
-                cure=suggest(flag) or "leave it out, or pass a key with --env.KEY=VALUE",
+                hint=suggest(flag) or "leave it out, or pass a key with --env.KEY=VALUE",
             )
         if not option.available:
             raise NotAvailableError(
                 f"the flag --{flag} is not available",
                 why="upstream's script automation has it, this engine does not have it yet",
-                cure="leave it out, or run the script with upstream's automation:\ncm run script,5b4e0237da074764",
+                hint="leave it out, or run the script with upstream's automation:\ncm run script,5b4e0237da074764",
             )

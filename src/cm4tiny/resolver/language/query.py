@@ -43,7 +43,7 @@ class ScriptQuery:
         for wanted, excluded in (("tags", "excluded_tags"), ("variations", "excluded_variations")):
             both = [word for word in lists[wanted] if word in lists[excluded]]
             if both:
-                raise UsageError(f"'{both[0]}' is asked for and excluded at once", cure=f"remove it once from the tags '{','.join(words)}'")
+                raise UsageError(f"'{both[0]}' is asked for and excluded at once", hint=f"remove it once from the tags '{','.join(words)}'")
         return cls(**{name: tuple(found) for name, found in lists.items()})
 
     def __str__(self) -> str:

@@ -56,7 +56,7 @@ def groups_of(script: Script) -> dict[str, VariationGroup]:
                 raise VariationError(
                     f"group '{block['group']}' of script '{script.alias}' has two defaults",
                     why=f"both '_{group.default}' and '_{name}' say 'default'",
-                    cure=f"remove one of them in {script.path}",
+                    hint=f"remove one of them in {script.path}",
                 )
             group.default = name
     return groups
@@ -77,8 +77,8 @@ class _Chooser:
     def block(self, name: str) -> Block:
         return self.blocks[self.static(name)]
 
-    def error(self, what: str, cure: str = "") -> VariationError:
-        return VariationError(f"{what} in script '{self.script.alias}'", cure=cure)
+    def error(self, what: str, hint: str = "") -> VariationError:
+        return VariationError(f"{what} in script '{self.script.alias}'", hint=hint)
 
     def add(self, name: str, wanted_by: str) -> None:
         if not has_variation(self.script, name):
@@ -137,7 +137,7 @@ class _Chooser:
                 raise VariationError(
                     f"the variations {listed} exclude each other in script '{self.script.alias}'",
                     why=f"both belong to the group '{name}', of which a run uses one: {', '.join('_' + m for m in group.members)}",
-                    cure="keep one of them",
+                    hint="keep one of them",
                 )
             if not members and group.default is not None and group.default not in self.excluded:
                 self.chosen.append(group.default)
@@ -172,7 +172,7 @@ def _check_combinations(script: Script, names: list[str]) -> None:
         raise VariationError(
             f"script '{script.alias}' does not allow the variations {', '.join('_' + name for name in names)} together",
             why=f"valid: {valid}" if valid else f"invalid: {invalid}",
-            cure="choose another combination",
+            hint="choose another combination",
         )
 
 

@@ -64,7 +64,7 @@ class Wanted:
             raise DependencyError(
                 f"no version of script '{script}' can be met",
                 why=f"version_min {self.version_min} is above version_max {self.version_max}",
-                cure="relax one of them, e.g. with --adr.NAME.version_max=...",
+                hint="relax one of them, e.g. with --adr.NAME.version_max=...",
             )
 
     def accepts(self, version: str) -> bool:

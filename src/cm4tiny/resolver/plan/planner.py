@@ -310,7 +310,7 @@ def matches(key: str, patterns: Iterable[str]) -> bool:
 
 
 def _in_one_line(error: Cm4TinyError) -> str:
-    return "; ".join(part for part in (error.what, error.why, error.cure) if part)
+    return "; ".join(part for part in (error.what, error.why, error.hint) if part)
 
 
 def _identity(value: Any) -> Any:

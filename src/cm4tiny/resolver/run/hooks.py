@@ -70,7 +70,7 @@ def load(script: Script, place: Place) -> ModuleType | None:
         name = f"cm4tiny_script_{script.uid or script.path.name}"
         spec = importlib.util.spec_from_file_location(name, file)
         if spec is None or spec.loader is None:
-            raise ScriptFailedError(f"cannot load {file}", cure="it must be a Python file")
+            raise ScriptFailedError(f"cannot load {file}", hint="it must be a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.path.insert(0, str(script.path))
         try:
@@ -95,21 +95,21 @@ def call(module: ModuleType | None, function: str, i: dict[str, Any], place: Pla
         raise ScriptFailedError(
             f"{place} failed in {function}",
             why=f"{function}() returned {result!r}",
-            cure=f"end {function}() in {place.script.path / FILE} with: return {{'return': 0}}",
+            hint=f"end {function}() in {place.script.path / FILE} with: return {{'return': 0}}",
         )
     if result["return"] > 0:
-        what, why, cure = _parts(str(result.get("error", "")))
-        failed = ScriptFailedError(f"{place} failed in {function}: {what or 'no reason given'}", why=why, cure=cure)
+        what, why, hint = _parts(str(result.get("error", "")))
+        failed = ScriptFailedError(f"{place} failed in {function}: {what or 'no reason given'}", why=why, hint=hint)
         failed.cm_code = result["return"]
         raise failed
     return result
 
 
 def _parts(text: str) -> tuple[str, str, str]:
-    """what, why and cure of a text that ``str(Cm4TinyError)`` made; any other text is all 'what'."""
-    what, marker_cure, cure = text.partition("\n  cure: ")
+    """what, why and hint of a text that ``str(Cm4TinyError)`` made; any other text is all 'what'."""
+    what, marker_hint, hint = text.partition("\n  hint: ")
     what, _, why = what.partition("\n  why: ")
-    return what.strip(), why.strip(), cure.strip() if marker_cure else ""
+    return what.strip(), why.strip(), hint.strip() if marker_hint else ""
 
 
 def _guarded(function: Callable[[], Any], place: Place, doing: str) -> Any:
@@ -118,7 +118,7 @@ def _guarded(function: Callable[[], Any], place: Place, doing: str) -> Any:
     except (ScriptFailedError, KeyboardInterrupt):
         raise
     except Cm4TinyError as error:
-        failed = ScriptFailedError(f"{place} failed in {doing}: {error.what}", why=error.why, cure=error.cure)
+        failed = ScriptFailedError(f"{place} failed in {doing}: {error.what}", why=error.why, hint=error.hint)
         failed.cm_code = error.cm_code
         raise failed from error
     except (Exception, SystemExit) as error:
@@ -126,7 +126,7 @@ def _guarded(function: Callable[[], Any], place: Place, doing: str) -> Any:
         raise ScriptFailedError(
             f"{place} failed in {doing}: {type(error).__name__}: {error}",
             why=_where(error, place.script.path),
-            cure=f"the traceback is in {log}" if log else "run it again with -v to see the traceback",
+            hint=f"the traceback is in {log}" if log else "run it again with -v to see the traceback",
         ) from error
 
 

@@ -94,8 +94,8 @@ def _failure(label: str, script: Path, status: int, output: Path, log: Path | No
     why = [f"{script.name} {how}", f"  command: . {script}", f"  folder: {Path.cwd()}"]
     if lines:
         why += ["  last lines of its output:", *(f"  | {line}" for line in lines)]
-    cure = f"see its output in {log}" if log else "see its output above"
-    return ScriptFailedError(f"{label} failed", why="\n".join(why), cure=f"{cure}; the native script is {script}")
+    hint = f"see its output in {log}" if log else "see its output above"
+    return ScriptFailedError(f"{label} failed", why="\n".join(why), hint=f"{hint}; the native script is {script}")
 
 
 def _kept(output: Path, logs: Path | None, name: str) -> Path | None:
@@ -133,7 +133,7 @@ def _take_over(here: Path, env: Env, state: dict[str, Any], name: str) -> None:
             merge(state, json.loads(state_file.read_text(encoding="utf-8")))
         except (ValueError, AttributeError) as error:
             raise ScriptFailedError(
-                f"script '{name}' wrote a {RUN_STATE} that cannot be read", why=str(error), cure="its run.sh must write a JSON object"
+                f"script '{name}' wrote a {RUN_STATE} that cannot be read", why=str(error), hint="its run.sh must write a JSON object"
             ) from error
     if env_file.is_file():
         merge(env, parse_env(env_file.read_text(encoding="utf-8", errors="replace")))

@@ -157,7 +157,7 @@ class _ScriptRun:
                 return self._from_cache(stored)
             if options.only_execute_from_cache:
                 what, why = f"{self.place} has no valid cache entry", "--only_execute_from_cache forbids to make one"
-                raise CacheError(what, why=why, cure="leave the flag out")
+                raise CacheError(what, why=why, hint="leave the flag out")
             if session.prefetcher is not None:
                 session.prefetcher.scan()
             if options.renew:
@@ -288,7 +288,7 @@ class _ScriptRun:
         file = native.find(Path(given.get("path") or self.script.path), self.env, asked or "run")
         if not file.is_file():
             if asked and not name:
-                raise ScriptFailedError(f"{self.place} has no file {file.name}", why="its meta names it as script_name", cure=f"add {file}")
+                raise ScriptFailedError(f"{self.place} has no file {file.name}", why="its meta names it as script_name", hint=f"add {file}")
             return
         here = str(Path.cwd())
         self.env["CM_TMP_CURRENT_SCRIPT_WORK_PATH"] = here

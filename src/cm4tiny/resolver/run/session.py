@@ -195,7 +195,7 @@ class Session:
         return DependencyError(
             f"the dependencies of script '{names[0]}' never end",
             why=" -> ".join(shown[-7:]),
-            cure="break the circle with skip_if_env or remove one of the dependencies",
+            hint="break the circle with skip_if_env or remove one of the dependencies",
         )
 
 

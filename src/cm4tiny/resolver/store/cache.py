@@ -44,7 +44,7 @@ STATE_FORMAT = 3
 DIGESTS = "cm4tiny_digests"
 
 _WAIT_S = 12 * 3600.0
-_CURE = "free disk space, check the permissions, choose another CM home with CM_REPOS, or run it with --skip_cache"
+_HINT = "free disk space, check the permissions, choose another CM home with CM_REPOS, or run it with --skip_cache"
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Cache:
         try:
             held = acquire(file, wait_s=_WAIT_S, subject=f"the cache entry {entry.path.name}", on_wait=told)
         except LockingError as error:
-            raise CacheError(f"cannot lock the cache entry {entry.path.name}", why=f"{error.what}: {error.why}", cure=_CURE) from error
+            raise CacheError(f"cannot lock the cache entry {entry.path.name}", why=f"{error.what}: {error.why}", hint=_HINT) from error
         with held:
             yield
 
@@ -245,7 +245,7 @@ class Cache:
                 discard(entry.path)
             entry.path.mkdir(exist_ok=True)
         except OSError as error:
-            raise CacheError(f"cannot make the cache entry {entry.path}", why=str(error), cure=_CURE) from error
+            raise CacheError(f"cannot make the cache entry {entry.path}", why=str(error), hint=_HINT) from error
         try:
             yield entry.path
         finally:
@@ -293,7 +293,7 @@ class Cache:
             digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
             write_atomically(entry.path / META, json.dumps({**meta, DIGESTS: digests}, indent=2))
         except OSError as error:
-            raise CacheError(f"cannot write the cache entry {entry.path}", why=str(error), cure=_CURE) from error
+            raise CacheError(f"cannot write the cache entry {entry.path}", why=str(error), hint=_HINT) from error
 
 
 def discard(folder: Path) -> None:

@@ -47,7 +47,7 @@ def check_request(request: Mapping[str, Any], scripts: Iterable[Script], file: P
         raise LockError(
             f"the lock file {file} asks for more than a lock file alone may",
             why="\n       ".join(problems),
-            cure="read it; if you want that run, type its tags and flags yourself and add --locked=FILE",
+            hint="read it; if you want that run, type its tags and flags yourself and add --locked=FILE",
         )
 
 

@@ -188,7 +188,7 @@ def write(file: Path, request: dict[str, Any], records: Iterable[Record], reposi
     try:
         write_atomically(file, json.dumps(content, indent=2) + "\n")
     except OSError as error:
-        raise UsageError(f"cannot write the lock file {file}", why=str(error), cure="give another path with --lock=FILE") from error
+        raise UsageError(f"cannot write the lock file {file}", why=str(error), hint="give another path with --lock=FILE") from error
     return content
 
 
@@ -216,7 +216,7 @@ class Lock:
         """
         from jsonschema import ValidationError, validate
 
-        cure = "write one with --lock=FILE"
+        hint = "write one with --lock=FILE"
         try:
             if file.exists() and (not file.is_file() or file.stat().st_size > _MAX_BYTES):
                 raise OSError(f"it is not a regular file of at most {_MAX_BYTES >> 20} MB")
@@ -225,17 +225,17 @@ class Lock:
             _check_texts(content)
             digest = digest_of(content)
         except OSError as error:
-            raise LockError(f"cannot read the lock file {file}", why=error.strerror or str(error), cure=cure) from error
+            raise LockError(f"cannot read the lock file {file}", why=error.strerror or str(error), hint=hint) from error
         except ValueError as error:
-            raise LockError(f"{file} is not a lock file", why=f"it is not JSON of a lock file: {str(error)[:200]}", cure=cure) from error
+            raise LockError(f"{file} is not a lock file", why=f"it is not JSON of a lock file: {str(error)[:200]}", hint=hint) from error
         except RecursionError as error:
-            raise LockError(f"{file} is not a lock file", why="its values are nested too deeply", cure=cure) from error
+            raise LockError(f"{file} is not a lock file", why="its values are nested too deeply", hint=hint) from error
         except ValidationError as error:
             place = "/".join(str(part) for part in error.absolute_path) or "top level"
             why = f"{_printable(place)}: {_printable(error.message.splitlines()[0][:200])}"
-            raise LockError(f"{file} is not a lock file", why=why, cure=cure) from error
+            raise LockError(f"{file} is not a lock file", why=why, hint=hint) from error
         if digest != content["digest"]:
-            raise LockError(f"the lock file {file} is damaged or was changed", why="its digest is not that of its content", cure=cure)
+            raise LockError(f"the lock file {file} is damaged or was changed", why="its digest is not that of its content", hint=hint)
         return cls(file, content)
 
     def scripts(self, store: ScriptStore) -> list[Script]:
@@ -342,7 +342,7 @@ class Lock:
         return LockError(
             f"this is not the run of {self.file}",
             why="\n       ".join(str(difference) for difference in differences),
-            cure="bring these back to what the lock file says, or leave --locked out and write a new one with --lock=FILE",
+            hint="bring these back to what the lock file says, or leave --locked out and write a new one with --lock=FILE",
         )
 
 

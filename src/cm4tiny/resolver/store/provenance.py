@@ -162,8 +162,8 @@ def finish(
 def _digests(digests: Mapping[str, Any], script: str) -> dict[str, str]:
     wrong = [name for name, value in digests.items() if not _SHA256.fullmatch(str(value))]
     if wrong:
-        cure = "return {'return': 0, 'digests': {'name': '64 hexadecimal digits'}}"
-        raise ScriptFailedError(f"script '{script}' returned a digest that is none", why=f"{wrong[0]} is {digests[wrong[0]]!r}", cure=cure)
+        hint = "return {'return': 0, 'digests': {'name': '64 hexadecimal digits'}}"
+        raise ScriptFailedError(f"script '{script}' returned a digest that is none", why=f"{wrong[0]} is {digests[wrong[0]]!r}", hint=hint)
     return {str(name): str(value) for name, value in digests.items()}
 
 
@@ -172,7 +172,7 @@ def _told(source: Any, script: str) -> dict[str, str]:
         raise ScriptFailedError(
             f"script '{script}' returned a source that is none",
             why=f"it is {source!r}",
-            cure="return {'return': 0, 'sources': [{'url': ..., 'sha256': ...}]}, or 'commit' instead of 'sha256'",
+            hint="return {'return': 0, 'sources': [{'url': ..., 'sha256': ...}]}, or 'commit' instead of 'sha256'",
         )
     return {str(key): public_url(str(value)) if key == "url" else str(value) for key, value in source.items()}
 

@@ -45,13 +45,13 @@ class DaskExecutor:
         try:
             import distributed
         except ImportError as error:
-            raise NotAvailableError("--scheduler needs Dask", why=str(error), cure="install it:\npip install 'cm4tiny[dask]'") from error
+            raise NotAvailableError("--scheduler needs Dask", why=str(error), hint="install it:\npip install 'cm4tiny[dask]'") from error
         try:
             make_client: Any = distributed.Client
             self._client = make_client(address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             why = str(error) or type(error).__name__
-            raise UsageError(f"there is no Dask scheduler at {address}", why=why, cure="check --scheduler=tcp://HOST:PORT") from error
+            raise UsageError(f"there is no Dask scheduler at {address}", why=why, hint="check --scheduler=tcp://HOST:PORT") from error
         self._run = state_dir / "runs" / f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
         try:
             self._probe(address, [repository.path for repository in repositories])
@@ -63,32 +63,32 @@ class DaskExecutor:
     def _probe(self, address: str, repositories: list[Path]) -> None:
         workers = self._client.scheduler_info()["workers"]
         if not workers:
-            raise UsageError(f"the Dask scheduler at {address} has no workers", cure=f"start some: dask worker {address}")
+            raise UsageError(f"the Dask scheduler at {address} has no workers", hint=f"start some: dask worker {address}")
         self.capacity = sum(int(worker["nthreads"]) for worker in workers.values())
         token = os.urandom(8).hex()
         try:
             self._run.parent.mkdir(parents=True, exist_ok=True)
             self._run.write_text(token, encoding="utf-8")
         except OSError as error:
-            raise CacheError(f"cannot write to {self._run.parent}", why=str(error), cure="check space and permissions") from error
+            raise CacheError(f"cannot write to {self._run.parent}", why=str(error), hint="check space and permissions") from error
         answers = self._client.run(look_at, str(self._run), [str(place) for place in repositories])
         for worker, answer in sorted(answers.items()):
             if answer["token"] != token:
                 raise CacheError(
                     f"the Dask worker {worker} on {answer['host']} does not share the CM home",
                     why=f"it cannot read {self._run}, which this machine wrote",
-                    cure="put the CM home (CM_REPOS) on a file system that all machines mount under the same path",
+                    hint="put the CM home (CM_REPOS) on a file system that all machines mount under the same path",
                 )
             if answer["missing"]:
                 raise CacheError(
                     f"the Dask worker {worker} on {answer['host']} does not see the repository {answer['missing'][0]}",
-                    cure="put it on a file system that all machines mount under the same path",
+                    hint="put it on a file system that all machines mount under the same path",
                 )
             if answer["version"] != __version__:
                 raise CacheError(
                     f"the Dask worker {worker} on {answer['host']} has another version of cm4tiny",
                     why=f"{answer['version']} there, {__version__} here",
-                    cure="install the same version everywhere",
+                    hint="install the same version everywhere",
                 )
 
     def submit(self, job: ScriptJob) -> Future[JobOutcome]:

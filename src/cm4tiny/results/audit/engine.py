@@ -60,7 +60,7 @@ def choose(names: Sequence[str]) -> dict[str, Rule]:
     for name in names:
         matching = {key: rule for key, rule in RULES.items() if key == name or key.startswith(name + ".")}
         if not matching:
-            raise UsageError(f"there is no rule '{name}'", cure=nearest(name, RULES) or "docs/audit-rules.md lists them")
+            raise UsageError(f"there is no rule '{name}'", hint=nearest(name, RULES) or "docs/audit-rules.md lists them")
         found.update(matching)
     return found
 

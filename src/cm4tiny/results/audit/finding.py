@@ -99,7 +99,7 @@ def write_document(document: Mapping[str, Any], path: Path) -> None:
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
         write_atomically(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise ResultsError(f"{path} cannot be written", why=error.strerror or str(error), cure="choose another --outdirname") from error
+        raise ResultsError(f"{path} cannot be written", why=error.strerror or str(error), hint="choose another --outdirname") from error
 
 
 def read_audit(path: Path) -> tuple[Finding, ...]:
@@ -116,5 +116,5 @@ def read_audit(path: Path) -> tuple[Finding, ...]:
         document = json.loads(path.read_text(encoding="utf-8"))
         jsonschema.validate(document, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, jsonschema.ValidationError) as error:
-        raise ResultsError(f"{path} is no audit", why=str(error).splitlines()[0][:300], cure="make it anew: check,mlperf,tiny") from error
+        raise ResultsError(f"{path} is no audit", why=str(error).splitlines()[0][:300], hint="make it anew: check,mlperf,tiny") from error
     return tuple(Finding(f["rule"], f["severity"], f["round"], f["path"], f["message"], tuple(f["related"])) for f in document["findings"])

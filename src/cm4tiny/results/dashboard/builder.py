@@ -82,7 +82,7 @@ def build(
         raise ResultsError(
             f"the dashboard cannot be written to {outdir}",
             why=error.strerror or str(error),
-            cure="free disk space or choose another directory with --outdirname=DIR",
+            hint="free disk space or choose another directory with --outdirname=DIR",
         ) from error
     own = sum(record.text("origin") == OWN_RUN for record in table.records)
     return Site(outdir / INDEX, len(table.records), own, sum(map(len, table.findings.values())), table.unmatched)

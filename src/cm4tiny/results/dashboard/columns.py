@@ -63,7 +63,7 @@ def read_columns(path: Path) -> UserTable:
         with path.open(newline="", encoding="utf-8-sig") as file:
             lines = [line for line, _ in zip(csv.reader(file, strict=True), range(MAX_ROWS + 1), strict=False)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ResultsError(f"{path} cannot be read as a table", why=str(error), cure="give a CSV file in UTF-8") from error
+        raise ResultsError(f"{path} cannot be read as a table", why=str(error), hint="give a CSV file in UTF-8") from error
     headings = [heading.strip() for heading in lines[0]] if lines else []
     keys = {place: name.lower() for place, name in enumerate(headings) if name.lower() in _KEYS}
     if not keys or len(keys) == len(headings):
@@ -71,12 +71,12 @@ def read_columns(path: Path) -> UserTable:
         raise ResultsError(
             f"{path}: no column {missing}",
             why=f"its columns are {', '.join(headings) or 'none'}",
-            cure=f"name one or more of {', '.join(sorted(_KEYS))}, and columns of your own, e.g. 'price [EUR] less'",
+            hint=f"name one or more of {', '.join(sorted(_KEYS))}, and columns of your own, e.g. 'price [EUR] less'",
         )
     own = {place: _column(text) for place, text in enumerate(headings) if place not in keys}
     for column in own.values():
         if column.id in _TAKEN or sum(column.id == other.id for other in own.values()) > 1:
-            raise ResultsError(f"{path}: the column '{column.id}' is there already", cure="choose another name for it")
+            raise ResultsError(f"{path}: the column '{column.id}' is there already", hint="choose another name for it")
     rows = []
     for number, cells in enumerate(lines[1:], start=2):
         cells += [""] * (len(headings) - len(cells))
@@ -102,6 +102,6 @@ def _value(cell: str, column: Column, where: str) -> Value:
         value = math.nan
     if not math.isfinite(value):
         raise ResultsError(
-            f"{where}: '{cell[:40]}' is not a figure", cure=f"write a number with a decimal point, or head the column '{column.id} [text]'"
+            f"{where}: '{cell[:40]}' is not a figure", hint=f"write a number with a decimal point, or head the column '{column.id} [text]'"
         )
     return value

@@ -49,7 +49,7 @@ def read_findings(path: Path) -> Audit:
         rounds = tuple(str(name) for name in content["rounds"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResultsError(
-            f"{path} holds no findings of an audit", why=f"{type(error).__name__}: {error}", cure="give the audit.json of a replay"
+            f"{path} holds no findings of an audit", why=f"{type(error).__name__}: {error}", hint="give the audit.json of a replay"
         ) from error
     return Audit(rounds, findings)
 

@@ -80,7 +80,7 @@ def pareto(rows: Iterable[Row], objectives: Sequence[tuple[str, str]]) -> list[R
     """
     for column, better in objectives:
         if better not in ("more", "less"):
-            raise UsageError(f"'{column}' cannot be an objective", why="it has no better side", cure="choose a figure that has one")
+            raise UsageError(f"'{column}' cannot be an objective", why="it has no better side", hint="choose a figure that has one")
     groups: dict[str, list[tuple[tuple[float, ...], int]]] = {}
     listed = list(rows)
     for index, row in enumerate(listed):

@@ -31,7 +31,7 @@ def require_vega() -> Any:
         raise NotAvailableError(
             "the dashboard's plots need the package vl-convert-python (extra 'dashboard')",
             why=str(error),
-            cure="install it:\npip install 'cm4tiny[dashboard]'\nor in the checkout:\npip install '.[dashboard]'",
+            hint="install it:\npip install 'cm4tiny[dashboard]'\nor in the checkout:\npip install '.[dashboard]'",
         ) from error
     return vl_convert
 

@@ -76,7 +76,7 @@ class Expression:
         shown = f"the expression '{text[:60]}{'...' if len(text) > 60 else ''}'"
         if len(text) > MAX_LENGTH:
             raise UsageError(
-                f"{shown} is too long", why=f"{len(text)} characters, at most {MAX_LENGTH}", cure="split it into several metrics"
+                f"{shown} is too long", why=f"{len(text)} characters, at most {MAX_LENGTH}", hint="split it into several metrics"
             )
         try:
             with warnings.catch_warnings():
@@ -84,10 +84,10 @@ class Expression:
                 tree = ast.parse(text.strip(), mode="eval").body
             _check(tree, columns)
         except _RefusedError as error:
-            raise UsageError(f"{shown} cannot be used", why=error.why, cure=error.cure) from None
+            raise UsageError(f"{shown} cannot be used", why=error.why, hint=error.hint) from None
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             why = error.msg if isinstance(error, SyntaxError) else str(error) or "it is nested too deeply"
-            raise UsageError(f"{shown} is not an expression", why=why, cure=_ALLOWED) from None
+            raise UsageError(f"{shown} is not an expression", why=why, hint=_ALLOWED) from None
         names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)) - FUNCTIONS.keys()
         return cls(text.strip(), names, tree)
 
@@ -104,9 +104,9 @@ class Expression:
 
 
 class _RefusedError(Exception):
-    def __init__(self, why: str, cure: str = _ALLOWED) -> None:
+    def __init__(self, why: str, hint: str = _ALLOWED) -> None:
         super().__init__(why)
-        self.why, self.cure = why, cure
+        self.why, self.hint = why, hint
 
 
 def _check(tree: ast.expr, columns: Collection[str]) -> None:
@@ -158,7 +158,7 @@ def _number(value: Value | bool, text: str) -> float:
         raise _NoValueError
     if isinstance(value, str):
         raise UsageError(
-            f"the expression '{text}' counts with a text", why=f"'{value[:60]}' is not a number", cure="use texts with == and != only"
+            f"the expression '{text}' counts with a text", why=f"'{value[:60]}' is not a number", hint="use texts with == and != only"
         )
     if isinstance(value, complex) or not math.isfinite(value):
         raise _NoValueError

@@ -48,7 +48,7 @@ def parse_heading(text: str) -> Heading:
         raise UsageError(
             f"'{text[:60]}' is not the heading of a column",
             why="a name is a letter followed by at most 39 letters, digits and _",
-            cure="write it as 'name', 'name [unit]', or 'name [unit] more|less'",
+            hint="write it as 'name', 'name [unit]', or 'name [unit] more|less'",
         )
     return Heading(found["id"].lower(), found["unit"] or "", found["better"] or "")
 
@@ -91,11 +91,11 @@ def parse_metrics(definitions: Iterable[str], columns: Collection[str]) -> tuple
     for definition in definitions:
         left, equals, right = definition.partition("=")
         if not equals:
-            raise UsageError(f"'{definition[:60]}' does not define a metric", why="there is no '=' in it", cure=_SAMPLE)
+            raise UsageError(f"'{definition[:60]}' does not define a metric", why="there is no '=' in it", hint=_SAMPLE)
         heading = parse_heading(left)
         if heading.id in names:
             raise UsageError(
-                f"the metric '{heading.id}' cannot be defined", why="there is a column of that name", cure="choose another name"
+                f"the metric '{heading.id}' cannot be defined", why="there is a column of that name", hint="choose another name"
             )
         metrics.append(Metric(heading, heading.id.replace("_", " "), Expression.parse(right, names)))
         names.append(heading.id)

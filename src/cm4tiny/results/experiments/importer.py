@@ -85,7 +85,7 @@ def _asked(call: CmAccess, request: dict[str, Any], name: str) -> dict[str, Any]
         raise ResultsError(
             f"CM refused the experiment {name}",
             why=str(answer.get("error", "")),
-            cure="check the repository given by --target_repo; these exist:\ncm find repo",
+            hint="check the repository given by --target_repo; these exist:\ncm find repo",
         )
     return answer
 
@@ -104,7 +104,7 @@ def _update(call: CmAccess, name: str, results: list[Result], repo: str) -> Path
         point.mkdir(exist_ok=True)
         _write(point / RESULT_FILE, merge(_existing(point / RESULT_FILE), results))
     except OSError as error:
-        raise ResultsError(f"the experiment {name} cannot be written", why=str(error), cure=f"check the folder {folder}") from error
+        raise ResultsError(f"the experiment {name} cannot be written", why=str(error), hint=f"check the folder {folder}") from error
     return folder
 
 
@@ -117,7 +117,7 @@ def _existing(path: Path) -> list[Any]:
         content = error
     if not isinstance(content, list):
         why = str(content) if isinstance(content, Exception) else "it is not a list of results"
-        raise ResultsError(f"{path} cannot be read", why=why, cure="repair it or move it away; it is not overwritten")
+        raise ResultsError(f"{path} cannot be read", why=why, hint="repair it or move it away; it is not overwritten")
     return content
 
 

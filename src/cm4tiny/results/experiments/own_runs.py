@@ -20,7 +20,7 @@ from cm4tiny.results.summary import benchmarks
 
 OUTCOME_JSON = "outcome.json"
 _PARTS = ("board", "engine", "assets", "results", "files", "tools")
-_CURE = "give report.json or outcome.json of a reproduce run, or the folder that holds it"
+_HINT = "give report.json or outcome.json of a reproduce run, or the folder that holds it"
 
 
 def find_runs(place: Path) -> tuple[Path, ...]:
@@ -35,7 +35,7 @@ def find_runs(place: Path) -> tuple[Path, ...]:
     found = [next((folder / name for name in (REPORT_JSON, OUTCOME_JSON) if (folder / name).is_file()), None) for folder in folders]
     runs = tuple(path for path in found if path)
     if not runs:
-        raise ResultsError(f"there is no run in {place}", cure=_CURE)
+        raise ResultsError(f"there is no run in {place}", hint=_HINT)
     return runs
 
 
@@ -53,7 +53,7 @@ def read_run(path: Path) -> Report:
         parts: dict[str, Any] = {key: content[key] for key in _PARTS}
         return make_report(**parts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ResultsError(f"{path} is not a run's report", why=f"{type(error).__name__}: {error}", cure=_CURE) from error
+        raise ResultsError(f"{path} is not a run's report", why=f"{type(error).__name__}: {error}", hint=_HINT) from error
 
 
 def own_records(place: Path) -> tuple[Record, ...]:

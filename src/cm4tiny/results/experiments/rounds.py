@@ -43,7 +43,7 @@ def round_records(place: Path, events: EventStream = SILENT) -> tuple[Record, ..
     """
     rounds = find_rounds(place)
     if not rounds:
-        raise ResultsError(f"there is no round of results in {place}", cure="give a checkout of a results repository, or a folder of some")
+        raise ResultsError(f"there is no round of results in {place}", hint="give a checkout of a results repository, or a folder of some")
     packaged = {record.text("source"): record for record in published_records()}
     found: list[Record] = []
     with events.step(_STEP, unit="results"):

@@ -77,7 +77,7 @@ class ReplayOutcome:
             raise MismatchError(
                 "; ".join(self.failures[:3]) + (f"; and {len(self.failures) - 3} more" if len(self.failures) > 3 else ""),
                 why="the evidence does not give these figures",
-                cure=f"see {self.files[0]}; docs/replay.md explains the causes, --accept_known passes over those of published rounds",
+                hint=f"see {self.files[0]}; docs/replay.md explains the causes, --accept_known passes over those of published rounds",
             )
 
 
@@ -109,15 +109,15 @@ def run_replay(request: ReplayRequest, events: EventStream = SILENT) -> ReplayOu
         raise NotAvailableError(
             f"the results of round {round_.id} cannot be fetched",
             why=f"they are not public; public rounds are {public}",
-            cure=f"replay your own copy:\ncm run script --tags=replay,mlperf,tiny,_{round_.id} --path=DIR",
+            hint=f"replay your own copy:\ncm run script --tags=replay,mlperf,tiny,_{round_.id} --path=DIR",
         )
     if not request.paths:
-        raise UsageError("nothing to replay", why="neither a folder nor a round was given", cure="give --path=CHECKOUT or a round (_v1.3)")
+        raise UsageError("nothing to replay", why="neither a folder nor a round was given", hint="give --path=CHECKOUT or a round (_v1.3)")
     lists = label_lists(request, events)
     found = replay(request.paths, lists, round_id=request.round_id, jobs=request.jobs or cores(), events=events)
     if not found.results:
         where = ", ".join(str(path) for path in request.paths)
-        raise ResultsError(f"no result was found in {where}", why="DIVISION/SUBMITTER/results holds none", cure="give a complete checkout")
+        raise ResultsError(f"no result was found in {where}", why="DIVISION/SUBMITTER/results holds none", hint="give a complete checkout")
     findings = audit(found.results, labels=lists, trees=found.rounds)
     accepted = known_mismatches(found.checks) if request.accept_known else frozenset()
     files = write_replay(found, request.outdir, findings, accepted)
@@ -162,10 +162,10 @@ def differences(checks: Sequence[Check], expected: Path) -> list[str]:
         with expected.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream)
             if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise ResultsError(f"{expected} is no replay.csv", why=f"its columns are {reader.fieldnames}", cure=f"needed: {COLUMNS}")
+                raise ResultsError(f"{expected} is no replay.csv", why=f"its columns are {reader.fieldnames}", hint=f"needed: {COLUMNS}")
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ResultsError(f"{expected} cannot be read", why=str(error), cure="give a replay.csv of an earlier replay") from error
+        raise ResultsError(f"{expected} cannot be read", why=str(error), hint="give a replay.csv of an earlier replay") from error
     rounds = {check.round for check in checks}
     wanted = {(row["round"], row["path"], row["metric"]): row for row in rows if row["round"] in rounds}
     got = {(check.round, check.path, check.metric): {column: getattr(check, column) for column in COLUMNS} for check in checks}

@@ -106,7 +106,7 @@ def _distinct(pairs: Iterable[tuple[Round, Path]]) -> tuple[tuple[Round, Path], 
     for round_, root in pairs:
         if round_.id in rounds:
             raise ResultsError(
-                f"round {round_.id} is there twice", why=f"{rounds[round_.id][1]} and {root}", cure="give one copy of each round"
+                f"round {round_.id} is there twice", why=f"{rounds[round_.id][1]} and {root}", hint="give one copy of each round"
             )
         rounds[round_.id] = (round_, root)
     return tuple(rounds[key] for key in ROUNDS if key in rounds)
@@ -136,5 +136,5 @@ def _in_pool(found: Sequence[ResultDir], lists: LabelLists, jobs: int) -> Iterat
         raise ResultsError(
             "a process that read results was killed",
             why="the machine ran out of memory, or the calling script has no __main__ guard",
-            cure="replay with --jobs=1",
+            hint="replay with --jobs=1",
         ) from error

@@ -36,7 +36,7 @@ _CIFAR_NAME = re.compile(r"([a-z_]{1,60})_s_[0-9]{6}\.bin\Z")
 _CLASSES = {"ad": 2, "ic": 10, "kws": 12, "vww": 2}
 _FOLDERS = ("benchmark/evaluation/datasets/{data_set}", "datasets/{data_set}", "{data_set}", "{list_id}")
 _FILES = ("y_labels.csv", "y_labels_alt.csv")
-_CURE = "give a checkout of mlcommons/tiny (--labels=DIR), or leave --labels out to have the lists fetched"
+_HINT = "give a checkout of mlcommons/tiny (--labels=DIR), or leave --labels out to have the lists fetched"
 
 
 @cache
@@ -145,11 +145,11 @@ class LabelLists:
         if folder is None:
             return cls(source="file names only")
         if not folder.is_dir():
-            raise AssetError(f"there is no folder {folder} with label lists", cure=_CURE)
+            raise AssetError(f"there is no folder {folder} with label lists", hint=_HINT)
         lists = dict(_read_list(file, benchmark) for file, benchmark in _places(folder))
         windows = {key: found for key in table()["streaming"] if (found := _read_windows(folder, key)) is not None}
         if not lists and not windows:
-            raise AssetError(f"{folder} holds no label lists", why="no y_labels.csv was found in it", cure=_CURE)
+            raise AssetError(f"{folder} holds no label lists", why="no y_labels.csv was found in it", hint=_HINT)
         return cls(lists, windows, str(folder))
 
     @classmethod
@@ -245,7 +245,7 @@ def _check_list(path: Path | str, benchmark: str, labels: Mapping[str, int]) -> 
     raise HashMismatchError(
         f"{path} is none of the known lists of {benchmark}",
         why=f"its {len(labels)} names and labels have the digest {digest[:16]}..., which label_lists.yaml does not know",
-        cure="take the list from its source again, or give another folder with --labels=DIR",
+        hint="take the list from its source again, or give another folder with --labels=DIR",
     )
 
 
@@ -263,7 +263,7 @@ def _windows(path: Path, key: str) -> tuple[tuple[float, float], ...]:
         entry = next(item for item in content if item["wav_file"] == row["wav"])  # type: ignore[union-attr]
         pairs = [numbers_in_json(pair) for pair in entry["detection_windows"]]
     except (OSError, ValueError, TypeError, KeyError, StopIteration, RecursionError) as error:
-        raise AssetError(f"{path} is no list of spoken words", why=f"{type(error).__name__}: {error}"[:200], cure=_CURE) from error
+        raise AssetError(f"{path} is no list of spoken words", why=f"{type(error).__name__}: {error}"[:200], hint=_HINT) from error
     windows = tuple((pair[0], pair[1]) for pair in pairs if pair is not None and len(pair) == 2)
     _check_windows(path, key, windows)
     return windows
@@ -271,4 +271,4 @@ def _windows(path: Path, key: str) -> tuple[tuple[float, float], ...]:
 
 def _check_windows(path: Path | str, key: str, windows: Iterable[tuple[float, float]]) -> None:
     if _digest(f"{start!r},{stop!r}" for start, stop in windows) != table()["streaming"][key]["digest"]:
-        raise HashMismatchError(f"{path} is not the list of {key}", why="its windows differ", cure="take it from its source again")
+        raise HashMismatchError(f"{path} is not the list of {key}", why="its windows differ", hint="take it from its source again")

@@ -52,21 +52,21 @@ def find_rounds(path: Path, round_id: str = "") -> tuple[tuple[Round, Path], ...
     """
     wanted = get_round(round_id) if round_id else None
     if not path.is_dir():
-        raise ResultsError(f"{path} is not a directory", cure="give a checkout of a results repository, or a folder that holds several")
+        raise ResultsError(f"{path} is not a directory", hint="give a checkout of a results repository, or a folder that holds several")
     if _is_round(path):
         known = _round_of(path)
         if wanted and known and known != wanted:
             raise UsageError(
                 f"{path} holds round {known.id}, {wanted.id} was asked for",
                 why="its name says so",
-                cure=f"use _{known.id} or rename it",
+                hint=f"use _{known.id} or rename it",
             )
         chosen = wanted or known
         if chosen is None:
             raise UsageError(
                 f"it is not known which round {path} holds",
                 why="its name has no version in it (tiny_results_v1.3)",
-                cure="name the round with a variation (_v1.3) or rename the folder",
+                hint="name the round with a variation (_v1.3) or rename the folder",
             )
         return ((chosen, path),)
     below = [(known, child) for child in sorted(path.iterdir()) if child.is_dir() and not child.is_symlink() and _is_round(child)
@@ -77,7 +77,7 @@ def find_rounds(path: Path, round_id: str = "") -> tuple[tuple[Round, Path], ...
         raise UsageError(
             f"there is no checkout of {asked} in {path}",
             why="a checkout holds the folder 'closed' or 'open' and has its version in its name",
-            cure="give the folder into which mlcommons/tiny_results_v1.3 was cloned, or its parent",
+            hint="give the folder into which mlcommons/tiny_results_v1.3 was cloned, or its parent",
         )
     order = list(ROUNDS)
     return tuple(sorted(found, key=lambda pair: order.index(pair[0].id)))
@@ -132,7 +132,7 @@ class _Tree:
         self._entries += len(found)
         if self._entries > MAX_ENTRIES:
             raise ResultsError(
-                f"{self.root} holds more than {MAX_ENTRIES} entries below its results", cure="give a checkout of a results repository"
+                f"{self.root} holds more than {MAX_ENTRIES} entries below its results", hint="give a checkout of a results repository"
             )
         return found
 

@@ -23,7 +23,7 @@ def get_results(round_id: str, folder: Path, *, mirror: Mirror | None = None, ev
     """
     round_ = get_round(round_id)
     if not round_.repository:
-        raise NotAvailableError(f"the results of round {round_.id} are not public", cure="give your own checkout with --path=DIR")
+        raise NotAvailableError(f"the results of round {round_.id} are not public", hint="give your own checkout with --path=DIR")
     source = GitSource(round_.repository, round_.commit, (f"https://github.com/{round_.repository}",), "as the submitters state")
     tree = checkout(source, mirror=mirror, root=folder, events=events)
     link = folder / LINK

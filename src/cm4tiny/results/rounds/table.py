@@ -64,7 +64,7 @@ def get_round(round_id: str) -> Round:
         return ROUNDS[known]
     choices = ", ".join(ROUNDS)
     raise UsageError(
-        f"there is no round {round_id!r}", why=f"the rounds are {choices}", cure=nearest(known, ROUNDS) or f"use one of {choices}"
+        f"there is no round {round_id!r}", why=f"the rounds are {choices}", hint=nearest(known, ROUNDS) or f"use one of {choices}"
     )
 
 

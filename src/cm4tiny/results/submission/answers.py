@@ -71,7 +71,7 @@ def read_answers(path: Path) -> Answers:
         document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise UsageError(
-            f"the answers {path} cannot be read", why=str(error).splitlines()[0], cure="docs/submit.md shows an example"
+            f"the answers {path} cannot be read", why=str(error).splitlines()[0], hint="docs/submit.md shows an example"
         ) from error
     return parse_answers(document, path.parent, str(path))
 
@@ -81,13 +81,13 @@ def parse_answers(document: Any, folder: Path, name: str) -> Answers:
     problem = next(iter(jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8"))).iter_errors(document)), None)
     if problem is not None:
         raise UsageError(
-            f"{name} is not complete", why=f"at {problem.json_path}: {problem.message[:300]}", cure="docs/submit.md shows an example"
+            f"{name} is not complete", why=f"at {problem.json_path}: {problem.message[:300]}", hint="docs/submit.md shows an example"
         )
     systems = tuple(_system(row, folder) for row in document["systems"])
     names = [system.name.lower() for system in systems]
     twice = sorted({system for system in names if names.count(system) > 1})
     if twice:
-        raise UsageError(f"two systems are called {twice[0]}", cure="give each system a name of its own")
+        raise UsageError(f"two systems are called {twice[0]}", hint="give each system a name of its own")
     return Answers(
         submitter=document["submitter"],
         systems=systems,

@@ -79,7 +79,7 @@ def find_image(digest: str, folders: Iterable[Path]) -> Image:
     raise ResultsError(
         f"the firmware {digest[:16]}... that was measured cannot be found with all its sources",
         why=changed or "CM's cache does not hold it any more",
-        cure="run the benchmark again with --new, or give the folder of the code with --code=DIR",
+        hint="run the benchmark again with --new, or give the folder of the code with --code=DIR",
     )
 
 
@@ -102,7 +102,7 @@ def write_code(target: Path, system: SystemAnswers, sessions: Iterable[Found], m
             raise UsageError(
                 f"system {system.name} comes without the code of {benchmark}",
                 why="its sessions are not from a run of this project, so the code is not known",
-                cure="give the folder of the code that was run with --code=DIR (code: in the answers)",
+                hint="give the folder of the code that was run with --code=DIR (code: in the answers)",
             )
         for digest in digests:
             image = find_image(digest, caches)
@@ -113,14 +113,14 @@ def _copy_own(code: Path, benchmark: str, folder: Path) -> None:
     source = code / benchmark if (code / benchmark).is_dir() else code
     if not source.is_dir() or not any(source.iterdir()):
         raise UsageError(
-            f"the folder of code {source} is missing or empty", cure="give the folder that holds the code, or BENCHMARK/ below it"
+            f"the folder of code {source} is missing or empty", hint="give the folder that holds the code, or BENCHMARK/ below it"
         )
     links = [path for path in source.rglob("*") if path.is_symlink()]
     if links:
-        raise UsageError(f"{links[0]} is a symbolic link", why="submissions must not hold any", cure="put the file itself there")
+        raise UsageError(f"{links[0]} is a symbolic link", why="submissions must not hold any", hint="put the file itself there")
     size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
     if size > _MAX_CODE_BYTES:
-        raise UsageError(f"{source} holds {size / 1e9:.1f} GB", cure="give the folder of the code alone")
+        raise UsageError(f"{source} holds {size / 1e9:.1f} GB", hint="give the folder of the code alone")
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT), dirs_exist_ok=True)
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and not any(path.iterdir()):
@@ -131,7 +131,7 @@ def _copy_image(image: Image, folder: Path, benchmark: str, models: Mapping[str,
     for name in image.build["sources"]:
         target = folder / name
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise ResultsError(f"{_BUILD} names a source outside its folder: {name}", cure="build the firmware anew: add --new")
+            raise ResultsError(f"{_BUILD} names a source outside its folder: {name}", hint="build the firmware anew: add --new")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(image.source(name), target)
     for name in (_BUILD, _RECORD, image.elf.name):
@@ -148,7 +148,7 @@ def _model(wanted: Mapping[str, Any], benchmark: str, models: Mapping[str, Path]
     raise ResultsError(
         f"the model {wanted['name']} of {benchmark} cannot be found",
         why=f"no file at hand has the SHA-256 {str(wanted['sha256'])[:16]}...",
-        cure="name the file that was compiled: models: {" + benchmark + ": FILE} in the answers",
+        hint="name the file that was compiled: models: {" + benchmark + ": FILE} in the answers",
     )
 
 

@@ -66,8 +66,8 @@ def generate(
     found = {system.name: find_sessions(system.sessions) for system in answers.systems}
     reasons = _reasons(found)
     if reasons and not draft:
-        cure = "measure on hardware with MLPerf Tiny's models and data; or add --draft to see what the submission would look like"
-        raise RuleError("these results cannot be submitted", why="; ".join(reasons[:6]), cure=cure)
+        hint = "measure on hardware with MLPerf Tiny's models and data; or add --draft to see what the submission would look like"
+        raise RuleError("these results cannot be submitted", why="; ".join(reasons[:6]), hint=hint)
     _check_division(answers.division, found)
     target = root / answers.division / answers.submitter
     _check_target(target, add)
@@ -111,7 +111,7 @@ def _check_division(division: str, found: Mapping[str, Sequence[Found]]) -> None
         raise RuleError(
             "results of the open division cannot be submitted to the closed one",
             why="; ".join(reasons[:6]),
-            cure="submit with --division=open, or measure firmware that was built without _drop_dead (docs/closed-division.md)",
+            hint="submit with --division=open, or measure firmware that was built without _drop_dead (docs/closed-division.md)",
         )
 
 
@@ -120,7 +120,7 @@ def _check_target(target: Path, add: bool) -> None:
         raise UsageError(
             f"{target} exists already",
             why="a submission is never written over another one",
-            cure="give another --outdirname=DIR, remove the folder, or add systems to it with --add",
+            hint="give another --outdirname=DIR, remove the folder, or add systems to it with --add",
         )
 
 
@@ -129,7 +129,7 @@ def _write_system(
 ) -> None:
     description, results = folder / "systems" / f"{system.name}.json", folder / "results" / system.name
     if description.exists() or results.exists():
-        raise UsageError(f"the submission has a system {system.name} already", cure="give the new one another name")
+        raise UsageError(f"the submission has a system {system.name} already", hint="give the new one another name")
     description.parent.mkdir(parents=True, exist_ok=True)
     named = dict(system.description)
     if draft:
@@ -178,7 +178,7 @@ def _write_documents(folder: Path, answers: Answers) -> None:
         if path is None:
             continue
         if not path.is_file():
-            raise UsageError(f"the {what} {path} is no file", cure="give the path of the document")
+            raise UsageError(f"the {what} {path} is no file", hint="give the path of the document")
         shutil.copyfile(path, folder / "systems" / f"{name}{path.suffix.lower()}")
 
 
@@ -197,7 +197,7 @@ def _judge(found: Review, draft: bool) -> None:
         raise RuleError(
             f"the audit refuses the {'draft' if draft else 'submission'}; nothing was written",
             why="\n".join(finding.text for finding in against[:10]),
-            cure="docs/audit-rules.md explains each rule; --checklist and --energy_set_up give the documents",
+            hint="docs/audit-rules.md explains each rule; --checklist and --energy_set_up give the documents",
         )
 
 
@@ -209,7 +209,7 @@ def _staging(root: Path) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(dir=root.parent, prefix=".submission-"))
     except OSError as error:
         raise ResultsError(
-            f"nothing can be written beside {root}", why=error.strerror or str(error), cure="choose another --outdirname"
+            f"nothing can be written beside {root}", why=error.strerror or str(error), hint="choose another --outdirname"
         ) from error
     try:
         yield folder
@@ -217,7 +217,7 @@ def _staging(root: Path) -> Iterator[Path]:
         raise ResultsError(
             f"the submission cannot be written to {root}",
             why=f"{error.strerror or error}: {error.filename}",
-            cure="free disk space, check the rights",
+            hint="free disk space, check the rights",
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -235,5 +235,5 @@ def _move(folder: Path, target: Path) -> None:
         if aside.exists():
             aside.rename(target)
         raise BusyError(
-            f"{target} cannot be replaced", why=error.strerror or str(error), cure="close what uses it and try again"
+            f"{target} cannot be replaced", why=error.strerror or str(error), hint="close what uses it and try again"
         ) from error

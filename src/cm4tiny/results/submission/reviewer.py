@@ -93,7 +93,7 @@ def review(
         UsageError: no such folder or round.
     """
     if not root.is_dir() or not any((root / division).is_dir() for division in ("closed", "open")):
-        raise UsageError(f"{root} is no submission", why="it holds neither closed nor open", cure="give the folder above them")
+        raise UsageError(f"{root} is no submission", why="it holds neither closed nor open", hint="give the folder above them")
     round = get_round(round_id or _by_name(root))
     known = labels or LabelLists.known()
     done = replay([root], known, round_id=round.id, jobs=jobs or (1 if _is_small(root) else cores()), events=events)
@@ -130,4 +130,4 @@ def refuse(review: Review, what: str) -> None:
     if not review.passed:
         number = f"{len(review.errors)} errors of the audit, listed above and in {AUDIT_JSON}"
         why = "; ".join([number, *([review.verdict.text] if review.verdict is not None else [])])
-        raise RuleError(f"{what} cannot be submitted", why=why, cure="docs/audit-rules.md explains each rule")
+        raise RuleError(f"{what} cannot be submitted", why=why, hint="docs/audit-rules.md explains each rule")

@@ -73,7 +73,7 @@ def find_sessions(places: Iterable[Path]) -> tuple[Found, ...]:
             raise UsageError(
                 f"{len(others)} sessions of {session.benchmark} {session.mode} were found",
                 why=", ".join(str(other.folder) for other in others[:4]),
-                cure="name the session that counts, not the folder above it",
+                hint="name the session that counts, not the folder above it",
             )
     unique = {session.folder.resolve(): session for session in found}
     return tuple(sorted(unique.values(), key=lambda session: (session.benchmark, session.mode)))
@@ -83,14 +83,14 @@ def _at(place: Path) -> list[Found]:
     if place.name == OUTCOME and place.is_file():
         return _of_outcome(place)
     if not place.is_dir():
-        raise UsageError(f"there are no sessions at {place}", cure="give an outcome.json, a folder of sessions, or a session's folder")
+        raise UsageError(f"there are no sessions at {place}", hint="give an outcome.json, a folder of sessions, or a session's folder")
     if (place / OUTCOME).is_file():
         return _of_outcome(place / OUTCOME)
     found = [recognise(folder) for folder in _folders(place)]
     if not found:
         why = "a finished session holds log.txt and results.txt"
         raise UsageError(
-            f"no finished session lies at or below {place}", why=why, cure="run the benchmark to its end, or give another folder"
+            f"no finished session lies at or below {place}", why=why, hint="run the benchmark to its end, or give another folder"
         )
     return found
 
@@ -111,7 +111,7 @@ def _of_outcome(path: Path) -> list[Found]:
         known = (dict(outcome.get("tools", {})), str(outcome.get("engine", "")), outcome.get("assets") == "embedded")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ResultsError(
-            f"{path} is not the outcome of a run", why=f"{type(error).__name__}: {error}", cure="give the outcome.json of run,mlperf,tiny"
+            f"{path} is not the outcome of a run", why=f"{type(error).__name__}: {error}", hint="give the outcome.json of run,mlperf,tiny"
         ) from error
     return [_with_outcome(recognise(folder), entry, *known) for folder, entry in folders]
 
@@ -155,7 +155,7 @@ def recognise(folder: Path) -> Found:
         entries = _head(folder / "results.json") if (folder / "results.json").is_file() else ""
     except OSError as error:
         raise ResultsError(
-            f"{folder} is no finished session", why=f"{error.strerror}: {error.filename}", cure="run the benchmark to its end"
+            f"{folder} is no finished session", why=f"{error.strerror}: {error.filename}", hint="run the benchmark to its end"
         ) from error
     eembc = (folder / "script.async").is_file() or "m-session-start-id" in log
     named = _MODEL.search(log)
@@ -163,7 +163,7 @@ def recognise(folder: Path) -> Found:
     mode = _mode(results, entries)
     if not benchmark or not mode:
         lacking = "the device's model is not in log.txt" if not benchmark else "results.txt holds no result that a mode is known by"
-        raise ResultsError(f"{folder} is no session of a benchmark", why=lacking, cure="give finished sessions of MLPerf Tiny only")
+        raise ResultsError(f"{folder} is no session of a benchmark", why=lacking, hint="give finished sessions of MLPerf Tiny only")
     unfit, is_open = _unfit(log, results, entries), _open_division(log, results, entries)
     return Found(folder, benchmark, mode, "eembc" if eembc else "mlc", _files(folder, eembc), unfit, is_open)
 

@@ -93,7 +93,7 @@ def answers_of(step: Step) -> Answers:
     said = step.options(_Answers)
     system = options.system or said.board
     if not system:
-        raise UsageError("the system has no name", cure="give --system=NAME or --board=NAME (docs/submit.md lists the boards)")
+        raise UsageError("the system has no name", hint="give --system=NAME or --board=NAME (docs/submit.md lists the boards)")
     values = {name: str(value or "") for name, value in vars(said).items()}
     values["sessions"] = ",".join(str(path) for path in said.sessions)
     values["system"] = f"{options.prefix}-{system}" if options.prefix else system
@@ -122,7 +122,7 @@ def check_step(step: Step) -> Review:
     options = step.options(_Options)
     place = options.check or options.submission
     if place is None:
-        raise UsageError("nothing to check was named", cure="give --path=DIR, the folder with closed or open in it")
+        raise UsageError("nothing to check was named", hint="give --path=DIR, the folder with closed or open in it")
     tools = get_tools(str(options.sources or options.fetched_sources), step.events) if options.official else None
     labels, complete = _labels(step), None if options.partial else True
     found = review(place, options.round_id, labels=labels, tools=tools, complete=complete, events=step.events)
@@ -140,12 +140,12 @@ def report_step(step: Step) -> tuple[Path, ...]:
     place = options.report or options.fetched
     if place is None:
         raise UsageError(
-            "no results were named", cure="give --path=DIR: a checkout of a results repository, a submission, or several in one folder"
+            "no results were named", hint="give --path=DIR: a checkout of a results repository, a submission, or several in one folder"
         )
     formats = list(options.formats or FORMATS)
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
-        raise UsageError(f"there is no format {unknown[0]}", cure=f"choose from {', '.join(FORMATS)}")
+        raise UsageError(f"there is no format {unknown[0]}", hint=f"choose from {', '.join(FORMATS)}")
     folder = output_folder(step.env, DEFAULT_REPORT)
     labels = _labels(step)
     written: list[Path] = []

@@ -83,7 +83,7 @@ def boards(path: Path = _TABLE) -> Mapping[str, BoardRow]:
             raise ValueError(f"no field of the template: {', '.join(sorted(unknown))}")
     except (OSError, ValueError, yaml.YAMLError, jsonschema.ValidationError) as error:
         why = str(error).splitlines()[0]
-        raise AssetError(f"the table of boards {path.name} cannot be used", why=why, cure="restore the file") from error
+        raise AssetError(f"the table of boards {path.name} cannot be used", why=why, hint="restore the file") from error
     return {name: BoardRow(name, row["source"], dict(row["fields"])) for name, row in table["boards"].items()}
 
 
@@ -92,8 +92,8 @@ def get_board(name: str) -> BoardRow:
     table = boards()
     if name not in table:
         why = f"the table has {', '.join(table)}"
-        cure = nearest(name, table) or "leave the board out and give all hardware fields in the answers' description"
-        raise UsageError(f"there is no board '{name}' in the table", why=why, cure=cure)
+        hint = nearest(name, table) or "leave the board out and give all hardware fields in the answers' description"
+        raise UsageError(f"there is no board '{name}' in the table", why=why, hint=hint)
     return table[name]
 
 
@@ -113,10 +113,10 @@ def describe(
     for field in answers:
         if field.strip() not in FIELDS:
             raise UsageError(
-                f"'{field}' is no field of a system description", cure=nearest(field, FIELDS) or "docs/submit.md lists the fields"
+                f"'{field}' is no field of a system description", hint=nearest(field, FIELDS) or "docs/submit.md lists the fields"
             )
         if field.strip() in FIELDS[:3]:
-            raise UsageError(f"'{field}' is not part of the description", cure="give submitter, division and status beside it")
+            raise UsageError(f"'{field}' is not part of the description", hint="give submitter, division and status beside it")
     fixed = {"Submitter": submitter, "Division": division, "Status": status}
     values = dict(derived)
     values.update(get_board(board).fields if board else {})

@@ -40,7 +40,7 @@ def write_tables(
         folder.mkdir(parents=True, exist_ok=True)
         return tuple(write_atomically(folder / file, data) for file, data in contents.items())
     except OSError as error:
-        raise ResultsError(f"the tables cannot be written to {folder}", why=str(error), cure="choose another --outdirname=DIR") from error
+        raise ResultsError(f"the tables cannot be written to {folder}", why=str(error), hint="choose another --outdirname=DIR") from error
 
 
 def csv_text(rows: Sequence[SummaryRow]) -> str:
@@ -98,7 +98,7 @@ def workbook(tables: Sequence[FinalTable]) -> bytes:
         raise NotAvailableError(
             "a workbook needs the package XlsxWriter",
             why=str(error),
-            cure="ask for --formats=csv,md, or install the package:\npip install XlsxWriter",
+            hint="ask for --formats=csv,md, or install the package:\npip install XlsxWriter",
         ) from error
     stream = io.BytesIO()
     book = xlsxwriter.Workbook(stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})

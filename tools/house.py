@@ -21,7 +21,6 @@ COMPLEXITY = 10
 LINES = 500
 #: Where a figure is looked for: what ships.
 PRODUCT = ("src/cm4tiny", "firmware", "cm-repo")
-RENAMED = r"\b(temporary|part|made)\.replace\("
 TEXT = {".py", ".c", ".h", ".s", ".ld", ".yaml", ".json", ".csv", ".toml"}
 
 Graph = dict[str, set[str]]
@@ -161,14 +160,36 @@ def doubled_classes(source: Path = ROOT / "src") -> dict[str, list[str]]:
     return {name: modules for name, modules in sorted(found.items()) if len(modules) > 1}
 
 
-def calls(name: str, files: Iterable[Path]) -> list[str]:
-    """``file:line`` of calls of a function by its name."""
-    found = []
+def _calls(files: Iterable[Path]) -> Iterator[tuple[str, ast.Call, str]]:
+    """``file:line``, the call, and the last part of the called name."""
     for path in files:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == name:
-                found.append(f"{path.relative_to(ROOT).as_posix()}:{node.lineno}")
-    return found
+            if isinstance(node, ast.Call):
+                yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}", node, getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def calls(name: str, files: Iterable[Path]) -> list[str]:
+    """``file:line`` of calls of a function by its name."""
+    return [place for place, _, called in _calls(files) if called == name]
+
+
+def renames(files: Iterable[Path]) -> list[str]:
+    """``file:line`` of what is renamed: ``x.rename(y)``, ``os.replace(x, y)`` and ``x.replace(y)``, which for a text has two arguments."""
+    return [place for place, call, called in _calls(files) if called in ("rename", "renames") or (called == "replace" and _moves(call))]
+
+
+def _moves(call: ast.Call) -> bool:
+    of_os = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "os"
+    return of_os or (len(call.args) == 1 and not call.keywords)
+
+
+def digests_of_whole_files(files: Iterable[Path]) -> list[str]:
+    """``file:line`` of ``sha256(x.read_bytes())``, on however many lines."""
+    return [
+        place
+        for place, call, called in _calls(files)
+        if called == "sha256" and any(".read_bytes(" in ast.unparse(argument) for argument in call.args)
+    ]
 
 
 def below_the_edge() -> list[Path]:
@@ -183,7 +204,7 @@ def rows() -> list[tuple[str, list[str]]]:
     python = [path for path in files if path.suffix == ".py"]
     graph = import_graph()
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    outside = [path for path in python if path.name != "files.py"]
+    outside = [path for path in python if path.name not in ("files.py", "scratch.py")]
     return [
         ("circles of modules or rooms", [" ".join(name.removeprefix(f"{PACKAGE}.") for name in circle) for circle in all_circles(graph)]),
         ("imports against the picture of docs/architecture.md", [
@@ -196,8 +217,8 @@ def rows() -> list[tuple[str, list[str]]]:
         ("files that name round v1.3, as an example of a round", naming(r"v1\.3\b", files)),
         ("public class names that several modules define", [f"{name}: {', '.join(where)}" for name, where in doubled_classes().items()]),
         ("on/off read from a text below the resolver's edge", calls("is_on", below_the_edge())),
-        ("temporary files renamed outside cm4tiny.files", calls("mkstemp", outside) + naming(RENAMED, outside)),
-        ("files read whole for a digest outside cm4tiny.digests", naming(r"sha256\([^()\n]*\.read_bytes\(\)\)", outside)),
+        ("files and folders renamed outside cm4tiny.files and scratch", calls("mkstemp", outside) + renames(outside)),
+        ("files read whole for a digest outside cm4tiny.digests", digests_of_whole_files(outside)),
         ("numbers of cores read outside cm4tiny.settings", calls("cpu_count", [path for path in python if path.name != "settings.py"])),
     ]  # fmt: skip
 

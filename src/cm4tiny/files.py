@@ -34,6 +34,36 @@ def replacing(path: Path, *, mode: int = _READABLE) -> Iterator[Path]:
         raise
 
 
+def move_into_place(finished: Path, path: Path) -> Path:
+    """Gives a finished file its name, in the place of an older one; returns ``path``.
+
+    For what was not made by :func:`replacing`: a part of a download outlives the process on purpose, so that the next one continues it; a
+    compiler writes into a folder of its own. Both lie on the file system of ``path``. A folder is moved if ``path`` does not exist.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    return finished.replace(path)
+
+
+def replace_folder(fresh: Path, home: Path, aside: Path) -> None:
+    """Puts a finished folder in the place of an older one, which goes to ``aside`` and comes back if that fails.
+
+    All three lie on one file system; ``aside`` does not exist. Between the two renames a reader finds no folder: the caller holds a lock.
+
+    Raises:
+        OSError: a folder cannot be moved.
+    """
+    if home.exists():
+        home.rename(aside)
+    try:
+        fresh.rename(home)
+    except OSError:
+        with contextlib.suppress(OSError):
+            aside.rename(home)
+        raise
+
+
 def write_atomically(path: Path, content: str | bytes, *, mode: int = _READABLE, sync: bool = False) -> Path:
     """Writes a file, and its folder where it is missing, so that readers see the old content or the new one, never a part.
 

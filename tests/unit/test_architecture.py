@@ -40,6 +40,13 @@ def test_the_list_of_circles_only_shrinks() -> None:
     assert gone == [], "well done: take these out of tests/unit/circles.yaml"
 
 
+def test_files_are_renamed_digested_and_cores_counted_in_one_place_each() -> None:
+    ones = ("renamed outside", "for a digest outside", "cores read outside", "below the resolver's edge")
+    found = {title: places for title, places in HOUSE["rows"]() if any(one in title for one in ones)}
+    assert len(found) == len(ones)
+    assert [place for places in found.values() for place in places] == [], "use cm4tiny.files, digests and settings"
+
+
 def test_the_resolver_stands_on_the_foundation_only() -> None:
     below = {
         name.split(".")[1] for module, names in GRAPH.items() if module.startswith("cm4tiny.resolver") for name in names if "." in name
@@ -71,6 +78,15 @@ class TestTheTool:
         graph = HOUSE["import_graph"](tmp_path)
         assert graph["cm4tiny.a"] == {"cm4tiny.b", "cm4tiny.c", "cm4tiny.d"}
         assert graph["cm4tiny.b"] == {"cm4tiny.c"}
+
+    def test_renames_and_digests_are_found_in_every_spelling(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = tmp_path / "a.py"
+        file.write_text(
+            "a.rename(b)\na.replace(b)\nos.replace(a, b)\nx.replace('a', 'b')\nreplace(x, y=1)\nsha256(\n p.read_bytes())\nsha256(b'')\n"
+        )
+        monkeypatch.setitem(HOUSE["_calls"].__globals__, "ROOT", tmp_path)
+        assert HOUSE["renames"]([file]) == ["a.py:1", "a.py:2", "a.py:3"]
+        assert HOUSE["digests_of_whole_files"]([file]) == ["a.py:6"]
 
     def test_a_picture_is_held_to_be_true(self) -> None:
         lines = HOUSE["pictures"]("x\n<!-- rooms of p -->\n\n```text\na b    the top\nc\nghost\n```\n")["p"]

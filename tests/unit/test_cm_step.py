@@ -14,8 +14,8 @@ from cm4tiny.events import SILENT
 from cm4tiny.paths import cm_repo, user_cache
 from cm4tiny.results.dashboard.command import _Options as _ViewOptions
 from cm4tiny.results.experiments.command import _Options as _ImportOptions
-from cm4tiny.results.replay.command import _ReplayOptions
 from cm4tiny.results.submission.steps import _Answers, _Options
+from cm4tiny.workflows.replay import _ReplayOptions
 
 
 def run(function: Any, env: dict[str, str]) -> dict[str, Any]:

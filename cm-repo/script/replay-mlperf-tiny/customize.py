@@ -2,8 +2,7 @@
 """Recomputes the claims of rounds and says which ones hold."""
 
 from cm4tiny import cm
-from cm4tiny.results.replay import run_replay
-from cm4tiny.results.replay.command import replay_request
+from cm4tiny.workflows.replay import replay_request, run_replay
 
 
 @cm.step

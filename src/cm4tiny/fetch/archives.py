@@ -21,6 +21,7 @@ from typing import IO
 
 from cm4tiny.errors import AssetError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import move_into_place
 from cm4tiny.scratch import scratch_folder
 
 _BLOCK = 1 << 18
@@ -153,7 +154,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         folder = scratch / "folder"
         folder.mkdir()
         yield folder
-        folder.rename(target)
+        move_into_place(folder, target)
 
 
 def _write(archive: Path, member: Member, path: Path) -> None:

@@ -22,7 +22,7 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch.hashes import Digest
 from cm4tiny.fetch.http import Patience, download
 from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror
-from cm4tiny.files import replacing
+from cm4tiny.files import move_into_place, replacing
 from cm4tiny.locks import acquire
 from cm4tiny.network import FORBIDDEN, is_offline
 from cm4tiny.paths import user_cache
@@ -159,7 +159,7 @@ class Fetcher:
                 self._one_address(item, url, part)
                 found = item.digest.of(part)
                 if found == item.digest.value:
-                    part.replace(path)
+                    move_into_place(part, path)
                     return path
                 aside = _keep_aside(part, path, found)
                 failures.append(_mismatch(aside, item, found, f"{url} sent it; tell its owner, or give a mirror with --mirror=DIR"))
@@ -220,5 +220,5 @@ def _mismatch(path: Path, item: Item, found: str, hint: str) -> HashMismatchErro
 
 def _keep_aside(bad: Path, path: Path, found: str) -> Path:
     aside = path.with_name(f"{path.name}.bad-{found[:16]}")
-    bad.replace(aside)
+    move_into_place(bad, aside)
     return aside

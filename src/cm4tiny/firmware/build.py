@@ -21,6 +21,7 @@ from cm4tiny.digests import file_sha256
 from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import CompileError, FirmwareError, ImageTooLargeError, ModelError, UsageError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import move_into_place
 from cm4tiny.firmware.flags import compile_flags, flags, link_flags
 from cm4tiny.firmware.image import FLASH, RAM, Image, read_elf
 from cm4tiny.firmware.inference_code import InferenceCode, TensorInfo
@@ -247,9 +248,9 @@ def _write_record(staging: Path, toolchain: Toolchain, code: InferenceCode, comm
 def _publish(staging: Path, out_dir: Path, generated: list[str]) -> None:
     """Each file replaces its predecessor at once; the image comes last, so that an image is never older than its sources."""
     for name in generated:
-        (staging / "generated" / name).replace(out_dir / name)
+        move_into_place(staging / "generated" / name, out_dir / name)
     for name in ("build.json", "firmware.elf"):
-        (staging / name).replace(out_dir / name)
+        move_into_place(staging / name, out_dir / name)
 
 
 def _result(out_dir: Path, benchmark: str, mode: str, baud: int, image: Image, digest: str) -> FirmwareImage:

@@ -22,6 +22,7 @@ from cm4tiny.digests import known_sha256
 from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import ToolchainError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import replace_folder
 from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.locks import acquire
@@ -179,9 +180,7 @@ def _install(home: Path, version: str, events: EventStream) -> None:
                     about = ", ".join(package.name.removesuffix(".deb") for package in packages)
                     (unpacked / "complete").write_text(f"{about}\n", encoding="utf-8")
                     seal(unpacked)
-                    if home.exists():
-                        home.rename(scratch / "old")
-                    unpacked.rename(home)
+                    replace_folder(unpacked, home, scratch / "old")
     except OSError as error:
         raise ToolchainError(
             f"newlib cannot be unpacked to {home}", why=str(error), hint="free disk space, or set CM_TINY_CACHE"

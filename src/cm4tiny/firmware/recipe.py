@@ -15,6 +15,7 @@ from cm4tiny.benchmarks import Benchmark, get_benchmark
 from cm4tiny.digests import file_sha256, known_sha256
 from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import move_into_place
 from cm4tiny.firmware.build import FirmwareImage, build_firmware, check_sizes
 from cm4tiny.firmware.c_library import find_c_library, fingerprint
 from cm4tiny.firmware.engines import octoml, tflm
@@ -106,7 +107,7 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT, verifier: 
     step = f"firmware {recipe.benchmark} {recipe.mode}"
     with events.step(step) as outcome:
         image, code, facts = _build(recipe, benchmark, tflite, toolchain, folder, events)
-        image = replace(image, elf=image.elf.rename(folder / f"{recipe.benchmark}-{recipe.mode}.elf"))
+        image = replace(image, elf=move_into_place(image.elf, folder / f"{recipe.benchmark}-{recipe.mode}.elf"))
         verification = NOT_VERIFIED if verifier is None else verifier(image, code, tflite)
         outcome.note = f"{image.flash_bytes / 1000:.0f} kB flash, {image.ram_bytes / 1000:.0f} kB RAM"
     record = {

@@ -8,7 +8,6 @@ outputs are compared with the published run. Everything measured is simulated an
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,8 +18,10 @@ from cm4tiny.benchmarks import BENCHMARKS, DataSet, embedded_data_set, get_bench
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.catalogue import simulated_label
 from cm4tiny.boards.power import SUPPLY_V
+from cm4tiny.digests import file_sha256
 from cm4tiny.errors import Cm4TinyError, DeadlineError, ProtocolError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import write_atomically
 from cm4tiny.images.logs import as_printed, published_outputs
 from cm4tiny.images.table import PublishedImage, images_of
 from cm4tiny.results.conditions import EMBEDDED, FIGURES, HOME_BOARD, SIMULATED, Conditions
@@ -138,12 +139,7 @@ def run_images(run: ImageRun, events: EventStream = SILENT) -> Path:
     run.out.mkdir(parents=True, exist_ok=True)
     entries = [_run_one(run, name, file, image, events) for name, file, image in run.images]
     path = run.out / OUTCOME
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(
-        json.dumps({"board": simulated_label("virtual"), "simulated": True, "images": entries}, indent=1) + "\n", encoding="utf-8"
-    )
-    temporary.replace(path)
-    return path
+    return write_atomically(path, json.dumps({"board": simulated_label("virtual"), "simulated": True, "images": entries}, indent=1) + "\n")
 
 
 def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: str = "") -> dict[str, Any]:
@@ -175,7 +171,7 @@ def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None,
     said = boot(file, baud, events, name=name)
     if image and said["model"] != image.model_id:
         raise ProtocolError(f"{name} answers as {said['model']}", why=f"the table says {image.model_id}", hint="check images.yaml")
-    entry: dict[str, Any] = {"id": name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "simulated": True, **said}
+    entry: dict[str, Any] = {"id": name, "sha256": file_sha256(file), "simulated": True, **said}
     benchmark = next((b for b in BENCHMARKS.values() if b.model_id == said["model"]), None)
     if benchmark is None or (image and image.mode == "energy"):
         return entry

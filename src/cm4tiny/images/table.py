@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from cm4tiny.benchmarks.tables import load_table
+from cm4tiny.digests import file_sha256
 from cm4tiny.errors import AssetError, HashMismatchError, UsageError, nearest
 from cm4tiny.results.published import PublishedResult, published_results
 
@@ -70,7 +70,7 @@ class PublishedImage:
                 why=f"there is no {self.file}",
                 hint=f"give a checkout of mlcommons/tiny_results_{self.round}, or run get,mlperf,tiny,published-images,_{self.set}",
             )
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = file_sha256(path)
         if found != self.sha256:
             raise HashMismatchError(
                 f"{path} is not the published image {self.id}",

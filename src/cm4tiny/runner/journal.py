@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.files import move_into_place
 from cm4tiny.runner.dut import Inference
 from cm4tiny.runner.session import file_errors
 
@@ -103,7 +104,7 @@ class Journal:
             if lines:
                 self.note = f"the journal {self.path.name} is of another {self._difference(header, key)}: the run starts anew"
                 with file_errors(self.path):
-                    self.path.replace(self.path.with_name(self.path.name + ".old"))
+                    move_into_place(self.path, self.path.with_name(self.path.name + ".old"))
             return 0
         whole = len(lines[0])
         for line in lines[1:]:

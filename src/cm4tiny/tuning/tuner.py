@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cm4tiny.errors import FirmwareError, ImageTooLargeError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import write_atomically
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.microtvm.compiled import CompileOptions
 from cm4tiny.firmware.microtvm.compiler import survey
@@ -190,7 +191,4 @@ def _updated(costs: Costs, measured: Measured) -> dict[str, dict[str, int]]:
 
 def _write(table: Path, costs: Costs) -> None:
     """Replaces the file at once."""
-    table.parent.mkdir(parents=True, exist_ok=True)
-    fresh = table.with_suffix(".part")
-    fresh.write_text(costs.text(), encoding="utf-8")
-    fresh.replace(table)
+    write_atomically(table, costs.text())

@@ -18,10 +18,11 @@ from support.submission_maker import answers, valid_submission
 
 from cm4tiny.benchmarks.assets import AssetSource, data_set
 from cm4tiny.results.audit import Finding, audit
-from cm4tiny.results.replay import ReplayRequest, replay, run_replay
+from cm4tiny.results.replay import replay
 from cm4tiny.results.rounds import get_round
 from cm4tiny.results.submission.generator import generate
 from cm4tiny.results.submission.reviewer import review
+from cm4tiny.workflows.replay import ReplayRequest, run_replay
 from ledger.outcome import Outcome, attempt
 
 _MAKERS = {"performance": session_maker.performance, "accuracy": session_maker.accuracy, "energy": session_maker.energy}

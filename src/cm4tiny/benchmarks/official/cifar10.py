@@ -27,6 +27,7 @@ from cm4tiny.benchmarks.official.table import official_table
 from cm4tiny.errors import AssetError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import Fetcher, extract
+from cm4tiny.files import move_into_place
 from cm4tiny.locks import acquire
 from cm4tiny.scratch import scratch_folder
 from cm4tiny.sealed import damage, seal
@@ -141,7 +142,7 @@ def unpacked(fetcher: Fetcher, given: str | Path = "") -> Path:
             with scratch_folder("unpack", home.parent) as scratch:
                 extract(Path(given) if given else fetcher.get(item), scratch / home.name, events=fetcher.events)
                 seal(scratch / home.name)
-                (scratch / home.name).rename(home)
+                move_into_place(scratch / home.name, home)
     return home / "cifar-10-batches-py"
 
 

@@ -27,6 +27,7 @@ from cm4tiny.events import EventStream
 from cm4tiny.fetch import Fetcher
 from cm4tiny.fetch.archives import new_folder
 from cm4tiny.fetch.hashes import file_digest
+from cm4tiny.files import replace_folder
 from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
 
@@ -154,9 +155,7 @@ def _make(home: Path, table: OfficialTable, row: SetRow, list_name: str, source:
         files = {path.name: file_digest(path) for path in sorted(target.iterdir())}
         record = asdict(Provenance(row.id, list_name, origin, checked, files))
         (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    if home.exists():
-        home.rename(old)
-    fresh.rename(home)
+    replace_folder(fresh, home, old)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -9,7 +9,6 @@ rest; nothing here has been tried on hardware (docs/real-board.md).
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -23,6 +22,7 @@ from cm4tiny.boards.nucleo.claim import probe_key
 from cm4tiny.boards.nucleo.ports import permission_hint
 from cm4tiny.boards.nucleo.table import BoardRow, board_rows
 from cm4tiny.boards.nucleo.tools import Outcome, run_tool, tail_of
+from cm4tiny.digests import file_sha256
 from cm4tiny.errors import BoardError, ToolchainError
 from cm4tiny.scratch import scratch_folder
 
@@ -239,7 +239,7 @@ class PyOcd:
 
     def _check_pack(self) -> None:
         try:
-            digest = hashlib.sha256(Path(self.wiring.pack).read_bytes()).hexdigest()
+            digest = file_sha256(Path(self.wiring.pack))
         except OSError as error:
             raise BoardError(f"the pack {self.wiring.pack} cannot be read", why=str(error), hint="give --pack=FILE.pack") from error
         if self.wiring.pack_sha256 and digest != self.wiring.pack_sha256.lower():

@@ -33,6 +33,7 @@ from cm4tiny.digests import known_sha256
 from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import BoardError, CompileError, LockingError, ToolchainError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import move_into_place
 from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
 from cm4tiny.scratch import scratch_folder
@@ -305,6 +306,6 @@ def _compile(compiler: HostCompiler, unicorn: Unicorn, target: Path, events: Eve
             "unicorn": {"version": unicorn.version, "sha256": unicorn.sha256},
         }
         (folder / "record.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        made.replace(target)
-        (folder / "record.json").replace(target.with_suffix(".json"))
+        move_into_place(made, target)
+        move_into_place(folder / "record.json", target.with_suffix(".json"))
     return NativeLibrary(target, record["sha256"], record["sources"], compiler.version, unicorn, content)

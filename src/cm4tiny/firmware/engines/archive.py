@@ -17,6 +17,7 @@ from pathlib import Path
 from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import AssetError, CompileError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import move_into_place
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.scratch import scratch_folder
 from cm4tiny.settings import cores
@@ -90,7 +91,7 @@ def build_archive(job: Job, target: Path, toolchain: Toolchain, *, step: str, ev
                 pool.shutdown(cancel_futures=True)
                 raise
         _archive(toolchain, [f"obj/{unit.name}.o" for unit in sorted(job.units, key=lambda u: u.name)], staging)
-        (staging / "library.a").replace(target)
+        move_into_place(staging / "library.a", target)
         outcome.note = f"{len(job.units)} objects, {target.stat().st_size // 1024} KB"
     return target
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from cm4tiny.digests import known_sha256
 from cm4tiny.errors import CacheError, LockingError
-from cm4tiny.files import write_atomically
+from cm4tiny.files import move_into_place, write_atomically
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.store.stored_files import INVENTORY, Inventory, moved
 
@@ -240,7 +240,7 @@ class Cache:
                 (entry.path / META).unlink(missing_ok=True)
             elif (entry.path / META).exists() and not entry.path.is_symlink():
                 discard(aside)
-                entry.path.rename(aside)
+                move_into_place(entry.path, aside)
             else:
                 discard(entry.path)
             entry.path.mkdir(exist_ok=True)
@@ -263,7 +263,7 @@ class Cache:
         if (aside / META).exists() and not (entry.path / META).exists():
             with contextlib.suppress(OSError):
                 discard(entry.path)
-                aside.rename(entry.path)
+                move_into_place(aside, entry.path)
 
     def commit(self, entry: Entry, stored: Stored, inventory: Inventory) -> None:
         """Turns the folder into an entry; the rename of ``_cm.json`` is the last step."""

@@ -5,18 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cm4tiny.results.audit.rules  # noqa: F401 - registers the rules
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.results.audit.finding import Finding, order
 from cm4tiny.results.audit.rule import RULES, Hit, Rule, Scope
 from cm4tiny.results.audit.views import Corpus, ResultView, Submitter, Tree
-from cm4tiny.results.rounds import LabelLists
-
-if TYPE_CHECKING:
-    from cm4tiny.results.replay.replay import Replay, Replayed
-    from cm4tiny.results.rounds import Round
+from cm4tiny.results.replay import Replay, Replayed
+from cm4tiny.results.rounds import LabelLists, Round
 
 
 def audit(
@@ -41,8 +37,6 @@ def audit(
     Returns:
         The findings, ordered by round, place and weight.
     """
-    from cm4tiny.results.replay.replay import Replay  # the replay imports the audit
-
     known = labels if labels is not None else LabelLists()
     places = [*trees, *(results.rounds if isinstance(results, Replay) else ())]
     replayed = list(results.results if isinstance(results, Replay) else results)

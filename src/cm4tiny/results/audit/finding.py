@@ -5,16 +5,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from cm4tiny.errors import ResultsError
-from cm4tiny.files import write_atomically
-
-if TYPE_CHECKING:
-    from cm4tiny.results.audit.rule import Rule
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -62,44 +58,17 @@ class Finding:
 
 def order(finding: Finding) -> tuple[Any, ...]:
     """Sorts findings by round, place, weight, rule."""
-    return (*_round(finding.round), finding.path, SEVERITIES.index(finding.severity), finding.rule, finding.message)
+    return (*round_key(finding.round), finding.path, SEVERITIES.index(finding.severity), finding.rule, finding.message)
 
 
-def _round(name: str) -> tuple[int, ...]:
+def round_key(name: str) -> tuple[int, ...]:
+    """``"v1.3"`` as ``(1, 3)``, to sort by."""
     return tuple(int(part) for part in name.lstrip("v").split(".") if part.isdigit())
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
     """How many findings each rule has."""
     return dict(sorted(Counter(finding.rule for finding in findings).items()))
-
-
-def as_document(findings: Iterable[Finding], rules: Mapping[str, Rule], rounds: Iterable[str] = ()) -> dict[str, Any]:
-    """``audit.json`` as an object: the rules with their counts (0 too), and the findings."""
-    found = sorted(findings, key=order)
-    number = counts(found)
-    return {
-        "schema": SCHEMA_NAME,
-        "rounds": sorted(set(rounds) | {finding.round for finding in found}, key=_round),
-        "rules": {
-            rule.id: {"title": rule.title, "severity": rule.severity, "source": rule.source, "count": number.get(rule.id, 0)}
-            for rule in rules.values()
-        },
-        "findings": [finding.as_json() for finding in found],
-    }
-
-
-def write_document(document: Mapping[str, Any], path: Path) -> None:
-    """Writes ``audit.json``, whole or not at all.
-
-    Raises:
-        ResultsError: the folder cannot be written.
-    """
-    try:
-        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be written", why=error.strerror or str(error), hint="choose another --outdirname") from error
 
 
 def read_audit(path: Path) -> tuple[Finding, ...]:

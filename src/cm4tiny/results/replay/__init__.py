@@ -2,21 +2,8 @@
 """Replay: recomputes every claim of a round from the evidence beside it and says which ones hold."""
 
 from cm4tiny.results.replay.checks import check_session
-from cm4tiny.results.replay.command import ReplayOutcome, ReplayRequest, differences, known_mismatches, run_replay
-from cm4tiny.results.replay.output import COLUMNS, write_replay
+from cm4tiny.results.replay.expected import differences, known_mismatches
+from cm4tiny.results.replay.output import COLUMNS
 from cm4tiny.results.replay.replay import Replay, Replayed, replay, replay_result
 
-__all__ = [
-    "COLUMNS",
-    "Replay",
-    "ReplayOutcome",
-    "ReplayRequest",
-    "Replayed",
-    "check_session",
-    "differences",
-    "known_mismatches",
-    "replay",
-    "replay_result",
-    "run_replay",
-    "write_replay",
-]
+__all__ = ["COLUMNS", "Replay", "Replayed", "check_session", "differences", "known_mismatches", "replay", "replay_result"]

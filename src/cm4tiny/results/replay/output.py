@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A replay as files: ``replay.csv`` (a row a claim), ``audit.json`` (the audit's findings) and ``junit.xml`` (for CI)."""
+"""A replay as texts: ``replay.csv`` (a row a claim) and ``junit.xml`` (for CI)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,10 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from xml.etree import ElementTree
 
-from cm4tiny.results.audit import Finding, write_audit
-from cm4tiny.results.files import write_whole
-from cm4tiny.results.replay.replay import Replay
 from cm4tiny.results.rounds.model import Check
 
-REPLAY_CSV = "replay.csv"
-AUDIT_JSON = "audit.json"
-JUNIT_XML = "junit.xml"
 COLUMNS = ("round", "path", "benchmark", "mode", "runner", "metric", "claimed", "recomputed", "status", "cause")
 _NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -65,19 +58,3 @@ def _case(check: Check, accepted: bool) -> ElementTree.Element:
 def _xml(text: str) -> str:
     """Text without the characters that XML cannot hold."""
     return _NO_XML.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
-
-
-def write_replay(
-    replay: Replay, folder: Path, findings: Iterable[Finding] = (), accepted: frozenset[Check] = frozenset()
-) -> tuple[Path, Path, Path]:
-    """Writes the three files into ``folder``; each appears whole or not at all.
-
-    Raises:
-        ResultsError: the folder cannot be written.
-    """
-    checks = replay.checks
-    return (
-        write_whole(folder / REPLAY_CSV, csv_text(checks)),
-        write_audit(findings, folder / AUDIT_JSON, rounds=[round_.id for round_, _ in replay.rounds]),
-        write_whole(folder / JUNIT_XML, junit_text(checks, accepted)),
-    )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cm4tiny.errors import BusyError, ResultsError, RuleError, UsageError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.files import replace_folder
 from cm4tiny.results.audit.rules.documents import CHECKSUMS, DRAFT_MARK, sha256_of
 from cm4tiny.results.rounds import LabelLists
 from cm4tiny.results.submission.answers import Answers, SystemAnswers
@@ -226,14 +227,9 @@ def _staging(root: Path) -> Iterator[Path]:
 def _move(folder: Path, target: Path) -> None:
     """Puts the new folder in the old one's place; the old one comes back if that fails."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.parent / f"{folder.name}.replaced"
-    if target.exists():
-        target.rename(aside)
     try:
-        folder.rename(target)
+        replace_folder(folder, target, folder.parent / f"{folder.name}.replaced")
     except OSError as error:
-        if aside.exists():
-            aside.rename(target)
         raise BusyError(
             f"{target} cannot be replaced", why=error.strerror or str(error), hint="close what uses it and try again"
         ) from error

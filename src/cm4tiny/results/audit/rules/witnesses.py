@@ -9,6 +9,7 @@ from statistics import median
 
 from cm4tiny.results.audit.rule import Hit, rule
 from cm4tiny.results.audit.views import ResultView, SessionView
+from cm4tiny.results.replay import formulas
 from cm4tiny.results.rounds.labels import table
 
 SPEEDS_AGREE = 0.05
@@ -35,8 +36,6 @@ COARSE_SLACK_S = 2.0
     mild_before=(1, 4),
 )
 def energy_speed(view: ResultView) -> Iterator[Hit]:
-    from cm4tiny.results.replay import formulas  # the replay imports the audit
-
     performance, energy = view.session("performance"), view.session("energy")
     if view.result.benchmark == "sww" or performance is None or energy is None:
         return

@@ -17,11 +17,10 @@ from cm4tiny.cm import Step
 from cm4tiny.errors import MismatchError, ResultsError, UsageError
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Progress
 from cm4tiny.results.files import write_whole
-from cm4tiny.results.replay import COLUMNS, ReplayOutcome, ReplayRequest, replay, run_replay
-from cm4tiny.results.replay import command as command_module
-from cm4tiny.results.replay.command import replay_request
+from cm4tiny.results.replay import COLUMNS, expected, replay
 from cm4tiny.results.replay.output import junit_text
 from cm4tiny.results.rounds import Check, LabelLists
+from cm4tiny.workflows.replay import ReplayOutcome, ReplayRequest, replay_request, run_replay
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def test_known_mismatches_can_be_accepted_but_only_with_their_own_figures(root: 
         "claimed": "9.000",
         "recomputed": "8.332",
     }
-    monkeypatch.setattr(command_module, "load_table", lambda *_: {"mismatches": [row]})
+    monkeypatch.setattr(expected, "load_table", lambda *_: {"mismatches": [row]})
     outcome = run(root, accept_known=True)
     assert outcome.failures == ()
     assert "MISMATCH (known)" in outcome.summary

@@ -8,7 +8,7 @@ import pytest
 from support.micro_runner import Place, run_host, run_target
 
 from cm4tiny.firmware.kernels.functions import CFunction
-from cm4tiny.firmware.kernels.wide.assembly import Assembly
+from cm4tiny.firmware.kernels.int16.assembly import Assembly
 
 
 def function(*lines: str, portable: str = "") -> CFunction:

@@ -127,7 +127,7 @@ def test_a_jump_through_memory_blocks(tmp_path: Path, name: str, table: int, cyc
     assert busy_cycles(statistics) == P + 1 + 1 + cycles + 1  # "b ." is the jump's target: a block of its own
 
 
-def test_wide_instructions_off_word_boundaries_cost_no_more_in_a_row_and_a_cycle_as_a_target(tmp_path: Path) -> None:
+def test_int16_instructions_off_word_boundaries_cost_no_more_in_a_row_and_a_cycle_as_a_target(tmp_path: Path) -> None:
     def run(*parts: int) -> int:
         return busy_cycles(run_parked(write_elf(tmp_path, movs(0, 50), *parts, subs(0, 1), branch_if_not_zero(-1 - len(parts)), PARK)))
 

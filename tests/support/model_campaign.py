@@ -3,7 +3,7 @@
 
 Many models share an image, so that a link costs little: each is compiled with the firmware's own switches and linked with the board's
 linker script and start-up code, and each is called in the linked image. Options vary with the seed: RAM budgets down to the least that the
-compiler says it needs, skipped zeros or not, packed kernels only, channels dropped.
+compiler says it needs, skipped zeros or not, int8 kernels only, channels dropped.
 
     python tests/support/model_campaign.py --count 10000 --state campaign.jsonl     # resumes where it stopped; one line per model
 """
@@ -86,21 +86,21 @@ def prepare(seed: int) -> Case | Verdict:
     except ModelError as error:
         return Verdict(seed, "invalid", operators, text=str(error))
     rng = np.random.default_rng([seed, 1])
-    budget, skip, dead, wide = None, bool(rng.random() < 0.7), bool(rng.random() < 0.2), bool(rng.random() < 0.85)
+    budget, skip, dead, int16 = None, bool(rng.random() < 0.7), bool(rng.random() < 0.2), bool(rng.random() < 0.85)
     if rng.random() < 0.6:
         budget = int(entry.ram_bytes * rng.choice([0.0, 0.2, 0.5, 0.8, 1.0]))
-    options = CompileOptions(ram_budget=budget, skip_zero=skip, drop_dead=dead, wide=wide)
+    options = CompileOptions(ram_budget=budget, skip_zero=skip, drop_dead=dead, int16=int16)
     try:
         try:
             model = compile_model(tflite, options=options)
         except RamBudgetError as error:
             budget = error.needed
-            model = compile_model(tflite, options=CompileOptions(ram_budget=budget, skip_zero=skip, drop_dead=dead, wide=wide))
+            model = compile_model(tflite, options=CompileOptions(ram_budget=budget, skip_zero=skip, drop_dead=dead, int16=int16))
         if budget is not None and model.ram_bytes > budget:
             return Verdict(seed, "wrong", operators, str(options), f"{model.ram_bytes} bytes of RAM in a budget of {budget}")
     except ModelError as error:
         return _refusal(seed, tflite, operators, str(options), error)
-    return Case(seed, operators, f"budget={budget} skip={skip} dead={dead} wide={wide}", model, inputs, expected)
+    return Case(seed, operators, f"budget={budget} skip={skip} dead={dead} int16={int16}", model, inputs, expected)
 
 
 def compile_free(tflite: bytes) -> CompiledModel:

@@ -20,9 +20,9 @@ from tiny_images import build_image
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.errors import RamBudgetError
 from cm4tiny.firmware.kernels.image import Window
-from cm4tiny.firmware.kernels.wide import add, conv, depthwise, pool
-from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
-from cm4tiny.firmware.kernels.wide.storage import pixels, planes
+from cm4tiny.firmware.kernels.int16 import add, conv, depthwise, pool
+from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
+from cm4tiny.firmware.kernels.int16.storage import nchw, nhwc
 from cm4tiny.firmware.microtvm import CompileOptions, compile_model
 from cm4tiny.firmware.recipe import NOT_VERIFIED, check_given_model, check_model, is_verified
 from cm4tiny.firmware.reference import reference_run
@@ -90,7 +90,7 @@ def answers(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 
     def act() -> Outcome:
         model = model_of(inputs)
-        compiled = compile_model(model, options=CompileOptions(wide=not inputs.get("packed", False)))
+        compiled = compile_model(model, options=CompileOptions(int16=not inputs.get("packed", False)))
         rows = candidate_inputs(compiled.input)[:4]
         differing = int(np.count_nonzero(HostModel(compiled).run(rows) != reference_run(model, rows)))
         return Outcome("wrong" if differing else "correct", text=f"{differing} values differ")
@@ -173,10 +173,10 @@ def guard(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     window, around, nothing = Window(4, 4, 2, (3, 3), (1, 1), (1, 1, 1, 1)), (1, 1, 1, 1), cast(Any, None)
     weights = np.ones((2, 3, 3, 2), np.int8)
     offers: dict[str, Callable[[], object]] = {
-        "conv": lambda: conv.candidates(window, weights, nothing, pixels(2, 8, 2, around), pixels(4, 4, 2)),
-        "depthwise": lambda: depthwise.candidates(window, weights[0], nothing, planes(2, 8, 2, around), pixels(4, 4, 2)),
-        "pool": lambda: pool.candidates(Window(4, 4, 2, (2, 2), (2, 2)), 0, pixels(2, 8, 2), pixels(2, 2, 2), low=-128, high=127),
-        "add": lambda: add.candidates(nothing, pixels(4, 4, 2), pixels(2, 8, 2), pixels(4, 4, 2)),
+        "conv": lambda: conv.candidates(window, weights, nothing, nhwc(2, 8, 2, around), nhwc(4, 4, 2)),
+        "depthwise": lambda: depthwise.candidates(window, weights[0], nothing, nchw(2, 8, 2, around), nhwc(4, 4, 2)),
+        "pool": lambda: pool.candidates(Window(4, 4, 2, (2, 2), (2, 2)), 0, nhwc(2, 8, 2), nhwc(2, 2, 2), low=-128, high=127),
+        "add": lambda: add.candidates(nothing, nhwc(4, 4, 2), nhwc(2, 8, 2), nhwc(4, 4, 2)),
     }
     try:
         offers[inputs["kernel"]]()

@@ -8,7 +8,7 @@ from functools import lru_cache
 import pytest
 
 from cm4tiny.benchmarks import embedded_model
-from cm4tiny.firmware.kernels.wide.assembly import ICACHE_BYTES
+from cm4tiny.firmware.kernels.int16.assembly import ICACHE_BYTES
 from cm4tiny.firmware.microtvm.compiler import survey
 from cm4tiny.firmware.microtvm.layout import Action
 from cm4tiny.firmware.microtvm.select import scratch_bytes

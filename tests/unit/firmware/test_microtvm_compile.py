@@ -105,10 +105,10 @@ def test_a_name_that_would_break_the_comment_is_refused():
 
 
 def test_an_activation_becomes_the_clamp_of_its_layer():
-    packed = CompileOptions(wide=False)
-    relu = compile_model(small_network(), name="small", options=packed)
+    int8 = CompileOptions(int16=False)
+    relu = compile_model(small_network(), name="small", options=int8)
     assert re.search(r"cm4t_requant_relu\([^;]*-128, -128, 127\)", relu.source)
-    relu6 = compile_model(small_network("RELU6"), name="small", options=packed)
+    relu6 = compile_model(small_network("RELU6"), name="small", options=int8)
     assert re.search(r"cm4t_requant_relu\([^;]*-128, -128, -68\)", relu6.source)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A graph that contradicts itself never reaches a kernel, wide or packed."""
+"""A graph that contradicts itself never reaches a kernel, int16 or int8."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from cm4tiny.errors import FirmwareError
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.kernels.base import Candidate
-from cm4tiny.firmware.kernels.wide.storage import pixels
+from cm4tiny.firmware.kernels.int16.storage import nhwc
 from cm4tiny.firmware.microtvm.costs import Costs, content, read_costs, shipped_costs
 from cm4tiny.firmware.microtvm.graph import Add, Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
@@ -18,7 +18,7 @@ from cm4tiny.firmware.microtvm.layout import Action, Value
 
 def action(height: int = 4, zero_point: int = -128, border: int = 0) -> Action:
     tensor = Tensor(1, (1, height, 4, 8), 0.1, zero_point)
-    value = Value(tensor, pixels(height, 4, 8, (border,) * 4))
+    value = Value(tensor, nhwc(height, 4, 8, (border,) * 4))
     layer = Add(inputs=(tensor, tensor), output=tensor)
     choices = tuple(Candidate(name, cycles, 0, 0, lambda: None) for name, cycles in (("a", 100), ("b", 200), ("c", 300)))
     return Action(layer, choices, (value, value), value)

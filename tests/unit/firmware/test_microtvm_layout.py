@@ -45,9 +45,9 @@ def test_a_depthwise_layer_reads_planes_with_its_border_and_others_read_pixels()
     assert shown(actions) == ["widen", "Conv", "Conv", "Conv", "narrow"]
     planes, pixels = actions[1].writes.storage, actions[2].writes.storage
     assert planes is not None
-    assert (planes.layout, planes.border) == ("planes", (1, 1, 1, 1))
+    assert (planes.layout, planes.border) == ("NCHW", (1, 1, 1, 1))
     assert pixels is not None
-    assert (pixels.layout, pixels.border) == ("pixels", (0, 0, 0, 0))
+    assert (pixels.layout, pixels.border) == ("NHWC", (0, 0, 0, 0))
 
 
 def test_a_residual_tensor_has_one_form_with_the_largest_border():
@@ -67,7 +67,7 @@ def test_consumers_that_disagree_get_a_conversion():
     assert [len({v.storage.layout for v in a.reads if v.storage}) for a in actions if a.layer] == [1] * 4
 
 
-def test_a_layer_outside_the_limits_is_packed_between_conversions_and_says_why():
+def test_a_layer_outside_the_limits_is_int8_between_conversions_and_says_why():
     t = [tensor(i, 8, 8, 8) for i in range(4)]
     actions = lay_out(graph(conv(t[0], t[1], 1), conv(t[1], t[2], 1, high=90), conv(t[2], t[3], 1)))
     assert shown(actions) == ["widen", "Conv", "narrow", "Conv", "widen", "Conv", "narrow"]
@@ -103,8 +103,8 @@ def test_a_flattened_image_is_read_as_a_dense_vector():
     assert actions[2].reads[0].storage.flat
 
 
-def test_packed_only_means_no_conversion_at_all():
-    actions = lay_out(separable(), wide=False)
+def test_int8_only_means_no_conversion_at_all():
+    actions = lay_out(separable(), int16=False)
     assert shown(actions) == ["Conv", "Conv", "Conv"]
     assert all(a.writes.storage is None for a in actions)
 

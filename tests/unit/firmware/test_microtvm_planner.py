@@ -10,7 +10,7 @@ import pytest
 
 from cm4tiny.errors import RamBudgetError
 from cm4tiny.firmware.kernels.base import Candidate, Kernel
-from cm4tiny.firmware.kernels.wide.storage import pixels
+from cm4tiny.firmware.kernels.int16.storage import nhwc
 from cm4tiny.firmware.microtvm.graph import Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
 from cm4tiny.firmware.microtvm.planner import arena_of, choose, least_budget, plan_memory, scratch_name, within_flash
@@ -26,7 +26,7 @@ def candidate(name: str, cycles: int, ram: int = 0, scratch: int = 0) -> Candida
 
 def value(key: int, border: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Value:
     tensor = Tensor(key, (1, 8, 8, 16), 0.1, 0)
-    return Value(tensor, pixels(8, 8, 16, border))
+    return Value(tensor, nhwc(8, 8, 16, border))
 
 
 def chain(*layers: list[Candidate], border: tuple[int, int, int, int] = (0, 0, 0, 0)) -> list[Action]:
@@ -122,7 +122,7 @@ def test_kept_memory_is_shared_by_equal_geometry_that_is_never_alive_together():
 
 def test_without_room_borders_are_cleared_each_time():
     shapes = [value(i, (1, 1, 1, 1)) for i in (0, 1)] + [value(2), value(3), value(4)]
-    wide = Value(Tensor(9, (1, 20, 20, 16), 0.1, 0), pixels(20, 20, 16))
+    wide = Value(Tensor(9, (1, 20, 20, 16), 0.1, 0), nhwc(20, 20, 16))
     steps = [*itertools.pairwise(shapes), (shapes[-1], wide)]
     actions = [Action(None, (candidate("x", 1),), (a,), b) for a, b in steps]
     tight = plan_memory(actions, frozenset(), keep=False)

@@ -57,7 +57,7 @@ def test_rows_without_known_sources_are_not_judged() -> None:
         "firmware/boards/nucleo_l4r5zi/link.ld",
         "src/cm4tiny/boards/virtual/caches.c",
         "src/cm4tiny/boards/virtual/cycle_model.py",
-        "src/cm4tiny/firmware/kernels/wide/block.py",
+        "src/cm4tiny/firmware/kernels/int16/block.py",
         "src/cm4tiny/firmware/microtvm/costs.json",
         "src/cm4tiny/firmware/flags.py",
     ],

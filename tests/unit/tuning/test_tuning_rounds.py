@@ -12,7 +12,7 @@ import pytest
 from cm4tiny.errors import FirmwareError, UsageError
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.kernels.base import Candidate
-from cm4tiny.firmware.kernels.wide.storage import pixels
+from cm4tiny.firmware.kernels.int16.storage import nhwc
 from cm4tiny.firmware.microtvm.costs import Costs, content
 from cm4tiny.firmware.microtvm.graph import Add, Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
@@ -21,7 +21,7 @@ from cm4tiny.tuning.tuner import TuneRequest, halves, plan_rounds, tune, worth_m
 
 def action(height: int, *cycles: int, ram: int = 0) -> Action:
     tensor = Tensor(1, (1, height, 4, 8), 0.1, 0)
-    value = Value(tensor, pixels(height, 4, 8))
+    value = Value(tensor, nhwc(height, 4, 8))
     choices = tuple(Candidate(f"k{i}", c, ram * i, 0, lambda: None) for i, c in enumerate(cycles))
     return Action(Add(inputs=(tensor, tensor), output=tensor), choices, (value, value), value)
 

@@ -19,7 +19,7 @@ class CompileOptions:
         flash_budget: bytes of flash for weights and tables; None: no limit.
         skip_zero: dot products whose weights are all zero are not computed.
         drop_dead: channels that cannot change the result are removed with their non-zero weights: open division.
-        wide: False leaves only the packed int8 kernels.
+        int16: False leaves only the int8 kernels.
         forced: layer number -> candidate id, for measuring candidates.
     """
 
@@ -27,7 +27,7 @@ class CompileOptions:
     flash_budget: int | None = None
     skip_zero: bool = True
     drop_dead: bool = False
-    wide: bool = True
+    int16: bool = True
     forced: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -47,7 +47,7 @@ class LayerInfo:
         choice: id of the candidate that computes it.
         content: digest of what the candidate was chosen for: see :mod:`.costs`.
         candidates: ids of all candidates.
-        fallback: why it has a packed kernel though its kind has wide ones; "" otherwise.
+        fallback: why it has an int8 kernel though its kind has int16 ones; "" otherwise.
     """
 
     name: str

@@ -15,7 +15,7 @@ from cm4tiny.errors import ModelError, RamBudgetError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.inference_code import model_header
 from cm4tiny.firmware.kernels.base import Candidate, Kernel
-from cm4tiny.firmware.kernels.wide.convert import clear_border, fills_padding
+from cm4tiny.firmware.kernels.int16.convert import clear_border, fills_padding
 from cm4tiny.firmware.microtvm import emit
 from cm4tiny.firmware.microtvm.arena import ArenaPlan
 from cm4tiny.firmware.microtvm.codegen import generate_c
@@ -77,8 +77,8 @@ def compile_model(
         source = emit.source(name, {s.name: s.kernel for s in steps}, _calls(graph, steps, plan, arena), arena.size, functions)
         layers = tuple(_info(s) for s in steps)
         const_bytes, ram = sum(layer.const_bytes for layer in layers), arena.size + sum(layer.ram_bytes for layer in layers)
-        packed = [layer for layer in layers if layer.fallback]
-        for layer in packed:
+        fallbacks = [layer for layer in layers if layer.fallback]
+        for layer in fallbacks:
             events.message(step, f"{layer.name} of {name} has a portable kernel: {layer.fallback}")
         outcome.note = f"{const_bytes} bytes of constants, {ram} bytes of RAM"
     return CompiledModel(
@@ -103,7 +103,7 @@ def survey(tflite: bytes, options: CompileOptions = DEFAULT_OPTIONS) -> tuple[Ac
     """
     model_input, _ = check_model(tflite)
     graph, _ = _passes(lower_relax(import_relax(tflite), model_input.scale, model_input.zero_point), options)
-    return lay_out(graph, wide=options.wide)
+    return lay_out(graph, int16=options.int16)
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,10 @@ def _passes(graph: Graph, options: CompileOptions) -> tuple[Graph, str]:
 
 
 def _plan(graph: Graph, options: CompileOptions, costs: Costs) -> tuple[tuple[Action, ...], Plan]:
-    """The wide plan; the packed one if only that fits."""
+    """The plan with int16 kernels; the one with int8 kernels alone if only that fits."""
     problems = []
-    for wide in (True, False) if options.wide else (False,):
-        problems.append(_problem(graph, options, costs, wide=wide))
+    for int16 in (True, False) if options.int16 else (False,):
+        problems.append(_problem(graph, options, costs, int16=int16))
         try:
             return problems[-1].solve(options.ram_budget)
         except RamBudgetError:
@@ -189,8 +189,8 @@ class _Problem:
         return least_budget(fits, enough)
 
 
-def _problem(graph: Graph, options: CompileOptions, costs: Costs, *, wide: bool) -> _Problem:
-    actions = tuple(costs.apply(action) for action in lay_out(graph, wide=wide))
+def _problem(graph: Graph, options: CompileOptions, costs: Costs, *, int16: bool) -> _Problem:
+    actions = tuple(costs.apply(action) for action in lay_out(graph, int16=int16))
     actions = tuple(_forced(action, options.forced.get(i)) for i, action in enumerate(actions))
     values = {value.name: value for action in actions for value in (*action.reads, action.writes)}
     clearing = {name: _CLEARING_CYCLES * _border_cells(value) for name, value in values.items() if value.bordered}
@@ -208,7 +208,7 @@ def _border_cells(value: Value) -> int:
 
 
 def _outside(graph: Graph, actions: Sequence[Action]) -> frozenset[str]:
-    """Names of the packed input and output: they are in the caller's memory."""
+    """Names of the int8 input and output: they are in the caller's memory."""
     keys = (graph.input.key, graph.output.key)
     values = [value for action in actions for value in (*action.reads, action.writes)]
     return frozenset(value.name for value in values if value.storage is None and value.tensor.key in keys)

@@ -2,7 +2,7 @@
 """Whether a graph means what its layers say: the guard in front of all kernels, int8 and int16 alike.
 
 Kernels derive their loops from a layer's window, weights and scales, and never look at shapes again. So a graph is checked as a whole,
-after the import and after the passes; :mod:`cm4tiny.firmware.kernels.wide.guards` does the same for the places in memory that the layout
+after the import and after the passes; :mod:`cm4tiny.firmware.kernels.int16.guards` does the same for the places in memory that the layout
 pass chose.
 """
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layout pass: which form every tensor has in memory, and the conversions between forms.
 
-A tensor is ``packed`` (int8, NHWC, as in the model) or wide (int16, see :mod:`cm4tiny.firmware.kernels.wide.storage`). A producer writes
-what its consumers want to read: planes for a depthwise convolution, pixels for everything else, with the largest border that any consumer
-reads. Only where consumers disagree, or where a layer has no wide kernel, a conversion is put in between.
+A tensor is int8 (NHWC, as in the model) or int16 (see :mod:`cm4tiny.firmware.kernels.int16.storage`). A producer writes
+what its consumers want to read: NCHW for a depthwise convolution, NHWC for everything else, with the largest border that any consumer
+reads. Only where consumers disagree, or where a layer has no int16 kernel, a conversion is put in between.
 
 A reshaped tensor keeps its memory, so consumers may also disagree about the shape of the image. The producer writes the image that it
 computes; a consumer of another shape reads the same memory where the values have no gaps, or else a converted copy.
 
-The model's input is packed. Some kernels read it so; a first layer that has one gets no widened copy.
+The model's input is int8. Some kernels read it so; a first layer that has one gets no widened copy.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cm4tiny.firmware.kernels.base import Candidate, Kernel
-from cm4tiny.firmware.kernels.wide import convert
-from cm4tiny.firmware.kernels.wide.depthwise import wants_planes
-from cm4tiny.firmware.kernels.wide.requant import KernelLimitError
-from cm4tiny.firmware.kernels.wide.storage import NO_BORDER, Border, Layout, Storage, pixels, planes
+from cm4tiny.firmware.kernels.int16 import convert
+from cm4tiny.firmware.kernels.int16.depthwise import wants_nchw
+from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
+from cm4tiny.firmware.kernels.int16.storage import NO_BORDER, Border, Layout, Storage, nchw, nhwc
 from cm4tiny.firmware.microtvm.graph import AveragePool, Conv, Dense, Graph, Layer, Tensor
-from cm4tiny.firmware.microtvm.select import input_candidates, packed_candidates, wide_candidates, wide_kernel_exists
+from cm4tiny.firmware.microtvm.select import input_candidates, int8_candidates, int16_candidates, int16_kernel_exists
 
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor in one of its forms; ``storage`` None: packed."""
+    """A tensor in one of its forms; ``storage`` None: int8."""
 
     tensor: Tensor
     storage: Storage | None
@@ -57,7 +57,7 @@ class Action:
         layer: None for a conversion.
         candidates: ways to compute it, the first is the default.
         reads, writes: values in the order of the kernel's parameters.
-        reason: why a layer has a packed kernel though its kind has wide ones; "" otherwise.
+        reason: why a layer has an int8 kernel though its kind has int16 ones; "" otherwise.
     """
 
     layer: Layer | None
@@ -79,23 +79,23 @@ class _Need:
     even: bool = False
 
 
-def lay_out(graph: Graph, *, wide: bool = True) -> tuple[Action, ...]:
-    """The actions of a model, in order of execution. ``wide=False`` gives every layer its packed kernel."""
-    return _Pass(graph, wide).run()
+def lay_out(graph: Graph, *, int16: bool = True) -> tuple[Action, ...]:
+    """The actions of a model, in order of execution. ``int16=False`` gives every layer its int8 kernel."""
+    return _Pass(graph, int16).run()
 
 
 class _Pass:
-    def __init__(self, graph: Graph, wide: bool) -> None:
+    def __init__(self, graph: Graph, int16: bool) -> None:
         self._graph = graph
-        self._refused = {i: "" for i, layer in enumerate(graph.layers) if not (wide and wide_kernel_exists(layer))}
-        self._direct = {i for i, layer in enumerate(graph.layers) if wide and i not in self._refused and self._reads_input_alone(layer)}
-        self._packed: dict[int, list[Candidate]] = {}
+        self._refused = {i: "" for i, layer in enumerate(graph.layers) if not (int16 and int16_kernel_exists(layer))}
+        self._direct = {i for i, layer in enumerate(graph.layers) if int16 and i not in self._refused and self._reads_input_alone(layer)}
+        self._int8: dict[int, list[Candidate]] = {}
         self._shapes = {graph.input.key: graph.input}
         for layer in graph.layers:
             self._shapes.setdefault(layer.output.key, layer.output)
 
     def run(self) -> tuple[Action, ...]:
-        """Tries wide kernels everywhere; each refusal makes one layer packed and starts again, because it changes its neighbours."""
+        """Tries int16 kernels everywhere; each refusal makes one layer int8 and starts again, because it changes its neighbours."""
         while True:
             actions, refused = self._attempt()
             if refused is None:
@@ -118,7 +118,7 @@ class _Pass:
             home = homes[layer.output.key]
             if index in self._refused:
                 writes = home if home.storage is None else Value(self._shapes[layer.output.key], None, len(forms.get(layer.output.key, [])))
-                candidates, reason = self._packed_candidates(index, layer), self._refused[index]
+                candidates, reason = self._int8_candidates(index, layer), self._refused[index]
             else:
                 writes, reason = home, ""
                 assert writes.storage is not None
@@ -127,7 +127,7 @@ class _Pass:
                         candidates = input_candidates(layer, writes.storage)
                     else:
                         storages = [value.storage for value in reads if value.storage is not None]
-                        candidates = wide_candidates(layer, storages, writes.storage)
+                        candidates = int16_candidates(layer, storages, writes.storage)
                 except KernelLimitError as error:
                     if index in self._direct:
                         self._direct.remove(index)
@@ -138,17 +138,17 @@ class _Pass:
         self._form(self._graph.output, None, forms, actions, final=True)
         return actions, None
 
-    def _packed_candidates(self, index: int, layer: Layer) -> list[Candidate]:
-        if index not in self._packed:
-            self._packed[index] = packed_candidates(layer)
-        return self._packed[index]
+    def _int8_candidates(self, index: int, layer: Layer) -> list[Candidate]:
+        if index not in self._int8:
+            self._int8[index] = int8_candidates(layer)
+        return self._int8[index]
 
     def _remember(self, forms: dict[int, list[Value]], value: Value) -> None:
         forms.setdefault(value.tensor.key, []).append(value)
 
     def _need(self, index: int, layer: Layer, tensor: Tensor) -> _Need | None:
-        """None: packed."""
-        return None if index in self._refused or index in self._direct else _wide_need(layer, tensor)
+        """None: int8."""
+        return None if index in self._refused or index in self._direct else _int16_need(layer, tensor)
 
     def _home(self, key: int) -> Value:
         """The form in which the producer writes a tensor."""
@@ -159,12 +159,12 @@ class _Pass:
         if producer in self._refused:
             return Value(tensor, None)
         needs = self._needs(key)
-        return Value(tensor, _storage(_image(tensor), needs) if needs else pixels(*_image(tensor)))
+        return Value(tensor, _storage(_image(tensor), needs) if needs else nhwc(*_image(tensor)))
 
     def _consumers(self, key: int) -> list[_Need]:
-        """What all wide consumers of a tensor want."""
+        """What all int16 consumers of a tensor want."""
         return [
-            _wide_need(layer, tensor)
+            _int16_need(layer, tensor)
             for i, layer in enumerate(self._graph.layers)
             if i not in self._refused and i not in self._direct
             for tensor in layer.inputs
@@ -172,7 +172,7 @@ class _Pass:
         ]
 
     def _needs(self, key: int) -> list[_Need]:
-        """Of the wide consumers that see the tensor in its producer's shape and agree with most of them on the layout."""
+        """Of the int16 consumers that see the tensor in its producer's shape and agree with most of them on the layout."""
         found = [need for need in self._consumers(key) if need.image in (None, _image(self._shapes[key]))]
         if not found:
             return []
@@ -213,7 +213,7 @@ class _Pass:
     def _source(
         self, tensor: Tensor, image: tuple[int, int, int], need: _Need | None, forms: dict[int, list[Value]], actions: list[Action]
     ) -> Value:
-        """What a conversion to ``image`` reads: the first form of the tensor, or a packed one if its image is another."""
+        """What a conversion to ``image`` reads: the first form of the tensor, or an int8 one if its image is another."""
         first = forms[tensor.key][0]
         if need is None or first.storage is None or first.storage.image == image:
             return first
@@ -241,17 +241,17 @@ def _image(tensor: Tensor) -> tuple[int, int, int]:
     return 1, tensor.size // channels, channels
 
 
-def _wide_need(layer: Layer, tensor: Tensor) -> _Need:
+def _int16_need(layer: Layer, tensor: Tensor) -> _Need:
     image = _image(tensor)
     if isinstance(layer, Conv):
         sees_all = layer.window.kernel == (layer.window.height, layer.window.width) and not any(layer.window.padding)
         if layer.depthwise:
-            return _Need("planes" if wants_planes(layer.window) else "pixels", image, _padding(layer))
+            return _Need("NCHW" if wants_nchw(layer.window) else "NHWC", image, _padding(layer))
         odd = layer.window.channels % 2 == 1 and not sees_all
-        return _Need("pixels", image, _padding(layer), flat=sees_all, even=odd and layer.window.strides[1] % 2 == 1)
+        return _Need("NHWC", image, _padding(layer), flat=sees_all, even=odd and layer.window.strides[1] % 2 == 1)
     if isinstance(layer, Dense):
-        return _Need("pixels", None if tensor.size == layer.weights.shape[1] else image, flat=True)
-    return _Need("pixels", image, flat=isinstance(layer, AveragePool))
+        return _Need("NHWC", None if tensor.size == layer.weights.shape[1] else image, flat=True)
+    return _Need("NHWC", image, flat=isinstance(layer, AveragePool))
 
 
 def _padding(layer: Conv) -> Border:
@@ -262,10 +262,10 @@ def _storage(image: tuple[int, int, int], needs: list[_Need]) -> Storage:
     height, width, channels = image
     sides = [max(need.border[i] for need in needs) for i in range(4)]
     border = (sides[0], sides[1], sides[2], sides[3])
-    if needs[0].layout == "planes":
-        return planes(height, width, channels, border)
+    if needs[0].layout == "NCHW":
+        return nchw(height, width, channels, border)
     step = channels + channels % 2 if any(need.even for need in needs) else channels
-    return pixels(height, width, channels, border, pixel=step)
+    return nhwc(height, width, channels, border, pixel=step)
 
 
 def _seen(value: Value, tensor: Tensor, need: _Need | None) -> Value | None:

@@ -14,37 +14,37 @@ from cm4tiny.firmware.kernels.copy import copy
 from cm4tiny.firmware.kernels.dense import dense
 from cm4tiny.firmware.kernels.depthwise import depthwise
 from cm4tiny.firmware.kernels.direct import direct
+from cm4tiny.firmware.kernels.int16 import add as int16_add
+from cm4tiny.firmware.kernels.int16 import conv as int16_conv
+from cm4tiny.firmware.kernels.int16 import dense as int16_dense
+from cm4tiny.firmware.kernels.int16 import depthwise as int16_depthwise
+from cm4tiny.firmware.kernels.int16 import kronecker
+from cm4tiny.firmware.kernels.int16 import pool as int16_pool
+from cm4tiny.firmware.kernels.int16 import winograd as int16_winograd
+from cm4tiny.firmware.kernels.int16.requant import Int16Requant, KernelLimitError, plan_int16
+from cm4tiny.firmware.kernels.int16.storage import Storage
 from cm4tiny.firmware.kernels.pool import average_pool
 from cm4tiny.firmware.kernels.quant import Multiplier, convolution_multipliers, dense_multiplier
 from cm4tiny.firmware.kernels.requant import Requant, plan_requant
 from cm4tiny.firmware.kernels.softmax import softmax
-from cm4tiny.firmware.kernels.wide import add as wide_add
-from cm4tiny.firmware.kernels.wide import conv as wide_conv
-from cm4tiny.firmware.kernels.wide import dense as wide_dense
-from cm4tiny.firmware.kernels.wide import depthwise as wide_depthwise
-from cm4tiny.firmware.kernels.wide import kronecker
-from cm4tiny.firmware.kernels.wide import pool as wide_pool
-from cm4tiny.firmware.kernels.wide import winograd as wide_winograd
-from cm4tiny.firmware.kernels.wide.requant import KernelLimitError, WideRequant, plan_wide
-from cm4tiny.firmware.kernels.wide.storage import Storage
 from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Layer, Softmax
 
-PACKED = "packed"
-"""Id of the candidate of a layer's int8 kernel."""
+INT8 = "packed"
+"""Id of the candidate of a layer's int8 kernel, as tables of costs and reports spell it."""
 
-_CYCLES_PER_MAC, _CYCLES_PER_VALUE = 2, 20  # of the packed kernels, roughly: they only compete where a budget forces them
+_CYCLES_PER_MAC, _CYCLES_PER_VALUE = 2, 20  # of the int8 kernels, roughly: they only compete where a budget forces them
 
 
-def wide_kernel_exists(layer: Layer) -> bool:
-    """Whether the kind of layer has a wide kernel at all."""
+def int16_kernel_exists(layer: Layer) -> bool:
+    """Whether the kind of layer has an int16 kernel at all."""
     return isinstance(layer, Conv | Dense | Add | AveragePool)
 
 
-def packed_candidates(layer: Layer) -> list[Candidate]:
+def int8_candidates(layer: Layer) -> list[Candidate]:
     """The layer's int8 kernel; its parameters are the inputs in order, then the output."""
     cycles = _CYCLES_PER_MAC * layer.macs + _CYCLES_PER_VALUE * layer.output.size
-    kernel = _packed(layer)
-    return [Candidate(PACKED, cycles, 0, scratch_bytes(kernel), lambda: kernel)]
+    kernel = _int8(layer)
+    return [Candidate(INT8, cycles, 0, scratch_bytes(kernel), lambda: kernel)]
 
 
 def scratch_bytes(kernel: Kernel) -> int:
@@ -52,48 +52,48 @@ def scratch_bytes(kernel: Kernel) -> int:
     return sum(round_up(size, 8) for size in kernel.workspaces)
 
 
-def wide_candidates(layer: Layer, sources: Sequence[Storage], target: Storage) -> list[Candidate]:
-    """The layer's wide kernels.
+def int16_candidates(layer: Layer, sources: Sequence[Storage], target: Storage) -> list[Candidate]:
+    """The layer's int16 kernels.
 
     Raises:
         KernelLimitError: there is none for this layer, with the reason.
     """
     if isinstance(layer, Conv):
-        return _wide_conv(layer, sources[0], target)
+        return _int16_conv(layer, sources[0], target)
     if isinstance(layer, Dense):
         inputs = layer.weights.shape[1]
-        return wide_dense.candidates(layer.inputs[0].size // inputs, layer.weights, _wide_requant(layer), sources[0], target)
+        return int16_dense.candidates(layer.inputs[0].size // inputs, layer.weights, _int16_requant(layer), sources[0], target)
     if isinstance(layer, Add):
         a, b, y = (*layer.inputs, layer.output)
         plan = plan_add((a.scale, a.zero_point), (b.scale, b.zero_point), (y.scale, y.zero_point), low=layer.low, high=layer.high)
-        return wide_add.candidates(plan, sources[0], sources[1], target)
+        return int16_add.candidates(plan, sources[0], sources[1], target)
     if isinstance(layer, AveragePool):
-        return wide_pool.candidates(layer.window, layer.output.zero_point, sources[0], target, low=layer.low, high=layer.high)
-    raise KernelLimitError(f"there is no wide kernel for {type(layer).__name__}")
+        return int16_pool.candidates(layer.window, layer.output.zero_point, sources[0], target, low=layer.low, high=layer.high)
+    raise KernelLimitError(f"there is no int16 kernel for {type(layer).__name__}")
 
 
 def input_candidates(layer: Layer, target: Storage) -> list[Candidate]:
-    """Wide kernels for the model's first layer that read its input as it is, packed, and are worth more than those that want it widened.
+    """Int16 kernels for the model's first layer that read its int8 input as it is and are worth more than those that want it widened.
 
     Raises:
         KernelLimitError: there is none for this layer, with the reason.
     """
     if not isinstance(layer, Conv) or layer.depthwise or layer.live_outputs is not None or layer.live_inputs is not None:
         raise KernelLimitError("it is no convolution that computes all its channels from all of its input")
-    return kronecker.candidates(layer.window, layer.weights, _wide_requant(layer), layer.inputs[0].zero_point, target)
+    return kronecker.candidates(layer.window, layer.weights, _int16_requant(layer), layer.inputs[0].zero_point, target)
 
 
-def _wide_conv(layer: Conv, source: Storage, target: Storage) -> list[Candidate]:
+def _int16_conv(layer: Conv, source: Storage, target: Storage) -> list[Candidate]:
     window, weights = layer.window, layer.weights
     if window.dilation != (1, 1):
         raise KernelLimitError(f"its dilation is {window.dilation}")
-    requant = _wide_requant(layer)
+    requant = _int16_requant(layer)
     if layer.depthwise:
         if weights.shape[0] != window.channels:
             raise KernelLimitError("its depth multiplier is not 1")
-        return wide_depthwise.candidates(window, weights[:, :, :, 0].transpose(1, 2, 0), requant, source, target)
+        return int16_depthwise.candidates(window, weights[:, :, :, 0].transpose(1, 2, 0), requant, source, target)
     if window.kernel == (window.height, window.width) and not any(window.padding):  # one output pixel that sees the whole image
-        return wide_dense.candidates(1, weights.reshape(weights.shape[0], -1), requant, source, target)
+        return int16_dense.candidates(1, weights.reshape(weights.shape[0], -1), requant, source, target)
     marks: dict[str, Any] = {}
     if layer.live_outputs != 0 and (layer.live_inputs is None or layer.live_inputs[1]):  # a layer of zeros is computed like any other
         marks = {
@@ -101,17 +101,17 @@ def _wide_conv(layer: Conv, source: Storage, target: Storage) -> list[Candidate]
             "live_inputs": layer.live_inputs,
             "constant_outputs": layer.constant_outputs,
         }
-    found = wide_conv.candidates(window, weights, requant, source, target, **marks)
+    found = int16_conv.candidates(window, weights, requant, source, target, **marks)
     if window.kernel == (3, 3):
         with suppress(KernelLimitError):  # the direct form remains
             zero_point = layer.inputs[0].zero_point
-            found += wide_winograd.candidates(window, weights, requant, source, target, input_zero_point=zero_point)
+            found += int16_winograd.candidates(window, weights, requant, source, target, input_zero_point=zero_point)
     return found
 
 
-def _packed(layer: Layer) -> Kernel:
+def _int8(layer: Layer) -> Kernel:
     if isinstance(layer, Conv):
-        return _packed_conv(layer)
+        return _int8_conv(layer)
     if isinstance(layer, Dense):
         inputs = layer.weights.shape[1]
         return dense(layer.inputs[0].size // inputs, layer.weights, _requant(layer, _multipliers(layer)))
@@ -129,7 +129,7 @@ def _packed(layer: Layer) -> Kernel:
     raise TypeError(f"no kernel for {type(layer).__name__}")
 
 
-def _packed_conv(layer: Conv) -> Kernel:
+def _int8_conv(layer: Conv) -> Kernel:
     window, weights = layer.window, layer.weights
     channels = weights.shape[0]
     requant = _requant(layer, _multipliers(layer))
@@ -151,8 +151,8 @@ def _multipliers(layer: Conv | Dense) -> tuple[Multiplier, ...]:
     return convolution_multipliers(x.scale, layer.weight_scales, y.scale, outputs)
 
 
-def _wide_requant(layer: Conv | Dense) -> WideRequant:
-    return plan_wide(
+def _int16_requant(layer: Conv | Dense) -> Int16Requant:
+    return plan_int16(
         layer.weights.reshape(layer.weights.shape[0], -1),
         layer.bias,
         _multipliers(layer),

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Into and out of int16 tensors, and from one int16 layout to another.
+
+Costs, predicted by the virtual board's cycle model: dense rows 2.0 cycles per value (SXTAB16 widens two values and takes the zero point
+off in one instruction), three channels into pixels of four 2.4; dense values are narrowed in 2.8; any other
+layout takes about 9.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cm4tiny.firmware.kernels.base import Kernel, Param, Tir, prim_func
+from cm4tiny.firmware.kernels.functions import CFunction
+from cm4tiny.firmware.kernels.int16.assembly import Assembly
+from cm4tiny.firmware.kernels.int16.border import clear_border
+from cm4tiny.firmware.kernels.int16.guards import require_same_image
+from cm4tiny.firmware.kernels.int16.storage import Storage
+
+__all__ = ["clear_border", "fills_padding", "narrow", "relayout", "widen"]
+
+_GROUP = 4  # words of int8 per group of the dense loop: one LDM
+_RGB_WORDS = 3  # words that hold four pixels of three channels
+_SCRATCH = ("r4", "r5", "r6", "r7", "r8", "r9")
+_SHORT_COPY = 16  # elements; shorter runs are copied one by one, without a call
+
+
+def widen(zero_point: int, target: Storage, *, transposed: bool = False) -> Kernel:
+    """Packed int8 NHWC -> an int16 tensor. Padding channels (``pixel > channels``) get zeros, too, if :func:`fills_padding` says so.
+
+    Args:
+        zero_point: of the input.
+        target: where the values go.
+        transposed: the rows of the input are the columns of ``target``.
+    """
+    count = target.height * target.width * target.channels
+    code = None if transposed else _widening(zero_point, target)
+
+    def body(x: Any, o: Any) -> None:
+        tir = Tir()
+        if code is not None:
+            tir.do(code.name, tir.at(x, 0), tir.at(o, target.origin))
+            return
+        with tir.loop(target.height, "y") as y, tir.loop(target.width, "t") as t, tir.loop(target.channels, "c") as c:
+            pixel = t * target.height + y if transposed else y * target.width + t
+            value = tir.ir.Cast("int32", x[pixel * target.channels + c]) - zero_point
+            tir.store(o, _place(target, y, t, c), tir.ir.Cast("int16", value))
+
+    params = [Param("x", count), Param("o", target.elements, "int16")]
+    return Kernel("widen", prim_func(params, body), code=() if code is None else (code,))
+
+
+def fills_padding(target: Storage) -> bool:
+    """Whether :func:`widen` writes the padding channels of the image, so that only its border is left to clear."""
+    return target.pixel > target.channels and target.layout == "NHWC" and _rgb(target)
+
+
+def narrow(source: Storage, zero_point: int) -> Kernel:
+    """An int16 tensor -> packed int8 NHWC."""
+    count = source.height * source.width * source.channels
+    code = _narrow_dense(zero_point, count) if source.flat and count % 4 == 0 and source.origin % 2 == 0 else None
+
+    def body(x: Any, o: Any) -> None:
+        tir = Tir()
+        if code is not None:
+            tir.do(code.name, tir.at(x, source.origin), tir.at(o, 0))
+            return
+        with tir.loop(source.height, "y") as y, tir.loop(source.width, "t") as t, tir.loop(source.channels, "c") as c:
+            value = tir.ir.Cast("int32", x[_place(source, y, t, c)]) + zero_point
+            tir.store(o, (y * source.width + t) * source.channels + c, tir.ir.Cast("int8", value))
+
+    params = [Param("x", source.elements, "int16"), Param("o", count)]
+    return Kernel("narrow", prim_func(params, body), code=() if code is None else (code,))
+
+
+def relayout(source: Storage, target: Storage) -> Kernel:
+    """An int16 tensor in another layout; zero points do not matter. Borders and padding channels of the target are left alone."""
+    require_same_image(target, source)
+    height, width, channels = source.image
+    both = (source, target)
+    aligned = not any(n % 2 for s in both for n in (s.origin, s.row, s.pixel))  # memcpy moves words
+
+    def body(x: Any, o: Any) -> None:
+        tir = Tir()
+
+        def copy(y: Any, t: Any, count: int) -> None:
+            start, to = _place(source, y, t, 0), _place(target, y, t, 0)
+            if count >= _SHORT_COPY and aligned:
+                tir.do("memcpy", tir.at(o, to), tir.at(x, start), 2 * count)
+            else:
+                with tir.loop(count, "i") as i:
+                    tir.store(o, to + i, x[start + i])
+
+        if any(s.layout == "NCHW" for s in both):
+            with tir.loop(channels, "c") as c, tir.loop(height, "y") as y, tir.loop(width, "t") as t:
+                tir.store(o, _place(target, y, t, c), x[_place(source, y, t, c)])
+        elif all(s.flat for s in both):
+            copy(0, 0, height * width * channels)
+        elif all(s.pixel == channels for s in both):
+            with tir.loop(height, "y") as y:
+                copy(y, 0, width * channels)
+        else:
+            with tir.loop(height, "y") as y, tir.loop(width, "t") as t:
+                copy(y, t, channels)
+
+    params = [Param("x", source.elements, "int16"), Param("o", target.elements, "int16")]
+    return Kernel("relayout", prim_func(params, body))
+
+
+def _place(storage: Storage, y: Any, x: Any, c: Any) -> Any:
+    return storage.origin + y * storage.row + x * storage.pixel + c * storage.channel
+
+
+# --- the fast form of narrow ---------------------------------------------------------------------------------------------------
+def _narrow_dense(zero_point: int, count: int) -> CFunction:
+    """``count`` values without gaps, a multiple of 4."""
+
+    def group(code: Assembly, values: int, at: int) -> None:
+        words = _SCRATCH[: values // 2]
+        code.do(f"ldm r0!, {{{', '.join(words)}}}")
+        for i in range(0, len(words), 2):
+            low, high = words[i : i + 2]
+            code.all(f"pkhbt r10, {low}, {high}, lsl #16", f"pkhtb r11, {high}, {low}, asr #16", "uxtb16 r10, r10", "uxtb16 r11, r11")
+            code.all("orr r10, r10, r11, lsl #8", "uadd8 r10, r10, r3", f"str r10, [r1, #{at + 2 * i}]")
+
+    code = Assembly()
+    code.do("push {r4-r11, lr}")
+    code.constant("r3", (zero_point & 0xFF) * 0x01010101)
+    turns, rest = divmod(count, 16)
+    if turns:
+        code.add("lr", "r0", 32 * turns)
+        code.label("1")
+        group(code, 8, 0)
+        group(code, 8, 8)
+        code.add("r1", "r1", 16)
+        code.do("cmp r0, lr")
+        code.loop_end("1")
+    for start in range(0, rest, 8):
+        group(code, min(8, rest - start), start)
+    code.do("pop {r4-r11, pc}")
+    return code.function("narrow", "const int16_t *x, int8_t *o", _NARROW.format(count=count, zero_point=zero_point))
+
+
+# --- the fast forms of widen --------------------------------------------------------------------------------------------------
+def _rgb(target: Storage) -> bool:
+    """Whether four pixels of three channels can go from three words to eight."""
+    aligned = target.width % 4 == 0 and target.origin % 2 == 0 and target.row % 2 == 0
+    return target.layout == "NHWC" and target.channels == 3 and target.pixel == 4 and aligned
+
+
+def _widening(zero_point: int, target: Storage) -> CFunction | None:
+    """The assembly loop for a layout, if there is one."""
+    if _rgb(target):
+        return _widen_rgb(zero_point, target)
+    if target.layout != "NHWC" or target.pixel != target.channels or target.origin % 2:
+        return None
+    values = target.width * target.channels
+    if target.flat:
+        values *= target.height
+    rows = 1 if target.flat else target.height
+    if values % 4 or (rows > 1 and target.row % 2):
+        return None
+    return _widen_dense(zero_point, rows, values // 4, target.row)
+
+
+def _widen_dense(zero_point: int, rows: int, words: int, row: int) -> CFunction:
+    """Rows of ``4 * words`` int8 values, without gaps, to rows ``row`` elements apart."""
+
+    def group(code: Assembly, count: int, at: int) -> None:
+        """``count`` words to the place ``at`` bytes from the output pointer."""
+        registers = _SCRATCH[:count]
+        code.do(f"ldm r0!, {{{', '.join(registers)}}}" if count > 1 else f"ldr {registers[0]}, [r0], #4")
+        for i, word in enumerate(registers):
+            code.do(f"sxtab16 r10, r3, {word}")
+            code.do(f"sxtab16 r11, r3, {word}, ror #8")
+            code.do(f"pkhbt {word}, r10, r11, lsl #16")
+            code.do("pkhtb r11, r11, r10, asr #16")
+            code.do(f"str {word}, [r1, #{at + 8 * i}]")
+            code.do(f"str r11, [r1, #{at + 8 * i + 4}]")
+
+    return _rows(zero_point, rows, words, (2 * _GROUP, _GROUP), group, 8, 2 * row, 8 * words, "widen", _DENSE.format(
+        rows=rows, values=4 * words, row=row, zero_point=zero_point))  # fmt: skip
+
+
+def _widen_rgb(zero_point: int, target: Storage) -> CFunction:
+    """Rows of pixels of three channels to pixels of four; the fourth is zero."""
+
+    def group(code: Assembly, _count: int, at: int) -> None:
+        code.do("ldm r0!, {r4, r5, r6}")  # r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3
+        places = iter(range(at, at + 32, 4))
+
+        def put(register: str, *instructions: str) -> None:
+            code.all(*instructions, f"str {register}, [r1, #{next(places)}]")
+
+        code.all("sxtab16 r7, r3, r4", "sxtab16 r8, r3, r4, ror #8", "sxtab16 r9, r3, r5", "sxtab16 r10, r3, r5, ror #8")
+        put("r4", "pkhbt r4, r7, r8, lsl #16")  # r0 g0
+        put("r7", "lsr r7, r7, #16")  # b0
+        put("r8", "lsr r8, r8, #16", "pkhbt r8, r8, r9, lsl #16")  # r1 g1
+        put("r4", "uxth r4, r10")  # b1
+        code.all("sxtab16 r7, r3, r6", "sxtab16 r8, r3, r6, ror #8")
+        put("r10", "pkhtb r10, r10, r9, asr #16")  # r2 g2
+        put("r4", "uxth r4, r7")  # b2
+        put("r7", "pkhbt r7, r8, r7")  # r3 g3
+        put("r8", "lsr r8, r8, #16")  # b3
+
+    words = target.width // 4 * _RGB_WORDS
+    text = _RGB.format(rows=target.height, width=target.width, row=target.row, zero_point=zero_point)
+    turn = (4 * _RGB_WORDS, _RGB_WORDS)
+    return _rows(zero_point, target.height, words, turn, group, 32 / _RGB_WORDS, 2 * target.row, 8 * target.width, "widen_rgb", text)
+
+
+def _rows(
+    zero_point: int, rows: int, words: int, turn: tuple[int, int], group: Any, per_word: float, row_bytes: int, written: int,
+    prefix: str, portable: str,
+) -> CFunction:  # fmt: skip
+    """A loop over rows around a loop over groups of words.
+
+    ``turn`` is how many words a turn of the inner loop and a group take, ``per_word`` how many bytes a word becomes, ``row_bytes`` the
+    distance of output rows and ``written`` what the groups of one row write.
+    """
+    code = Assembly()
+    code.do("push {r4-r11, lr}")
+    code.constant("r3", (-zero_point & 0xFFFF) * 0x10001)
+    if rows > 1:
+        code.constant("r2", rows)
+        code.label("1")
+    per_turn, per_group = turn
+    turns, rest = divmod(words, per_turn)
+    if turns:
+        if turns > 1:
+            code.add("lr", "r0", 4 * per_turn * turns)
+            code.label("2")
+        for i in range(per_turn // per_group):
+            group(code, per_group, round(per_word * per_group * i))
+        code.add("r1", "r1", round(per_word * per_turn))
+        if turns > 1:
+            code.do("cmp r0, lr")
+            code.loop_end("2")
+    for start in range(0, rest, per_group):
+        group(code, min(per_group, rest - start), round(per_word * start))
+    if rows > 1:
+        code.add("r1", "r1", row_bytes - written + round(per_word * rest))
+        code.do("subs r2, r2, #1")
+        code.loop_end("1")
+    code.do("pop {r4-r11, pc}")
+    return code.function(prefix, "const int8_t *x, int16_t *o", portable)
+
+
+_DENSE = """    for (int32_t y = 0; y < {rows}; ++y) {{
+        for (int32_t i = 0; i < {values}; ++i) {{
+            o[{row} * y + i] = (int16_t)(x[{values} * y + i] - ({zero_point}));
+        }}
+    }}"""
+
+_RGB = """    for (int32_t y = 0; y < {rows}; ++y) {{
+        for (int32_t i = 0; i < {width}; ++i) {{
+            for (int32_t c = 0; c < 3; ++c) {{
+                o[{row} * y + 4 * i + c] = (int16_t)(x[({width} * y + i) * 3 + c] - ({zero_point}));
+            }}
+            o[{row} * y + 4 * i + 3] = 0;
+        }}
+    }}"""
+
+_NARROW = """    for (int32_t i = 0; i < {count}; ++i) {{
+        o[i] = (int8_t)(x[i] + ({zero_point}));
+    }}"""

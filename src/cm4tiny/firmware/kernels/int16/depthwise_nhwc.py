@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DEPTHWISE_CONV_2D of any kernel size and stride on pixels: two channels at a time, one assembly call for all.
+
+A word holds two channels of a pixel; SMLABB and SMLATT add their products with the two channels' weights to two sums. Up to four outputs
+side by side share a word of weights.
+
+Cost on the Cortex-M4 (DDI0439, SRAM): 1.9 cycles per multiply-accumulate with four outputs, 2.0 with three, 2.3 with two, 3 with one; 30
+to 60 per tile. The rows of a 3x3 kernel are cheaper on planes (:mod:`.depthwise`).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cm4tiny.firmware.kernels.base import Array, Candidate, Kernel, Param, Tir, prim_func
+from cm4tiny.firmware.kernels.functions import CFunction
+from cm4tiny.firmware.kernels.image import Window
+from cm4tiny.firmware.kernels.int16.assembly import ICACHE_BYTES
+from cm4tiny.firmware.kernels.int16.finish import Finish, as_words, pack, plan_finish
+from cm4tiny.firmware.kernels.int16.guards import require_window
+from cm4tiny.firmware.kernels.int16.requant import Int16Requant, KernelLimitError
+from cm4tiny.firmware.kernels.int16.schedule import LINE_BYTES, Costed
+from cm4tiny.firmware.kernels.int16.storage import Storage
+
+_LARGEST_TILE = 4
+_SUMS = tuple(f"r{i}" for i in range(4, 12))
+_TEMPS = ("r2", "r3", "r12", "lr")
+_OUT, _TILES_END, _ROWS_END, _PAIRS_END = "s8", "s9", "s10", "s11"
+_WRITTEN_OUT = 12  # taps; larger kernels loop over their rows
+_REACH = 4095
+_FLASH_CYCLES = 1.25  # of a word of weights in flash; the data cache keeps those of a pair of channels for all tiles
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Strides in bytes; ``step`` and ``down`` are from output to output in the input, ``pairs`` of channels."""
+
+    kernel: tuple[int, int]
+    pixel: int
+    row: int
+    step: int
+    down: int
+    height: int
+    width: int
+    pairs: int
+    out_pixel: int
+    out_row: int
+    finish: Finish
+
+    @property
+    def taps(self) -> int:
+        return self.kernel[0] * self.kernel[1]
+
+    @property
+    def stream(self) -> int:
+        """Words per pair of channels."""
+        return self.taps + 2 * self.finish.parameters
+
+
+def candidates(window: Window, weights: Array, requant: Int16Requant, source: Storage, target: Storage) -> list[Candidate]:
+    """All ways to compute a layer; ``weights`` is int8 [ky, kx, channels].
+
+    Raises:
+        KernelLimitError: the layer is outside the limits.
+    """
+    _check(window, source, target)
+    shape, stream = _plan(window, weights, requant, source, target)
+    start = source.at(-window.padding[0], -window.padding[1])
+    found = []
+    for tile in range(_LARGEST_TILE, 0, -1):
+        if shape.width % tile:
+            continue
+        code, cycles, lines = _function(shape, tile)
+        if lines * LINE_BYTES > ICACHE_BYTES:
+            continue
+        make = functools.partial(_kernel, code, stream, source, target, start)
+        slower = cycles + round(_FLASH_CYCLES * stream.size)
+        found.append(Candidate(f"depthwise pixels {tile} ram", cycles, stream.nbytes, 0, functools.partial(make, in_ram=True)))
+        found.append(Candidate(f"depthwise pixels {tile} flash", slower, 0, 0, functools.partial(make, in_ram=False)))
+    if not found:
+        raise KernelLimitError("its kernel's rows do not fit into the instruction cache")
+    return found
+
+
+def _check(window: Window, source: Storage, target: Storage) -> None:
+    if window.dilation != (1, 1):
+        raise KernelLimitError(f"its dilation is {window.dilation}")
+    if window.channels % 2:
+        raise KernelLimitError("its number of channels is odd")
+    if source.layout != "NHWC" or target.layout != "NHWC":
+        raise KernelLimitError("its tensors are not NHWC")
+    require_window(window, source, target, window.channels)
+    if any(n % 2 for s in (source, target) for n in (s.pixel, s.row)):
+        raise KernelLimitError("its pixels do not start at whole words")
+    step = source.row * window.strides[0] if target.width == 1 else source.pixel * window.strides[1]
+    if 2 * (window.kernel[1] * source.pixel + (_LARGEST_TILE - 1) * step) > _REACH:
+        raise KernelLimitError("its rows are too long for immediate offsets")
+
+
+def _plan(window: Window, weights: Array, requant: Int16Requant, source: Storage, target: Storage) -> tuple[_Shape, Array]:
+    ky, kx = window.kernel
+    finish, taps, columns = plan_finish(weights.reshape(ky * kx, -1).T, requant)
+    height, width = window.output
+    step, down = 2 * window.strides[1] * source.pixel, 2 * window.strides[0] * source.row
+    out_pixel, out_row = 2 * target.pixel, 2 * target.row
+    if width == 1:  # outputs below each other are as good as outputs side by side
+        height, width, step, down, out_pixel, out_row = 1, height, down, step, out_row, out_pixel
+    shape = _Shape((ky, kx), 2 * source.pixel, 2 * source.row, step, down, height, width, window.channels // 2, out_pixel, out_row, finish)
+    by_pair = [np.asarray(c, np.int64).reshape(-1, 2)[:, i] for c in columns for i in range(2)]
+    return shape, as_words([*by_pair, *(pack(taps[::2, t], taps[1::2, t]) for t in range(ky * kx))])
+
+
+def _kernel(code: CFunction, stream: Array, source: Storage, target: Storage, start: int, *, in_ram: bool) -> Kernel:
+    def body(x: Any, w: Any, o: Any) -> None:
+        tir = Tir()
+        tir.do(code.name, tir.at(x, start), tir.at(w, 0), tir.at(o, target.origin))
+
+    params = [Param("x", source.elements, "int16"), Param("w", stream.size, "int32"), Param("o", target.elements, "int16")]
+    return Kernel("depthwise", prim_func(params, body), (stream,), code=(code,), in_ram=frozenset({0} if in_ram else ()))
+
+
+@functools.lru_cache(maxsize=64)
+def _function(shape: _Shape, tile: int) -> tuple[CFunction, int, int]:
+    """The function, its cycles, and how many lines of the instruction cache it needs. Registers: r0 the tile's first pixel, r1 weights;
+    s0-s7 the parameters of two channels."""
+    code = Costed()
+    parameters = 2 * shape.finish.parameters
+    tiles = shape.width // tile
+    code.all("push {r4-r11, lr}", f"vmov {_OUT}, r2")
+
+    def end(register: str, base: str, distance: int) -> None:
+        code.add("r2", base, distance)
+        code.do(f"vmov {register}, r2")
+
+    def until(register: str, moved: str, label: str, turns: int) -> None:
+        code.all(f"vmov r2, {register}", f"cmp {moved}, r2")
+        code.repeat_end(label, turns)
+
+    if shape.pairs > 1:
+        end(_PAIRS_END, "r0", 4 * shape.pairs)
+        code.label("9")
+    code.times = shape.pairs
+    code.do(f"vldmia r1!, {{s0-s{parameters - 1}}}")
+    if shape.height > 1:
+        end(_ROWS_END, "r0", shape.height * shape.down)
+        code.label("8")
+    code.times = shape.pairs * shape.height
+    if tiles > 1:
+        end(_TILES_END, "r0", tiles * tile * shape.step)
+        code.label("7")
+    code.times = shape.pairs * shape.height * tiles
+    _tile(code, shape, tile)
+    if tiles > 1:
+        code.add("r0", "r0", tile * shape.step)
+        until(_TILES_END, "r0", "7", tiles)
+    code.times = shape.pairs * shape.height
+    gone = tiles * tile * shape.step if tiles > 1 else 0
+    _move(code, shape.out_row - tiles * tile * shape.out_pixel)
+    if shape.height > 1:
+        code.add("r0", "r0", shape.down - gone)
+        until(_ROWS_END, "r0", "8", shape.height)
+        gone = shape.height * shape.down
+    code.times = shape.pairs
+    if shape.pairs > 1:
+        code.add("r0", "r0", 4 - gone)
+        code.add("r1", "r1", 4 * shape.taps)
+        _move(code, 4 - shape.height * shape.out_row)
+        until(_PAIRS_END, "r0", "9", shape.pairs)
+    code.times = 1
+    code.do("pop {r4-r11, pc}")
+    return code.function("depthwise", "const int16_t *x, const int32_t *w, int16_t *o", _twin(shape)), round(code.cycles), code.loop_lines
+
+
+def _move(code: Costed, distance: int) -> None:
+    """Moves the output pointer."""
+    if distance:
+        code.do(f"vmov r2, {_OUT}")
+        code.add("r2", "r2", distance)
+        code.do(f"vmov {_OUT}, r2")
+
+
+def _tile(code: Costed, shape: _Shape, tile: int) -> None:
+    """``tile`` outputs of two channels; the output pointer moves on."""
+    ky, kx = shape.kernel
+    sums = _SUMS[: 2 * tile]
+    times, written_out = code.times, shape.taps <= _WRITTEN_OUT
+    code.all(*(f"vmov {a}, s{i % 2}" for i, a in enumerate(sums)))
+    gone = 0
+    if not written_out:
+        code.add("r2", "r1", 4 * shape.taps)
+        code.do("vmov s12, r2")
+        code.label("6")
+        code.times = times * ky
+    for y in range(ky if written_out else 1):
+        for x in range(kx):
+            furthest = y * shape.row + x * shape.pixel + (tile - 1) * shape.step
+            if furthest - gone > _REACH:
+                code.add("r0", "r0", y * shape.row - gone)
+                gone = y * shape.row
+            places = [f"[r0, #{y * shape.row + x * shape.pixel + t * shape.step - gone}]" for t in range(tile)]
+            _tap(code, sums, f"[r1, #{4 * (y * kx + x)}]", places)
+    if written_out:
+        code.add("r0", "r0", -gone)
+    else:
+        code.add("r0", "r0", shape.row)
+        code.add("r1", "r1", 4 * kx)
+        code.all("vmov r2, s12", "cmp r1, r2")
+        code.repeat_end("6", ky)
+        code.times = times
+        code.add("r0", "r0", -ky * shape.row)
+        code.add("r1", "r1", -4 * shape.taps)
+    for lane in range(2):
+        shape.finish.emit(code, sums[lane::2], _TEMPS, [f"s{2 * i + lane}" for i in (1, 2, 3)])
+    code.do(f"vmov r2, {_OUT}")
+    gone = 0
+    for t in range(tile):
+        if t * shape.out_pixel - gone > _REACH:
+            code.add("r2", "r2", t * shape.out_pixel - gone)
+            gone = t * shape.out_pixel
+        code.do(f"pkhbt {sums[2 * t]}, {sums[2 * t]}, {sums[2 * t + 1]}, lsl #16")
+        code.do(f"str {sums[2 * t]}, [r2, #{t * shape.out_pixel - gone}]")
+    code.add("r2", "r2", tile * shape.out_pixel - gone)
+    code.do(f"vmov {_OUT}, r2")
+
+
+def _tap(code: Costed, sums: tuple[str, ...], weights: str, places: list[str]) -> None:
+    """The products of one tap: loads in groups of up to three, the weights first."""
+    w, *free = _TEMPS
+    for start in range(0, len(places), len(free)):
+        group = places[start : start + len(free)]
+        if start == 0:
+            code.do(f"ldr {w}, {weights}")
+        code.all(*(f"ldr {register}, {place}" for register, place in zip(free, group, strict=False)))
+        for i, register in zip(range(len(group)), free, strict=False):
+            low, high = sums[2 * (start + i) : 2 * (start + i) + 2]
+            code.all(f"smlabb {low}, {register}, {w}, {low}", f"smlatt {high}, {register}, {w}, {high}")
+
+
+_TWIN = """    for (int32_t c = 0; c < {channels}; ++c) {{
+        const int32_t *p = w + c / 2 * {stream} + c % 2;
+        const int32_t *taps = w + c / 2 * {stream} + {parameters};
+        for (int32_t y = 0; y < {height}; ++y) {{
+            for (int32_t i = 0; i < {width}; ++i) {{
+                int32_t acc = p[0];
+                for (int32_t t = 0; t < {count}; ++t) {{
+                    int32_t v = x[y * {down} + i * {step} + t / {kx} * {row} + t % {kx} * {pixel} + c];
+                    acc = (int32_t)((uint32_t)acc + (uint32_t)(v * (c % 2 ? taps[t] >> 16 : (int16_t)taps[t])));
+                }}
+                o[y * {out_row} + i * {out_pixel} + c] = {value};
+            }}
+        }}
+    }}"""
+
+
+def _twin(shape: _Shape) -> str:
+    return _TWIN.format(
+        channels=2 * shape.pairs, stream=shape.stream, parameters=2 * shape.finish.parameters, height=shape.height, width=shape.width,
+        count=shape.taps, down=shape.down // 2, step=shape.step // 2, kx=shape.kernel[1], row=shape.row // 2, pixel=shape.pixel // 2,
+        out_row=shape.out_row // 2, out_pixel=shape.out_pixel // 2, value=shape.finish.expression(2))  # fmt: skip

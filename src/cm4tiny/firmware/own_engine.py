@@ -110,22 +110,24 @@ def build_own(recipe: OwnRecipe, benchmark: Benchmark, tflite: bytes, toolchain:
         return model, build_firmware(benchmark, model, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events)
 
     beside = harness_ram(benchmark)  # what the image needs besides the model: an estimate, until an image was linked
-    for _ in range(_ATTEMPTS):
+    for left in reversed(range(_ATTEMPTS)):
+        least = 0
         try:
             model, image = attempt(max(0, budget - beside))
-        except RamBudgetError as error:
-            model, image = attempt(error.needed)
-            measured = image.ram_bytes + STACK_BYTES - model.ram_bytes
-            if measured >= beside:
-                raise _too_small(budget, error.needed, measured) from None
-            beside = measured  # less than was estimated: that may be enough
-            continue
-        over = image.ram_bytes + STACK_BYTES - budget
-        if over <= 0:
+        except RamBudgetError as error:  # of the model's least the image's size is known exactly: it may fit all the same
+            least = error.needed
+            model, image = attempt(least)
+        measured = image.ram_bytes + STACK_BYTES - model.ram_bytes
+        if measured + model.ram_bytes > budget:
+            if least:
+                raise _too_small(budget, model.ram_bytes, measured)
+            beside = max(beside + measured + model.ram_bytes - budget, measured)
+        elif left and least and budget - measured > least:
+            beside = measured  # less than was estimated: a faster plan may fit
+        else:
             chosen = {"ram_budget": budget, "skip_zero": recipe.skip_zero, "drop_dead": recipe.drop_dead, "tuned": bool(recipe.costs)}
             return OwnImage(image, model, budget, chosen)
-        beside = max(beside + over, image.ram_bytes + STACK_BYTES - model.ram_bytes)
-    raise _too_small(budget, model.ram_bytes, image.ram_bytes + STACK_BYTES - model.ram_bytes)
+    raise _too_small(budget, model.ram_bytes, measured)
 
 
 def _too_small(budget: int, model_bytes: int, beside: int) -> RamBudgetError:

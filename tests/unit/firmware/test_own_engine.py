@@ -40,24 +40,25 @@ def test_other_engines_have_no_such_choices(changes):
 
 @dataclass
 class Fake:
-    """A compiler and a linker: the image takes what the model was allowed, and ``harness`` on top."""
+    """A compiler and a linker: the image takes what the model was allowed but for ``slack``, and ``harness`` on top."""
 
     harness: int
     budgets: list[int]
     least: int = 0
+    slack: int = 0
 
     def compile(self, tflite, *, name, options, costs, events):
         self.budgets.append(options.ram_budget)
         if options.ram_budget < self.least:
             raise RamBudgetError("too little", needed=self.least)
-        return SimpleNamespace(ram_bytes=options.ram_budget, division="closed")
+        return SimpleNamespace(ram_bytes=options.ram_budget - self.slack, division="closed")
 
     def build(self, benchmark, model, *, mode, toolchain, out_dir, events):
         return SimpleNamespace(ram_bytes=model.ram_bytes + self.harness)
 
 
-def built(monkeypatch, harness: int, budget: int, least: int = 0):
-    fake = Fake(harness, [], least)
+def built(monkeypatch, harness: int, budget: int, least: int = 0, slack: int = 0):
+    fake = Fake(harness, [], least, slack)
     import cm4tiny.firmware.microtvm as microtvm
 
     monkeypatch.setattr(microtvm, "compile_model", fake.compile)
@@ -86,13 +87,14 @@ def test_a_budget_below_the_harness_says_what_is_enough(monkeypatch):
     assert built(monkeypatch, 1000, 9192)[1].image.ram_bytes + STACK_BYTES == 9192
 
 
+@pytest.mark.parametrize("slack", [0, 1, 2700])
 @pytest.mark.parametrize("harness", [10, 3000, 20_000])
-def test_the_budget_that_is_named_is_enough_whatever_the_harness_takes(monkeypatch, harness):
-    """The compiler of this test needs 5000 bytes."""
+def test_the_budget_that_is_named_is_enough_and_the_least(monkeypatch, harness, slack):
+    """The compiler of this test needs 5000 bytes to plan with, of which its plan may leave some."""
     with pytest.raises(RamBudgetError) as caught:
-        built(monkeypatch, harness, 9000, least=5000)
+        built(monkeypatch, harness, 9000, least=5000, slack=slack)
     needed = caught.value.needed
-    assert needed == 5000 + harness + STACK_BYTES
-    assert built(monkeypatch, harness, needed, least=5000)[1].image.ram_bytes + STACK_BYTES <= needed
+    assert needed == 5000 - slack + harness + STACK_BYTES
+    assert built(monkeypatch, harness, needed, least=5000, slack=slack)[1].image.ram_bytes + STACK_BYTES <= needed
     with pytest.raises(RamBudgetError):
-        built(monkeypatch, harness, needed - 1, least=5000)
+        built(monkeypatch, harness, needed - 1, least=5000, slack=slack)

@@ -99,6 +99,12 @@ def load_library(built: NativeLibrary) -> ctypes.CDLL:
     return library
 
 
+def read_tables() -> None:
+    """Reads what every machine needs to know of the chip, so that processes forked from this one need not read it themselves."""
+    clock_gates()
+    pin_functions()
+
+
 def _no_memory() -> BoardError:
     return BoardError(
         "the virtual board stopped: the host has no memory left",

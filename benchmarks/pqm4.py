@@ -140,14 +140,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=Path, default=HERE / "pqm4_rows.json")
     options = parser.parse_args(arguments)
     checkout = check_checkout(options.pqm4)
-    known = read_foreign(options.rows)
-    fresh: dict[tuple[str, str], list[ForeignRow]] = {}
-    for key in dict.fromkeys((row.scheme, row.implementation) for row in known):
-        rows = [row for row in known if (row.scheme, row.implementation) == key]
-        name = "/".join(key)
-        fresh[key] = measured(checkout, rows) if not options.only or any(part in name for part in options.only) else rows
-        print(name, ", ".join(f"{row.operation} {100 * row.error:+.1f} %" for row in fresh[key]), file=sys.stderr, flush=True)
-    write_foreign(options.rows, [row for rows in fresh.values() for row in rows])
+    table: dict[tuple[str, str], list[ForeignRow]] = {}
+    for row in read_foreign(options.rows, HERE / "pqm4_rows.schema.json"):
+        table.setdefault((row.scheme, row.implementation), []).append(row)
+    chosen = [key for key in table if not options.only or any(part in "/".join(key) for part in options.only)]
+    if not chosen:
+        raise UsageError(f"no row is named {' or '.join(options.only)}", hint=f"the rows are in {options.rows}")
+    for number, key in enumerate(chosen, 1):
+        table[key] = measured(checkout, table[key])
+        write_foreign(options.rows, [row for rows in table.values() for row in rows])  # an interrupted run loses nothing
+        errors = ", ".join(f"{row.operation} {100 * row.error:+.1f} %" for row in table[key])
+        print(f"[{number} of {len(chosen)}] {'/'.join(key)} {errors}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

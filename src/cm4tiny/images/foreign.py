@@ -80,13 +80,13 @@ def spread_of(errors: Iterable[float]) -> Spread | None:
     return Spread(len(values), rms, sum(values) / len(values), min(values), max(values))
 
 
-def read_foreign(path: Path) -> tuple[ForeignRow, ...]:
-    """Reads rows; their schema lies beside them.
+def read_foreign(path: Path, schema: Path | None = None) -> tuple[ForeignRow, ...]:
+    """Reads rows; their schema lies next to them unless it is given.
 
     Raises:
         AssetError: the file is missing or damaged.
     """
-    table = load_table(path, path.with_name(path.stem + ".schema.json"))
+    table = load_table(path, schema or path.with_name(path.stem + ".schema.json"))
     return tuple(ForeignRow(**row) for row in table["rows"])
 
 

@@ -2,8 +2,8 @@
 """The cycle model of the virtual board: every constant once, with its source, and the static cost of a basic block.
 
 Instruction timing is that of the Cortex-M4 technical reference manual (DDI0439, section 3.3.1, and for the FPU section 7.2.3); the
-flash interface is that of RM0432 section 3.3.5. Two constants come from comparing published results of identical binaries (MLPerf
-Tiny v1.1 to v1.3, 17 images): they are marked so. None is tuned to a single result. Expect about +-5 % typical, +-10 % at worst.
+flash interface is that of RM0432 section 3.3.5. One constant comes from comparing published results of identical binaries (MLPerf
+Tiny v1.1 to v1.3, 17 images): it is marked so. None is tuned to a single result. The error is that of docs/fidelity.md.
 
 Costs are integers in ticks of 1/1000 cycle, so that every host computes the same.
 """

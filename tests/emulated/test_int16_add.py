@@ -139,10 +139,10 @@ def _in_place(kernel: Kernel, layout: Storage, which: int, swapped: bool) -> Ker
     def body(x: Any, y: Any, *rest: Any) -> None:
         tir = Tir()
         *table, o = rest
-        tir.do("memcpy", tir.at(o, 0), tir.at(x, 0), layout.bytes)
+        tir.emit("memcpy", tir.at(o, 0), tir.at(x, 0), layout.bytes)
         a, b = (o, y) if which == 0 else (y, o)
         order = (b, a, o) if swapped else (a, b, o)
-        tir.do(kernel.code[0].name, *(tir.at(p, layout.origin) for p in order), *(tir.at(t, 0) for t in table))
+        tir.emit(kernel.code[0].name, *(tir.at(p, layout.origin) for p in order), *(tir.at(t, 0) for t in table))
 
     x, y, o = (Param(name, layout.elements, "int16") for name in "xyo")
     table = [Param("t", 256, "int32")] if kernel.constants else []

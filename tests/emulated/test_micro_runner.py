@@ -13,7 +13,7 @@ from cm4tiny.firmware.kernels.int16.assembly import Assembly
 
 def function(*lines: str, portable: str = "") -> CFunction:
     asm = Assembly()
-    asm.all(*lines)
+    asm.emit_all(*lines)
     return asm.function("t", "int32_t *x, int32_t *y, int32_t n", portable)
 
 

@@ -410,19 +410,15 @@ def run_benchmarks(first: int, count: int, *, jobs: int, sanitize: bool, progres
 
     def worker() -> None:
         shown = 0
-        while True:
+        while len(campaign.failures) < MOST_FAILURES:
             try:
                 start, size = work.get_nowait()
             except queue.Empty:
                 return
-            if len(campaign.failures) >= MOST_FAILURES:
-                return
             _run_chunk(start, size, environment, campaign, lock)
             if progress:
-                rate = campaign.tried / (time.monotonic() - began)
-                print(f"{campaign.tried} of {count}, {rate:.1f} a second, {len(campaign.failures)} failed", flush=True)
-                for failure in campaign.failures[shown:]:
-                    print(failure, flush=True)
+                print(f"{campaign.tried} of {count}, {campaign.tried / (time.monotonic() - began):.1f} a second", flush=True)
+                print("".join(f"{failure}\n" for failure in campaign.failures[shown:]), end="", flush=True)
                 shown = len(campaign.failures)
 
     threads = [threading.Thread(target=worker, daemon=True) for _ in range(jobs)]

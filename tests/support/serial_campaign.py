@@ -261,6 +261,11 @@ def _entry_differs(entry: dict[str, Any], right: dict[str, Any], record: Record,
     for key in ("results", "warmups", "total_inferences"):
         if infer[key] != true[key]:
             return f"{key} {infer[key]} instead of {true[key]}"
+    return _measures_differ(entry, right, record, exact)
+
+
+def _measures_differ(entry: dict[str, Any], right: dict[str, Any], record: Record, exact: bool) -> str:
+    infer, true = entry["infer"], right["infer"]
     if "throughput" in infer and _far(infer["throughput"], true["throughput"]):
         return f"throughput {infer['throughput']} instead of {true['throughput']}"
     if "start_time" in infer:

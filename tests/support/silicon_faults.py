@@ -120,35 +120,50 @@ def _replacements(file: str, lines: Sequence[str], scope: set[int]) -> Iterator[
         code, mark, comment = lines[i].partition(" /*")
         if not (code.startswith("    ") or code.startswith("#define")) or code.startswith("#define CM4"):
             continue
+        for match, text, kind in (*_constants(code), *_bits(code), *_registers(code), *_operators(code)):
+            yield Fault(file, i, i, kind, lines[i], code[: match.start()] + text + code[match.end() :] + mark + comment)
 
-        def put(match: re.Match[str], text: str, kind: str, i: int = i, code: str = code, rest: str = mark + comment) -> Fault:
-            return Fault(file, i, i, kind, lines[i], code[: match.start()] + text + code[match.end() :] + rest)
 
-        for number in _NUMBER.finditer(code):
-            value = int(number[0], 0)
-            for other in sorted({value + 1, value - 1, value * 2, value // 2} - {value}):
-                if other >= 0:
-                    yield put(number, str(other), "constant")
-        for bit in _BIT.finditer(code):
-            yield put(bit, f"({bit[0]} << 1)", "bit")
-            yield put(bit, f"({bit[0]} >> 1)", "bit")
-        for group in REGISTERS:
-            for name in re.finditer(rf"\b(?:{'|'.join(group)})\b(?!_)", code):
-                for other in group:
-                    if other != name[0]:
-                        yield put(name, other, "register")
-        for old, new in (
-            ("|=", "&="),
-            ("&= ~", "|= "),
-            ("==", "!="),
-            ("!=", "=="),
-            ("< ", "<= "),
-            ("true", "false"),
-            (" | ", " & "),
-            ("*to++ = *from++", "*to++ = *from"),
-        ):
-            for found in re.finditer(re.escape(old), code):
-                yield put(found, new, "operator")
+Replacement = tuple[re.Match[str], str, str]
+"""What is replaced, by what, and the kind of fault."""
+
+
+def _constants(code: str) -> Iterator[Replacement]:
+    for number in _NUMBER.finditer(code):
+        value = int(number[0], 0)
+        for other in sorted({value + 1, value - 1, value * 2, value // 2} - {value}):
+            if other >= 0:
+                yield number, str(other), "constant"
+
+
+def _bits(code: str) -> Iterator[Replacement]:
+    for bit in _BIT.finditer(code):
+        yield bit, f"({bit[0]} << 1)", "bit"
+        yield bit, f"({bit[0]} >> 1)", "bit"
+
+
+def _registers(code: str) -> Iterator[Replacement]:
+    for group in REGISTERS:
+        for name in re.finditer(rf"\b(?:{'|'.join(group)})\b(?!_)", code):
+            yield from ((name, other, "register") for other in group if other != name[0])
+
+
+def _operators(code: str) -> Iterator[Replacement]:
+    for old, new in _OPERATORS:
+        for found in re.finditer(re.escape(old), code):
+            yield found, new, "operator"
+
+
+_OPERATORS = (
+    ("|=", "&="),
+    ("&= ~", "|= "),
+    ("==", "!="),
+    ("!=", "=="),
+    ("< ", "<= "),
+    ("true", "false"),
+    (" | ", " & "),
+    ("*to++ = *from++", "*to++ = *from"),
+)
 
 
 @cache

@@ -10,14 +10,14 @@ from cm4tiny.firmware.kernels.int16.assembly import Assembly
 
 def test_every_instruction_gets_its_wide_encoding():
     a = Assembly()
-    a.all("ldr r0, [r1]", "smlad r0, r1, r2, r0", "subs r3, r3, #1", "vmov s0, r0")
+    a.emit_all("ldr r0, [r1]", "smlad r0, r1, r2, r0", "subs r3, r3, #1", "vmov s0, r0")
     assert a.lines == ["ldr.w r0, [r1]", "smlad r0, r1, r2, r0", "subs.w r3, r3, #1", "vmov s0, r0"]
     assert a.bytes == 16
 
 
 def test_a_load_or_store_below_its_base_has_no_narrow_encoding_and_clang_refuses_to_be_told_so():
     a = Assembly()
-    a.all("str r1, [r8, #-28]", "ldr r1, [r2], #-4", "add r1, r1, #-4", "str r1, [r8, #28]")
+    a.emit_all("str r1, [r8, #-28]", "ldr r1, [r2], #-4", "add r1, r1, #-4", "str r1, [r8, #28]")
     assert a.lines == ["str r1, [r8, #-28]", "ldr r1, [r2], #-4", "add.w r1, r1, #-4", "str.w r1, [r8, #28]"]
     assert a.bytes == 16
 
@@ -26,9 +26,9 @@ def test_the_largest_loop_is_measured_with_its_branch():
     a = Assembly()
     a.label("1")
     a.label("2")
-    a.do("nop.w")
+    a.emit("nop.w")
     a.loop_end("2")
-    a.do("nop.w")
+    a.emit("nop.w")
     a.loop_end("1")
     assert a.loop_bytes == 16
 
@@ -38,7 +38,7 @@ def test_the_largest_loop_is_measured_with_its_branch():
 )
 def test_additions_add_up(value):
     a = Assembly()
-    a.add("r0", "r1", value)
+    a.add_imm("r0", "r1", value)
     total = 0
     for line in a.lines:
         words = line.replace(",", "").split()
@@ -52,7 +52,7 @@ def test_additions_add_up(value):
 
 def test_adding_nothing_to_itself_takes_no_instruction():
     a = Assembly()
-    a.add("r0", "r0", 0)
+    a.add_imm("r0", "r0", 0)
     assert a.lines == []
 
 
@@ -66,7 +66,7 @@ def test_constants_take_one_or_two_instructions():
 def test_a_name_follows_the_text():
     def made(twin: str, *lines: str) -> str:
         a = Assembly()
-        a.all(*lines)
+        a.emit_all(*lines)
         return a.function("x", "int16_t *p", twin).name
 
     assert made("t", "bx lr") == made("t", "bx lr")
@@ -75,7 +75,7 @@ def test_a_name_follows_the_text():
 
 def test_the_text_for_the_target_is_a_function_at_a_cache_line():
     a = Assembly()
-    a.do("bx lr")
+    a.emit("bx lr")
     text = a.function("x", "int16_t *p", "(void)p;").target_text()
     assert "void cm4t_x_" in text
     assert ".balign 32" in text

@@ -91,7 +91,7 @@ class TestRefusals:
 
     def test_more_sums_than_registers(self) -> None:
         with pytest.raises(KernelLimitError, match="more registers"):
-            write_block(replace(BLOCK, pixels=(0, 16, 32), places=(0, 8, 16), channels=3))
+            write_block(replace(BLOCK, pixels=(0, 16, 32), outputs=(0, 8, 16), channels=3))
         with pytest.raises(KernelLimitError, match="no block of 9 channels"):
             write_dense_block(DenseBlock(4, 9, 2, 1, True, -128, 4, 0, False))
 
@@ -103,7 +103,7 @@ class TestRefusals:
         with pytest.raises(KernelLimitError, match="loads and stores reach 4095"):
             write_block(replace(BLOCK, pixels=(0, 4096)))
         with pytest.raises(KernelLimitError, match="loads and stores reach 4095"):
-            write_block(replace(BLOCK, places=(0, 4096)))
+            write_block(replace(BLOCK, outputs=(0, 4096)))
 
 
 class TestMergedWeights:
@@ -202,9 +202,9 @@ class TestGroups:
 
     def test_all_unrollings_are_complete(self) -> None:
         for pairs in range(1, 100):
-            for first, turn, down in unrolls(pairs, 3, 2, 4, down=True):
+            for first, unrolled, down in unrolls(pairs, 3, 2, 4, down=True):
                 length = 3 if down else pairs
-                assert first == length if turn == 0 else (length - first) % turn == 0 and (length - first) // turn >= 2
+                assert first == length if unrolled == 0 else (length - first) % unrolled == 0 and (length - first) // unrolled >= 2
         assert unrolls(8, 1, 4, 2, down=False) == [(8, 0, False)]
 
     def test_many_short_rows_are_unrolled_down_the_window(self) -> None:
@@ -241,7 +241,7 @@ class TestSchedule:
         asm = Costed()
         acc, temps = [f"a{i}" for i in range(pixels * channels)], [f"t{i}" for i in range(12 - pixels * channels)]
         addresses = [([f"[r0, #{j}.{p}]" for p in range(pixels)], [f"[r1, #{j}.{q}]" for q in range(words)]) for j in range(pairs)]
-        asm.all(*(schedule_merged if merged else schedule)(addresses, acc, temps))
+        asm.emit_all(*(schedule_merged if merged else schedule)(addresses, acc, temps))
         assert sum("smlad" in line for line in asm.lines) == pairs * pixels * channels
         return asm.cycles / pairs
 

@@ -2,7 +2,7 @@
 """What all kernels share: the shape of a kernel, and a few words for writing TIR with TVM's IR builder.
 
 A kernel is a TIR ``PrimFunc`` over flat buffers. Its parameters come in a fixed order: activations read, constants, workspaces, the
-output. The memory planner gives every workspace its place in the arena for the time of the call, so no kernel has large locals.
+output. The memory planner gives every workspace its offset in the arena for the time of the call, so no kernel has large locals.
 """
 
 from __future__ import annotations
@@ -121,18 +121,18 @@ class Tir:
         """An expression that calls a helper of helpers.h."""
         return self.ir.call_extern(dtype, function, *args)
 
-    def do(self, function: str, *args: Any) -> None:
+    def emit(self, function: str, *args: Any) -> None:
         """A statement that calls a helper of helpers.h."""
         self.ir.evaluate(self.ir.call_extern("int32", function, *args))
 
     def repeat(self, count: int, unroll: int, body: Callable[[Any], None]) -> None:
-        """``body(k)`` for k = 0..count-1, written out ``unroll`` times per turn of the loop."""
-        turns = count // unroll
-        if turns:
-            with self.loop(turns, "turn") as turn:
+        """``body(k)`` for k = 0..count-1, written out ``unroll`` times per iteration of the loop."""
+        iterations = count // unroll
+        if iterations:
+            with self.loop(iterations, "iteration") as iteration:
                 for i in range(unroll):
-                    body(turn * unroll + i)
-        for k in range(turns * unroll, count):
+                    body(iteration * unroll + i)
+        for k in range(iterations * unroll, count):
             body(self.ir.int32(k))
 
     def at(self, buffer: Any, index: Any) -> Any:

@@ -13,6 +13,6 @@ def copy(count: int) -> Kernel:
 
     def body(x: Any, o: Any) -> None:
         tir = Tir()
-        tir.do("cm4t_copy", tir.at(o, 0), tir.at(x, 0), count)
+        tir.emit("cm4t_copy", tir.at(o, 0), tir.at(x, 0), count)
 
     return Kernel("copy", prim_func([Param("x", count), Param("o", count)], body))

@@ -39,7 +39,7 @@ def dense(rows: int, weights: Array, requant: Requant) -> Kernel:
             with tir.loop(quads, "k") as k:
                 weights_at = (ob * quads + k) * (4 * BLOCK)
                 if count == BLOCK:
-                    tir.do("cm4t_row", tir.at(acc, 0), tir.at(col, k * 2), tir.at(w, weights_at))
+                    tir.emit("cm4t_row", tir.at(acc, 0), tir.at(col, k * 2), tir.at(w, weights_at))
                 for c in range(count if count < BLOCK else 0):
                     quad = tir.let("quad", tir.call("cm4t_load", tir.at(w, weights_at + c * 4)))
                     tir.store(acc, c, tir.call("cm4t_mla2", col[k * 2], tir.call("cm4t_even", quad), acc[c]))
@@ -49,7 +49,7 @@ def dense(rows: int, weights: Array, requant: Requant) -> Kernel:
                 tir.store(o, row * outputs + channel, requant.emit(tir, acc[c], table, channel))
 
         with tir.loop(rows, "row") as row:
-            tir.do("cm4t_widen", tir.at(col, 0), tir.at(source, row * inputs), quads, 2)
+            tir.emit("cm4t_widen", tir.at(col, 0), tir.at(source, row * inputs), quads, 2)
             if outputs >= BLOCK:
                 with tir.loop(outputs // BLOCK, "ob") as ob:
                     block(row, ob, BLOCK)

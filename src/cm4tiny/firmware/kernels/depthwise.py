@@ -6,6 +6,7 @@ One load brings four channels of one tap; SXTB16 splits them into halfwords and 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,49 +38,81 @@ def depthwise(window: Window, weights: Array, requant: Requant, *, pad_value: in
     for c in range(channels):
         constant[c // GROUP, :, c % GROUP] = weights.reshape(taps, channels)[:, c]
     height, width = window.output
-    row_bytes = window.padded_width * channels
 
     def body(x: Any, w: Any, table: Any, *rest: Any) -> None:
         tir = Tir()
         *copy, wide, o = rest
         image = border.emit(tir, x, copy[0] if copy else None)
-        tir.do("cm4t_widen", tir.at(wide, 0), tir.at(w, 0), groups * taps, 2)
-
-        def tap(acc: Any, count: int, at: Any, weight: Any) -> None:
-            if count == GROUP:
-                tir.do("cm4t_tap", tir.at(acc, 0), tir.at(image, at), tir.at(wide, weight * 2))
-                return
-            quad = tir.let("quad", tir.call("cm4t_load", tir.at(image, at)))
-            lanes = _LANES[:count]
-            words = sorted({word for _, word in lanes})
-            halves = [tir.let(_SPLIT[word], tir.call(f"cm4t_{_SPLIT[word]}", quad)) for word in words]
-            for lane, (helper, word) in enumerate(lanes):
-                tir.store(acc, lane, tir.call(helper, halves[word], wide[weight * 2 + word], acc[lane]))
-
-        def pixel(group: Any, oy: Any, ox: Any, count: int) -> None:
-            acc = tir.locals("acc", GROUP)
-            for lane in range(count):
-                tir.store(acc, lane, table[(group * GROUP + lane) * PARAMS_PER_CHANNEL])
-            start = oy * (window.strides[0] * row_bytes) + ox * (window.strides[1] * channels) + group * GROUP
-            if taps <= UNROLL:
-                for t in range(taps):
-                    tap(acc, count, start + (t // kx) * row_bytes + (t % kx) * channels, group * taps + t)
-            else:
-                with tir.loop(ky, "y") as y, tir.loop(kx, "kx") as t:
-                    tap(acc, count, start + y * row_bytes + t * channels, group * taps + y * kx + t)
-            for lane in range(count):
-                channel = group * GROUP + lane
-                tir.store(o, (oy * width + ox) * channels + channel, requant.emit(tir, acc[lane], table, channel))
-
-        if channels >= GROUP:
-            with tir.loop(channels // GROUP, "group") as g, tir.loop(height, "oy") as oy, tir.loop(width, "ox") as ox:
-                pixel(g, oy, ox, GROUP)
-        if channels % GROUP:
-            with tir.loop(height, "oy") as oy, tir.loop(width, "ox") as ox:
-                pixel(channels // GROUP, oy, ox, channels % GROUP)
+        tir.emit("cm4t_widen", tir.at(wide, 0), tir.at(w, 0), groups * taps, 2)
+        _Body(window, requant, tir, image, table, wide, o).emit()
 
     spaces = (*border.workspaces(), constant.size * 2)
     params = [Param("x", window.bytes), Param("w", constant.size), Param("table", channels * PARAMS_PER_CHANNEL, "int32")]
     params += [Param("bordered", border.bytes)] if border.copies else []
     params += [Param("wide", constant.size // 2, "int32"), Param("o", height * width * channels)]
     return Kernel("depthwise", prim_func(params, body), (constant.reshape(-1), requant.table.reshape(-1)), spaces)
+
+
+@dataclass(frozen=True)
+class _Body:
+    """The kernel's statements over its buffers: the bordered image, parameters, widened weights, the output."""
+
+    window: Window
+    requant: Requant
+    tir: Tir
+    image: Any
+    table: Any
+    wide: Any
+    output: Any
+
+    @property
+    def row_bytes(self) -> int:
+        return self.window.padded_width * self.window.channels
+
+    def emit(self) -> None:
+        """All groups of channels, the rest of fewer channels last."""
+        tir, channels = self.tir, self.window.channels
+        height, width = self.window.output
+        if channels >= GROUP:
+            with tir.loop(channels // GROUP, "group") as g, tir.loop(height, "oy") as oy, tir.loop(width, "ox") as ox:
+                self._pixel(g, oy, ox, GROUP)
+        if channels % GROUP:
+            with tir.loop(height, "oy") as oy, tir.loop(width, "ox") as ox:
+                self._pixel(channels // GROUP, oy, ox, channels % GROUP)
+
+    def _pixel(self, group: Any, oy: Any, ox: Any, count: int) -> None:
+        """``count`` channels of an output pixel."""
+        tir, channels, strides = self.tir, self.window.channels, self.window.strides
+        acc = tir.locals("acc", GROUP)
+        for lane in range(count):
+            tir.store(acc, lane, self.table[(group * GROUP + lane) * PARAMS_PER_CHANNEL])
+        start = oy * (strides[0] * self.row_bytes) + ox * (strides[1] * channels) + group * GROUP
+        self._taps(acc, count, start, group)
+        for lane in range(count):
+            channel = group * GROUP + lane
+            value = self.requant.emit(tir, acc[lane], self.table, channel)
+            tir.store(self.output, (oy * self.window.output[1] + ox) * channels + channel, value)
+
+    def _taps(self, acc: Any, count: int, start: Any, group: Any) -> None:
+        """All taps: written out if there are few."""
+        ky, kx = self.window.kernel
+        channels, taps = self.window.channels, ky * kx
+        if taps <= UNROLL:
+            for t in range(taps):
+                self._tap(acc, count, start + (t // kx) * self.row_bytes + (t % kx) * channels, group * taps + t)
+        else:
+            with self.tir.loop(ky, "y") as y, self.tir.loop(kx, "kx") as t:
+                self._tap(acc, count, start + y * self.row_bytes + t * channels, group * taps + y * kx + t)
+
+    def _tap(self, acc: Any, count: int, at: Any, weight: Any) -> None:
+        """One tap of ``count`` channels."""
+        tir, wide = self.tir, self.wide
+        if count == GROUP:
+            tir.emit("cm4t_tap", tir.at(acc, 0), tir.at(self.image, at), tir.at(wide, weight * 2))
+            return
+        quad = tir.let("quad", tir.call("cm4t_load", tir.at(self.image, at)))
+        lanes = _LANES[:count]
+        words = sorted({word for _, word in lanes})
+        halves = [tir.let(_SPLIT[word], tir.call(f"cm4t_{_SPLIT[word]}", quad)) for word in words]
+        for lane, (helper, word) in enumerate(lanes):
+            tir.store(acc, lane, tir.call(helper, halves[word], wide[weight * 2 + word], acc[lane]))

@@ -80,6 +80,6 @@ class Border:
         w = self.window
         top, left = w.padding[:2]
         row_to = w.padded_width * w.channels
-        tir.do("cm4t_pad", tir.at(copy, 0), tir.at(image, 0), w.height, w.width * w.channels, row_to, top * row_to,
+        tir.emit("cm4t_pad", tir.at(copy, 0), tir.at(image, 0), w.height, w.width * w.channels, row_to, top * row_to,
                left * w.channels, self.bytes, self.value)  # fmt: skip
         return copy

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory planning: every tensor and workspace gets a place in one static arena, and those that live at the same time never overlap.
+"""Memory planning: every tensor and workspace gets an offset in one static arena, and those that live at the same time never overlap.
 
 Greedy by size, as TFLM's ``GreedyMemoryPlanner`` (tensorflow/lite/micro/memory_planner) and TVM's USMP do it: the largest block first,
 each at the lowest offset that is free over its whole life.

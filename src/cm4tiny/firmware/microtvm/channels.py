@@ -45,10 +45,23 @@ def find_spaces(graph: Graph) -> tuple[Space, ...]:
 
     A depthwise convolution with a channel multiplier joins tensors of unequal width: those are no space.
     """
-    parent: dict[int, int] = {}
+    channels = _channels(graph)
+    roots = _joined(graph)
+    fixed = {roots[key] for key in _seen_from_outside(graph, channels)}
+    numbers: dict[int, int] = {}
     for layer in graph.layers:
-        for tensor in (*layer.inputs, layer.output):
-            parent.setdefault(tensor.key, tensor.key)
+        numbers.setdefault(roots[layer.output.key], len(numbers))
+    spaces = []
+    for top, number in numbers.items():
+        keys = frozenset(key for key in roots if roots[key] == top)
+        if top not in fixed and len({channels[key] for key in keys}) == 1:
+            spaces.append(_space(graph, number, keys, channels[next(iter(keys))]))
+    return tuple(spaces)
+
+
+def _joined(graph: Graph) -> dict[int, int]:
+    """Tensor key -> a key that stands for all tensors whose channels are the same (union-find)."""
+    parent = {tensor.key: tensor.key for layer in graph.layers for tensor in (*layer.inputs, layer.output)}
 
     def root(key: int) -> int:
         while parent[key] != key:
@@ -59,19 +72,13 @@ def find_spaces(graph: Graph) -> tuple[Space, ...]:
         if _passes(layer):
             for tensor in layer.inputs:
                 parent[root(tensor.key)] = root(layer.output.key)
-    channels = _channels(graph)
-    fixed = {root(key) for key in _seen_from_outside(graph, channels)}
-    numbers: dict[int, int] = {}
-    for layer in graph.layers:
-        numbers.setdefault(root(layer.output.key), len(numbers))
-    spaces = []
-    for top, number in numbers.items():
-        keys = frozenset(key for key in parent if root(key) == top)
-        if top not in fixed and len({channels[key] for key in keys}) == 1:
-            writers = tuple(i for i, layer in enumerate(graph.layers) if _mixes(layer) and layer.output.key in keys)
-            readers = tuple(i for i, layer in enumerate(graph.layers) if _mixes(layer) and layer.inputs[0].key in keys)
-            spaces.append(Space(number, keys, channels[next(iter(keys))], writers, readers))
-    return tuple(spaces)
+    return {key: root(key) for key in parent}
+
+
+def _space(graph: Graph, number: int, keys: frozenset[int], channels: int) -> Space:
+    writers = tuple(i for i, layer in enumerate(graph.layers) if _mixes(layer) and layer.output.key in keys)
+    readers = tuple(i for i, layer in enumerate(graph.layers) if _mixes(layer) and layer.inputs[0].key in keys)
+    return Space(number, keys, channels, writers, readers)
 
 
 def columns_of(layer: Layer, channels: int) -> Array:

@@ -229,23 +229,23 @@ def _steps(graph: Graph, actions: Sequence[Action], plan: Plan) -> list[_Step]:
 
 
 def _calls(graph: Graph, steps: Sequence[_Step], plan: Plan, arena: ArenaPlan) -> list[emit.Step]:
-    """The calls of all kernels, with the places of their arguments."""
+    """The calls of all kernels, with their arguments."""
     calls = []
     for step in steps:
         reads = () if step.clears else step.action.reads
-        arguments = [_place(value, graph, plan, arena) for value in reads]
+        arguments = [_argument(value, graph, plan, arena) for value in reads]
         arguments += [f"{step.name}_c{i}" for i in range(len(step.kernel.constants))]
         offset = arena.offsets.get(scratch_name(step.number), 0)
         for size in step.kernel.workspaces:
             dtype = str(step.kernel.func.params[len(arguments)].dtype)
             arguments.append(emit.arena_pointer(offset, dtype))
             offset += -(-size // 8) * 8
-        arguments.append(_place(step.action.writes, graph, plan, arena))
+        arguments.append(_argument(step.action.writes, graph, plan, arena))
         calls.append(emit.Step(step.name, tuple(arguments)))
     return calls
 
 
-def _place(value: Value, graph: Graph, plan: Plan, arena: ArenaPlan) -> str:
+def _argument(value: Value, graph: Graph, plan: Plan, arena: ArenaPlan) -> str:
     if value.storage is None and value.tensor.key == graph.input.key:
         return "input"
     if value.storage is None and value.tensor.key == graph.output.key:

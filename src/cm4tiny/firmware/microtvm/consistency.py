@@ -2,11 +2,14 @@
 """Whether a graph means what its layers say: the guard in front of all kernels, int8 and int16 alike.
 
 Kernels derive their loops from a layer's window, weights and scales, and never look at shapes again. So a graph is checked as a whole,
-after the import and after the passes; :mod:`cm4tiny.firmware.kernels.int16.guards` does the same for the places in memory that the layout
+after the import and after the passes; :mod:`cm4tiny.firmware.kernels.int16.guards` does the same for the offsets in memory that the layout
 pass chose.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from cm4tiny.errors import FirmwareError
 from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax
@@ -37,30 +40,65 @@ def _contradiction(number: int, layer: Layer, reason: str) -> FirmwareError:
 
 def _reason(layer: Layer) -> str:
     """Why a layer's fields do not fit together; empty if they do."""
-    x, y = layer.inputs[0], layer.output
-    if isinstance(layer, Conv | AveragePool):
-        window = layer.window
-        outputs = layer.weights.shape[0] if isinstance(layer, Conv) else window.channels
-        if x.shape != (1, window.height, window.width, window.channels):
-            return f"its input has the shape {list(x.shape)}, its window is of {window.height}x{window.width}x{window.channels}"
-        if y.shape != (1, *window.output, outputs):
-            return f"its output has the shape {list(y.shape)}, its window gives {[1, *window.output, outputs]}"
-    if isinstance(layer, Conv):
-        depth = 1 if layer.depthwise else layer.window.channels
-        if layer.weights.shape[1:] != (*layer.window.kernel, depth):
-            return f"its weights have the shape {list(layer.weights.shape)}"
-        if layer.depthwise and layer.weights.shape[0] % layer.window.channels:
-            return f"its {layer.weights.shape[0]} filters are no multiple of its {layer.window.channels} channels"
-    if isinstance(layer, Dense) and x.size * layer.weights.shape[0] != y.size * layer.weights.shape[1]:
-        return f"its weights of shape {list(layer.weights.shape)} do not turn {x.size} values into {y.size}"
-    if isinstance(layer, Conv | Dense):
-        outputs = layer.weights.shape[0]
-        if layer.bias.shape != (outputs,) or layer.weight_scales.shape not in ((1,), (outputs,)):
-            return f"it has {layer.bias.size} biases and {layer.weight_scales.size} scales for {outputs} outputs"
-    if isinstance(layer, Add) and any(tensor.shape != y.shape for tensor in layer.inputs):
-        return f"it adds the shapes {[list(tensor.shape) for tensor in layer.inputs]} to {list(y.shape)}"
-    if isinstance(layer, Softmax | Copy) and x.size != y.size:
-        return f"it turns {x.size} values into {y.size}"
-    if isinstance(layer, AveragePool | Copy) and (x.scale, x.zero_point) != (y.scale, y.zero_point):
-        return "its input and output have different scales"
+    return next((reason for types, check in _CHECKS if isinstance(layer, types) and (reason := check(layer))), "")
+
+
+def _window(layer: Conv | AveragePool) -> str:
+    x, y, window = layer.inputs[0], layer.output, layer.window
+    outputs = layer.weights.shape[0] if isinstance(layer, Conv) else window.channels
+    if x.shape != (1, window.height, window.width, window.channels):
+        return f"its input has the shape {list(x.shape)}, its window is of {window.height}x{window.width}x{window.channels}"
+    if y.shape != (1, *window.output, outputs):
+        return f"its output has the shape {list(y.shape)}, its window gives {[1, *window.output, outputs]}"
     return ""
+
+
+def _filters(layer: Conv) -> str:
+    depth = 1 if layer.depthwise else layer.window.channels
+    if layer.weights.shape[1:] != (*layer.window.kernel, depth):
+        return f"its weights have the shape {list(layer.weights.shape)}"
+    if layer.depthwise and layer.weights.shape[0] % layer.window.channels:
+        return f"its {layer.weights.shape[0]} filters are no multiple of its {layer.window.channels} channels"
+    return ""
+
+
+def _matrix(layer: Dense) -> str:
+    x, y = layer.inputs[0], layer.output
+    if x.size * layer.weights.shape[0] != y.size * layer.weights.shape[1]:
+        return f"its weights of shape {list(layer.weights.shape)} do not turn {x.size} values into {y.size}"
+    return ""
+
+
+def _parameters(layer: Conv | Dense) -> str:
+    outputs = layer.weights.shape[0]
+    if layer.bias.shape != (outputs,) or layer.weight_scales.shape not in ((1,), (outputs,)):
+        return f"it has {layer.bias.size} biases and {layer.weight_scales.size} scales for {outputs} outputs"
+    return ""
+
+
+def _shapes(layer: Add) -> str:
+    if any(tensor.shape != layer.output.shape for tensor in layer.inputs):
+        return f"it adds the shapes {[list(tensor.shape) for tensor in layer.inputs]} to {list(layer.output.shape)}"
+    return ""
+
+
+def _sizes(layer: Softmax | Copy) -> str:
+    x, y = layer.inputs[0], layer.output
+    return f"it turns {x.size} values into {y.size}" if x.size != y.size else ""
+
+
+def _scales(layer: AveragePool | Copy) -> str:
+    x, y = layer.inputs[0], layer.output
+    return "its input and output have different scales" if (x.scale, x.zero_point) != (y.scale, y.zero_point) else ""
+
+
+_CHECKS: tuple[tuple[tuple[type[Any], ...], Callable[[Any], str]], ...] = (
+    ((Conv, AveragePool), _window),
+    ((Conv,), _filters),
+    ((Dense,), _matrix),
+    ((Conv, Dense), _parameters),
+    ((Add,), _shapes),
+    ((Softmax, Copy), _sizes),
+    ((AveragePool, Copy), _scales),
+)
+"""Kinds of layers, and what is checked of them; the first reason found counts."""

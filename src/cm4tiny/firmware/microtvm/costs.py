@@ -106,7 +106,7 @@ def _parsed(text: str) -> Costs:
 
 
 def content(action: Action) -> str:
-    """Digest of all that decides about an action's code and time: what it computes, its geometry, and the places it reads and writes.
+    """Digest of all that decides about an action's code and time: what it computes, its geometry, and the storage that it reads and writes.
 
     The values of weights and scales are data to the kernels; they decide about results, not about time.
     """

@@ -40,7 +40,7 @@ def source(title: str, kernels: Mapping[str, Kernel], steps: Sequence[Step], are
 
 
 def arena_pointer(offset: int, dtype: str) -> str:
-    """The C expression of a place in the arena; offsets are multiples of 4."""
+    """The C expression of a pointer into the arena; offsets are multiples of 4."""
     word = "cm4tiny_arena" if offset == 0 else f"cm4tiny_arena + {offset // 4}"
     return word if dtype == "int32" else f"({dtype}_t *)({word})"
 
@@ -60,5 +60,5 @@ def _constant(name: str, array: Array, *, in_ram: bool) -> str:
     values = [str(v) if v > -(1 << 31) else "-2147483647 - 1" for v in array.reshape(-1).tolist()]
     lines = [",".join(values[i : i + _PER_LINE]) for i in range(0, len(values), _PER_LINE)]
     body = ",\n".join(lines)
-    place = f' CM4T_IN_RAM("{name}")' if in_ram else ""
-    return f"static const {array.dtype}_t {name}[{array.size}] __attribute__((aligned(32))){place} = {{\n{body}}};"
+    section = f' CM4T_IN_RAM("{name}")' if in_ram else ""
+    return f"static const {array.dtype}_t {name}[{array.size}] __attribute__((aligned(32))){section} = {{\n{body}}};"

@@ -48,8 +48,8 @@ def check_kinds(tables: ModelTables) -> None:
         return
     kinds = sorted({operator.kind for operator in foreign})
     names = [
-        [f"{tables.tensors[i].dtype} tensor '{tables.tensors[i].name}'" for i in places[:1]]
-        for places in (foreign[0].inputs, foreign[0].outputs)
+        [f"{tables.tensors[i].dtype} tensor '{tables.tensors[i].name}'" for i in indices[:1]]
+        for indices in (foreign[0].inputs, foreign[0].outputs)
     ]
     where = " -> ".join([*names[0], *(name.split(" tensor ")[1] for name in names[1])])
     only = "operator {} is not supported: {}" if len(kinds) == 1 else "operators {} are not supported, the first at {}"

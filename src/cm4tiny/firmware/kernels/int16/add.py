@@ -11,7 +11,7 @@ same table will do. Two are tried, with ``S`` as large as the factors' 32 bits a
   values, so this passes where the rounding of the first step makes the linear form fail.
 
 Cost on the Cortex-M4 (DDI0439, SRAM, per value): linear 5.25, table 5.75 (its 1 KB in SRAM: constant there, or copied from flash by each
-call, about 1100 cycles); 8 cycles per turn of 32 values; an output that is not clamped at its zero point 0.75 more.
+call, about 1100 cycles); 8 cycles per iteration of 32 values; an output that is not clamped at its zero point 0.75 more.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def _key(formula: Formula) -> _Key:
 
 @functools.lru_cache(maxsize=64)
 def _function(key: _Key, run: _Run) -> tuple[CFunction, int]:
-    """The function with the best number of groups per turn, and its cycles."""
+    """The function with the best number of groups per iteration, and its cycles."""
     found = []
     for unroll in range(_UNROLL, 0, -1):
         writer = _Writer(key, run, unroll)
@@ -239,7 +239,7 @@ def _function(key: _Key, run: _Run) -> tuple[CFunction, int]:
 
 class _Writer:
     """Registers: r0, r1, r2 the three tensors; r3 the table's entry of 0 or ``factor_a``; r12 ``factor_b``; lr the offset; s0 the end of a
-    row's turns, s1 the end of the rows, s2 the zero point twice."""
+    row's iterations, s1 the end of the rows, s2 the zero point twice."""
 
     def __init__(self, key: _Key, run: _Run, unroll: int) -> None:
         self.linear, self.lowest, self.factor_a, self.factor_b, self.offset, self.shift, self.relu, self.zero_point = key
@@ -248,49 +248,49 @@ class _Writer:
 
     def write(self) -> None:
         code, run = self.code, self.run
-        code.do("push {r4-r11, lr}")
+        code.emit("push {r4-r11, lr}")
         if self.linear:
             code.constant("r3", self.factor_a)
             code.constant("lr", self.offset)
         else:
-            code.add("r3", "r3", -4 * self.lowest)
+            code.add_imm("r3", "r3", -4 * self.lowest)
         code.constant("r12", self.factor_b)
         if not self.relu:
             code.constant("r4", (self.zero_point & 0xFFFF) * 0x10001)
-            code.do("vmov s2, r4")
+            code.emit("vmov s2, r4")
         if run.rows > 1:
-            code.add("r4", "r0", 2 * run.rows * run.strides[0])
-            code.do("vmov s1, r4")
+            code.add_imm("r4", "r0", 2 * run.rows * run.strides[0])
+            code.emit("vmov s1, r4")
             code.label("1")
             code.times = run.rows
         done = self._row()
         if run.rows > 1:
             for register, stride in zip(("r0", "r1", "r2"), run.strides, strict=True):
-                code.add(register, register, 2 * (stride - done))
-            code.all("vmov r4, s1", "cmp r0, r4")
+                code.add_imm(register, register, 2 * (stride - done))
+            code.emit_all("vmov r4, s1", "cmp r0, r4")
             code.repeat_end("1", run.rows)
             code.times = 1
-        code.do("pop {r4-r11, pc}")
+        code.emit("pop {r4-r11, pc}")
 
     def _row(self) -> int:
         """One row; returns how many values the pointers have moved."""
         code, times = self.code, self.code.times
         groups, rest = divmod(self.run.length, _GROUP)
-        turns = groups // self.unroll
+        iterations = groups // self.unroll
         left, done = groups, 0
-        if turns > 1:
-            code.add("r4", "r0", 2 * _GROUP * self.unroll * turns)
-            code.do("vmov s0, r4")
+        if iterations > 1:
+            code.add_imm("r4", "r0", 2 * _GROUP * self.unroll * iterations)
+            code.emit("vmov s0, r4")
             code.label("2")
-            code.times = times * turns
+            code.times = times * iterations
             for i in range(self.unroll):
                 self._group(_GROUP, 2 * _GROUP * i)
             for register in ("r0", "r1", "r2"):
-                code.add(register, register, 2 * _GROUP * self.unroll)
-            code.all("vmov r4, s0", "cmp r0, r4")
-            code.repeat_end("2", turns)
+                code.add_imm(register, register, 2 * _GROUP * self.unroll)
+            code.emit_all("vmov r4, s0", "cmp r0, r4")
+            code.repeat_end("2", iterations)
             code.times = times
-            left, done = groups % self.unroll, turns * self.unroll * _GROUP
+            left, done = groups % self.unroll, iterations * self.unroll * _GROUP
         for i in range(left):
             self._group(_GROUP, 2 * _GROUP * i)
         if rest:
@@ -302,22 +302,22 @@ class _Writer:
         code, words = self.code, (count + 1) // 2
         lanes = [(f"r{8 + i}", f"r{4 + i // 2}", f"r{6 + i // 2}", "bt"[i % 2]) for i in range(count)]
         if self.linear:
-            code.all(*(f"ldr {('r4', 'r5')[i]}, [r0, #{at + 4 * i}]" for i in range(words)))
+            code.emit_all(*(f"ldr {('r4', 'r5')[i]}, [r0, #{at + 4 * i}]" for i in range(words)))
         else:
-            code.all(*(f"ldrsh {r}, [r0, #{at + 2 * i}]" for i, (r, *_) in enumerate(lanes)))
-        code.all(*(f"ldr {('r6', 'r7')[i]}, [r1, #{at + 4 * i}]" for i in range(words)))
+            code.emit_all(*(f"ldrsh {r}, [r0, #{at + 2 * i}]" for i, (r, *_) in enumerate(lanes)))
+        code.emit_all(*(f"ldr {('r6', 'r7')[i]}, [r1, #{at + 4 * i}]" for i in range(words)))
         if self.linear:
-            code.all(*(f"smlaw{half} {r}, r3, {a}, lr" for r, a, _, half in lanes))
+            code.emit_all(*(f"smlaw{half} {r}, r3, {a}, lr" for r, a, _, half in lanes))
         else:
-            code.all(*(f"ldr {r}, [r3, {r}, lsl #2]" for r, *_ in lanes))
-        code.all(*(f"smlaw{half} {r}, r12, {b}, {r}" for r, _, b, half in lanes))
-        code.all(*(f"{'usat' if self.relu else 'ssat'} {r}, #8, {r}, asr #{self.shift}" for r, *_ in lanes))
-        code.all(*(f"pkhbt r{8 + i}, r{8 + i}, r{9 + i}, lsl #16" for i in range(0, count - 1, 2)))
+            code.emit_all(*(f"ldr {r}, [r3, {r}, lsl #2]" for r, *_ in lanes))
+        code.emit_all(*(f"smlaw{half} {r}, r12, {b}, {r}" for r, _, b, half in lanes))
+        code.emit_all(*(f"{'usat' if self.relu else 'ssat'} {r}, #8, {r}, asr #{self.shift}" for r, *_ in lanes))
+        code.emit_all(*(f"pkhbt r{8 + i}, r{8 + i}, r{9 + i}, lsl #16" for i in range(0, count - 1, 2)))
         if not self.relu and self.zero_point:
-            code.do("vmov r4, s2")
-            code.all(*(f"ssub16 r{8 + i}, r{8 + i}, r4" for i in range(0, count, 2)))
+            code.emit("vmov r4, s2")
+            code.emit_all(*(f"ssub16 r{8 + i}, r{8 + i}, r4" for i in range(0, count, 2)))
         for i in range(0, count, 2):
-            code.do(f"{'str' if i + 1 < count else 'strh'} r{8 + i}, [r2, #{at + 2 * i}]")
+            code.emit(f"{'str' if i + 1 < count else 'strh'} r{8 + i}, [r2, #{at + 2 * i}]")
 
     def twin(self) -> str:
         run = self.run
@@ -331,29 +331,29 @@ class _Writer:
 def _copy_function() -> CFunction:
     """1 KB from flash to SRAM."""
     code = Costed()
-    code.do("push {r4-r11, lr}")
-    code.add("lr", "r0", _TABLE_BYTES)
+    code.emit("push {r4-r11, lr}")
+    code.add_imm("lr", "r0", _TABLE_BYTES)
     code.label("1")
-    code.all("ldmia r1!, {r4-r11}", "stmia r0!, {r4-r11}", "cmp r0, lr")
+    code.emit_all("ldmia r1!, {r4-r11}", "stmia r0!, {r4-r11}", "cmp r0, lr")
     code.loop_end("1")
-    code.do("pop {r4-r11, pc}")
+    code.emit("pop {r4-r11, pc}")
     twin = f"    memcpy(to, from, {_TABLE_BYTES});"
     return code.function("table", "int32_t *to, const int32_t *from", twin)
 
 
-def _kernel(formula: Formula, code: CFunction, a: Storage, b: Storage, target: Storage, planes: int, place: str) -> Kernel:
-    copy = _copy_function() if place == "copied" else None
+def _kernel(formula: Formula, code: CFunction, a: Storage, b: Storage, target: Storage, planes: int, placement: str) -> Kernel:
+    copy = _copy_function() if placement == "copied" else None
 
     def body(x: Any, y: Any, *rest: Any) -> None:
         tir = Tir()
         *tables, o = rest
         if copy is not None:
-            tir.do(copy.name, tir.at(tables[1], 0), tir.at(tables[0], 0))
+            tir.emit(copy.name, tir.at(tables[1], 0), tir.at(tables[0], 0))
 
         def plane(c: Any) -> None:
-            places = [tir.at(x, a.origin + c * a.channel), tir.at(y, b.origin + c * b.channel)]
+            operands = [tir.at(x, a.origin + c * a.channel), tir.at(y, b.origin + c * b.channel)]
             table = [tir.at(tables[-1], 0)] if tables else []
-            tir.do(code.name, *(places[::-1] if formula.swapped else places), tir.at(o, target.origin + c * target.channel), *table)
+            tir.emit(code.name, *(operands[::-1] if formula.swapped else operands), tir.at(o, target.origin + c * target.channel), *table)
 
         if planes > 1:
             with tir.loop(planes, "c") as c:
@@ -373,5 +373,5 @@ def _kernel(formula: Formula, code: CFunction, a: Storage, b: Storage, target: S
         constants,
         (_TABLE_BYTES,) if copy is not None else (),
         (code,) if copy is None else (code, copy),
-        frozenset({0}) if place == "ram" else frozenset(),
+        frozenset({0}) if placement == "ram" else frozenset(),
     )

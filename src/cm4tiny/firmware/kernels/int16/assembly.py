@@ -30,17 +30,17 @@ class Assembly:
         self.loop_bytes = 0
         self._starts: dict[str, int] = {}
 
-    def do(self, instruction: str) -> None:
-        """Appends an instruction, e.g. ``do("ldr r0, [r1, #4]!")``; its wide encoding is chosen."""
+    def emit(self, instruction: str) -> None:
+        """Appends an instruction, e.g. ``emit("ldr r0, [r1, #4]!")``; its wide encoding is chosen."""
         mnemonic, _, operands = instruction.partition(" ")
         only_wide = "[" in operands and "#-" in operands  # clang's assembler refuses to be told so of a store below its base
         suffix = ".w" if mnemonic in _NARROW and not only_wide else ""
         self.lines.append(f"{mnemonic}{suffix} {operands}".rstrip())
         self.bytes += 4
 
-    def all(self, *instructions: str) -> None:
+    def emit_all(self, *instructions: str) -> None:
         for instruction in instructions:
-            self.do(instruction)
+            self.emit(instruction)
 
     def label(self, number: str) -> None:
         """A local label such as ``"1"``; branch to it by ``bne 1b``, through :meth:`loop_end` for loops."""
@@ -49,32 +49,32 @@ class Assembly:
 
     def loop_end(self, number: str, branch: str = "bne") -> None:
         """The branch back to a label; keeps the size of the largest loop."""
-        self.do(f"{branch} {number}b")
+        self.emit(f"{branch} {number}b")
         self.loop_bytes = max(self.loop_bytes, self.bytes - self._starts[number])
 
     def constant(self, register: str, value: int) -> None:
         """Any 32-bit constant."""
         value &= 0xFFFFFFFF
-        self.do(f"movw {register}, #{value & 0xFFFF}")
+        self.emit(f"movw {register}, #{value & 0xFFFF}")
         if value >> 16:
-            self.do(f"movt {register}, #{value >> 16}")
+            self.emit(f"movt {register}, #{value >> 16}")
 
-    def add(self, register: str, source: str, value: int) -> None:
+    def add_imm(self, register: str, source: str, value: int) -> None:
         """``register = source + value``, for |value| < 2**24, in as few instructions as possible; none if nothing changes."""
         if value == 0:
             if register != source:
-                self.do(f"mov {register}, {source}")
+                self.emit(f"mov {register}, {source}")
             return
         word, amount = ("add", value) if value > 0 else ("sub", -value)
         if _encodes(amount):
-            self.do(f"{word} {register}, {source}, #{amount}")
+            self.emit(f"{word} {register}, {source}, #{amount}")
         elif amount < 4096:
-            self.do(f"{word}w {register}, {source}, #{amount}")
+            self.emit(f"{word}w {register}, {source}, #{amount}")
         else:
             shift = amount.bit_length() - 8
             part = amount >> shift << shift
-            self.do(f"{word} {register}, {source}, #{part}")
-            self.add(register, register, amount - part if value > 0 else part - amount)
+            self.emit(f"{word} {register}, {source}, #{part}")
+            self.add_imm(register, register, amount - part if value > 0 else part - amount)
 
     def function(self, prefix: str, parameters: str, portable: str) -> CFunction:
         """The finished function. ``prefix`` tells what it is; the rest of its name is a digest of both versions."""

@@ -6,7 +6,8 @@ in registers and takes two values of each pixel and two weights of each channel 
 under a tile is described by runs of consecutive pairs: one run per row of the window, all equally long. Pixels and runs are constant byte
 offsets, so most loads need no pointer updates.
 
-A turn of the inner loop takes the same few pairs of every run (the order of a sum is free; :meth:`Block.order` tells the packer of the
+An iteration of the inner loop takes the same few pairs of every run (the order of a sum is free; :meth:`Block.order` tells the packer of
+the
 weights), so runs need no loop of their own. Pairs of a run are ``unit`` bytes apart: a run may also go down the window's rows. The first
 pairs of a tile may stand in front of the loop: there the first one adds to the bias instead of to copies of it. Bias, mantissa, rounding
 and shift of the block's channels stay in FPU registers over all tiles.
@@ -18,7 +19,7 @@ three more instructions per pixel and two channels in the epilogue; two if the l
 in the sums from the start, and both sums are taken times 256 (:mod:`.shared_shift`).
 
 Cost on the Cortex-M4 (DDI0439, all data in SRAM), measured: per pair of k values P x Q = 4 x 2 and 2 x 4: 16 cycles, 3 x 2: 12, 2 x 2:
-8.5, 1 x 4: 9.7; merged: 4 x 2: 16, 2 x 4: 15, 3 x 2: 12, 2 x 2: 8.5, 1 x 4: 9.4. Per turn of the inner loop 3, and 2 if it is
+8.5, 1 x 4: 9.7; merged: 4 x 2: 16, 2 x 4: 15, 3 x 2: 12, 2 x 2: 8.5, 1 x 4: 9.4. Per iteration of the inner loop 3, and 2 if it is
 repeated. Epilogue per output 3 (uniform), 4 (relu) or 6 (linear), merged 1.5 more (uniform: 1); per channel 4, uniform 3; per tile 8 to
 12. Per block of channels 30, per call 40.
 """
@@ -74,7 +75,7 @@ class Block:
 
     Attributes:
         pixels: of the tile's pixels in the input, from the first one's.
-        places: the same in the output.
+        outputs: the same in the output.
         channels: Q.
         channel: between channels in the output.
         runs: of the runs of input values, from the pixel's first value; ascending multiples of 4, the first one is 0.
@@ -84,14 +85,14 @@ class Block:
         source, target: from tile to tile, (down, right).
         epilogue: of the layer.
         first: pairs of each run that are written out in front of the loop.
-        turn: pairs of each run per turn of the loop; 0 if there is no loop.
+        unrolled: pairs of each run per iteration of the loop; 0 if there is no loop.
         merged: two channels' weights in a word.
         blocks: blocks of channels.
         resident: a block's weights stay in FPU registers; there is no inner loop.
     """
 
     pixels: tuple[int, ...]
-    places: tuple[int, ...]
+    outputs: tuple[int, ...]
     channels: int
     channel: int
     runs: tuple[int, ...]
@@ -102,14 +103,14 @@ class Block:
     target: tuple[int, int]
     epilogue: Epilogue
     first: int
-    turn: int
+    unrolled: int
     merged: bool = False
     blocks: int = 1
     resident: bool = False
 
     @property
-    def turns(self) -> int:
-        return (self.length - self.first) // self.turn if self.turn else 0
+    def iterations(self) -> int:
+        return (self.length - self.first) // self.unrolled if self.unrolled else 0
 
     @property
     def pair_words(self) -> int:
@@ -124,8 +125,8 @@ class Block:
     def order(self) -> tuple[int, ...]:
         """Byte offsets of the pairs from the pixel's first value, in the order of the weights."""
         found = [run + self.unit * i for run in reversed(self.runs) for i in range(self.first)]
-        for start in range(self.first, self.length, self.turn or 1):
-            found += [run + self.unit * (start + i) for run in reversed(self.runs) for i in range(self.turn)]
+        for start in range(self.first, self.length, self.unrolled or 1):
+            found += [run + self.unit * (start + i) for run in reversed(self.runs) for i in range(self.unrolled)]
         return tuple(found)
 
 
@@ -135,7 +136,7 @@ class MicroKernel:
 
     Attributes:
         function: parameters ``x`` (first pixel of the first tile), ``w`` (weights: per block and pair, in the order of ``order``, one word
-            of each channel, or of two), ``p`` (per block biases of its channels, mantissas, roundings and shifts), ``o`` (first place).
+            of each channel, or of two), ``p`` (per block biases of its channels, mantissas, roundings and shifts), ``o`` (first output).
         order: byte offset of each pair from a pixel's first value.
         cycles: per call.
         loop_lines: lines of the instruction cache that the loop over tiles takes.
@@ -161,16 +162,16 @@ class _Writer:
         self.acc, self.temps = ACCUMULATORS[:count], (*SPARE, *ACCUMULATORS[count:], *([W] if block.resident else []))
         self.asm = Costed()
         self.bias, self.mantissa, self.rounding, self.shift = ([f"s{n * q + i}" for i in range(q)] for n in range(4))
-        names = ("place", "weights", "weights_end", "row_end", "end", "parameters", "parameters_end")
+        names = ("output", "weights", "weights_end", "row_end", "end", "parameters", "parameters_end")
         self.state = {name: f"s{block.epilogue.parameters * q + i}" for i, name in enumerate(names)}
         last = block.epilogue.parameters * q + len(names)
         self.held = tuple(f"s{last + i}" for i in range(block.words if block.resident else 0))
         if last + len(self.held) > FPU_REGISTERS:
             raise KernelLimitError(f"{block.words} words of weights do not fit into the FPU registers")
         self.saved = range(16, last + len(self.held))
-        self.low = {X: block.unit, W: 4} if block.turn else {X: 0, W: 0}
-        """Pointers stand so much low where they move, so that the last load of a turn moves them."""
-        self.reloads = not block.resident and (block.turn > 0 or block.epilogue.kind == "linear")
+        self.low = {X: block.unit, W: 4} if block.unrolled else {X: 0, W: 0}
+        """Pointers stand so much low where they move, so that the last load of an iteration moves them."""
+        self.reloads = not block.resident and (block.unrolled > 0 or block.epilogue.kind == "linear")
         """Whether a tile changes the pointer to the weights."""
         (rows, columns), (source_down, source_right), (target_down, target_right) = block.tiles, block.source, block.target
         if columns == 1 or (rows > 1 and source_down == columns * source_right and target_down == columns * target_right):
@@ -182,43 +183,45 @@ class _Writer:
 
     def write(self) -> None:
         asm, block = self.asm, self.block
-        asm.do("push {r4-r11, lr}")
+        asm.emit("push {r4-r11, lr}")
         if len(self.saved):
-            asm.do(f"vpush {float_list(self.saved.start, self.saved.stop - 1)}")
-        asm.do(f"vmov {self.state['place']}, r3")
-        asm.add(X, X, -self.low[X])
-        asm.add(W, W, -self.low[W])
+            asm.emit(f"vpush {float_list(self.saved.start, self.saved.stop - 1)}")
+        asm.emit(f"vmov {self.state['output']}, r3")
+        asm.add_imm(X, X, -self.low[X])
+        asm.add_imm(W, W, -self.low[W])
         if self.reloads or block.resident:
-            asm.do(f"vmov {self.state['weights']}, {W}")
+            asm.emit(f"vmov {self.state['weights']}, {W}")
         if block.blocks > 1:
-            asm.add("r3", "r2", 4 * block.epilogue.parameters * block.channels * block.blocks)
-            asm.do(f"vmov {self.state['parameters_end']}, r3")
+            asm.add_imm("r3", "r2", 4 * block.epilogue.parameters * block.channels * block.blocks)
+            asm.emit(f"vmov {self.state['parameters_end']}, r3")
             asm.times = block.blocks
             asm.label("3")
         self._block()
         asm.times = 1
         if len(self.saved):
-            asm.do(f"vpop {float_list(self.saved.start, self.saved.stop - 1)}")
-        asm.do("pop {r4-r11, pc}")
+            asm.emit(f"vpop {float_list(self.saved.start, self.saved.stop - 1)}")
+        asm.emit("pop {r4-r11, pc}")
         asm.cycles += TAKEN
 
     def _block(self) -> None:
         """All tiles of one block of channels; at the start r2 points to its parameters."""
         asm, block, state = self.asm, self.block, self.state
-        asm.do(f"vldmia r2!, {{s0-s{block.epilogue.parameters * block.channels - 1}}}")
+        asm.emit(f"vldmia r2!, {{s0-s{block.epilogue.parameters * block.channels - 1}}}")
         if block.resident:
-            asm.all(f"vmov {W}, {state['weights']}", f"vldmia {W}!, {{{self.held[0]}-{self.held[-1]}}}", f"vmov {state['weights']}, {W}")
+            asm.emit_all(
+                f"vmov {W}, {state['weights']}", f"vldmia {W}!, {{{self.held[0]}-{self.held[-1]}}}", f"vmov {state['weights']}, {W}"
+            )
         if block.blocks > 1:
-            asm.do(f"vmov {state['parameters']}, r2")
+            asm.emit(f"vmov {state['parameters']}, r2")
         if self.columns > 1:
             self._end_of("row_end", self.columns * self.right[0])
         if self.rows > 1:
             self._end_of("end", self.rows * (self.columns * self.right[0] + self.down[0]))
-        if block.turns > 1:
+        if block.iterations > 1:
             if block.blocks > 1:
-                asm.do(f"vmov {W}, {state['weights']}")
-            asm.add("r3", W, 4 * block.words)
-            asm.do(f"vmov {state['weights_end']}, r3")
+                asm.emit(f"vmov {W}, {state['weights']}")
+            asm.add_imm("r3", W, 4 * block.words)
+            asm.emit(f"vmov {state['weights_end']}, r3")
         asm.times = block.blocks * self.rows * self.columns
         asm.label("1")
         self._sums()
@@ -229,8 +232,8 @@ class _Writer:
             self._next_block()
 
     def _end_of(self, name: str, distance: int) -> None:
-        self.asm.add("r3", X, distance)
-        self.asm.do(f"vmov {self.state[name]}, r3")
+        self.asm.add_imm("r3", X, distance)
+        self.asm.emit(f"vmov {self.state[name]}, r3")
 
     # --- the sums of a tile -------------------------------------------------------------------------------------------------------
 
@@ -238,24 +241,26 @@ class _Writer:
         asm, block, q = self.asm, self.block, self.block.channels
         starts: list[str | None] = [None] * q
         if self.reloads:
-            asm.do(f"vmov {W}, {self.state['weights']}")
+            asm.emit(f"vmov {W}, {self.state['weights']}")
         biased = not block.merged or block.epilogue.kind == "uniform"
         if biased:
-            asm.all(*[f"vmov {self.acc[i]}, {self.bias[i]}" for i in range(q)])
+            asm.emit_all(*[f"vmov {self.acc[i]}, {self.bias[i]}" for i in range(q)])
             starts = list(self.acc[:q])
         if block.first:
-            self._pairs(block.first, starts, moves=block.turn > 0)
+            self._pairs(block.first, starts, moves=block.unrolled > 0)
         else:
-            asm.all(*[f"mov {a}, {self.acc[i % q]}" if biased else f"mov {a}, #0" for i, a in enumerate(self.acc) if not biased or i >= q])
-        if block.turn:
+            asm.emit_all(
+                *[f"mov {a}, {self.acc[i % q]}" if biased else f"mov {a}, #0" for i, a in enumerate(self.acc) if not biased or i >= q]
+            )
+        if block.unrolled:
             tiles = asm.times
-            asm.times = tiles * block.turns
-            if block.turns > 1:
+            asm.times = tiles * block.iterations
+            if block.iterations > 1:
                 asm.label("2")
-            self._pairs(block.turn, None, moves=True)
-            if block.turns > 1:
-                asm.all(f"vmov {self.temps[0]}, {self.state['weights_end']}", f"cmp {W}, {self.temps[0]}")
-                asm.repeat_end("2", block.turns)
+            self._pairs(block.unrolled, None, moves=True)
+            if block.iterations > 1:
+                asm.emit_all(f"vmov {self.temps[0]}, {self.state['weights_end']}", f"cmp {W}, {self.temps[0]}")
+                asm.repeat_end("2", block.iterations)
             asm.times = tiles
 
     def _pairs(self, count: int, starts: list[str | None] | None, *, moves: bool) -> None:
@@ -267,32 +272,37 @@ class _Writer:
         base = done = 0
         for group in [runs] if near else [[run] for run in runs]:
             if not near:
-                self.asm.add(X, X, group[0] - base)
+                self.asm.add_imm(X, X, group[0] - base)
                 base = group[0]
-            pairs = []
-            for run in group:
-                for i in range(count):
-                    x = [self._at(X, run - base + block.unit * i + d + self.low[X]) for d in block.pixels]
-                    w = [self._at(W, 4 * (done * words + c) + self.low[W]) for c in range(words)]
-                    if block.resident:
-                        w = list(self.held[done * words : (done + 1) * words])
-                    done += 1
-                    pairs.append((x, w))
+            pairs = [self._pair(run - base + block.unit * i, done + n * count + i) for n, run in enumerate(group) for i in range(count)]
+            done += len(pairs)
             last = group[-1] == 0
             if moves and last and step <= MAX_WRITEBACK:
                 pairs[-1][0][0] += "!"
             if moves and last and weight_step <= MAX_WRITEBACK:
                 pairs[-1][1][-1] += "!"
             if block.merged:
-                self.asm.all(*schedule_merged(pairs, self.acc, self.temps, starts))
+                self.asm.emit_all(*schedule_merged(pairs, self.acc, self.temps, starts))
             else:
-                self.asm.all(*schedule(pairs, self.acc, self.temps, starts, resident=block.resident))
+                self.asm.emit_all(*schedule(pairs, self.acc, self.temps, starts, resident=block.resident))
             starts = None
         if moves:
-            if step > MAX_WRITEBACK:
-                self.asm.add(X, X, step)
-            if weight_step > MAX_WRITEBACK:
-                self.asm.add(W, W, weight_step)
+            self._move(step, weight_step)
+
+    def _pair(self, distance: int, number: int) -> tuple[list[str], list[str]]:
+        """Addresses of a pair's pixels, ``distance`` bytes from the pointer, and of its weights; the registers that hold them if
+        resident."""
+        words = self.block.pair_words
+        x = [self._at(X, distance + d + self.low[X]) for d in self.block.pixels]
+        w = [self._at(W, 4 * (number * words + c) + self.low[W]) for c in range(words)]
+        return x, list(self.held[number * words : (number + 1) * words]) if self.block.resident else w
+
+    def _move(self, step: int, weight_step: int) -> None:
+        """Moves the pointers by what no load with write-back reaches."""
+        if step > MAX_WRITEBACK:
+            self.asm.add_imm(X, X, step)
+        if weight_step > MAX_WRITEBACK:
+            self.asm.add_imm(W, W, weight_step)
 
     @staticmethod
     def _at(register: str, offset: int) -> str:
@@ -304,29 +314,29 @@ class _Writer:
 
     def _epilogue(self) -> None:
         asm, block, q = self.asm, self.block, self.block.channels
-        place, mantissa, rounding, shift = self.temps[:4]
-        asm.do(f"vmov {place}, {self.state['place']}")
+        out, mantissa, rounding, shift = self.temps[:4]
+        asm.emit(f"vmov {out}, {self.state['output']}")
         at = 0
         for c in range(q):
             if block.merged and c % 2 == 0:
                 self._separate(c, mantissa, rounding)
             a = self.acc[c::q]
-            asm.all(f"vmov {mantissa}, {self.mantissa[c]}", f"vmov {rounding}, {self.rounding[c]}")
+            asm.emit_all(f"vmov {mantissa}, {self.mantissa[c]}", f"vmov {rounding}, {self.rounding[c]}")
             if block.epilogue.kind == "uniform":
                 requantise_uniform(asm, a, mantissa, rounding, block.epilogue.constant)
             else:
-                asm.do(f"vmov {shift}, {self.shift[c]}")
+                asm.emit(f"vmov {shift}, {self.shift[c]}")
                 if block.epilogue.kind == "relu":
                     requantise_relu(asm, a, mantissa, rounding, shift)
                 else:
                     requantise_linear(asm, a, W, mantissa, rounding, shift, block.epilogue.constant)
             wanted = c * block.channel
-            if wanted + max(block.places) - at > MAX_OFFSET:
-                asm.add(place, place, wanted - at)
+            if wanted + max(block.outputs) - at > MAX_OFFSET:
+                asm.add_imm(out, out, wanted - at)
                 at = wanted
-            asm.all(*[f"strh {register}, {self._at(place, wanted - at + d)}" for register, d in zip(a, block.places, strict=True)])
+            asm.emit_all(*[f"strh {register}, {self._at(out, wanted - at + d)}" for register, d in zip(a, block.outputs, strict=True)])
         if self.rows * self.columns > 1:
-            asm.add(place, place, self.right[1] - at)
+            asm.add_imm(out, out, self.right[1] - at)
 
     def _separate(self, c: int, even: str, odd: str) -> None:
         """Sums with bias of channels c and c + 1, doubled or (uniform) times 256, from 256 times the first one plus the second one, and the
@@ -334,50 +344,50 @@ class _Writer:
         q = self.block.channels
         if self.block.epilogue.kind == "uniform":
             for a, b in zip(self.acc[c::q], self.acc[c + 1 :: q], strict=True):
-                self.asm.all(f"sub {a}, {a}, {b}", f"lsl {b}, {b}, #8")
+                self.asm.emit_all(f"sub {a}, {a}, {b}", f"lsl {b}, {b}, #8")
             return
-        self.asm.all(f"vmov {even}, {self.bias[c]}", f"vmov {odd}, {self.bias[c + 1]}")
+        self.asm.emit_all(f"vmov {even}, {self.bias[c]}", f"vmov {odd}, {self.bias[c + 1]}")
         for a, b in zip(self.acc[c::q], self.acc[c + 1 :: q], strict=True):
-            self.asm.all(f"sub {a}, {a}, {b}", f"add {b}, {odd}, {b}, lsl #1", f"add {a}, {even}, {a}, asr #7")
+            self.asm.emit_all(f"sub {a}, {a}, {b}", f"add {b}, {odd}, {b}, lsl #1", f"add {a}, {even}, {a}, asr #7")
 
     def _next_tile(self) -> None:
         asm, block, state = self.asm, self.block, self.state
         if self.rows * self.columns == 1:
             return
-        place, t = self.temps[:2]
-        asm.do(f"vmov {state['place']}, {place}")
-        asm.add(X, X, self.right[0] - block.unit * block.length if block.turn else self.right[0])
-        asm.all(f"vmov {t}, {state['row_end']}", f"cmp {X}, {t}")
+        out, t = self.temps[:2]
+        asm.emit(f"vmov {state['output']}, {out}")
+        asm.add_imm(X, X, self.right[0] - block.unit * block.length if block.unrolled else self.right[0])
+        asm.emit_all(f"vmov {t}, {state['row_end']}", f"cmp {X}, {t}")
         asm.repeat_end("1", self.columns)
         if self.rows == 1:
             return
         asm.times = block.blocks * self.rows
-        asm.add(X, X, self.down[0])
-        asm.add(place, place, self.down[1])
-        asm.add(t, t, self.down[0] + self.columns * self.right[0])
-        asm.all(f"vmov {state['place']}, {place}", f"vmov {state['row_end']}, {t}", f"vmov {t}, {state['end']}", f"cmp {X}, {t}")
+        asm.add_imm(X, X, self.down[0])
+        asm.add_imm(out, out, self.down[1])
+        asm.add_imm(t, t, self.down[0] + self.columns * self.right[0])
+        asm.emit_all(f"vmov {state['output']}, {out}", f"vmov {state['row_end']}, {t}", f"vmov {t}, {state['end']}", f"cmp {X}, {t}")
         asm.repeat_end("1", self.rows)
 
     def _next_block(self) -> None:
-        """Pointers to the next block's weights, parameters and places, and back to the first tile."""
+        """Pointers to the next block's weights, parameters and outputs, and back to the first tile."""
         asm, block, state = self.asm, self.block, self.state
-        place = self.temps[0]
-        moved = (block.unit * block.length if block.turn else 0, 0)
+        out = self.temps[0]
+        moved = (block.unit * block.length if block.unrolled else 0, 0)
         if self.rows * self.columns > 1:
             moved = (self.rows * (self.columns * self.right[0] + self.down[0]), self.rows * (self.columns * self.right[1] + self.down[1]))
             if self.rows == 1:
                 moved = (self.columns * self.right[0], self.columns * self.right[1])
-        asm.add(X, X, -moved[0])
-        asm.do(f"vmov {place}, {state['place']}")
-        asm.add(place, place, block.channels * block.channel - moved[1])
-        asm.do(f"vmov {state['place']}, {place}")
+        asm.add_imm(X, X, -moved[0])
+        asm.emit(f"vmov {out}, {state['output']}")
+        asm.add_imm(out, out, block.channels * block.channel - moved[1])
+        asm.emit(f"vmov {state['output']}, {out}")
         if self.reloads:
-            asm.do(f"vmov {W}, {state['weights']}")
+            asm.emit(f"vmov {W}, {state['weights']}")
         if not block.resident:
-            asm.add(W, W, 4 * block.words)
+            asm.add_imm(W, W, 4 * block.words)
         if self.reloads:
-            asm.do(f"vmov {state['weights']}, {W}")
-        asm.all(f"vmov r2, {state['parameters']}", f"vmov r3, {state['parameters_end']}", "cmp r2, r3")
+            asm.emit(f"vmov {state['weights']}, {W}")
+        asm.emit_all(f"vmov r2, {state['parameters']}", f"vmov r3, {state['parameters_end']}", "cmp r2, r3")
         asm.repeat_end("3", block.blocks, outer=True)
 
 
@@ -410,7 +420,7 @@ def _portable(block: Block) -> str:
     lines = [
         _table("pair", (v // 2 for v in order)),
         _table("pixel", (v // 2 for v in block.pixels)),
-        _table("place", (v // 2 for v in block.places)),
+        _table("place", (v // 2 for v in block.outputs)),
         f"    for (int32_t block = 0; block < {block.blocks};",
         f"         ++block, w += {block.words}, p += {block.epilogue.parameters * q}, o += {q * block.channel // 2})",
         f"        for (int32_t ty = 0; ty < {block.tiles[0]}; ++ty)",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Zeros where no producer of an int16 tensor writes and a consumer reads: its border, and channels that only fill a pixel up.
 
-Cost: one cycle per word, halfwords at odd ends, about 5 per turn of a loop (16 words or a few rows) and per plane.
+Cost: one cycle per word, halfwords at odd ends, about 5 per iteration of a loop (16 words or a few rows) and per plane.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.assembly import Assembly
 from cm4tiny.firmware.kernels.int16.storage import Storage
 
-_TURN = 16  # words per turn of a loop
+_UNROLL = 16  # words per iteration of a loop
 _UNROLLED = 48  # stores that are written out rather than looped over
 _REACH = 4096  # bytes that an immediate offset reaches
 
@@ -42,7 +42,7 @@ def clear_border(target: Storage, *, padding: bool = True) -> Kernel:
     def body(o: Any) -> None:
         tir = Tir()
         if code is not None:
-            tir.do(code.name, tir.at(o, 0))
+            tir.emit(code.name, tir.at(o, 0))
         if filled:
             with tir.loop(target.height, "y") as y, tir.loop(target.width, "t") as t:
                 for c in range(target.channels, target.pixel):
@@ -87,12 +87,12 @@ def _stores(runs: tuple[tuple[int, int], ...]) -> int:
 def _fill(code: Assembly, base: str, start: int, end: int) -> None:
     """Zeros from element ``start`` to ``end``; r1 is 0, ``base`` is word aligned, all offsets are in reach."""
     if start % 2 and start < end:
-        code.do(f"strh r1, [{base}, #{2 * start}]")
+        code.emit(f"strh r1, [{base}, #{2 * start}]")
         start += 1
     for at in range(start, end - 1, 2):
-        code.do(f"str r1, [{base}, #{2 * at}]")
+        code.emit(f"str r1, [{base}, #{2 * at}]")
     if end > start and end % 2:
-        code.do(f"strh r1, [{base}, #{2 * (end - 1)}]")
+        code.emit(f"strh r1, [{base}, #{2 * (end - 1)}]")
 
 
 def _long_fill(code: Assembly, label: str, start: int, end: int) -> None:
@@ -101,20 +101,20 @@ def _long_fill(code: Assembly, label: str, start: int, end: int) -> None:
         _fill(code, "r0", start, end)
         return
     even = start - start % 2
-    code.add("r2", "r0", 2 * even)
+    code.add_imm("r2", "r0", 2 * even)
     if start % 2:
-        code.do("strh r1, [r2, #2]")
-        code.add("r2", "r2", 4)
+        code.emit("strh r1, [r2, #2]")
+        code.add_imm("r2", "r2", 4)
         even += 2
-    turns = (end - even) // (2 * _TURN)
-    if turns:
-        code.add("r3", "r2", 4 * _TURN * turns)
+    iterations = (end - even) // (2 * _UNROLL)
+    if iterations:
+        code.add_imm("r3", "r2", 4 * _UNROLL * iterations)
         code.label(label)
-        _fill(code, "r2", 0, 2 * _TURN)
-        code.add("r2", "r2", 4 * _TURN)
-        code.do("cmp r2, r3")
+        _fill(code, "r2", 0, 2 * _UNROLL)
+        code.add_imm("r2", "r2", 4 * _UNROLL)
+        code.emit("cmp r2, r3")
         code.loop_end(label)
-    _fill(code, "r2", 0, end - even - 2 * _TURN * turns)
+    _fill(code, "r2", 0, end - even - 2 * _UNROLL * iterations)
 
 
 def _between(code: Assembly, runs: _Runs) -> None:
@@ -129,18 +129,18 @@ def _between(code: Assembly, runs: _Runs) -> None:
                 _fill(code, "r0", a + y * runs.row, b + y * runs.row)
         return
     start = runs.middle[0][0] // 2 * 2
-    per_turn = max(1, min(rows, _UNROLLED // 2 // stores, _REACH // (2 * runs.row) - 1))
-    turns, rest = divmod(rows, per_turn)
-    code.add("r2", "r0", 2 * start)
-    code.add("r3", "r2", 2 * runs.row * per_turn * turns)
+    per_iteration = max(1, min(rows, _UNROLLED // 2 // stores, _REACH // (2 * runs.row) - 1))
+    iterations, rest = divmod(rows, per_iteration)
+    code.add_imm("r2", "r0", 2 * start)
+    code.add_imm("r3", "r2", 2 * runs.row * per_iteration * iterations)
     code.label("2")
-    for count in (per_turn, rest):
+    for count in (per_iteration, rest):
         for y in range(count):
             for a, b in runs.middle:
                 _side(code, a - start + y * runs.row, b - start + y * runs.row)
-        if count == per_turn:
-            code.add("r2", "r2", 2 * runs.row * per_turn)
-            code.do("cmp r2, r3")
+        if count == per_iteration:
+            code.add_imm("r2", "r2", 2 * runs.row * per_iteration)
+            code.emit("cmp r2, r3")
             code.loop_end("2")
             if not rest:
                 return
@@ -150,26 +150,26 @@ def _side(code: Assembly, start: int, end: int) -> None:
     if 2 * end <= _REACH:
         _fill(code, "r2", start, end)
         return
-    code.add("r12", "r2", start // 2 * 4)
+    code.add_imm("r12", "r2", start // 2 * 4)
     _fill(code, "r12", start % 2, end - start // 2 * 2)
 
 
 def _clear(runs: _Runs) -> CFunction:
     code = Assembly()
-    code.do("mov r1, #0")
+    code.emit("mov r1, #0")
     if runs.planes > 1:
-        code.do("push {r4, r8}")
-        code.add("r4", "r0", 2 * runs.plane * runs.planes)
+        code.emit("push {r4, r8}")
+        code.add_imm("r4", "r0", 2 * runs.plane * runs.planes)
         code.label("1")
     _long_fill(code, "3", 0, runs.head)
     _between(code, runs)
     _long_fill(code, "4", runs.tail, runs.end)
     if runs.planes > 1:
-        code.add("r0", "r0", 2 * runs.plane)
-        code.do("cmp r0, r4")
+        code.add_imm("r0", "r0", 2 * runs.plane)
+        code.emit("cmp r0, r4")
         code.loop_end("1")
-        code.do("pop {r4, r8}")
-    code.do("bx lr")
+        code.emit("pop {r4, r8}")
+    code.emit("bx lr")
     middle = "".join(_TWIN_RUN.format(start=a, end=b, row=runs.row) for a, b in runs.middle)
     text = _TWIN.format(planes=runs.planes, plane=runs.plane if runs.planes > 1 else 0, head=runs.head, between=runs.rows_between,
                         middle=middle, tail=runs.tail, end=runs.end)  # fmt: skip

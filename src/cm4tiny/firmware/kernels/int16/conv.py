@@ -206,7 +206,7 @@ class _Maker:
         for region, kernel in plan.kernels:
             self.code[kernel.function.name] = kernel.function
             x = geometry.start + region.y * geometry.step[0] + region.x * geometry.step[1]
-            o = geometry.place + region.y * geometry.place_step[0] + region.x * geometry.place_step[1] + group.start * geometry.channel
+            o = geometry.output + region.y * geometry.output_step[0] + region.x * geometry.output_step[1] + group.start * geometry.channel
             per_block = (_epilogue(rule).parameters * group.channels, group.channels * geometry.channel)
             self.calls.append(_caller(kernel, plan, (x, first, table, o), per_block))
 
@@ -226,7 +226,7 @@ class _Maker:
 
         def call(tir: Tir, named: dict[str, Any]) -> None:
             args = (t.height, t.width, count, t.row, t.pixel, t.channel)
-            tir.do("cm4t_fill_channels", tir.at(named["o"], at), tir.at(named["fixed"], 0), *args)
+            tir.emit("cm4t_fill_channels", tir.at(named["o"], at), tir.at(named["fixed"], 0), *args)
 
         self.calls.append(call)
 
@@ -243,13 +243,15 @@ def _caller(kernel: MicroKernel, plan: Plan, starts: tuple[int, int, int, int], 
     stage = plan.placement.stage
 
     def call(tir: Tir, named: dict[str, Any]) -> None:
-        with tir.loop(plan.calls, "turn") as i:
+        with tir.loop(plan.calls, "call") as i:
             weights = tir.at(named["w"], w + i * (plan.step_words * (stage.cells if stage else 1)))
             if stage is not None:
                 scratch = tir.at(named["scratch"], 0)
-                tir.do(stage.function.name, weights, scratch, plan.step_words // UNIT)
+                tir.emit(stage.function.name, weights, scratch, plan.step_words // UNIT)
                 weights = scratch
             parameters = tir.at(named["p"], p + i * (plan.step * per_block[0]))
-            tir.do(kernel.function.name, tir.at(named["x"], x), weights, parameters, tir.at(named["o"], o + i * (plan.step * per_block[1])))
+            tir.emit(
+                kernel.function.name, tir.at(named["x"], x), weights, parameters, tir.at(named["o"], o + i * (plan.step * per_block[1]))
+            )
 
     return call

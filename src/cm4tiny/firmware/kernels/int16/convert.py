@@ -39,7 +39,7 @@ def widen(zero_point: int, target: Storage, *, transposed: bool = False) -> Kern
     def body(x: Any, o: Any) -> None:
         tir = Tir()
         if code is not None:
-            tir.do(code.name, tir.at(x, 0), tir.at(o, target.origin))
+            tir.emit(code.name, tir.at(x, 0), tir.at(o, target.origin))
             return
         with tir.loop(target.height, "y") as y, tir.loop(target.width, "t") as t, tir.loop(target.channels, "c") as c:
             pixel = t * target.height + y if transposed else y * target.width + t
@@ -63,7 +63,7 @@ def narrow(source: Storage, zero_point: int) -> Kernel:
     def body(x: Any, o: Any) -> None:
         tir = Tir()
         if code is not None:
-            tir.do(code.name, tir.at(x, source.origin), tir.at(o, 0))
+            tir.emit(code.name, tir.at(x, source.origin), tir.at(o, 0))
             return
         with tir.loop(source.height, "y") as y, tir.loop(source.width, "t") as t, tir.loop(source.channels, "c") as c:
             value = tir.ir.Cast("int32", x[_place(source, y, t, c)]) + zero_point
@@ -86,7 +86,7 @@ def relayout(source: Storage, target: Storage) -> Kernel:
         def copy(y: Any, t: Any, count: int) -> None:
             start, to = _place(source, y, t, 0), _place(target, y, t, 0)
             if count >= _SHORT_COPY and aligned:
-                tir.do("memcpy", tir.at(o, to), tir.at(x, start), 2 * count)
+                tir.emit("memcpy", tir.at(o, to), tir.at(x, start), 2 * count)
             else:
                 with tir.loop(count, "i") as i:
                     tir.store(o, to + i, x[start + i])
@@ -117,27 +117,27 @@ def _narrow_dense(zero_point: int, count: int) -> CFunction:
 
     def group(code: Assembly, values: int, at: int) -> None:
         words = _SCRATCH[: values // 2]
-        code.do(f"ldm r0!, {{{', '.join(words)}}}")
+        code.emit(f"ldm r0!, {{{', '.join(words)}}}")
         for i in range(0, len(words), 2):
             low, high = words[i : i + 2]
-            code.all(f"pkhbt r10, {low}, {high}, lsl #16", f"pkhtb r11, {high}, {low}, asr #16", "uxtb16 r10, r10", "uxtb16 r11, r11")
-            code.all("orr r10, r10, r11, lsl #8", "uadd8 r10, r10, r3", f"str r10, [r1, #{at + 2 * i}]")
+            code.emit_all(f"pkhbt r10, {low}, {high}, lsl #16", f"pkhtb r11, {high}, {low}, asr #16", "uxtb16 r10, r10", "uxtb16 r11, r11")
+            code.emit_all("orr r10, r10, r11, lsl #8", "uadd8 r10, r10, r3", f"str r10, [r1, #{at + 2 * i}]")
 
     code = Assembly()
-    code.do("push {r4-r11, lr}")
+    code.emit("push {r4-r11, lr}")
     code.constant("r3", (zero_point & 0xFF) * 0x01010101)
-    turns, rest = divmod(count, 16)
-    if turns:
-        code.add("lr", "r0", 32 * turns)
+    iterations, rest = divmod(count, 16)
+    if iterations:
+        code.add_imm("lr", "r0", 32 * iterations)
         code.label("1")
         group(code, 8, 0)
         group(code, 8, 8)
-        code.add("r1", "r1", 16)
-        code.do("cmp r0, lr")
+        code.add_imm("r1", "r1", 16)
+        code.emit("cmp r0, lr")
         code.loop_end("1")
     for start in range(0, rest, 8):
         group(code, min(8, rest - start), start)
-    code.do("pop {r4-r11, pc}")
+    code.emit("pop {r4-r11, pc}")
     return code.function("narrow", "const int16_t *x, int8_t *o", _NARROW.format(count=count, zero_point=zero_point))
 
 
@@ -167,16 +167,16 @@ def _widen_dense(zero_point: int, rows: int, words: int, row: int) -> CFunction:
     """Rows of ``4 * words`` int8 values, without gaps, to rows ``row`` elements apart."""
 
     def group(code: Assembly, count: int, at: int) -> None:
-        """``count`` words to the place ``at`` bytes from the output pointer."""
+        """``count`` words to ``at`` bytes from the output pointer."""
         registers = _SCRATCH[:count]
-        code.do(f"ldm r0!, {{{', '.join(registers)}}}" if count > 1 else f"ldr {registers[0]}, [r0], #4")
+        code.emit(f"ldm r0!, {{{', '.join(registers)}}}" if count > 1 else f"ldr {registers[0]}, [r0], #4")
         for i, word in enumerate(registers):
-            code.do(f"sxtab16 r10, r3, {word}")
-            code.do(f"sxtab16 r11, r3, {word}, ror #8")
-            code.do(f"pkhbt {word}, r10, r11, lsl #16")
-            code.do("pkhtb r11, r11, r10, asr #16")
-            code.do(f"str {word}, [r1, #{at + 8 * i}]")
-            code.do(f"str r11, [r1, #{at + 8 * i + 4}]")
+            code.emit(f"sxtab16 r10, r3, {word}")
+            code.emit(f"sxtab16 r11, r3, {word}, ror #8")
+            code.emit(f"pkhbt {word}, r10, r11, lsl #16")
+            code.emit("pkhtb r11, r11, r10, asr #16")
+            code.emit(f"str {word}, [r1, #{at + 8 * i}]")
+            code.emit(f"str r11, [r1, #{at + 8 * i + 4}]")
 
     return _rows(zero_point, rows, words, (2 * _GROUP, _GROUP), group, 8, 2 * row, 8 * words, "widen", _DENSE.format(
         rows=rows, values=4 * words, row=row, zero_point=zero_point))  # fmt: skip
@@ -186,18 +186,18 @@ def _widen_rgb(zero_point: int, target: Storage) -> CFunction:
     """Rows of pixels of three channels to pixels of four; the fourth is zero."""
 
     def group(code: Assembly, _count: int, at: int) -> None:
-        code.do("ldm r0!, {r4, r5, r6}")  # r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3
-        places = iter(range(at, at + 32, 4))
+        code.emit("ldm r0!, {r4, r5, r6}")  # r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3
+        offsets = iter(range(at, at + 32, 4))
 
         def put(register: str, *instructions: str) -> None:
-            code.all(*instructions, f"str {register}, [r1, #{next(places)}]")
+            code.emit_all(*instructions, f"str {register}, [r1, #{next(offsets)}]")
 
-        code.all("sxtab16 r7, r3, r4", "sxtab16 r8, r3, r4, ror #8", "sxtab16 r9, r3, r5", "sxtab16 r10, r3, r5, ror #8")
+        code.emit_all("sxtab16 r7, r3, r4", "sxtab16 r8, r3, r4, ror #8", "sxtab16 r9, r3, r5", "sxtab16 r10, r3, r5, ror #8")
         put("r4", "pkhbt r4, r7, r8, lsl #16")  # r0 g0
         put("r7", "lsr r7, r7, #16")  # b0
         put("r8", "lsr r8, r8, #16", "pkhbt r8, r8, r9, lsl #16")  # r1 g1
         put("r4", "uxth r4, r10")  # b1
-        code.all("sxtab16 r7, r3, r6", "sxtab16 r8, r3, r6, ror #8")
+        code.emit_all("sxtab16 r7, r3, r6", "sxtab16 r8, r3, r6, ror #8")
         put("r10", "pkhtb r10, r10, r9, asr #16")  # r2 g2
         put("r4", "uxth r4, r7")  # b2
         put("r7", "pkhbt r7, r8, r7")  # r3 g3
@@ -205,44 +205,44 @@ def _widen_rgb(zero_point: int, target: Storage) -> CFunction:
 
     words = target.width // 4 * _RGB_WORDS
     text = _RGB.format(rows=target.height, width=target.width, row=target.row, zero_point=zero_point)
-    turn = (4 * _RGB_WORDS, _RGB_WORDS)
-    return _rows(zero_point, target.height, words, turn, group, 32 / _RGB_WORDS, 2 * target.row, 8 * target.width, "widen_rgb", text)
+    sizes = (4 * _RGB_WORDS, _RGB_WORDS)
+    return _rows(zero_point, target.height, words, sizes, group, 32 / _RGB_WORDS, 2 * target.row, 8 * target.width, "widen_rgb", text)
 
 
 def _rows(
-    zero_point: int, rows: int, words: int, turn: tuple[int, int], group: Any, per_word: float, row_bytes: int, written: int,
+    zero_point: int, rows: int, words: int, sizes: tuple[int, int], group: Any, per_word: float, row_bytes: int, written: int,
     prefix: str, portable: str,
 ) -> CFunction:  # fmt: skip
     """A loop over rows around a loop over groups of words.
 
-    ``turn`` is how many words a turn of the inner loop and a group take, ``per_word`` how many bytes a word becomes, ``row_bytes`` the
-    distance of output rows and ``written`` what the groups of one row write.
+    ``sizes`` is how many words an iteration of the inner loop and a group take, ``per_word`` how many bytes a word becomes, ``row_bytes``
+    the distance of output rows and ``written`` what the groups of one row write.
     """
     code = Assembly()
-    code.do("push {r4-r11, lr}")
+    code.emit("push {r4-r11, lr}")
     code.constant("r3", (-zero_point & 0xFFFF) * 0x10001)
     if rows > 1:
         code.constant("r2", rows)
         code.label("1")
-    per_turn, per_group = turn
-    turns, rest = divmod(words, per_turn)
-    if turns:
-        if turns > 1:
-            code.add("lr", "r0", 4 * per_turn * turns)
+    per_iteration, per_group = sizes
+    iterations, rest = divmod(words, per_iteration)
+    if iterations:
+        if iterations > 1:
+            code.add_imm("lr", "r0", 4 * per_iteration * iterations)
             code.label("2")
-        for i in range(per_turn // per_group):
+        for i in range(per_iteration // per_group):
             group(code, per_group, round(per_word * per_group * i))
-        code.add("r1", "r1", round(per_word * per_turn))
-        if turns > 1:
-            code.do("cmp r0, lr")
+        code.add_imm("r1", "r1", round(per_word * per_iteration))
+        if iterations > 1:
+            code.emit("cmp r0, lr")
             code.loop_end("2")
     for start in range(0, rest, per_group):
         group(code, min(per_group, rest - start), round(per_word * start))
     if rows > 1:
-        code.add("r1", "r1", row_bytes - written + round(per_word * rest))
-        code.do("subs r2, r2, #1")
+        code.add_imm("r1", "r1", row_bytes - written + round(per_word * rest))
+        code.emit("subs r2, r2, #1")
         code.loop_end("1")
-    code.do("pop {r4-r11, pc}")
+    code.emit("pop {r4-r11, pc}")
     return code.function(prefix, "const int8_t *x, int16_t *o", portable)
 
 

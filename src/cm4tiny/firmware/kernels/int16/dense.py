@@ -62,17 +62,17 @@ def candidates(rows: int, weights: Array, requant: Int16Requant, source: Storage
 
 
 def unrolls(pairs: int, channels: int, *, merged: bool) -> list[tuple[int, int]]:
-    """(first, turn) that may fit into the instruction cache, the least overhead first."""
+    """(first, unrolled) that may fit into the instruction cache, the least overhead first."""
     room = (ICACHE_BYTES - LINE_BYTES - 4 * (9 * channels + 20)) // (4 * (1 + 2 * channels))
     if pairs <= room:
         return [(pairs, 0)]
     smallest: dict[int, tuple[int, int, int]] = {}
-    for turn in range(1, room + 1):
-        for first in range(pairs % turn, min(room - turn, pairs - 2 * turn) + 1, turn):
-            turns = (pairs - first) // turn
+    for unrolled in range(1, room + 1):
+        for first in range(pairs % unrolled, min(room - unrolled, pairs - 2 * unrolled) + 1, unrolled):
+            iterations = (pairs - first) // unrolled
             if first or not merged:
-                smallest[turns] = min(smallest.get(turns, (pairs, 0, 0)), (first + turn, first, turn))
-    return [(first, turn) for _, (_, first, turn) in sorted(smallest.items())[:3]]
+                smallest[iterations] = min(smallest.get(iterations, (pairs, 0, 0)), (first + unrolled, first, unrolled))
+    return [(first, unrolled) for _, (_, first, unrolled) in sorted(smallest.items())[:3]]
 
 
 def parameter_stream(requant: Int16Requant, group: Group, *, merged: bool, shift: int = 0) -> Array:
@@ -182,8 +182,10 @@ class _Layer:
         shift = self._shift(merged)
         channel, relu, zero_point = 2 * self.target.channel, self.requant.relu, self.requant.zero_point
         found = [
-            write_dense_block(DenseBlock(self._pairs, group.channels, channel, group.blocks, relu, zero_point, first, turn, merged, shift))
-            for first, turn in unrolls(self._pairs, group.channels, merged=merged)
+            write_dense_block(
+                DenseBlock(self._pairs, group.channels, channel, group.blocks, relu, zero_point, first, unrolled, merged, shift)
+            )
+            for first, unrolled in unrolls(self._pairs, group.channels, merged=merged)
         ]
         return min((k for k in found if k.loop_lines * LINE_BYTES <= ICACHE_BYTES), key=lambda k: k.cycles, default=None)
 
@@ -204,7 +206,7 @@ class _Layer:
         def body(x: Any, w: Any, p: Any, o: Any) -> None:
             tir = Tir()
             for name, w_at, p_at, o_at in calls:
-                tir.do(name, tir.at(x, self.source.origin), tir.at(w, w_at), tir.at(p, p_at), tir.at(o, o_at))
+                tir.emit(name, tir.at(x, self.source.origin), tir.at(w, w_at), tir.at(p, p_at), tir.at(o, o_at))
 
         code = {kernel.function.name: kernel.function for _, kernel in choice}
         in_ram = frozenset({0, 1}) if placement.endswith("ram") else frozenset()

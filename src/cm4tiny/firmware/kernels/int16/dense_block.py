@@ -6,7 +6,7 @@ each block. Merged weights (see :mod:`.weights`) take one load and one SXTB16 fo
 memory.
 
 Cost on the Cortex-M4, all data in SRAM, measured: per pair of k values merged Q = 8: 18.5 cycles for 16 multiply-accumulates, Q = 4: 9.4
-for 8; int16 Q = 4: 9.7, Q = 8: 20. Per turn of the inner loop 5. Per output 9 (relu) or 11 (linear), 2 more if merged; per block 12.
+for 8; int16 Q = 4: 9.7, Q = 8: 20. Per iteration of the inner loop 5. Per output 9 (relu) or 11 (linear), 2 more if merged; per block 12.
 Where all channels have one factor ("per tensor"), mantissa, rounding and shift are the function's own and the biases start the sums: per
 output 4 (relu) or 6 (linear), 1 more if merged. Weights in flash: 5 more per 16 bytes.
 """
@@ -30,7 +30,7 @@ from cm4tiny.firmware.kernels.int16.schedule import (
     schedule_merged,
 )
 
-X, W, PARAMETERS, PLACE = "r0", "r1", "lr", "r0"
+X, W, PARAMETERS, OUTPUT = "r0", "r1", "lr", "r0"
 MAX_OFFSET = 4095
 MAX_WRITEBACK = 255
 
@@ -45,7 +45,7 @@ class DenseBlock:
         channel: bytes between outputs.
         blocks: blocks of channels.
         relu, zero_point: of the output.
-        first, turn: pairs in front of the loop, and per turn; a loop has at least two turns.
+        first, unrolled: pairs in front of the loop, and per iteration; a loop has at least two iterations.
         merged: two channels' weights in a word.
         shift: of all channels, if they share mantissa, rounding and shift; else 0.
     """
@@ -57,7 +57,7 @@ class DenseBlock:
     relu: bool
     zero_point: int
     first: int
-    turn: int
+    unrolled: int
     merged: bool
     shift: int = 0
 
@@ -72,8 +72,8 @@ class DenseBlock:
         return self.channels // 2 if self.merged else self.channels
 
     @property
-    def turns(self) -> int:
-        return (self.pairs - self.first) // self.turn if self.turn else 0
+    def iterations(self) -> int:
+        return (self.pairs - self.first) // self.unrolled if self.unrolled else 0
 
 
 @dataclass(frozen=True)
@@ -89,127 +89,129 @@ class _Writer:
     def __init__(self, block: DenseBlock) -> None:
         self.block, self.asm = block, Costed()
         self.acc, self.temps = ACCUMULATORS[: block.channels], (*SPARE, *ACCUMULATORS[block.channels :])
-        self.biased = -4 if block.turn else 0
-        names = ("parameters", "place", "start", "x_end", "parameters_end", "weights")
+        self.biased = -4 if block.unrolled else 0
+        names = ("parameters", "output", "start", "x_end", "parameters_end", "weights")
         self.state = {name: f"s{i}" for i, name in enumerate(names)}
         self.mantissa, self.rounding = "s6", "s7"
 
     def write(self) -> None:
         asm, block, state = self.asm, self.block, self.state
-        asm.do("push {r4-r11, lr}")
-        asm.add(X, X, self.biased)
-        if block.turn:
-            asm.add(W, W, self.biased)
+        asm.emit("push {r4-r11, lr}")
+        asm.add_imm(X, X, self.biased)
+        if block.unrolled:
+            asm.add_imm(W, W, self.biased)
         if block.shift:
-            asm.do(f"vldmia r2!, {{{self.mantissa}-{self.rounding}}}")
-        asm.all(f"vmov {state['parameters']}, r2", f"vmov {state['place']}, r3", f"vmov {state['start']}, {X}")
+            asm.emit(f"vldmia r2!, {{{self.mantissa}-{self.rounding}}}")
+        asm.emit_all(f"vmov {state['parameters']}, r2", f"vmov {state['output']}, r3", f"vmov {state['start']}, {X}")
         if block.blocks > 1:
-            asm.add("r3", "r2", (4 if block.shift else 16) * block.channels * block.blocks)
-            asm.do(f"vmov {state['parameters_end']}, r3")
-        if block.turns > 1:
-            asm.add("r3", X, 4 * block.pairs)
-            asm.do(f"vmov {state['x_end']}, r3")
+            asm.add_imm("r3", "r2", (4 if block.shift else 16) * block.channels * block.blocks)
+            asm.emit(f"vmov {state['parameters_end']}, r3")
+        if block.iterations > 1:
+            asm.add_imm("r3", X, 4 * block.pairs)
+            asm.emit(f"vmov {state['x_end']}, r3")
         asm.times = block.blocks
         asm.label("1")
-        asm.do(f"vmov {X}, {state['start']}")
+        asm.emit(f"vmov {X}, {state['start']}")
         self._sums()
         self._epilogue()
         if block.blocks > 1:
-            asm.all(f"vmov {state['parameters']}, {PARAMETERS}", f"vmov {state['place']}, {PLACE}")
-            asm.all(f"vmov r2, {state['parameters_end']}", f"cmp {PARAMETERS}, r2")
+            asm.emit_all(f"vmov {state['parameters']}, {PARAMETERS}", f"vmov {state['output']}, {OUTPUT}")
+            asm.emit_all(f"vmov r2, {state['parameters_end']}", f"cmp {PARAMETERS}, r2")
             asm.repeat_end("1", block.blocks)
         asm.times = 1
-        asm.do("pop {r4-r11, pc}")
+        asm.emit("pop {r4-r11, pc}")
         asm.cycles += TAKEN
 
     def _sums(self) -> None:
         asm, block = self.asm, self.block
         starts: list[str | None] | None = [None] * block.channels
         if not block.merged or block.shift:
-            asm.do(f"vmov {PARAMETERS}, {self.state['parameters']}")
-            asm.do(f"ldmia {PARAMETERS}!, {{{', '.join(self.acc)}}}")
-            asm.do(f"vmov {self.state['parameters']}, {PARAMETERS}")
+            asm.emit(f"vmov {PARAMETERS}, {self.state['parameters']}")
+            asm.emit(f"ldmia {PARAMETERS}!, {{{', '.join(self.acc)}}}")
+            asm.emit(f"vmov {self.state['parameters']}, {PARAMETERS}")
             starts = None
         elif not block.first:
-            asm.all(*[f"mov {a}, #0" for a in self.acc])
+            asm.emit_all(*[f"mov {a}, #0" for a in self.acc])
         if block.first:
             self._pairs(block.first, starts)
-        if block.turn:
-            asm.times = block.blocks * block.turns
+        if block.unrolled:
+            asm.times = block.blocks * block.iterations
             asm.label("2")
-            self._pairs(block.turn, None)
-            asm.all(f"vmov r2, {self.state['x_end']}", f"cmp {X}, r2")
-            asm.repeat_end("2", block.turns)
+            self._pairs(block.unrolled, None)
+            asm.emit_all(f"vmov r2, {self.state['x_end']}", f"cmp {X}, r2")
+            asm.repeat_end("2", block.iterations)
             asm.times = block.blocks
 
     def _pairs(self, count: int, starts: list[str | None] | None) -> None:
-        words, moves = self.block.pair_words, self.block.turn > 0
+        words, moves = self.block.pair_words, self.block.unrolled > 0
         pairs = []
         for j in range(count):
             weights = [4 * (j * words + c) - self.biased for c in range(words)]
             if weights[-1] > MAX_OFFSET:
-                raise KernelLimitError(f"a turn reads {weights[-1]} bytes of weights; loads reach {MAX_OFFSET}")
+                raise KernelLimitError(f"an iteration reads {weights[-1]} bytes of weights; loads reach {MAX_OFFSET}")
             pairs.append(([f"[{X}, #{4 * j - self.biased}]"], [f"[{W}, #{at}]" for at in weights]))
         if moves and 4 * count <= MAX_WRITEBACK:
             pairs[-1][0][0] += "!"
         if moves and 4 * count * words <= MAX_WRITEBACK:
             pairs[-1][1][-1] += "!"
-        self.asm.all(*(schedule_merged if self.block.merged else schedule)(pairs, self.acc, self.temps, starts))
+        self.asm.emit_all(*(schedule_merged if self.block.merged else schedule)(pairs, self.acc, self.temps, starts))
         if moves and 4 * count > MAX_WRITEBACK:
-            self.asm.add(X, X, 4 * count)
+            self.asm.add_imm(X, X, 4 * count)
         if not moves or 4 * count * words > MAX_WRITEBACK:
-            self.asm.add(W, W, 4 * count * words)
+            self.asm.add_imm(W, W, 4 * count * words)
 
     def _epilogue(self) -> None:
         asm, block, state = self.asm, self.block, self.state
-        asm.all(f"vmov {PARAMETERS}, {state['parameters']}", f"vmov {PLACE}, {state['place']}")
+        asm.emit_all(f"vmov {PARAMETERS}, {state['parameters']}", f"vmov {OUTPUT}, {state['output']}")
         if block.shift:
             self._shared_epilogue()
             return
         if not block.relu:
-            asm.do(f"vmov {state['weights']}, {W}")
+            asm.emit(f"vmov {state['weights']}, {W}")
         at = 0
         for c, a in enumerate(self.acc):
             if block.merged and c % 2 == 0:
                 b = self.acc[c + 1]
-                asm.all(f"ldmia {PARAMETERS}!, {{r2, r3}}", f"sub {a}, {a}, {b}", f"add {b}, r3, {b}, lsl #1", f"add {a}, r2, {a}, asr #7")
-            asm.do(f"ldmia {PARAMETERS}!, {{r2, r3, r12}}")
+                asm.emit_all(
+                    f"ldmia {PARAMETERS}!, {{r2, r3}}", f"sub {a}, {a}, {b}", f"add {b}, r3, {b}, lsl #1", f"add {a}, r2, {a}, asr #7"
+                )
+            asm.emit(f"ldmia {PARAMETERS}!, {{r2, r3, r12}}")
             if block.relu:
                 requantise_relu(asm, [a], "r2", "r3", "r12")
             else:
                 requantise_linear(asm, [a], W, "r2", "r3", "r12", block.zero_point)
             if c * block.channel - at > MAX_OFFSET:
-                asm.add(PLACE, PLACE, c * block.channel - at)
+                asm.add_imm(OUTPUT, OUTPUT, c * block.channel - at)
                 at = c * block.channel
-            asm.do(f"strh {a}, [{PLACE}, #{c * block.channel - at}]")
-        asm.add(PLACE, PLACE, block.channels * block.channel - at)
+            asm.emit(f"strh {a}, [{OUTPUT}, #{c * block.channel - at}]")
+        asm.add_imm(OUTPUT, OUTPUT, block.channels * block.channel - at)
         if not block.relu:
-            asm.do(f"vmov {W}, {state['weights']}")
+            asm.emit(f"vmov {W}, {state['weights']}")
 
     def _shared_epilogue(self) -> None:
         asm, block = self.asm, self.block
-        asm.all(f"vmov r2, {self.mantissa}", f"vmov r3, {self.rounding}")
+        asm.emit_all(f"vmov r2, {self.mantissa}", f"vmov r3, {self.rounding}")
         if block.merged:
             for a, b in zip(self.acc[::2], self.acc[1::2], strict=True):
-                asm.do(f"sub {a}, {a}, {b}")
-                asm.all(*([f"lsl {b}, {b}, #8"] if block.scaled else [f"asr {a}, {a}, #7", f"lsl {b}, {b}, #1"]))
+                asm.emit(f"sub {a}, {a}, {b}")
+                asm.emit_all(*([f"lsl {b}, {b}, #8"] if block.scaled else [f"asr {a}, {a}, #7", f"lsl {b}, {b}, #1"]))
         if not block.relu:
             scale_linear(asm, self.acc, "r12", "r2", "r3")
-            asm.all(*[f"ssat {a}, #8, {a}, asr #{block.shift}" for a in self.acc])
+            asm.emit_all(*[f"ssat {a}, #8, {a}, asr #{block.shift}" for a in self.acc])
             for a in self.acc:
-                asm.add(a, a, -block.zero_point)
+                asm.add_imm(a, a, -block.zero_point)
         elif block.scaled:
             requantise_uniform(asm, self.acc, "r2", "r3", block.shift)
         else:
-            asm.all(*[f"smmlar {a}, {a}, r2, r3" for a in self.acc])
-            asm.all(*[f"usat {a}, #8, {a}, asr #{block.shift}" for a in self.acc])
+            asm.emit_all(*[f"smmlar {a}, {a}, r2, r3" for a in self.acc])
+            asm.emit_all(*[f"usat {a}, #8, {a}, asr #{block.shift}" for a in self.acc])
         at = 0
         for c, a in enumerate(self.acc):
             if c * block.channel - at > MAX_OFFSET:
-                asm.add(PLACE, PLACE, c * block.channel - at)
+                asm.add_imm(OUTPUT, OUTPUT, c * block.channel - at)
                 at = c * block.channel
-            asm.do(f"strh {a}, [{PLACE}, #{c * block.channel - at}]")
-        asm.add(PLACE, PLACE, block.channels * block.channel - at)
+            asm.emit(f"strh {a}, [{OUTPUT}, #{c * block.channel - at}]")
+        asm.add_imm(OUTPUT, OUTPUT, block.channels * block.channel - at)
 
 
 def write_dense_block(block: DenseBlock) -> DenseKernel:

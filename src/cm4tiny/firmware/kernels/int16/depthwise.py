@@ -10,11 +10,11 @@ A row of an int16 plane gives two neighbours per load. Two outputs side by side 
 for a row of the kernel; two rows of outputs share the rows between them. All weights stay in registers, what a channel needs besides in
 FPU registers. The first product of each sum adds to the bias, so that only one register per block is set to it.
 
-Border cells are zero. Where code runs for one place of the plane only, words of the border are not read and their products left out.
+Border cells are zero. Where code runs for one position of the plane only, words of the border are not read and their products left out.
 
 Cost on the Cortex-M4 (DDI0439, SRAM; relu with one shift for all channels, see :mod:`.uniform`; its other forms cost 1 (relu) to 3
 (linear) more per output): a block of 2x2 outputs 51 cycles with stride 1 (1.42 per multiply-accumulate) and 59 with stride 2; 2x1 28 to
-31 (20 if its last column of inputs is border), 1x2 27 to 29, 1x1 18. A loop over blocks costs 7 per turn, a row of blocks 7, a channel
+31 (20 if its last column of inputs is border), 1x2 27 to 29, 1x1 18. A loop over blocks costs 7 per iteration, a row of blocks 7, a channel
 about 20. Weights are read once per call: in flash they cost about 12 cycles more per channel, so there is no form that expands them.
 Every plane's rows must start at an even element.
 """
@@ -112,7 +112,7 @@ def _plan(window: Window, weights: Array, requant: Int16Requant, source: Storage
 def _kernel(code: CFunction, stream: Array, source: Storage, target: Storage, start: int, *, in_ram: bool) -> Kernel:
     def body(x: Any, w: Any, o: Any) -> None:
         tir = Tir()
-        tir.do(code.name, tir.at(x, start), tir.at(w, 0), tir.at(o, target.origin))
+        tir.emit(code.name, tir.at(x, start), tir.at(w, 0), tir.at(o, target.origin))
 
     params = [Param("x", source.elements, "int16"), Param("w", stream.size, "int32"), Param("o", target.elements, "int16")]
     return Kernel("depthwise", prim_func(params, body), (stream,), code=(code,), in_ram=frozenset({0} if in_ram else ()))

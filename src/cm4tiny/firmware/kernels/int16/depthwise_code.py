@@ -17,7 +17,7 @@ _REGISTERS = tuple(f"r{i}" for i in range(12))
 _IN, _OUT = "r12", "lr"
 _BIAS, _PARAMETERS_HELD = "s0", ("s1", "s2", "s3")
 _OUTER_END, _INNER_END, _CHANNELS_END, _WEIGHTS = "s4", "s5", "s6", "s7"
-_UNROLL = 5  # blocks per turn; more do not fit into the instruction cache
+_UNROLL = 5  # blocks per iteration; more do not fit into the instruction cache
 _TALLEST = 8  # rows of outputs that are written out
 _REACH = 4095  # of an immediate offset, in bytes
 _PARAMETERS = "const int16_t *x, const int32_t *w, int16_t *o"
@@ -66,8 +66,8 @@ class Walk:
 
     Attributes:
         rows: of outputs of a block.
-        unroll: blocks per turn of a loop along a row, within a loop over bands of rows; 0: all blocks of a column are written out, within
-            a loop over columns.
+        unroll: blocks per iteration of a loop along a row, within a loop over bands of rows; 0: all blocks of a column are written out,
+            within a loop over columns.
     """
 
     rows: int
@@ -107,7 +107,7 @@ class _Block:
 
     Attributes:
         rows, columns: how many.
-        at, out_at: distances of the first one's first input and of its place from the pointers, in bytes.
+        at, out_at: distances of the first one's first input and of its output from the pointers, in bytes.
         y, x: of the first output in the plane, as far as they are the same each time the code runs.
     """
 
@@ -127,37 +127,37 @@ class _Writer:
     def write(self) -> None:
         code, shape = self.code, self.shape
         last = self.free[-1]
-        code.do("push {r4-r11, lr}")
-        code.all(f"mov {_IN}, r0", f"mov {_OUT}, r2", f"vmov {_WEIGHTS}, r1")
+        code.emit("push {r4-r11, lr}")
+        code.emit_all(f"mov {_IN}, r0", f"mov {_OUT}, r2", f"vmov {_WEIGHTS}, r1")
         if shape.channels > 1:
             self._end(_CHANNELS_END, shape.plane * shape.channels)
         code.times = shape.channels
         code.label("9")
-        code.do(f"vmov {last}, {_WEIGHTS}")
-        code.do(f"ldmia {last}!, {{{', '.join(self.weights)}}}")
-        code.do(f"vldmia {last}!, {{s0-s{shape.stream - shape.weight_words - 1}}}")
-        code.do(f"vmov {_WEIGHTS}, {last}")
+        code.emit(f"vmov {last}, {_WEIGHTS}")
+        code.emit(f"ldmia {last}!, {{{', '.join(self.weights)}}}")
+        code.emit(f"vldmia {last}!, {{s0-s{shape.stream - shape.weight_words - 1}}}")
+        code.emit(f"vmov {_WEIGHTS}, {last}")
         gone, out_gone = self._by_rows() if self.walk.unroll else self._by_columns()
         self._move(shape.plane - gone, shape.out_channel - out_gone)
         if shape.channels > 1:
             self._until(_CHANNELS_END, "9", shape.channels)
         code.times = 1
-        code.do("pop {r4-r11, pc}")
+        code.emit("pop {r4-r11, pc}")
 
     def _end(self, register: str, distance: int) -> None:
         """Keeps where the input pointer will be at the end of a loop."""
         temp = self.free[-1]
-        self.code.add(temp, _IN, distance)
-        self.code.do(f"vmov {register}, {temp}")
+        self.code.add_imm(temp, _IN, distance)
+        self.code.emit(f"vmov {register}, {temp}")
 
-    def _until(self, register: str, label: str, turns: int) -> None:
+    def _until(self, register: str, label: str, iterations: int) -> None:
         temp = self.free[-1]
-        self.code.all(f"vmov {temp}, {register}", f"cmp {_IN}, {temp}")
-        self.code.repeat_end(label, turns)
+        self.code.emit_all(f"vmov {temp}, {register}", f"cmp {_IN}, {temp}")
+        self.code.repeat_end(label, iterations)
 
     def _move(self, distance: int, out_distance: int) -> None:
-        self.code.add(_IN, _IN, distance)
-        self.code.add(_OUT, _OUT, out_distance)
+        self.code.add_imm(_IN, _IN, distance)
+        self.code.add_imm(_OUT, _OUT, out_distance)
 
     def _by_rows(self) -> tuple[int, int]:
         """Bands of rows, from left to right; returns how far the pointers have moved."""
@@ -184,18 +184,18 @@ class _Writer:
         """All blocks of a band; returns how far the pointers have moved."""
         code, shape, unroll, times = self.code, self.shape, self.walk.unroll, self.code.times
         pairs, single = divmod(shape.width, 2)
-        turns = pairs // unroll
+        iterations = pairs // unroll
         step, out_step = 4 * shape.stride, 2 * shape.out_pixel
         done = 0
-        if turns > 1:
-            done = turns * unroll
+        if iterations > 1:
+            done = iterations * unroll
             self._end(_INNER_END, done * step)
             code.label(label)
-            code.times = times * turns
+            code.times = times * iterations
             for i in range(unroll):
                 self._block(_Block(rows, 2, i * step, i * out_step, y, None))
             self._move(unroll * step, unroll * out_step)
-            self._until(_INNER_END, label, turns)
+            self._until(_INNER_END, label, iterations)
             code.times = times
         for i in range(pairs - done):
             self._block(_Block(rows, 2, i * step, i * out_step, y, 2 * (done + i)))
@@ -238,14 +238,14 @@ class _Writer:
         sums = [[self.free[y * block.columns + x] for x in range(block.columns)] for y in range(block.rows)]
         flat = [register for row in sums for register in row]
         temps = self.free[len(flat) :]
-        code.do(f"vmov {flat[-1]}, {_BIAS}")
+        code.emit(f"vmov {flat[-1]}, {_BIAS}")
         self._sums(block, sums, temps)
         shape.finish.emit(code, flat, temps, _PARAMETERS_HELD)
         for y, row in enumerate(sums):
             for x, register in enumerate(row):
                 offset = block.out_at + y * shape.out_row + x * shape.out_pixel
                 _reachable(offset)
-                code.do(f"strh {register}, [{_OUT}, #{offset}]")
+                code.emit(f"strh {register}, [{_OUT}, #{offset}]")
 
     def _sums(self, block: _Block, sums: Sequence[Sequence[str]], temps: Sequence[str]) -> None:
         """Loads in groups as large as the registers allow, and the products. The first one of each sum is added to the bias, which the
@@ -257,15 +257,15 @@ class _Writer:
             group, words = words[: len(temps)], words[len(temps) :]
             for (offset, _), temp in zip(group, temps, strict=False):
                 _reachable(offset)
-                code.do(f"ldr {temp}, [{_IN}, #{offset}]")
+                code.emit(f"ldr {temp}, [{_IN}, #{offset}]")
             for (_, products), temp in zip(group, temps, strict=False):
                 for word, register, w in products:
                     if register not in started and holder in started:
-                        code.do(f"vmov {register}, {_BIAS}")
+                        code.emit(f"vmov {register}, {_BIAS}")
                         started.add(register)
-                    code.do(f"{word} {register}, {temp}, {w}, {register if register in started else holder}")
+                    code.emit(f"{word} {register}, {temp}, {w}, {register if register in started else holder}")
                     started.add(register)
-        code.all(*(f"vmov {register}, {_BIAS}" for register in flat[:-1] if register not in started))
+        code.emit_all(*(f"vmov {register}, {_BIAS}" for register in flat[:-1] if register not in started))
 
     def _words(self, block: _Block, sums: Sequence[Sequence[str]]) -> list[tuple[int, list[tuple[str, str, str]]]]:
         """The words that a block reads: their distances from the pointer and what is done with them: (instruction, sum, weights).

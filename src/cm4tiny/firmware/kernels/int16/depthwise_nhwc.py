@@ -117,7 +117,7 @@ def _plan(window: Window, weights: Array, requant: Int16Requant, source: Storage
 def _kernel(code: CFunction, stream: Array, source: Storage, target: Storage, start: int, *, in_ram: bool) -> Kernel:
     def body(x: Any, w: Any, o: Any) -> None:
         tir = Tir()
-        tir.do(code.name, tir.at(x, start), tir.at(w, 0), tir.at(o, target.origin))
+        tir.emit(code.name, tir.at(x, start), tir.at(w, 0), tir.at(o, target.origin))
 
     params = [Param("x", source.elements, "int16"), Param("w", stream.size, "int32"), Param("o", target.elements, "int16")]
     return Kernel("depthwise", prim_func(params, body), (stream,), code=(code,), in_ram=frozenset({0} if in_ram else ()))
@@ -130,21 +130,21 @@ def _function(shape: _Shape, tile: int) -> tuple[CFunction, int, int]:
     code = Costed()
     parameters = 2 * shape.finish.parameters
     tiles = shape.width // tile
-    code.all("push {r4-r11, lr}", f"vmov {_OUT}, r2")
+    code.emit_all("push {r4-r11, lr}", f"vmov {_OUT}, r2")
 
     def end(register: str, base: str, distance: int) -> None:
-        code.add("r2", base, distance)
-        code.do(f"vmov {register}, r2")
+        code.add_imm("r2", base, distance)
+        code.emit(f"vmov {register}, r2")
 
-    def until(register: str, moved: str, label: str, turns: int) -> None:
-        code.all(f"vmov r2, {register}", f"cmp {moved}, r2")
-        code.repeat_end(label, turns)
+    def until(register: str, moved: str, label: str, iterations: int) -> None:
+        code.emit_all(f"vmov r2, {register}", f"cmp {moved}, r2")
+        code.repeat_end(label, iterations)
 
     if shape.pairs > 1:
         end(_PAIRS_END, "r0", 4 * shape.pairs)
         code.label("9")
     code.times = shape.pairs
-    code.do(f"vldmia r1!, {{s0-s{parameters - 1}}}")
+    code.emit(f"vldmia r1!, {{s0-s{parameters - 1}}}")
     if shape.height > 1:
         end(_ROWS_END, "r0", shape.height * shape.down)
         code.label("8")
@@ -155,32 +155,32 @@ def _function(shape: _Shape, tile: int) -> tuple[CFunction, int, int]:
     code.times = shape.pairs * shape.height * tiles
     _tile(code, shape, tile)
     if tiles > 1:
-        code.add("r0", "r0", tile * shape.step)
+        code.add_imm("r0", "r0", tile * shape.step)
         until(_TILES_END, "r0", "7", tiles)
     code.times = shape.pairs * shape.height
     gone = tiles * tile * shape.step if tiles > 1 else 0
     _move(code, shape.out_row - tiles * tile * shape.out_pixel)
     if shape.height > 1:
-        code.add("r0", "r0", shape.down - gone)
+        code.add_imm("r0", "r0", shape.down - gone)
         until(_ROWS_END, "r0", "8", shape.height)
         gone = shape.height * shape.down
     code.times = shape.pairs
     if shape.pairs > 1:
-        code.add("r0", "r0", 4 - gone)
-        code.add("r1", "r1", 4 * shape.taps)
+        code.add_imm("r0", "r0", 4 - gone)
+        code.add_imm("r1", "r1", 4 * shape.taps)
         _move(code, 4 - shape.height * shape.out_row)
         until(_PAIRS_END, "r0", "9", shape.pairs)
     code.times = 1
-    code.do("pop {r4-r11, pc}")
+    code.emit("pop {r4-r11, pc}")
     return code.function("depthwise", "const int16_t *x, const int32_t *w, int16_t *o", _twin(shape)), round(code.cycles), code.loop_lines
 
 
 def _move(code: Costed, distance: int) -> None:
     """Moves the output pointer."""
     if distance:
-        code.do(f"vmov r2, {_OUT}")
-        code.add("r2", "r2", distance)
-        code.do(f"vmov {_OUT}, r2")
+        code.emit(f"vmov r2, {_OUT}")
+        code.add_imm("r2", "r2", distance)
+        code.emit(f"vmov {_OUT}, r2")
 
 
 def _tile(code: Costed, shape: _Shape, tile: int) -> None:
@@ -188,56 +188,56 @@ def _tile(code: Costed, shape: _Shape, tile: int) -> None:
     ky, kx = shape.kernel
     sums = _SUMS[: 2 * tile]
     times, written_out = code.times, shape.taps <= _WRITTEN_OUT
-    code.all(*(f"vmov {a}, s{i % 2}" for i, a in enumerate(sums)))
+    code.emit_all(*(f"vmov {a}, s{i % 2}" for i, a in enumerate(sums)))
     gone = 0
     if not written_out:
-        code.add("r2", "r1", 4 * shape.taps)
-        code.do("vmov s12, r2")
+        code.add_imm("r2", "r1", 4 * shape.taps)
+        code.emit("vmov s12, r2")
         code.label("6")
         code.times = times * ky
     for y in range(ky if written_out else 1):
         for x in range(kx):
             furthest = y * shape.row + x * shape.pixel + (tile - 1) * shape.step
             if furthest - gone > _REACH:
-                code.add("r0", "r0", y * shape.row - gone)
+                code.add_imm("r0", "r0", y * shape.row - gone)
                 gone = y * shape.row
-            places = [f"[r0, #{y * shape.row + x * shape.pixel + t * shape.step - gone}]" for t in range(tile)]
-            _tap(code, sums, f"[r1, #{4 * (y * kx + x)}]", places)
+            operands = [f"[r0, #{y * shape.row + x * shape.pixel + t * shape.step - gone}]" for t in range(tile)]
+            _tap(code, sums, f"[r1, #{4 * (y * kx + x)}]", operands)
     if written_out:
-        code.add("r0", "r0", -gone)
+        code.add_imm("r0", "r0", -gone)
     else:
-        code.add("r0", "r0", shape.row)
-        code.add("r1", "r1", 4 * kx)
-        code.all("vmov r2, s12", "cmp r1, r2")
+        code.add_imm("r0", "r0", shape.row)
+        code.add_imm("r1", "r1", 4 * kx)
+        code.emit_all("vmov r2, s12", "cmp r1, r2")
         code.repeat_end("6", ky)
         code.times = times
-        code.add("r0", "r0", -ky * shape.row)
-        code.add("r1", "r1", -4 * shape.taps)
+        code.add_imm("r0", "r0", -ky * shape.row)
+        code.add_imm("r1", "r1", -4 * shape.taps)
     for lane in range(2):
         shape.finish.emit(code, sums[lane::2], _TEMPS, [f"s{2 * i + lane}" for i in (1, 2, 3)])
-    code.do(f"vmov r2, {_OUT}")
+    code.emit(f"vmov r2, {_OUT}")
     gone = 0
     for t in range(tile):
         if t * shape.out_pixel - gone > _REACH:
-            code.add("r2", "r2", t * shape.out_pixel - gone)
+            code.add_imm("r2", "r2", t * shape.out_pixel - gone)
             gone = t * shape.out_pixel
-        code.do(f"pkhbt {sums[2 * t]}, {sums[2 * t]}, {sums[2 * t + 1]}, lsl #16")
-        code.do(f"str {sums[2 * t]}, [r2, #{t * shape.out_pixel - gone}]")
-    code.add("r2", "r2", tile * shape.out_pixel - gone)
-    code.do(f"vmov {_OUT}, r2")
+        code.emit(f"pkhbt {sums[2 * t]}, {sums[2 * t]}, {sums[2 * t + 1]}, lsl #16")
+        code.emit(f"str {sums[2 * t]}, [r2, #{t * shape.out_pixel - gone}]")
+    code.add_imm("r2", "r2", tile * shape.out_pixel - gone)
+    code.emit(f"vmov {_OUT}, r2")
 
 
-def _tap(code: Costed, sums: tuple[str, ...], weights: str, places: list[str]) -> None:
+def _tap(code: Costed, sums: tuple[str, ...], weights: str, operands: list[str]) -> None:
     """The products of one tap: loads in groups of up to three, the weights first."""
     w, *free = _TEMPS
-    for start in range(0, len(places), len(free)):
-        group = places[start : start + len(free)]
+    for start in range(0, len(operands), len(free)):
+        group = operands[start : start + len(free)]
         if start == 0:
-            code.do(f"ldr {w}, {weights}")
-        code.all(*(f"ldr {register}, {place}" for register, place in zip(free, group, strict=False)))
+            code.emit(f"ldr {w}, {weights}")
+        code.emit_all(*(f"ldr {register}, {operand}" for register, operand in zip(free, group, strict=False)))
         for i, register in zip(range(len(group)), free, strict=False):
             low, high = sums[2 * (start + i) : 2 * (start + i) + 2]
-            code.all(f"smlabb {low}, {register}, {w}, {low}", f"smlatt {high}, {register}, {w}, {high}")
+            code.emit_all(f"smlabb {low}, {register}, {w}, {low}", f"smlatt {high}, {register}, {w}, {high}")
 
 
 _TWIN = """    for (int32_t c = 0; c < {channels}; ++c) {{

@@ -40,15 +40,15 @@ class Finish:
         """Turns sums into stored values; ``held`` are the FPU registers of mantissa, rounding and shift, ``temps`` two or
         more free registers."""
         m, r, *free = temps
-        code.all(f"vmov {m}, {held[0]}", f"vmov {r}, {held[1]}")
+        code.emit_all(f"vmov {m}, {held[0]}", f"vmov {r}, {held[1]}")
         if self.form == "linear":
             self._emit_linear(code, sums, (m, r, *free), held[2])
             return
         if self.form == "uniform":
             requantise_uniform(code, sums, m, r, self.shift)
             return
-        code.all(*(f"smmlar {a}, {a}, {m}, {r}" for a in sums))
-        code.do(f"vmov {m}, {held[2]}")
+        code.emit_all(*(f"smmlar {a}, {a}, {m}, {r}" for a in sums))
+        code.emit(f"vmov {m}, {held[2]}")
         clamp_relu(code, sums, m)
 
     def _emit_linear(self, code: Assembly, sums: Sequence[str], temps: Sequence[str], shift: str) -> None:
@@ -57,10 +57,10 @@ class Finish:
         if free:
             scale_linear(code, sums, free[0], m, r)
         else:
-            code.all(*(f"smmulr {a}, {a}, {m}" for a in sums))
-            code.all(*(f"add {a}, {a}, {a}, asr #31" for a in sums))
-            code.all(*(f"add {a}, {a}, {r}" for a in sums))
-        code.do(f"vmov {m}, {shift}")
+            code.emit_all(*(f"smmulr {a}, {a}, {m}" for a in sums))
+            code.emit_all(*(f"add {a}, {a}, {a}, asr #31" for a in sums))
+            code.emit_all(*(f"add {a}, {a}, {r}" for a in sums))
+        code.emit(f"vmov {m}, {shift}")
         clamp_linear(code, sums, m, self.zero_point)
 
     def expression(self, stride: int = 1) -> str:

@@ -14,10 +14,10 @@ from cm4tiny.firmware.kernels.int16.storage import Storage
 
 
 class Unroll(NamedTuple):
-    """Pairs of each run in front of the loop, and per turn; ``down``: runs go down the rows of the window instead of along them."""
+    """Pairs of each run in front of the loop, and per iteration; ``down``: runs go down the rows of the window instead of along them."""
 
     first: int
-    turn: int
+    unrolled: int
     down: bool = False
 
 
@@ -29,7 +29,7 @@ class Geometry:
         height, width: of the output; (1, pixels) if both images have no gaps between rows.
         start: of output pixel (0, 0)'s first value in the input.
         step: in the input from output pixel to output pixel (down, right).
-        place, place_step, channel: the same in the output, and from channel to channel.
+        output, output_step, channel: the same in the output, and from channel to channel.
         runs: starts of the runs of a pixel's values; ``taps``: elements in each.
         early: so many elements at the start of each run do not belong to the window: their weights are zero.
     """
@@ -38,8 +38,8 @@ class Geometry:
     width: int
     start: int
     step: tuple[int, int]
-    place: int
-    place_step: tuple[int, int]
+    output: int
+    output_step: tuple[int, int]
     channel: int
     runs: tuple[int, ...]
     taps: int
@@ -69,7 +69,7 @@ class Geometry:
             runs, length, unit = tuple(range(0, 4 * length, 4)), len(runs), 2 * self.down
         return Block(
             pixels=tuple(at(self.step, *p) for p in pixels),
-            places=tuple(at(self.place_step, *p) for p in pixels),
+            outputs=tuple(at(self.output_step, *p) for p in pixels),
             channels=channels,
             channel=2 * self.channel,
             runs=runs,
@@ -77,10 +77,10 @@ class Geometry:
             unit=unit,
             tiles=region.tiles,
             source=(at(self.step, rows, 0), at(self.step, 0, columns)),
-            target=(at(self.place_step, rows, 0), at(self.place_step, 0, columns)),
+            target=(at(self.output_step, rows, 0), at(self.output_step, 0, columns)),
             epilogue=epilogue,
             first=unroll.first,
-            turn=unroll.turn,
+            unrolled=unroll.unrolled,
         )
 
 
@@ -102,11 +102,11 @@ def plan_geometries(window: Window, source: Storage, target: Storage, live: tupl
     runs, taps = _merged(starts, count)
     start = source.at(-window.padding[0], -window.padding[1], first)
     step = (strides_y * source.row, strides_x * source.pixel)
-    (height, width), place_step = window.output, (target.row, target.pixel)
-    if height > 1 and step[0] == width * step[1] and place_step[0] == width * place_step[1]:
+    (height, width), output_step = window.output, (target.row, target.pixel)
+    if height > 1 and step[0] == width * step[1] and output_step[0] == width * output_step[1]:
         height, width = 1, height * width
     if height == 1:
-        step, place_step = (0, step[1]), (0, place_step[1])
+        step, output_step = (0, step[1]), (0, output_step[1])
     if any(r % 2 for r in runs) or step[0] % 2:
         raise KernelLimitError("rows of its window start at odd elements, but values are read in pairs")
     last = start + (height - 1) * step[0] + (width - 1) * step[1] + max(runs) + taps + 1
@@ -122,8 +122,8 @@ def plan_geometries(window: Window, source: Storage, target: Storage, live: tupl
                 width=(width - part + parts - 1) // parts,
                 start=at - at % 2,
                 step=(step[0], parts * step[1]),
-                place=target.at(0, 0) + part * place_step[1],
-                place_step=(place_step[0], parts * place_step[1]),
+                output=target.at(0, 0) + part * output_step[1],
+                output_step=(output_step[0], parts * output_step[1]),
                 channel=target.channel,
                 runs=runs,
                 taps=taps + at % 2,

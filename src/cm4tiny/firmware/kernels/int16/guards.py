@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every family of int16 kernels requires of the places it reads and writes, in one home.
+"""What every family of int16 kernels requires of the tensors it reads and writes, in one home.
 
-A tensor keeps its memory when it is reshaped, so a place may hold an image of another shape than the layer sees. A kernel whose loops are
-derived from the window alone would then read the right number of values in the wrong order: no fault, no message, wrong answers. So no
+A tensor keeps its memory when it is reshaped, so its memory may hold an image of another shape than the layer sees. A kernel whose loops
+are derived from the window alone would then read the right number of values in the wrong order: no fault, no message, wrong answers. So no
 family compares shapes or borders on its own; each calls the functions below before anything else.
 """
 

@@ -172,8 +172,8 @@ class _Layer:
     def kernel(self, *, in_ram: bool) -> Kernel:
         def body(x: Any, w: Any, scratch: Any, o: Any) -> None:
             tir = Tir()
-            tir.do(self.pack.name, tir.at(x, 0), tir.at(scratch, 0))
-            tir.do(self.code.name, tir.at(scratch, 0), tir.at(w, 0), tir.at(o, self.target.origin))
+            tir.emit(self.pack.name, tir.at(x, 0), tir.at(scratch, 0))
+            tir.emit(self.code.name, tir.at(scratch, 0), tir.at(w, 0), tir.at(o, self.target.origin))
 
         params = [Param("x", self.window.bytes), Param("w", self.stream.size, "int32")]
         params += [Param("scratch", self.scratch // 4, "int32"), Param("o", self.target.elements, "int16")]

@@ -93,43 +93,43 @@ def convolution(shape: Shape) -> tuple[CFunction, int]:
     state = {name: f"s{n + PARAMETERS + i}" for i, name in enumerate(_STATES)}
     last = n + PARAMETERS + len(_STATES) - 1
     saved = float_list(16, last)
-    code.do("push {r4-r11, lr}")
+    code.emit("push {r4-r11, lr}")
     if last >= 16:
-        code.do(f"vpush {saved}")
-    code.all(f"vmov {state['stream']}, r1", f"vmov {state['out']}, r2")
-    code.add("r3", "r1", 4 * shape.stream * shape.channels)
-    code.do(f"vmov {state['stream_end']}, r3")
-    code.add("r3", "r0", 4 * shape.step * shape.height)
-    code.do(f"vmov {state['rows_end']}, r3")
+        code.emit(f"vpush {saved}")
+    code.emit_all(f"vmov {state['stream']}, r1", f"vmov {state['out']}, r2")
+    code.add_imm("r3", "r1", 4 * shape.stream * shape.channels)
+    code.emit(f"vmov {state['stream_end']}, r3")
+    code.add_imm("r3", "r0", 4 * shape.step * shape.height)
+    code.emit(f"vmov {state['rows_end']}, r3")
     code.times = shape.channels
     code.label("9")
-    code.all(f"vmov r1, {state['stream']}", f"vldmia r1!, {{s0-{rounding}}}", f"vmov {state['stream']}, r1")
+    code.emit_all(f"vmov r1, {state['stream']}", f"vldmia r1!, {{s0-{rounding}}}", f"vmov {state['stream']}, r1")
     code.times = shape.channels * shape.height
     code.label("8")
     sums = _SUMS[: shape.sums]
-    code.all(f"vmov {sums[0][0]}, {low}", f"vmov {sums[0][1]}, {high}")
+    code.emit_all(f"vmov {sums[0][0]}, {low}", f"vmov {sums[0][1]}, {high}")
     for pair in sums[1:]:
-        code.all(*(f"mov {register}, {first}" for register, first in zip(pair, sums[0], strict=True)))
+        code.emit_all(*(f"mov {register}, {first}" for register, first in zip(pair, sums[0], strict=True)))
     for group in _groups(shape):
         _products(code, group, sums)
     values = _values(code, shape.width, sums)
-    code.all(f"vmov r1, {state['out']}", f"vmov r2, {mantissa}", f"vmov r3, {rounding}")
+    code.emit_all(f"vmov r1, {state['out']}", f"vmov r2, {mantissa}", f"vmov r3, {rounding}")
     requantise_uniform(code, values, "r2", "r3", shape.shift)
-    code.all(*(f"strh {value}, [r1, #{2 * shape.pixel * i}]" for i, value in enumerate(values)))
-    code.add("r1", "r1", 2 * shape.row)
-    code.do(f"vmov {state['out']}, r1")
-    code.add("r0", "r0", 4 * shape.step)
-    code.all(f"vmov r2, {state['rows_end']}", "cmp r0, r2")
+    code.emit_all(*(f"strh {value}, [r1, #{2 * shape.pixel * i}]" for i, value in enumerate(values)))
+    code.add_imm("r1", "r1", 2 * shape.row)
+    code.emit(f"vmov {state['out']}, r1")
+    code.add_imm("r0", "r0", 4 * shape.step)
+    code.emit_all(f"vmov r2, {state['rows_end']}", "cmp r0, r2")
     code.repeat_end("8", shape.height)
     code.times = shape.channels
-    code.add("r0", "r0", -4 * shape.step * shape.height)
-    code.add("r1", "r1", 2 * (shape.channel - shape.row * shape.height))
-    code.all(f"vmov {state['out']}, r1", f"vmov r1, {state['stream']}", f"vmov r2, {state['stream_end']}", "cmp r1, r2")
+    code.add_imm("r0", "r0", -4 * shape.step * shape.height)
+    code.add_imm("r1", "r1", 2 * (shape.channel - shape.row * shape.height))
+    code.emit_all(f"vmov {state['out']}, r1", f"vmov r1, {state['stream']}", f"vmov r2, {state['stream_end']}", "cmp r1, r2")
     code.repeat_end("9", shape.channels, outer=True)
     code.times = 1
     if last >= 16:
-        code.do(f"vpop {saved}")
-    code.do("pop {r4-r11, pc}")
+        code.emit(f"vpop {saved}")
+    code.emit("pop {r4-r11, pc}")
     function = code.function("kronecker", "const int32_t *x, const int32_t *w, int16_t *o", _twin(shape))
     return function, round(code.cycles)
 
@@ -154,11 +154,11 @@ def _products(code: Costed, group: Sequence[Unit], sums: Sequence[tuple[str, str
     free = iter(_TEMPS)
     words = [[next(free) for _ in range(len(sums) + len(unit.weights) - 1)] for unit in group]
     for unit, registers in zip(group, words, strict=True):
-        code.all(*(f"ldr {register}, [r0, #{4 * (unit.at + i)}]" for i, register in enumerate(registers)))
+        code.emit_all(*(f"ldr {register}, [r0, #{4 * (unit.at + i)}]" for i, register in enumerate(registers)))
     for unit, registers in zip(group, words, strict=True):
         for n, weight in enumerate(unit.weights):
-            code.do(f"vmov lr, s{weight}")
-            code.all(*(f"smlal {low}, {high}, {registers[d + n]}, lr" for d, (low, high) in enumerate(sums)))
+            code.emit(f"vmov lr, s{weight}")
+            code.emit_all(*(f"smlal {low}, {high}, {registers[d + n]}, lr" for d, (low, high) in enumerate(sums)))
 
 
 def _values(code: Costed, width: int, sums: Sequence[tuple[str, str]]) -> list[str]:
@@ -167,12 +167,12 @@ def _values(code: Costed, width: int, sums: Sequence[tuple[str, str]]) -> list[s
     for i in range(width):
         low, high = sums[i // 2]
         if i % 2 == 0:
-            code.all(f"lsr {low}, {low}, #{FIELD}", f"orr {low}, {low}, {high}, lsl #{SPARE_BITS}", f"lsl {low}, {low}, #{SPARE_BITS}")
+            code.emit_all(f"lsr {low}, {low}, #{FIELD}", f"orr {low}, {low}, {high}, lsl #{SPARE_BITS}", f"lsl {low}, {low}, #{SPARE_BITS}")
             values.append(low)
         else:
             half = 1 << 2 * FIELD - 33  # of the field in the middle, in the upper word
-            code.all(f"add {high}, {high}, #{half}", f"add {high}, {sums[i // 2 + 1][0]}, {high}, asr #{2 * FIELD - 32}")
-            code.do(f"lsl {high}, {high}, #{SPARE_BITS}")
+            code.emit_all(f"add {high}, {high}, #{half}", f"add {high}, {sums[i // 2 + 1][0]}, {high}, asr #{2 * FIELD - 32}")
+            code.emit(f"lsl {high}, {high}, #{SPARE_BITS}")
             values.append(high)
     return values
 
@@ -232,36 +232,36 @@ def packing(plan: Packing) -> tuple[CFunction, int]:
     if 4 * words > _REACH or plan.row_bytes > _REACH:
         raise KernelLimitError("its rows are too long for immediate offsets")
     code = Costed()
-    code.do("push {r4-r11, lr}")
+    code.emit("push {r4-r11, lr}")
     low, both = -plan.zero_point, -plan.zero_point * (1 + (1 << FIELD))
     code.constant("r2", low)
     code.constant("r3", both)
     code.constant("r12", both - low)
     above, inside, below = plan.rows
     _zeros(code, above * words, "1")
-    code.add("lr", "r0", inside * plan.row_bytes)
+    code.add_imm("lr", "r0", inside * plan.row_bytes)
     code.times = inside
     code.label("2")
     for start in range(0, words, len(registers) // 2):
         todo = list(enumerate(plan.words[start : start + len(registers) // 2], start))
         pairs = [registers[2 * i : 2 * i + 2] for i in range(len(todo))]
         for (_, word), pair in zip(todo, pairs, strict=True):
-            code.all(*(f"ldrsb {register}, [r0, #{byte}]" for register, byte in zip(pair, word, strict=True) if byte is not None))
+            code.emit_all(*(f"ldrsb {register}, [r0, #{byte}]" for register, byte in zip(pair, word, strict=True) if byte is not None))
         for (_, (lower, upper)), (a, b) in zip(todo, pairs, strict=True):
             if upper is None:
-                code.do(f"add {a}, {a}, r2" if lower is not None else f"mov {a}, #0")
+                code.emit(f"add {a}, {a}, r2" if lower is not None else f"mov {a}, #0")
             elif lower is None:
-                code.do(f"add {a}, r12, {b}, lsl #{FIELD}")
+                code.emit(f"add {a}, r12, {b}, lsl #{FIELD}")
             else:
-                code.all(f"add {a}, {a}, {b}, lsl #{FIELD}", f"add {a}, {a}, r3")
-        code.all(*(f"str {pair[0]}, [r1, #{4 * at}]" for (at, _), pair in zip(todo, pairs, strict=True)))
-    code.add("r0", "r0", plan.row_bytes)
-    code.add("r1", "r1", 4 * words)
-    code.do("cmp r0, lr")
+                code.emit_all(f"add {a}, {a}, {b}, lsl #{FIELD}", f"add {a}, {a}, r3")
+        code.emit_all(*(f"str {pair[0]}, [r1, #{4 * at}]" for (at, _), pair in zip(todo, pairs, strict=True)))
+    code.add_imm("r0", "r0", plan.row_bytes)
+    code.add_imm("r1", "r1", 4 * words)
+    code.emit("cmp r0, lr")
     code.repeat_end("2", inside)
     code.times = 1
     _zeros(code, below * words, "3")
-    code.do("pop {r4-r11, pc}")
+    code.emit("pop {r4-r11, pc}")
     return code.function("kronecker_pack", "const int8_t *x, int32_t *to", _packing_twin(plan)), round(code.cycles)
 
 
@@ -269,11 +269,11 @@ def _zeros(code: Costed, count: int, label: str) -> None:
     """Writes zeros to where r1 points and moves it."""
     if not count:
         return
-    code.do("mov r4, #0")
-    code.add("r5", "r1", 4 * count)
+    code.emit("mov r4, #0")
+    code.add_imm("r5", "r1", 4 * count)
     code.times = count
     code.label(label)
-    code.all("str r4, [r1], #4", "cmp r1, r5")
+    code.emit_all("str r4, [r1], #4", "cmp r1, r5")
     code.repeat_end(label, count)
     code.times = 1
 

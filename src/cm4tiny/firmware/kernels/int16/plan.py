@@ -59,7 +59,7 @@ def groups(outputs: int, channels: int) -> list[Group]:
 def unrolls(pairs: int, runs: int, pixels: int, channels: int, *, down: bool) -> list[Unroll]:
     """What may fit into the instruction cache, the least overhead first; ``down``: also down the rows."""
     found = _ranked(pairs, runs, pixels, channels, False)
-    if down and found and found[0][2].turn:
+    if down and found and found[0][2].unrolled:
         found += _ranked(runs, pairs, pixels, channels, True)
     return [unroll for _, _, unroll in sorted(found)[:UNROLLS_TRIED]]
 
@@ -71,13 +71,13 @@ def _ranked(length: int, runs: int, pixels: int, channels: int, down: bool) -> l
     if length <= room:
         return [(0, runs * length, Unroll(length, 0, down))]
     smallest: dict[tuple[int, bool], tuple[int, int, int]] = {}
-    for turn in range(1, min(length, room) + 1):
-        for first in range(length % turn, min(room - turn, length - 2 * turn) + 1, turn):
-            key = ((length - first) // turn, first > 0)
-            smallest[key] = min(smallest.get(key, (length, 0, 0)), (first + turn, first, turn))
+    for unrolled in range(1, min(length, room) + 1):
+        for first in range(length % unrolled, min(room - unrolled, length - 2 * unrolled) + 1, unrolled):
+            key = ((length - first) // unrolled, first > 0)
+            smallest[key] = min(smallest.get(key, (length, 0, 0)), (first + unrolled, first, unrolled))
     return [
-        (5 * turns + (0 if peeled else sums - channels), runs * size, Unroll(first, turn, down))
-        for (turns, peeled), (size, first, turn) in smallest.items()
+        (5 * iterations + (0 if peeled else sums - channels), runs * size, Unroll(first, unrolled, down))
+        for (iterations, peeled), (size, first, unrolled) in smallest.items()
     ]
 
 
@@ -233,7 +233,7 @@ def _block(geometry: Geometry, region: Region, form: _Form, unroll: Unroll, bloc
 def _resident(block: Block) -> bool:
     """Whether the block's weights shall stay in FPU registers: where they fit and save a cycle per pair, with four pixels."""
     room = FPU_REGISTERS - _STATES - block.epilogue.parameters * block.channels
-    return not block.merged and not block.turn and (len(block.pixels), block.channels) == (4, 2) and block.words <= room
+    return not block.merged and not block.unrolled and (len(block.pixels), block.channels) == (4, 2) and block.words <= room
 
 
 def _regions(geometry: Geometry, form: _Form, shape: Shape, unroll: Unroll) -> tuple[Region, ...] | None:

@@ -7,7 +7,8 @@ TFLite rounds the mean of the quantised values to the nearest, ties away from ze
 numbers for up to 256 values. The quotient is the high word of a product with ``ceil(2**32 / n)``, which is exact for these numbers. A tie
 is only possible for an even ``n``; where the sum is not positive, one is taken off before the division, which moves ties down.
 
-Cost on the Cortex-M4 (DDI0439, SRAM): 1.1 cycles per value, 4 per turn of a loop (8 pixels of 8 channels), 3.5 (n odd) or 5.5 per output.
+Cost on the Cortex-M4 (DDI0439, SRAM): 1.1 cycles per value, 4 per iteration of a loop (8 pixels of 8 channels), 3.5 (n odd) or 5.5 per
+output.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from cm4tiny.firmware.kernels.int16.storage import Storage
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
 
 _WORDS = 4  # words of channels per pass over the window
-_UNROLL = 8  # pixels per turn
+_UNROLL = 8  # pixels per iteration
 _MOST_VALUES = 256  # in a window: then sums fit into 16 bits
 _CALL_CYCLES = 12
 
@@ -72,7 +73,7 @@ def _kernel(window: Window, code: CFunction, source: Storage, target: Storage) -
 
         def one(y: Any, t: Any) -> None:
             start = source.origin + y * window.strides[0] * source.row + t * window.strides[1] * source.pixel
-            tir.do(code.name, tir.at(x, start), tir.at(o, target.origin + y * target.row + t * target.pixel))
+            tir.emit(code.name, tir.at(x, start), tir.at(o, target.origin + y * target.row + t * target.pixel))
 
         if height * width == 1:
             one(0, 0)
@@ -95,10 +96,10 @@ def _function(kernel: tuple[int, int], row: int, pixel: int, channels: int, zero
     if row == width * pixel:
         height, width = 1, height * width
     code = Costed()
-    code.do("push {r4-r11, lr}")
+    code.emit("push {r4-r11, lr}")
     for register, value in (("s1", count * (128 + zero_point) + count // 2), ("s3", 128 + zero_point)):
         code.constant("r4", (value & 0xFFFF) * 0x10001)
-        code.do(f"vmov {register}, r4")
+        code.emit(f"vmov {register}, r4")
     code.constant("r12", -(-(1 << 32) // count))
     if count % 2 == 0:
         code.constant("lr", 128 * count + count // 2 + 1)
@@ -106,21 +107,21 @@ def _function(kernel: tuple[int, int], row: int, pixel: int, channels: int, zero
     passes = [(groups, _WORDS)] * (groups > 0) + [(1, rest)] * (rest > 0)
     for i, (times, words) in enumerate(passes):
         if times > 1:
-            code.add("r4", "r0", 4 * words * times)
-            code.do("vmov s0, r4")
+            code.add_imm("r4", "r0", 4 * words * times)
+            code.emit("vmov s0, r4")
             code.label("1")
         code.times = times
         _sums(code, (height, width), 2 * row, 2 * pixel, words)
         last = i == len(passes) - 1
         _means(code, words, even=count % 2 == 0, single=last and times == 1 and channels % 2 == 1)
         if times > 1 or not last:
-            code.add("r0", "r0", 4 * words)
-            code.add("r1", "r1", 4 * words)
+            code.add_imm("r0", "r0", 4 * words)
+            code.add_imm("r1", "r1", 4 * words)
         if times > 1:
-            code.all("vmov r4, s0", "cmp r0, r4")
+            code.emit_all("vmov r4, s0", "cmp r0, r4")
             code.repeat_end("1", times)
         code.times = 1
-    code.do("pop {r4-r11, pc}")
+    code.emit("pop {r4-r11, pc}")
     return code.function("pool", "const int16_t *x, int16_t *o", twin), round(code.cycles)
 
 
@@ -128,46 +129,46 @@ def _sums(code: Costed, size: tuple[int, int], row: int, pixel: int, words: int)
     """Sums of up to four words of channels into r8-r11; ``row`` and ``pixel`` in bytes."""
     height, width = size
     unroll = max(n for n in range(1, _UNROLL + 1) if width % n == 0)
-    turns, times = width // unroll, code.times
-    code.all(*(f"vmov r{8 + i}, s1" for i in range(words)))
-    code.do("mov r2, r0")
+    iterations, times = width // unroll, code.times
+    code.emit_all(*(f"vmov r{8 + i}, s1" for i in range(words)))
+    code.emit("mov r2, r0")
     if height > 1:
-        code.add("r4", "r2", height * row)
-        code.do("vmov s2, r4")
+        code.add_imm("r4", "r2", height * row)
+        code.emit("vmov s2, r4")
         code.label("2")
     code.times = times * height
-    if turns > 1:
-        code.add("r3", "r2", width * pixel)
+    if iterations > 1:
+        code.add_imm("r3", "r2", width * pixel)
         code.label("3")
-        code.times = times * height * turns
+        code.times = times * height * iterations
     reach = 0
     for i in range(unroll):
         if i * pixel - reach + 4 * words > 4095:
-            code.add("r2", "r2", i * pixel - reach)
+            code.add_imm("r2", "r2", i * pixel - reach)
             reach = i * pixel
-        code.all(*(f"ldr r{4 + k}, [r2, #{i * pixel - reach + 4 * k}]" for k in range(words)))
-        code.all(*(f"sadd16 r{8 + k}, r{8 + k}, r{4 + k}" for k in range(words)))
-    if turns > 1:
-        code.add("r2", "r2", unroll * pixel - reach)
-        code.do("cmp r2, r3")
-        code.repeat_end("3", turns)
+        code.emit_all(*(f"ldr r{4 + k}, [r2, #{i * pixel - reach + 4 * k}]" for k in range(words)))
+        code.emit_all(*(f"sadd16 r{8 + k}, r{8 + k}, r{4 + k}" for k in range(words)))
+    if iterations > 1:
+        code.add_imm("r2", "r2", unroll * pixel - reach)
+        code.emit("cmp r2, r3")
+        code.repeat_end("3", iterations)
         code.times = times * height
         reach = width * pixel
     if height > 1:
-        code.add("r2", "r2", row - reach)
-        code.all("vmov r4, s2", "cmp r2, r4")
+        code.add_imm("r2", "r2", row - reach)
+        code.emit_all("vmov r4, s2", "cmp r2, r4")
         code.repeat_end("2", height)
     code.times = times
 
 
 def _means(code: Costed, words: int, *, even: bool, single: bool) -> None:
     """Quotients of the sums, and their stores; ``single``: the last word has one channel only."""
-    code.do("vmov r7, s3")
+    code.emit("vmov r7, s3")
     for i in range(words):
-        code.all(f"uxth r4, r{8 + i}", f"lsr r5, r{8 + i}, #16")
+        code.emit_all(f"uxth r4, r{8 + i}", f"lsr r5, r{8 + i}, #16")
         for register in ("r4", "r5"):
             if even:
-                code.all(f"sub r6, {register}, lr", f"add {register}, {register}, r6, asr #31")
-            code.do(f"umull r6, {register}, {register}, r12")
-        code.all("pkhbt r4, r4, r5, lsl #16", "ssub16 r4, r4, r7")
-        code.do(f"{'strh' if single and i == words - 1 else 'str'} r4, [r1, #{4 * i}]")
+                code.emit_all(f"sub r6, {register}, lr", f"add {register}, {register}, r6, asr #31")
+            code.emit(f"umull r6, {register}, {register}, r12")
+        code.emit_all("pkhbt r4, r4, r5, lsl #16", "ssub16 r4, r4, r7")
+        code.emit(f"{'strh' if single and i == words - 1 else 'str'} r4, [r1, #{4 * i}]")

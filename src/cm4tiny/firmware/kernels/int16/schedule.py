@@ -30,8 +30,8 @@ class Costed(Assembly):
         self.loop_lines = self.outer_lines = 0
         self._last = ""
 
-    def do(self, instruction: str) -> None:
-        super().do(instruction)
+    def emit(self, instruction: str) -> None:
+        super().emit(instruction)
         mnemonic, _, operands = instruction.partition(" ")
         kind, cost = "", 1
         if mnemonic in ("push", "pop", "vpush", "vpop", "vldmia", "ldmia", "stmia"):
@@ -43,16 +43,17 @@ class Costed(Assembly):
         self._last = kind
         self.cycles += self.times * cost
 
-    def repeat_end(self, label: str, turns: int, *, outer: bool = False) -> None:
-        """The branch that ends a loop of so many turns, where :attr:`times` counts the turns. ``outer`` loops may leave the cache."""
+    def repeat_end(self, label: str, iterations: int, *, outer: bool = False) -> None:
+        """The branch that ends a loop of so many iterations, where :attr:`times` counts the iterations. ``outer`` loops may leave the
+        cache."""
         start = self._starts[label]
         if outer:
-            self.do(f"bne {label}b")
+            self.emit(f"bne {label}b")
         else:
             self.loop_end(label)
         lines = (self.bytes - 1) // LINE_BYTES - start // LINE_BYTES + 1
         self.loop_lines, self.outer_lines = (self.loop_lines, lines) if outer else (max(self.loop_lines, lines), self.outer_lines)
-        self.cycles += self.times * TAKEN * (turns - 1) / turns
+        self.cycles += self.times * TAKEN * (iterations - 1) / iterations
 
 
 def count_registers(operands: str) -> int:
@@ -192,14 +193,14 @@ class _Schedule:
 
 def requantise_relu(asm: Assembly, acc: Sequence[str], mantissa: str, rounding: str, shift: str) -> None:
     """Doubled sums of one channel to stored values, in place."""
-    asm.all(*[f"smmlar {a}, {a}, {mantissa}, {rounding}" for a in acc])
+    asm.emit_all(*[f"smmlar {a}, {a}, {mantissa}, {rounding}" for a in acc])
     clamp_relu(asm, acc, shift)
 
 
 def clamp_relu(asm: Assembly, acc: Sequence[str], shift: str) -> None:
     """The last steps of it: shift and clamp."""
-    asm.all(*[f"asr {a}, {a}, {shift}" for a in acc])
-    asm.all(*[f"usat {a}, #8, {a}" for a in acc])
+    asm.emit_all(*[f"asr {a}, {a}, {shift}" for a in acc])
+    asm.emit_all(*[f"usat {a}, #8, {a}" for a in acc])
 
 
 def requantise_linear(asm: Assembly, acc: Sequence[str], temp: str, mantissa: str, rounding: str, shift: str, zero_point: int) -> None:
@@ -215,19 +216,19 @@ def requantise_linear(asm: Assembly, acc: Sequence[str], temp: str, mantissa: st
 def scale_linear(asm: Assembly, acc: Sequence[str], temp: str, mantissa: str, rounding: str) -> None:
     """The first steps of it: product, rounding, ties."""
     for a in acc:
-        asm.all(f"smmlar {temp}, {a}, {mantissa}, {rounding}", f"add {a}, {temp}, {a}, asr #31")
+        asm.emit_all(f"smmlar {temp}, {a}, {mantissa}, {rounding}", f"add {a}, {temp}, {a}, asr #31")
 
 
 def clamp_linear(asm: Assembly, acc: Sequence[str], shift: str, zero_point: int) -> None:
     """The last steps of it: shift, clamp, zero point."""
-    asm.all(*[f"asr {a}, {a}, {shift}" for a in acc])
-    asm.all(*[f"ssat {a}, #8, {a}" for a in acc])
+    asm.emit_all(*[f"asr {a}, {a}, {shift}" for a in acc])
+    asm.emit_all(*[f"ssat {a}, #8, {a}" for a in acc])
     if zero_point:
         word = "sub" if zero_point > 0 else "add"
-        asm.all(*[f"{word} {a}, {a}, #{abs(zero_point)}" for a in acc])
+        asm.emit_all(*[f"{word} {a}, {a}, #{abs(zero_point)}" for a in acc])
 
 
 def requantise_uniform(asm: Assembly, acc: Sequence[str], mantissa: str, rounding: str, shift: int) -> None:
     """Scaled sums of one channel to stored values, in place; see :mod:`.uniform`."""
-    asm.all(*[f"smmla {a}, {a}, {mantissa}, {rounding}" for a in acc])
-    asm.all(*[f"usat {a}, #8, {a}, asr #{shift}" for a in acc])
+    asm.emit_all(*[f"smmla {a}, {a}, {mantissa}, {rounding}" for a in acc])
+    asm.emit_all(*[f"usat {a}, #8, {a}, asr #{shift}" for a in acc])

@@ -14,7 +14,7 @@ from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.assembly import Assembly
 
 UNIT = 8
-"""Words of the scratch that one turn writes."""
+"""Words of the scratch that one iteration writes."""
 
 _EXPAND = f"""\
     for (int32_t i = 0; i < {UNIT // 2} * units; ++i) {{
@@ -46,16 +46,16 @@ class Stage:
 def expand() -> Stage:
     """35 cycles per 16 weights, and 5 for their 16 bytes of flash."""
     asm = Assembly()
-    asm.all("push {r4-r11, lr}", "add r2, r0, r2, lsl #4")
+    asm.emit_all("push {r4-r11, lr}", "add r2, r0, r2, lsl #4")
     asm.label("1")
     quads = ("r3", "r12", "lr", "r11")
-    asm.all(*[f"ldr {r}, [r0, #{4 * i}]" for i, r in enumerate(quads)], "add r0, r0, #16")
+    asm.emit_all(*[f"ldr {r}, [r0, #{4 * i}]" for i, r in enumerate(quads)], "add r0, r0, #16")
     for i, r in enumerate(quads):
-        asm.all(f"sxtb16 r{4 + 2 * i}, {r}", f"sxtb16 r{5 + 2 * i}, {r}, ror #8")
-    asm.all(*[f"sadd16 r{i}, r{i}, r{i}" for i in range(4, 12)])
-    asm.all("stm r1!, {r4-r11}", "cmp r0, r2")
+        asm.emit_all(f"sxtb16 r{4 + 2 * i}, {r}", f"sxtb16 r{5 + 2 * i}, {r}, ror #8")
+    asm.emit_all(*[f"sadd16 r{i}, r{i}, r{i}" for i in range(4, 12)])
+    asm.emit_all("stm r1!, {r4-r11}", "cmp r0, r2")
     asm.loop_end("1")
-    asm.do("pop {r4-r11, pc}")
+    asm.emit("pop {r4-r11, pc}")
     return Stage(asm.function("expand", "const int8_t *from, int32_t *to, int32_t units", _EXPAND), 2, 5)
 
 
@@ -63,11 +63,11 @@ def expand() -> Stage:
 def copy() -> Stage:
     """22 cycles per 8 words, and 10 for their 32 bytes of flash."""
     asm = Assembly()
-    asm.do("push {r4-r11, lr}")
+    asm.emit("push {r4-r11, lr}")
     asm.label("1")
-    asm.all("ldm r0!, {r4-r11}", "stm r1!, {r4-r11}", "subs r2, r2, #1")
+    asm.emit_all("ldm r0!, {r4-r11}", "stm r1!, {r4-r11}", "subs r2, r2, #1")
     asm.loop_end("1")
-    asm.do("pop {r4-r11, pc}")
+    asm.emit("pop {r4-r11, pc}")
     return Stage(asm.function("copy", "const int32_t *from, int32_t *to, int32_t units", _COPY), 1, 4)
 
 

@@ -22,7 +22,7 @@ SLACK = 8
 
 @dataclass(frozen=True)
 class Storage:
-    """The place of element (y, x, c) is ``origin + y * row + x * pixel + c * channel``.
+    """The offset of element (y, x, c) is ``origin + y * row + x * pixel + c * channel``.
 
     Attributes:
         layout: ``"NHWC"``: the channels of a pixel are neighbours (``channel == 1``); ``"NCHW"``: one image per channel.

@@ -191,59 +191,10 @@ class _Layer:
 
     def kernel(self, shape: Shape, in_ram: bool) -> Kernel:
         """The driver: regions, tiles, blocks of output channels."""
-        code = self.code(shape)
-        pair_weights = COMPONENTS * shape.pairs * 2
-        block, source, target = self.block(shape), self.source, self.target
-        height, width = self.window.output
-        across, stride = self.grid[1], self.method.stride
-        corner = source.at(-self.window.padding[0], -self.window.padding[1])
+        code, block, source, target = self.code(shape), self.block(shape), self.source, self.target
 
         def body(x: Any, w: Any, table: Any, v: Any, m: Any, o: Any) -> None:
-            tir = Tir()
-
-            def place(tile: Any, row: int, pixel: int) -> Any:
-                """Offset of a tile's first pixel from that of the image."""
-                down = tir.ir.truncdiv(tile, across)
-                y = tir.ir.min(TILE * down, height - TILE)
-                return y * row + tir.ir.min(TILE * (tile - down * across), width - TILE) * pixel
-
-            def slot(i: Any, quad_words: int) -> Any:
-                quad = tir.ir.truncdiv(i, 4)
-                return quad * (quad_words - 4) + i
-
-            def products(first: Any, pairs: int) -> None:
-                """Of ``pairs`` pairs of channels from pair ``first`` on; walked group by group if there are several."""
-                if not shape.several:
-                    tir.do(code[1].name, tir.at(v, 0), tir.at(w, first * pair_weights), tir.at(m, 0), pairs)
-                    return
-                with tir.loop(pairs, "pair") as pair:
-                    v_at, m_at, w_at = 0, pair * shape.pair_words, (first + pair) * pair_weights
-                    for components, slices in shape.groups:
-                        start = (tir.at(v, v_at), tir.at(w, w_at), tir.at(m, m_at))
-                        tir.do(code[1].name, *start, slices * shape.quads, components)
-                        v_at, m_at = v_at + components * slices * shape.v_slice, m_at + components * slices * shape.m_slice
-                        w_at += components * shape.channels
-
-            def channels(b: Any, count: int, start: Any, tiles: int) -> None:
-                """``count`` output channels, from block ``b`` on."""
-                products(b * (block // 2), -(-count // 2))
-                with tir.loop(tiles, "tile") as i:
-                    result = tir.at(o, target.origin + place(start + i, target.row, target.pixel) + b * block * target.channel)
-                    tir.do(code[2].name, tir.at(m, slot(i, 8)), tir.at(table, b * block * self.form.words), result, count)
-
-            def region(start: Any, tiles: int) -> None:
-                with tir.loop(tiles, "tile") as i:
-                    patch = tir.at(x, corner + place(start + i, stride * source.row, stride * source.pixel))
-                    tir.do(code[0].name, patch, tir.at(v, slot(i, 4 * shape.pairs)))
-                with tir.loop(self.outputs // block, "block") as b:
-                    channels(b, block, start, tiles)
-                if self.outputs % block:
-                    channels(tir.ir.int32(self.outputs // block), self.outputs % block, start, tiles)
-
-            with tir.loop(self.tiles // shape.tiles, "region") as r:
-                region(r * shape.tiles, shape.tiles)
-            if self.tiles % shape.tiles:
-                region(tir.ir.int32(self.tiles // shape.tiles * shape.tiles), self.tiles % shape.tiles)
+            _Driver(self, shape, code, Tir(), (x, w, table, v, m, o)).emit()
 
         spaces = (4 * shape.slices * shape.v_slice, 4 * -(-block // 2) * shape.pair_words)
         params = [Param("x", source.elements, "int16"), Param("w", self.weight_bytes // 4, "int32")]
@@ -267,3 +218,73 @@ class _Layer:
             return np.stack([self.short.mantissa, self.short.rounding], axis=1).reshape(-1)
         table = parameter_words(self.requant, 0, self.outputs, self.outputs)[0]
         return np.ascontiguousarray(table.T).reshape(-1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Driver:
+    """The driver's statements: ``code`` are the input transform, the products and the output transform, ``buffers`` x, w, table, v, m,
+    o."""
+
+    layer: _Layer
+    shape: Shape
+    code: tuple[CFunction, CFunction, CFunction]
+    tir: Tir
+    buffers: tuple[Any, Any, Any, Any, Any, Any]
+
+    def emit(self) -> None:
+        """All tiles, region by region."""
+        tiles, per_region = self.layer.tiles, self.shape.tiles
+        with self.tir.loop(tiles // per_region, "region") as r:
+            self._region(r * per_region, per_region)
+        if tiles % per_region:
+            self._region(self.tir.ir.int32(tiles // per_region * per_region), tiles % per_region)
+
+    def _region(self, start: Any, tiles: int) -> None:
+        tir, layer, source = self.tir, self.layer, self.layer.source
+        x, v = self.buffers[0], self.buffers[3]
+        block, stride, padding = layer.block(self.shape), layer.method.stride, layer.window.padding
+        corner = source.at(-padding[0], -padding[1])
+        with tir.loop(tiles, "tile") as i:
+            patch = tir.at(x, corner + self._offset(start + i, stride * source.row, stride * source.pixel))
+            tir.emit(self.code[0].name, patch, tir.at(v, self._slot(i, 4 * self.shape.pairs)))
+        with tir.loop(layer.outputs // block, "block") as b:
+            self._channels(b, block, start, tiles)
+        if layer.outputs % block:
+            self._channels(tir.ir.int32(layer.outputs // block), layer.outputs % block, start, tiles)
+
+    def _channels(self, b: Any, count: int, start: Any, tiles: int) -> None:
+        """``count`` output channels, from block ``b`` on."""
+        tir, layer, target = self.tir, self.layer, self.layer.target
+        _, _, table, _, m, o = self.buffers
+        block = layer.block(self.shape)
+        self._products(b * (block // 2), -(-count // 2))
+        with tir.loop(tiles, "tile") as i:
+            result = tir.at(o, target.origin + self._offset(start + i, target.row, target.pixel) + b * block * target.channel)
+            tir.emit(self.code[2].name, tir.at(m, self._slot(i, 8)), tir.at(table, b * block * layer.form.words), result, count)
+
+    def _products(self, first: Any, pairs: int) -> None:
+        """Of ``pairs`` pairs of channels from pair ``first`` on; walked group by group if there are several."""
+        tir, shape, name = self.tir, self.shape, self.code[1].name
+        _, w, _, v, m, _ = self.buffers
+        pair_weights = COMPONENTS * shape.pairs * 2
+        if not shape.several:
+            tir.emit(name, tir.at(v, 0), tir.at(w, first * pair_weights), tir.at(m, 0), pairs)
+            return
+        with tir.loop(pairs, "pair") as pair:
+            v_at, m_at, w_at = 0, pair * shape.pair_words, (first + pair) * pair_weights
+            for components, slices in shape.groups:
+                start = (tir.at(v, v_at), tir.at(w, w_at), tir.at(m, m_at))
+                tir.emit(name, *start, slices * shape.quads, components)
+                v_at, m_at = v_at + components * slices * shape.v_slice, m_at + components * slices * shape.m_slice
+                w_at += components * shape.channels
+
+    def _offset(self, tile: Any, row: int, pixel: int) -> Any:
+        """Of a tile's first pixel from that of the image."""
+        ir, across = self.tir.ir, self.layer.grid[1]
+        height, width = self.layer.window.output
+        down = ir.truncdiv(tile, across)
+        y = ir.min(TILE * down, height - TILE)
+        return y * row + ir.min(TILE * (tile - down * across), width - TILE) * pixel
+
+    def _slot(self, i: Any, quad_words: int) -> Any:
+        return self.tir.ir.truncdiv(i, 4) * (quad_words - 4) + i

@@ -30,7 +30,7 @@ RESIDENT_LIMIT = 32
 """Input channels whose weights, for two output channels, fill the 32 FPU registers."""
 INVERSE_OF_9 = 0x38E38E39
 """Modulo 2**32."""
-_MAX_TURN_BYTES = 800
+_MAX_ITERATION_BYTES = 800
 _ROW_REGISTERS = tuple(f"r{i}" for i in range(4, 11))
 
 
@@ -126,43 +126,43 @@ def _resident(a: Assembly, shape: Shape) -> None:
     n = shape.pairs
     registers = 2 * n + 2 if 2 * n + 2 <= RESIDENT_LIMIT else 2 * n
     spare = (f"s{2 * n}", f"s{2 * n + 1}") if registers > 2 * n else None
-    turns = max(u for u in (1, 2, 4) if shape.quads % u == 0 and (u == 1 or (spare and u * (44 * n + 36) <= _MAX_TURN_BYTES)))
-    a.all("push {r4-r11, lr}", "mov r4, r3")
+    iterations = max(u for u in (1, 2, 4) if shape.quads % u == 0 and (u == 1 or (spare and u * (44 * n + 36) <= _MAX_ITERATION_BYTES)))
+    a.emit_all("push {r4-r11, lr}", "mov r4, r3")
     _bounds(a, shape)
     if registers > 16:
-        a.do(f"vpush {float_list(16, registers - 1)}")
-    a.all("mov lr, r0", "mov r8, r2", "sub sp, sp, #32", "strd r8, r9, [sp]", "strd r1, r10, [sp, #8]")
-    a.all("strd r3, r0, [sp, #16]", "str r4, [sp, #24]")
+        a.emit(f"vpush {float_list(16, registers - 1)}")
+    a.emit_all("mov lr, r0", "mov r8, r2", "sub sp, sp, #32", "strd r8, r9, [sp]", "strd r1, r10, [sp, #8]")
+    a.emit_all("strd r3, r0, [sp, #16]", "str r4, [sp, #24]")
     if spare:
-        a.all(f"vmov {spare[0]}, r8", f"vmov {spare[1]}, r9")
+        a.emit_all(f"vmov {spare[0]}, r8", f"vmov {spare[1]}, r9")
     a.label("9")
-    a.all("ldr r12, [sp, #8]", f"vldm r12!, {{s0-s{2 * n - 1}}}", "str r12, [sp, #8]")
+    a.emit_all("ldr r12, [sp, #8]", f"vldm r12!, {{s0-s{2 * n - 1}}}", "str r12, [sp, #8]")
     a.label("8")
-    for turn in range(turns):
+    for iteration in range(iterations):
         for k in range(n):
-            a.do("ldm lr!, {r8-r11}")
+            a.emit("ldm lr!, {r8-r11}")
             for q in range(2):
-                a.do(f"vmov r12, s{2 * k + q}")
-                a.all(*[_mac(f"r{4 * q + p}", f"r{8 + p}", "r12", first=k == 0) for p in range(4)])
-        a.do(f"vmov r8, {spare[0]}" if spare else "ldrd r8, r9, [sp]")
-        _store_sums(a, 32 * turn, last=turn == turns - 1)
-    a.all(*([f"vmov {spare[0]}, r8", f"vmov r9, {spare[1]}"] if spare else ["str r8, [sp]"]))
+                a.emit(f"vmov r12, s{2 * k + q}")
+                a.emit_all(*[_mac(f"r{4 * q + p}", f"r{8 + p}", "r12", first=k == 0) for p in range(4)])
+        a.emit(f"vmov r8, {spare[0]}" if spare else "ldrd r8, r9, [sp]")
+        _store_sums(a, 32 * iteration, last=iteration == iterations - 1)
+    a.emit_all(*([f"vmov {spare[0]}, r8", f"vmov r9, {spare[1]}"] if spare else ["str r8, [sp]"]))
     if _many_quads(shape):
-        a.do("cmp r8, r9")
+        a.emit("cmp r8, r9")
         a.loop_end("8")
-    a.do("ldrd r10, r11, [sp, #12]")
+    a.emit("ldrd r10, r11, [sp, #12]")
     if _many_quads(shape):
-        a.all("add r9, r9, r11", f"vmov {spare[1]}, r9" if spare else "str r9, [sp, #4]")
-    a.do("cmp r8, r10")
+        a.emit_all("add r9, r9, r11", f"vmov {spare[1]}, r9" if spare else "str r9, [sp, #4]")
+    a.emit("cmp r8, r10")
     a.loop_end("9")
     if not shape.several:
-        a.add("r10", "r10", 4 * shape.pair_words)
-        a.all("ldrd lr, r12, [sp, #20]", "str r10, [sp, #12]", "subs r12, r12, #1", "str r12, [sp, #24]")
+        a.add_imm("r10", "r10", 4 * shape.pair_words)
+        a.emit_all("ldrd lr, r12, [sp, #20]", "str r10, [sp, #12]", "subs r12, r12, #1", "str r12, [sp, #24]")
         a.loop_end("9")
-    a.do("add sp, sp, #32")
+    a.emit("add sp, sp, #32")
     if registers > 16:
-        a.do(f"vpop {float_list(16, registers - 1)}")
-    a.do("pop {r4-r11, pc}")
+        a.emit(f"vpop {float_list(16, registers - 1)}")
+    a.emit("pop {r4-r11, pc}")
 
 
 def _streamed(a: Assembly, shape: Shape) -> None:
@@ -171,56 +171,56 @@ def _streamed(a: Assembly, shape: Shape) -> None:
     n = shape.pairs
     most = 14 if _many_quads(shape) else 16  # the function shall fit into the instruction cache
     unroll = max(u for u in range(1, most + 1) if n % u == 0)
-    a.all("push {r4-r11, lr}", "vmov s5, r0", "vmov s6, r3")
+    a.emit_all("push {r4-r11, lr}", "vmov s5, r0", "vmov s6, r3")
     _bounds(a, shape)
-    a.all("mov r12, r0", "mov lr, r1", "vmov s0, r2", "vmov s3, r10")
+    a.emit_all("mov r12, r0", "mov lr, r1", "vmov s0, r2", "vmov s3, r10")
     if _many_quads(shape):
-        a.all("vmov s1, r9", "vmov s4, r3")
+        a.emit_all("vmov s1, r9", "vmov s4, r3")
     a.label("9")
-    a.all(*[f"mov r{i}, #0" for i in range(8)])
+    a.emit_all(*[f"mov r{i}, #0" for i in range(8)])
     if n > unroll:
-        a.add("r8", "r12", 16 * n)
-        a.do("vmov s2, r8")
+        a.add_imm("r8", "r12", 16 * n)
+        a.emit("vmov s2, r8")
         a.label("7")
     for k in range(unroll):
-        a.all(f"ldr r8, [lr, #{8 * k}]", f"ldr r9, [lr, #{8 * k + 4}]", f"ldr r10, [r12, #{16 * k}]", f"ldr r11, [r12, #{16 * k + 4}]")
-        a.all(*[_mac(f"r{4 * q + p}", f"r{10 + p}", f"r{8 + q}") for p in range(2) for q in range(2)])
-        a.do(f"ldrd r10, r11, [r12, #{16 * k + 8}]")
-        a.all(*[_mac(f"r{4 * q + 2 + p}", f"r{10 + p}", f"r{8 + q}") for p in range(2) for q in range(2)])
-    a.add("r12", "r12", 16 * unroll)
-    a.add("lr", "lr", 8 * unroll)
+        a.emit_all(f"ldr r8, [lr, #{8 * k}]", f"ldr r9, [lr, #{8 * k + 4}]", f"ldr r10, [r12, #{16 * k}]", f"ldr r11, [r12, #{16 * k + 4}]")
+        a.emit_all(*[_mac(f"r{4 * q + p}", f"r{10 + p}", f"r{8 + q}") for p in range(2) for q in range(2)])
+        a.emit(f"ldrd r10, r11, [r12, #{16 * k + 8}]")
+        a.emit_all(*[_mac(f"r{4 * q + 2 + p}", f"r{10 + p}", f"r{8 + q}") for p in range(2) for q in range(2)])
+    a.add_imm("r12", "r12", 16 * unroll)
+    a.add_imm("lr", "lr", 8 * unroll)
     if n > unroll:
-        a.all("vmov r8, s2", "cmp r12, r8")
+        a.emit_all("vmov r8, s2", "cmp r12, r8")
         a.loop_end("7")
-    a.do("vmov r8, s0")
+    a.emit("vmov r8, s0")
     _store_sums(a)
-    a.do("vmov s0, r8")
+    a.emit("vmov s0, r8")
     if _many_quads(shape):
-        a.all("vmov r9, s1", "cmp r8, r9")
-        a.add("lr", "lr", -8 * n)
+        a.emit_all("vmov r9, s1", "cmp r8, r9")
+        a.add_imm("lr", "lr", -8 * n)
         a.loop_end("9")
-        a.add("lr", "lr", 8 * n)
-        a.all("vmov r10, s4", "add r9, r9, r10", "vmov s1, r9")
-    a.all("vmov r10, s3", "cmp r8, r10")
+        a.add_imm("lr", "lr", 8 * n)
+        a.emit_all("vmov r10, s4", "add r9, r9, r10", "vmov s1, r9")
+    a.emit_all("vmov r10, s3", "cmp r8, r10")
     a.loop_end("9")
     if not shape.several:
-        a.add("r10", "r10", 4 * shape.pair_words)
-        a.all("vmov s3, r10", "vmov r12, s5", "vmov r8, s6", "subs r8, r8, #1", "vmov s6, r8")
+        a.add_imm("r10", "r10", 4 * shape.pair_words)
+        a.emit_all("vmov s3, r10", "vmov r12, s5", "vmov r8, s6", "subs r8, r8, #1", "vmov s6, r8")
         a.loop_end("9")
-    a.do("pop {r4-r11, pc}")
+    a.emit("pop {r4-r11, pc}")
 
 
 def _bounds(a: Assembly, shape: Shape) -> None:
     """After the first push: r10 becomes the end of M; with many quads, r9 the end of its first component and r3 the bytes of one."""
     if not shape.several:
         components, slices = shape.groups[0]
-        a.add("r10", "r2", 4 * components * slices * shape.m_slice)
+        a.add_imm("r10", "r2", 4 * components * slices * shape.m_slice)
         if not _many_quads(shape):
             return
         a.constant("r3", 4 * slices * shape.m_slice)
     else:
-        a.all("ldr r10, [sp, #36]", "lsl r3, r3, #5", "mul r10, r10, r3", "add r10, r2, r10")
-    a.do("add r9, r2, r3")
+        a.emit_all("ldr r10, [sp, #36]", "lsl r3, r3, #5", "mul r10, r10, r3", "add r10, r2, r10")
+    a.emit("add r9, r2, r3")
 
 
 def _many_quads(shape: Shape) -> bool:
@@ -235,9 +235,9 @@ def scatter(a: Assembly, base: str, values: list[str], first: int, step: int, mo
     for n, value in enumerate(values):
         offset = first + n * step - moved
         if offset > MAX_OFFSET:
-            a.add(base, base, offset)
+            a.add_imm(base, base, offset)
             moved, offset = moved + offset, 0
-        a.do(f"str {value}, [{base}, #{offset}]")
+        a.emit(f"str {value}, [{base}, #{offset}]")
     return moved
 
 
@@ -246,12 +246,12 @@ def _mac(total: str, x: str, w: str, *, first: bool = False) -> str:
 
 
 def _store_sums(a: Assembly, offset: int = 0, *, last: bool = True) -> None:
-    """r0-r7 to [r8, #offset]; the last ones of a turn also move r8 behind them."""
+    """r0-r7 to [r8, #offset]; the last ones of an iteration also move r8 behind them."""
     step = offset + 32 if last else 0
-    a.do(f"str r0, [r8], #{step}" if offset == 0 and last else f"str r0, [r8, #{offset}]")
+    a.emit(f"str r0, [r8], #{step}" if offset == 0 and last else f"str r0, [r8, #{offset}]")
     if offset and last:
-        a.do(f"add r8, r8, #{step}")
-    a.all(*[f"str r{i}, [r8, #{offset + 4 * i - step}]" for i in range(1, 8)])
+        a.emit(f"add r8, r8, #{step}")
+    a.emit_all(*[f"str r{i}, [r8, #{offset + 4 * i - step}]" for i in range(1, 8)])
 
 
 @dataclass(frozen=True)
@@ -314,35 +314,35 @@ class OutputParts:
 
 
 def output_transform(shape: Shape, to: Result, parts: OutputParts) -> CFunction:
-    """``f(m, table, o, count)``: one tile, ``count`` channels; m is the tile's place in slice 0 of the first channel pair."""
+    """``f(m, table, o, count)``: one tile, ``count`` channels; m is the tile's sums in slice 0 of the first channel pair."""
     a = Assembly()
     pair, scratch, width = 4 * shape.pair_words, 16 * parts.width, 4 * parts.width
-    a.all("push {r4-r11, lr}", f"sub sp, sp, #{scratch}", "vmov s1, r1", "vmov s2, r2", "vmov s3, r3")
+    a.emit_all("push {r4-r11, lr}", f"sub sp, sp, #{scratch}", "vmov s1, r1", "vmov s2, r2", "vmov s3, r3")
     a.constant("r1", pair - 16)
-    a.do("vmov s4, r1")
+    a.emit("vmov s4, r1")
     if to.form.factor != 1:
         a.constant("r11", to.form.factor)
     a.label("9")
     parts.columns(a)
-    # channels 0 and 1 of a pair lie side by side: the steps are 16 bytes and one pair less 16 bytes in turn
-    a.all("vmov r1, s4", "sub r0, r0, r1", f"rsb r1, r1, #{pair}", "vmov s4, r1", "vmov s0, r0")
-    a.all("vmov r0, s1", f"ldm r0!, {{{'r2, r3' if to.form.short else 'r1, r2, r3, r12'}}}", "vmov s1, r0", "vmov r0, s2")
+    # channels 0 and 1 of a pair lie side by side: the steps are 16 bytes and one pair less 16 bytes in iteration
+    a.emit_all("vmov r1, s4", "sub r0, r0, r1", f"rsb r1, r1, #{pair}", "vmov s4, r1", "vmov s0, r0")
+    a.emit_all("vmov r0, s1", f"ldm r0!, {{{'r2, r3' if to.form.short else 'r1, r2, r3, r12'}}}", "vmov s1, r0", "vmov r0, s2")
     a.label("7")
     reach = 2 * to.row + 6 * to.pixel <= MAX_OFFSET
-    for y in range(2):  # two turns
+    for y in range(2):  # two iterations
         out = parts.row(a, width * y - 4 * parts.ahead)
         _requantise(a, out, to.form, parts.shift)
         if not reach and y:
-            a.add("r0", "r0", 2 * to.row)
-        a.all(*[f"strh {out[x]}, [r0, #{2 * to.pixel * x + 2 * to.row * (y if reach else 0)}]" for x in range(4)])
-    a.add("r0", "r0", 2 * to.row * (2 if reach else 1))
-    a.all(f"add r4, sp, #{2 * width + 4 * parts.ahead}", "cmp lr, r4", f"add lr, lr, #{2 * width}")
+            a.add_imm("r0", "r0", 2 * to.row)
+        a.emit_all(*[f"strh {out[x]}, [r0, #{2 * to.pixel * x + 2 * to.row * (y if reach else 0)}]" for x in range(4)])
+    a.add_imm("r0", "r0", 2 * to.row * (2 if reach else 1))
+    a.emit_all(f"add r4, sp, #{2 * width + 4 * parts.ahead}", "cmp lr, r4", f"add lr, lr, #{2 * width}")
     a.loop_end("7")
-    a.do("vmov r0, s2")
-    a.add("r0", "r0", 2 * to.channel)
-    a.all("vmov s2, r0", "vmov r1, s3", "subs r1, r1, #1", "vmov s3, r1", "vmov r0, s0")
+    a.emit("vmov r0, s2")
+    a.add_imm("r0", "r0", 2 * to.channel)
+    a.emit_all("vmov s2, r0", "vmov r1, s3", "subs r1, r1, #1", "vmov s3, r1", "vmov r0, s0")
     a.loop_end("9")
-    a.all(f"add sp, sp, #{scratch}", "pop {r4-r11, pc}")
+    a.emit_all(f"add sp, sp, #{scratch}", "pop {r4-r11, pc}")
     portable = f"""
     for (int32_t c = 0; c < count; ++c) {{
         const int32_t *p = m + c / 2 * {shape.pair_words} + c % 2 * 4, *t = table + {to.form.words} * c;
@@ -365,17 +365,17 @@ def _requantise(a: Assembly, values: list[str], form: Form, shift: int) -> None:
     temp = next(register for register in _ROW_REGISTERS if register not in values)
     for v in values:
         if form.factor != 1:
-            a.do(f"mul {v}, {v}, r11")
+            a.emit(f"mul {v}, {v}, r11")
         if form.short:
-            a.all(f"smmlar {v}, {v}, r2, r3", f"usat {v}, #8, {v}, asr #{form.short}")
+            a.emit_all(f"smmlar {v}, {v}, r2, r3", f"usat {v}, #8, {v}, asr #{form.short}")
             continue
-        a.do(f"add {v}, r1, {v}, asr #{shift}")
+        a.emit(f"add {v}, r1, {v}, asr #{shift}")
         if form.relu:
-            a.all(f"smmlar {v}, {v}, r2, r3", f"asr {v}, {v}, r12", f"usat {v}, #8, {v}")
+            a.emit_all(f"smmlar {v}, {v}, r2, r3", f"asr {v}, {v}, r12", f"usat {v}, #8, {v}")
         else:
             scale_linear(a, [v], temp, "r2", "r3")
             clamp_linear(a, [v], "r12", 0)
-            a.add(v, v, -form.zero_point)
+            a.add_imm(v, v, -form.zero_point)
 
 
 def _portable_value(form: Form, shift: int) -> str:

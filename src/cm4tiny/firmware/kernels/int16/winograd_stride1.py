@@ -20,39 +20,39 @@ PATCH = 6
 
 
 def input_transform(shape: Shape, pixel: int, row: int, *, unsigned: bool) -> CFunction:
-    """``f(x, v)``: one tile, all channels; x is its upper left corner in the border, v its place in slice 0.
+    """``f(x, v)``: one tile, all channels; x is its upper left corner in the border, v its words in slice 0.
 
     ``pixel`` and ``row`` are the source's strides in elements. ``unsigned``: no input value is negative.
     """
     a = Assembly()
     stride = 4 * shape.v_slice
-    a.all("push {r4-r11, lr}", "sub sp, sp, #144", "mov r11, r1", "mov r9, r0")
+    a.emit_all("push {r4-r11, lr}", "sub sp, sp, #144", "mov r11, r1", "mov r9, r0")
     a.constant("lr", shape.pairs)
-    a.do("vmov s0, lr")
+    a.emit("vmov s0, lr")
     a.label("9")
-    a.all("mov r10, sp", "mov lr, #2")
+    a.emit_all("mov r10, sp", "mov lr, #2")
     a.label("8")
     for y in range(3):
-        a.all(*[f"ldr r{j}, [r9, #{2 * pixel * j}]" for j in range(PATCH)])
+        a.emit_all(*[f"ldr r{j}, [r9, #{2 * pixel * j}]" for j in range(PATCH)])
         out = _transform(a, unsigned)
-        a.add("r9", "r9", 2 * row)
-        a.all(*[f"str {out[j]}, [r10, #{24 * y + 4 * j}]" for j in range(PATCH)])
-    a.all("add r10, r10, #72", "subs lr, lr, #1")
+        a.add_imm("r9", "r9", 2 * row)
+        a.emit_all(*[f"str {out[j]}, [r10, #{24 * y + 4 * j}]" for j in range(PATCH)])
+    a.emit_all("add r10, r10, #72", "subs lr, lr, #1")
     a.loop_end("8")
-    a.all("mov r10, sp", "mov lr, #2")
+    a.emit_all("mov r10, sp", "mov lr, #2")
     a.label("7")
     moved = 0
     for j in range(3):
-        a.all(*[f"ldr r{y}, [r10, #{24 * y + 4 * j}]" for y in range(PATCH)])
+        a.emit_all(*[f"ldr r{y}, [r10, #{24 * y + 4 * j}]" for y in range(PATCH)])
         moved = scatter(a, "r11", _transform(a, False), 6 * j * stride, stride, moved)
-    a.add("r11", "r11", 18 * stride - moved)
-    a.all("add r10, r10, #12", "subs lr, lr, #1")
+    a.add_imm("r11", "r11", 18 * stride - moved)
+    a.emit_all("add r10, r10, #12", "subs lr, lr, #1")
     a.loop_end("7")
-    a.add("r11", "r11", 16 - 36 * stride)
-    a.add("r9", "r9", 4 - 12 * row)
-    a.all("vmov lr, s0", "subs lr, lr, #1", "vmov s0, lr")
+    a.add_imm("r11", "r11", 16 - 36 * stride)
+    a.add_imm("r9", "r9", 4 - 12 * row)
+    a.emit_all("vmov lr, s0", "subs lr, lr, #1", "vmov s0, lr")
     a.loop_end("9")
-    a.all("add sp, sp, #144", "pop {r4-r11, pc}")
+    a.emit_all("add sp, sp, #144", "pop {r4-r11, pc}")
     portable = f"""
     for (int32_t k = 0; k < {shape.pairs}; ++k) {{
         int32_t rows[6][6][2], columns[6][2];
@@ -81,20 +81,20 @@ def _transform(a: Assembly, unsigned: bool) -> list[str]:
 
     def times_4(to: str, source: str) -> None:
         if unsigned:
-            a.do(f"lsl {to}, {source}, #2")  # the lower half stays below 2**16
+            a.emit(f"lsl {to}, {source}, #2")  # the lower half stays below 2**16
         else:
-            a.all(f"sadd16 {to}, {source}, {source}", f"sadd16 {to}, {to}, {to}")
+            a.emit_all(f"sadd16 {to}, {source}, {source}", f"sadd16 {to}, {to}, {to}")
 
     times_4("r6", "r2")
-    a.do("ssub16 r6, r4, r6")  # u = d4 - 4 d2
+    a.emit("ssub16 r6, r4, r6")  # u = d4 - 4 d2
     times_4("r7", "r0")
-    a.all("sadd16 r7, r7, r6", "ssub16 r0, r7, r2")  # 0: u + 4 d0 - d2
-    a.do("ssub16 r4, r4, r2")  # a = d4 - d2
+    a.emit_all("sadd16 r7, r7, r6", "ssub16 r0, r7, r2")  # 0: u + 4 d0 - d2
+    a.emit("ssub16 r4, r4, r2")  # a = d4 - d2
     times_4("r7", "r1")
-    a.all("ssub16 r7, r3, r7", "sadd16 r2, r6, r7", "ssub16 r6, r6, r7")  # 1, 2: u +- (d3 - 4 d1)
-    a.all("ssub16 r1, r3, r1", "ssub16 r5, r5, r3")  # e = d3 - d1
-    a.all("sadd16 r1, r1, r1", "sadd16 r3, r4, r1", "ssub16 r4, r4, r1")  # 3, 4: a +- 2 e
-    a.all("sadd16 r1, r1, r1", "ssub16 r5, r5, r1")  # 5: d5 - d3 - 4 e
+    a.emit_all("ssub16 r7, r3, r7", "sadd16 r2, r6, r7", "ssub16 r6, r6, r7")  # 1, 2: u +- (d3 - 4 d1)
+    a.emit_all("ssub16 r1, r3, r1", "ssub16 r5, r5, r3")  # e = d3 - d1
+    a.emit_all("sadd16 r1, r1, r1", "sadd16 r3, r4, r1", "ssub16 r4, r4, r1")  # 3, 4: a +- 2 e
+    a.emit_all("sadd16 r1, r1, r1", "ssub16 r5, r5, r1")  # 5: d5 - d3 - 4 e
     return ["r0", "r2", "r6", "r3", "r4", "r5"]
 
 
@@ -112,19 +112,19 @@ def output_transform(shape: Shape, to: Result) -> CFunction:
     stride = 4 * shape.m_slice
 
     def columns(a: Assembly) -> None:
-        a.all("mov lr, sp", "mov r1, #2")
+        a.emit_all("mov lr, sp", "mov r1, #2")
         a.label("8")
         for j in range(3):
-            a.all(*[f"ldr r{4 + i}, [r0, #{(6 * j + i) * stride}]" for i in range(PATCH)])
+            a.emit_all(*[f"ldr r{4 + i}, [r0, #{(6 * j + i) * stride}]" for i in range(PATCH)])
             out = _combine(a)
             if j == 2:
-                a.add("r0", "r0", 18 * stride)
-            a.all(*[f"str {out[y]}, [lr, #{24 * y + 4 * j}]" for y in range(4)])
-        a.all("add lr, lr, #12", "subs r1, r1, #1")
+                a.add_imm("r0", "r0", 18 * stride)
+            a.emit_all(*[f"str {out[y]}, [lr, #{24 * y + 4 * j}]" for y in range(4)])
+        a.emit_all("add lr, lr, #12", "subs r1, r1, #1")
         a.loop_end("8")
 
     def row(a: Assembly, offset: int) -> list[str]:
-        a.all(*[f"ldr r{4 + j}, [lr, #{offset + 4 * j}]" for j in range(PATCH)])
+        a.emit_all(*[f"ldr r{4 + j}, [lr, #{offset + 4 * j}]" for j in range(PATCH)])
         return _combine(a)
 
     portable = f"""        for (int32_t j = 0; j < 6; ++j) {{
@@ -147,9 +147,9 @@ def output_transform(shape: Shape, to: Result) -> CFunction:
 
 def _combine(a: Assembly) -> list[str]:
     """Six sums in r4..r9 by A to four; returns their registers. Spends r10."""
-    a.all("add r10, r5, r6", "sub r5, r5, r6", "add r6, r7, r8", "sub r7, r7, r8")
-    a.all("add r4, r4, r10", "add r4, r4, r6", "add r8, r5, r7, lsl #1", "add r10, r10, r6, lsl #2")
-    a.all("add r5, r5, r7, lsl #3", "add r9, r5, r9, lsl #2")
+    a.emit_all("add r10, r5, r6", "sub r5, r5, r6", "add r6, r7, r8", "sub r7, r7, r8")
+    a.emit_all("add r4, r4, r10", "add r4, r4, r6", "add r8, r5, r7, lsl #1", "add r10, r10, r6, lsl #2")
+    a.emit_all("add r5, r5, r7, lsl #3", "add r9, r5, r9, lsl #2")
     return ["r4", "r8", "r10", "r9"]
 
 

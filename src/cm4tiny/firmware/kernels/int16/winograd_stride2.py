@@ -33,59 +33,61 @@ def input_transform(shape: Shape, pixel: int, row: int, *, unsigned: bool) -> CF
     del unsigned
     a = Assembly()
     stride, step = 4 * shape.v_slice, 2 * pixel
-    a.all("push {r4-r11, lr}", "sub sp, sp, #184", "mov r11, r1", "mov r9, r0")
+    a.emit_all("push {r4-r11, lr}", "sub sp, sp, #184", "mov r11, r1", "mov r9, r0")
     a.constant("lr", shape.pairs)
-    a.do("vmov s0, lr")
+    a.emit("vmov s0, lr")
     a.label("9")
-    a.all("mov r10, sp", "mov lr, #5")
+    a.emit_all("mov r10, sp", "mov lr, #5")
     a.label("8")  # even rows, to the stack
-    a.all(*[f"ldr r{k}, [r9, #{step * (2 * k + 1)}]" for k in range(ODD)], *[f"str r{k}, [r10, #{4 * (EVEN + k)}]" for k in range(ODD)])
-    a.all(*[f"ldr r{b}, [r9, #{step * 2 * b}]" for b in range(EVEN)])
+    a.emit_all(
+        *[f"ldr r{k}, [r9, #{step * (2 * k + 1)}]" for k in range(ODD)], *[f"str r{k}, [r10, #{4 * (EVEN + k)}]" for k in range(ODD)]
+    )
+    a.emit_all(*[f"ldr r{b}, [r9, #{step * 2 * b}]" for b in range(EVEN)])
     out = _transform(a)
-    a.add("r9", "r9", 4 * row)
-    a.all(*[f"str {out[b]}, [r10, #{4 * b}]" for b in range(EVEN)], "add r10, r10, #36", "subs lr, lr, #1")
+    a.add_imm("r9", "r9", 4 * row)
+    a.emit_all(*[f"str {out[b]}, [r10, #{4 * b}]" for b in range(EVEN)], "add r10, r10, #36", "subs lr, lr, #1")
     a.loop_end("8")
-    a.add("r9", "r9", -18 * row)
-    a.add("r12", "r11", _FIRST["odd row"] * stride)
-    a.do("mov lr, #2")
+    a.add_imm("r9", "r9", -18 * row)
+    a.add_imm("r12", "r11", _FIRST["odd row"] * stride)
+    a.emit("mov lr, #2")
     a.label("7")  # odd rows, to their place
     for _ in range(2):
-        a.all(*[f"ldr r{b}, [r9, #{step * 2 * b}]" for b in range(EVEN)])
+        a.emit_all(*[f"ldr r{b}, [r9, #{step * 2 * b}]" for b in range(EVEN)])
         moved = scatter(a, "r12", _transform(a), 0, 4 * stride)
-        a.all(*[f"ldr r{k}, [r9, #{step * (2 * k + 1)}]" for k in range(ODD)])
+        a.emit_all(*[f"ldr r{k}, [r9, #{step * (2 * k + 1)}]" for k in range(ODD)])
         moved = scatter(a, "r12", [f"r{k}" for k in range(ODD)], 4 * stride * EVEN, 4 * stride, moved)
-        a.add("r12", "r12", stride - moved)
-        a.add("r9", "r9", 4 * row)
-    a.do("subs lr, lr, #1")
+        a.add_imm("r12", "r12", stride - moved)
+        a.add_imm("r9", "r9", 4 * row)
+    a.emit("subs lr, lr, #1")
     a.loop_end("7")
-    a.add("r9", "r9", 4 - 18 * row)
-    a.all("mov r10, sp", "mov r12, r11", "mov lr, #5")
+    a.add_imm("r9", "r9", 4 - 18 * row)
+    a.emit_all("mov r10, sp", "mov r12, r11", "mov lr, #5")
     a.label("6")  # even columns
-    a.all(*[f"ldr r{i}, [r10, #{36 * i}]" for i in range(EVEN)])
+    a.emit_all(*[f"ldr r{i}, [r10, #{36 * i}]" for i in range(EVEN)])
     moved = scatter(a, "r12", _transform(a), 0, stride)
-    a.add("r12", "r12", EVEN * stride - moved)
-    a.all("add r10, r10, #4", "subs lr, lr, #1")
+    a.add_imm("r12", "r12", EVEN * stride - moved)
+    a.emit_all("add r10, r10, #4", "subs lr, lr, #1")
     a.loop_end("6")
-    a.do("mov lr, #2")
+    a.emit("mov lr, #2")
     a.label("5")  # odd columns
     for k in range(2):
-        a.all(*[f"ldr r{i}, [r10, #{36 * i + 4 * k}]" for i in range(EVEN)])
-        a.add("r12", "r12", stride - scatter(a, "r12", _transform(a), 0, 4 * stride))
-    a.all("add r10, r10, #8", "subs lr, lr, #1")
+        a.emit_all(*[f"ldr r{i}, [r10, #{36 * i + 4 * k}]" for i in range(EVEN)])
+        a.add_imm("r12", "r12", stride - scatter(a, "r12", _transform(a), 0, 4 * stride))
+    a.emit_all("add r10, r10, #8", "subs lr, lr, #1")
     a.loop_end("5")
-    a.all("add r11, r11, #16", "vmov lr, s0", "subs lr, lr, #1", "vmov s0, lr")
+    a.emit_all("add r11, r11, #16", "vmov lr, s0", "subs lr, lr, #1", "vmov s0, lr")
     a.loop_end("9")
-    a.all("add sp, sp, #184", "pop {r4-r11, pc}")
+    a.emit_all("add sp, sp, #184", "pop {r4-r11, pc}")
     return a.function("winograd_input", "const int16_t *x, int32_t *v", _portable_input(shape, pixel, row))
 
 
 def _transform(a: Assembly) -> list[str]:
     """Five values in r0..r4 by B, on pairs of int16; returns the registers of the results. Spends r5 and r6."""
-    a.do("ssub16 r5, r3, r1")  # 3: t = e3 - e1
-    a.all("ssub16 r0, r0, r2", "sadd16 r0, r0, r0", "sadd16 r0, r0, r5")  # 0: 2 (e0 - e2) + t
-    a.all("ssub16 r4, r4, r2", "sadd16 r6, r5, r5", "ssub16 r4, r4, r6")  # 4: e4 - e2 - 2 t
-    a.all("sadd16 r1, r1, r1", "ssub16 r3, r3, r2", "ssub16 r6, r3, r1")  # 1: e3 - e2 - 2 e1
-    a.all("sadd16 r3, r3, r1", "sadd16 r2, r2, r2", "ssub16 r3, r3, r2")  # 2: e3 - 3 e2 + 2 e1
+    a.emit("ssub16 r5, r3, r1")  # 3: t = e3 - e1
+    a.emit_all("ssub16 r0, r0, r2", "sadd16 r0, r0, r0", "sadd16 r0, r0, r5")  # 0: 2 (e0 - e2) + t
+    a.emit_all("ssub16 r4, r4, r2", "sadd16 r6, r5, r5", "ssub16 r4, r4, r6")  # 4: e4 - e2 - 2 t
+    a.emit_all("sadd16 r1, r1, r1", "ssub16 r3, r3, r2", "ssub16 r6, r3, r1")  # 1: e3 - e2 - 2 e1
+    a.emit_all("sadd16 r3, r3, r1", "sadd16 r2, r2, r2", "ssub16 r3, r3, r2")  # 2: e3 - 3 e2 + 2 e1
     return ["r0", "r6", "r3", "r5", "r4"]
 
 
@@ -130,38 +132,38 @@ def output_transform(shape: Shape, to: Result) -> CFunction:
 
     def column(a: Assembly, even: int, ahead: int) -> None:
         """From [r0, even * i] and [r12, i slices] to lr; r0 moves by ``ahead`` slices."""
-        a.all(*[f"ldr r{4 + i}, [r0, #{even * i}]" for i in range(EVEN)])
+        a.emit_all(*[f"ldr r{4 + i}, [r0, #{even * i}]" for i in range(EVEN)])
         out = _combine(a)
         spare = ["r5", "r7", "r10", "r3"]
-        a.all(*[f"ldr {r}, [r12, #{k * stride}]" for k, r in enumerate(spare)])
-        a.all(*[f"add {v}, {v}, {r}" for v, r in zip(out, spare, strict=True)])
-        a.add("r0", "r0", ahead * stride)
-        a.add("r12", "r12", ODD * stride)
-        a.all(*[f"str {out[y]}, [lr, #{36 * y}]" for y in range(4)])
+        a.emit_all(*[f"ldr {r}, [r12, #{k * stride}]" for k, r in enumerate(spare)])
+        a.emit_all(*[f"add {v}, {v}, {r}" for v, r in zip(out, spare, strict=True)])
+        a.add_imm("r0", "r0", ahead * stride)
+        a.add_imm("r12", "r12", ODD * stride)
+        a.emit_all(*[f"str {out[y]}, [lr, #{36 * y}]" for y in range(4)])
 
     def columns(a: Assembly) -> None:
-        a.all("mov lr, sp", "mov r1, #5")
-        a.add("r12", "r0", _FIRST["odd row"] * stride)
+        a.emit_all("mov lr, sp", "mov r1, #5")
+        a.add_imm("r12", "r0", _FIRST["odd row"] * stride)
         a.label("8")
         column(a, stride, EVEN)
-        a.all("add lr, lr, #4", "subs r1, r1, #1")
+        a.emit_all("add lr, lr, #4", "subs r1, r1, #1")
         a.loop_end("8")
-        a.do("mov r1, #2")
+        a.emit("mov r1, #2")
         a.label("6")
         for _ in range(2):
             column(a, ODD * stride, 1)
-            a.do("add lr, lr, #4")
-        a.do("subs r1, r1, #1")
+            a.emit("add lr, lr, #4")
+        a.emit("subs r1, r1, #1")
         a.loop_end("6")
-        a.do("mov r0, r12")
+        a.emit("mov r0, r12")
 
     def row(a: Assembly, offset: int) -> list[str]:
-        a.all(*[f"ldr r{4 + j}, [lr, #{offset + 4 * j}]" for j in range(EVEN)], f"ldr r10, [lr, #{offset + 20}]")
+        a.emit_all(*[f"ldr r{4 + j}, [lr, #{offset + 4 * j}]" for j in range(EVEN)], f"ldr r10, [lr, #{offset + 20}]")
         out = _combine(a)
-        a.do(f"add {out[0]}, {out[0]}, r10")
+        a.emit(f"add {out[0]}, {out[0]}, r10")
         spare = ["r5", "r7", "r10"]
-        a.all(*[f"ldr {r}, [lr, #{offset + 24 + 4 * k}]" for k, r in enumerate(spare)])
-        a.all(*[f"add {v}, {v}, {r}" for v, r in zip(out[1:], spare, strict=True)])
+        a.emit_all(*[f"ldr {r}, [lr, #{offset + 24 + 4 * k}]" for k, r in enumerate(spare)])
+        a.emit_all(*[f"add {v}, {v}, {r}" for v, r in zip(out[1:], spare, strict=True)])
         return out
 
     sums = ("d[0] + d[1] + d[2] + d[3]", "d[1] - d[2] + 2 * d[3]", "d[1] + d[2] + 4 * d[3]", "d[1] - d[2] + 8 * d[3] + d[4]")
@@ -181,8 +183,8 @@ def output_transform(shape: Shape, to: Result) -> CFunction:
 
 def _combine(a: Assembly) -> list[str]:
     """Five sums in r4..r8 by the even half of A to four; returns their registers. Spends r9; r5 and r7 are free then."""
-    a.all("add r9, r5, r6", "sub r5, r5, r6", "add r4, r4, r9", "add r4, r4, r7", "add r6, r5, r7, lsl #1", "add r9, r9, r7, lsl #2")
-    a.all("add r5, r5, r7, lsl #3", "add r8, r8, r5")
+    a.emit_all("add r9, r5, r6", "sub r5, r5, r6", "add r4, r4, r9", "add r4, r4, r7", "add r6, r5, r7, lsl #1", "add r9, r9, r7, lsl #2")
+    a.emit_all("add r5, r5, r7, lsl #3", "add r8, r8, r5")
     return ["r4", "r6", "r9", "r8"]
 
 

@@ -24,10 +24,10 @@ from pathlib import Path
 from cm4tiny.benchmarks import Benchmark, get_benchmark
 from cm4tiny.benchmarks.assets import AssetSource, model_file
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.events import SILENT
 from cm4tiny.firmware.build import build_firmware
 from cm4tiny.firmware.engines.catalogue import OWN
-from cm4tiny.firmware.image import read_elf
 from cm4tiny.firmware.microtvm import CompiledModel
 from cm4tiny.firmware.own_engine import build_own
 from cm4tiny.firmware.recipe import Recipe

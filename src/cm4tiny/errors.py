@@ -155,6 +155,10 @@ class BoardError(Cm4TinyError):
     """A board, real or virtual, cannot be used."""
 
 
+class DescriptionError(BoardError):
+    """The description of a board or a chip cannot be used; the text names the file and the field."""
+
+
 class LinkError(BoardError):
     """The serial link broke: no port, no permission, disconnected."""
 

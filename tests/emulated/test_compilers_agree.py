@@ -13,9 +13,9 @@ import pytest
 
 from cm4tiny.benchmarks import embedded_model, get_benchmark
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.errors import ToolchainError
 from cm4tiny.firmware.engines.catalogue import OWN
-from cm4tiny.firmware.image import read_elf
 from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.firmware.reference import reference_run
 from cm4tiny.firmware.toolchain import KINDS, find_toolchain

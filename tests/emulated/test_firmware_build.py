@@ -14,14 +14,15 @@ from unicorn import arm_const as arm
 
 from cm4tiny.benchmarks import BENCHMARKS
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.boards import default_board
+from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.boards.virtual.unicorn_core import open_core
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import CompileError, DeviceFaultError, ImageTooLargeError, ToolchainError
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
-from cm4tiny.firmware.image import FLASH, RAM, read_elf
-from cm4tiny.firmware.report import memory_report
 from cm4tiny.firmware.toolchain import KINDS, Toolchain, find_toolchain
 
+FLASH, RAM = default_board().chip.flash, default_board().chip.ram
 READY = b"m-ready\r\n"
 INPUT = bytes((37 * i) % 256 for i in range(490))
 EXPECTED = ",".join(f"{((b + 128) % 256 - 128 - OUTPUT_ZERO_POINT) * OUTPUT_SCALE:.3f}" for b in INPUT[:12])
@@ -136,13 +137,6 @@ def test_every_benchmark_builds_in_both_modes_and_fits(tmp_path: Path, gcc: Tool
     assert built.flash_bytes < 16 * 1024
     assert built.ram_bytes < 64 * 1024
     assert built.stack_bytes == 8 * 1024
-
-
-def test_the_report_names_the_largest_objects(tmp_path: Path, gcc: Toolchain) -> None:
-    report = memory_report(read_elf(build(tmp_path, gcc, "vww").elf))
-    assert report.largest[0].size == 27648
-    assert report.regions[1].used > 2 * 27648 + 8192
-    assert "| buffer | RAM | 27648 |" in report.markdown()
 
 
 def test_energy_windows_are_two_falling_edges_on_the_pin(tmp_path: Path, gcc: Toolchain) -> None:

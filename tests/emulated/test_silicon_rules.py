@@ -10,6 +10,7 @@ import pytest
 from virtual_board_programs import GPIOG, LPUART1, PARK, PWR, RCC, UART_CLOCKS, UART_PINS, load, move_wide, stores, write_elf
 
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.boards import default_board
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.boards.virtual.native import load_library
 from cm4tiny.boards.virtual.peripheral_map import regions
@@ -17,6 +18,7 @@ from cm4tiny.boards.virtual.silicon import clock_gates, pin_functions, register_
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import SiliconRuleError
 
+CHIP = default_board().chip
 CR, CFGR, PLLCFGR, CCIPR, BDCR, CRRCR, ACR = RCC, RCC + 8, RCC + 0xC, RCC + 0x88, RCC + 0x90, RCC + 0x98, 0x40022000
 TIM2, DMA1, SAI1, RNG = 0x40000000, 0x40020000, 0x40015400, 0x50060800
 PWR_ON = (RCC + 0x58, 1 << 28)
@@ -153,9 +155,9 @@ def test_every_rule_of_the_code_has_its_row_and_its_test() -> None:
 
 def test_every_peripheral_with_a_clock_is_gated_by_it(tmp_path: Path) -> None:
     """A read of each gives the rule while the clock is off, and none while it is on."""
-    gated = {base: enable for base, _, enable, _ in clock_gates()}
+    gated = {base: enable for base, _, enable, _ in clock_gates(CHIP)}
     assert len(gated) > 50 and all(region.base in gated for region in regions() if region.enable)
-    for base, _, enable, mask in clock_gates():
+    for base, _, enable, mask in clock_gates(CHIP):
         if base >= 0xA000_0000:
             continue  # of memory that this board does not have: a fault
         look = [*move_wide(1, base), load(2, 1)]
@@ -207,9 +209,9 @@ def test_registers_have_their_names_in_messages() -> None:
 
 def test_the_boards_own_cable_is_in_the_table_of_pins() -> None:
     lpuart, tx, rx, usart3 = 0, 1, 0, 3
-    assert (lpuart, tx, 6 * 16 + 7, 8) in pin_functions()
-    assert (lpuart, rx, 6 * 16 + 8, 8) in pin_functions()
-    assert (usart3, tx, 3 * 16 + 8, 7) in pin_functions()
+    assert (lpuart, tx, 6 * 16 + 7, 8) in pin_functions(CHIP)
+    assert (lpuart, rx, 6 * 16 + 8, 8) in pin_functions(CHIP)
+    assert (usart3, tx, 3 * 16 + 8, 7) in pin_functions(CHIP)
 
 
 @pytest.mark.parametrize("damage", [lambda steps: steps[:1] + steps[2:], lambda steps: [steps[1], steps[0], *steps[2:]]])

@@ -10,7 +10,8 @@ import pytest
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.benchmarks.embedded import embedded_data_set, embedded_model
 from cm4tiny.boards import VirtualBoard
-from cm4tiny.boards.nucleo import NucleoBoard, Wishes, board_row
+from cm4tiny.boards.boards import find_board
+from cm4tiny.boards.nucleo import NucleoBoard, Wishes
 from cm4tiny.boards.nucleo.ports import ports
 from cm4tiny.firmware.build import build_firmware
 from cm4tiny.firmware.microtvm import compile_model
@@ -22,7 +23,7 @@ KWS = get_benchmark("kws")
 
 
 def test_the_real_board_answers_as_the_virtual_one(tmp_path: Path) -> None:
-    if not ports(board_row()):
+    if not ports(find_board()):
         pytest.skip("no NUCLEO-L4R5ZI is plugged in")
     model = compile_model(embedded_model("kws").read_bytes(), name="kws01")
     image = build_firmware(KWS, model, mode="performance", toolchain=find_toolchain(), out_dir=tmp_path)

@@ -16,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from cm4tiny.boards.boards import default_board
+from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.boards.virtual.loader import load_elf
 from cm4tiny.boards.virtual.unicorn_core import open_core
-from cm4tiny.firmware.image import FLASH, RAM, read_elf
 
+FLASH, RAM = default_board().chip.flash, default_board().chip.ram
 _RETURN = FLASH.start + FLASH.size - 16
 _GUARD = 64
 

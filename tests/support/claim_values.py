@@ -9,7 +9,7 @@ from support.mutations import MUTATIONS
 
 from cm4tiny.benchmarks import BENCHMARKS, embedded_data_set
 from cm4tiny.benchmarks.official import official_table
-from cm4tiny.firmware.image import FLASH, RAM
+from cm4tiny.boards.boards import default_board
 from cm4tiny.images.table import published_images
 from cm4tiny.paths import PACKAGE
 from cm4tiny.results.audit import RULES
@@ -26,17 +26,22 @@ def value(function: Callable[[], int | float | str]) -> Callable[[], int | float
 
 @value
 def ram_kb() -> int:
-    return RAM.size // 1024
+    return default_board().chip.ram.size // 1024
+
+
+@value
+def stack_kb() -> int:
+    return default_board().stack_bytes // 1024
 
 
 @value
 def flash_kb() -> int:
-    return FLASH.size // 1024
+    return default_board().chip.flash.size // 1024
 
 
 @value
 def flash_mb() -> int:
-    return FLASH.size >> 20
+    return default_board().chip.flash.size >> 20
 
 
 @value

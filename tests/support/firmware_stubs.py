@@ -76,7 +76,7 @@ class HostHarness:
             (folder / name).write_text(text, encoding="utf-8")
         harness = firmware_sources() / "harness"
         units = sorted(str(path) for path in harness.glob("*.c") if path.name != "memory.c")
-        units += [str(firmware_sources() / "boards" / "host" / "board.c"), str(folder / "model.c")]
+        units += [str(firmware_sources() / "chips" / "host" / "board.c"), str(folder / "model.c")]
         self.program = folder / "harness"
         command = [compiler, "-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
         command += [*sanitizers(compiler, str(folder)), f"-I{folder}", f"-I{harness}"]

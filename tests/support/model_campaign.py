@@ -27,9 +27,11 @@ import numpy as np
 from board_model import BoardCore
 from random_models import random_model
 
+from cm4tiny.boards.boards import default_board
 from cm4tiny.errors import Cm4TinyError, ModelError, RamBudgetError
+from cm4tiny.firmware.board_files import board_files
+from cm4tiny.firmware.build import source_folders
 from cm4tiny.firmware.flags import compile_flags, link_flags
-from cm4tiny.firmware.image import RAM
 from cm4tiny.firmware.microtvm import CompiledModel, CompileOptions, compile_model
 from cm4tiny.firmware.reference import reference_run
 from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
@@ -37,7 +39,7 @@ from cm4tiny.paths import firmware_sources
 from cm4tiny.verification.comparison import candidate_inputs
 
 BATCH = 25
-_ROOM = RAM.size - 64 * 1024  # for the models of an image: what start-up code and stack leave
+_ROOM = default_board().chip.ram.size - 64 * 1024  # for the models of an image: what start-up code and stack leave
 _BOARD_UNITS = ("board/startup.c", "board/fault.c", "board/board.c", "board/clock.c", "harness/memory.c", "main.c")
 _CONFIG = "#pragma once\n#define CM4TINY_BAUD 115200u\n#define EE_CFG_ENERGY_MODE 0\n#define CM4TINY_INPUT_BYTES 1u\n"
 
@@ -125,8 +127,12 @@ class ImageMaker:
         self.folder = folder
         self.toolchain = toolchain or find_toolchain("auto", install=False)
         sources = firmware_sources()
-        for name, origin in (("board", "boards/nucleo_l4r5zi"), ("harness", "harness"), ("include", "include")):
+        board = default_board()
+        for name, origin in source_folders(board.chip.start_up).items():
             (folder / name).symlink_to(sources / origin, target_is_directory=True)
+        (folder / "generated").mkdir()
+        for name, text in board_files(board).items():
+            (folder / "generated" / name).write_text(text)
         (folder / "build_config.h").write_text(_CONFIG)
         (folder / "main.c").write_text("int main(void);\nint main(void)\n{\n    for (;;) {\n    }\n}\n")
         self._board = [self._compile(unit, unit, []) for unit in _BOARD_UNITS]
@@ -134,7 +140,9 @@ class ImageMaker:
     def _compile(self, unit: str, flags_of: str, extra: Sequence[str]) -> str:
         target = unit.replace("/", "-").removesuffix(".c") + ".o"
         flags = [f for f in compile_flags(Path(flags_of).name, self.toolchain.family) if f not in ("-Werror",)]
-        self._run([*flags, *extra, "-I", ".", "-I", "board", "-I", "harness", "-isystem", "include", "-c", unit, "-o", target])
+        self._run(
+            [*flags, *extra, "-I", ".", "-I", "generated", "-I", "board", "-I", "harness", "-isystem", "include", "-c", unit, "-o", target]
+        )
         return target
 
     def _run(self, command: list[str]) -> None:

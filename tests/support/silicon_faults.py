@@ -33,9 +33,11 @@ from support import tiny_tflite as tt
 from support.tiny_images import benchmark_of
 
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.boards import default_board
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import Cm4TinyError, SiliconRuleError
 from cm4tiny.firmware import build
+from cm4tiny.firmware.board_files import board_files
 from cm4tiny.firmware.microtvm import CompileOptions, compile_model
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.paths import firmware_sources
@@ -43,14 +45,15 @@ from cm4tiny.paths import firmware_sources
 FILES = ("clock.c", "board.c", "startup.c")
 BAUD = 115200
 REGISTERS = (
-    ("RCC_CR", "RCC_CFGR", "RCC_PLLCFGR", "RCC_AHB2ENR", "RCC_APB1ENR1", "RCC_APB1ENR2", "RCC_CCIPR"),
+    ("RCC_CR", "RCC_CFGR", "RCC_PLLCFGR", "RCC_APB1ENR1", "RCC_CCIPR"),
     ("PWR_CR1", "PWR_CR2", "PWR_CR5"),
-    ("LPUART1_CR1", "LPUART1_CR2", "LPUART1_CR3", "LPUART1_BRR"),
+    ("VCP_CR1", "VCP_CR2", "VCP_CR3", "VCP_BRR"),
     ("TIM2_CR1", "TIM2_PSC", "TIM2_ARR", "TIM2_EGR"),
-    ("GPIO_MODER", "GPIO_OTYPER", "GPIO_PUPDR", "GPIO_AFRL", "GPIO_AFRH"),
-    ("GPIOF", "GPIOG"),
+    ("GPIO_MODER", "GPIO_OTYPER", "GPIO_PUPDR"),
+    ("VCP_TX_PORT", "VCP_RX_PORT", "TIMESTAMP_PORT"),
+    ("VCP_ENABLE_REGISTER", "PINS_ENABLE_REGISTER"),
 )
-_BIT = re.compile(r"\b(?:RCC|PWR|FLASH|LPUART|TIM)_[A-Z0-9]+_[A-Z0-9_]+\b(?!\()")
+_BIT = re.compile(r"\b(?:RCC|PWR|FLASH|UART|TIM)_[A-Z0-9]+_[A-Z0-9_]+\b(?!\()")
 _NUMBER = re.compile(r"(?<![\w.])(0x[0-9A-Fa-f]+|\d+)(?=u?\b)")
 _STATEMENT = re.compile(r"^    [ ]*(?!const |return|static |extern |else|if|for|while|_Static|__asm volatile\($)[^{}#/\s\"].*;(?: /\*.*)?$")
 _DATA = Path(__file__).with_name("silicon_faults.yaml")
@@ -84,8 +87,11 @@ class Fault:
 def _in_scope(file: str, lines: Sequence[str]) -> Iterator[int]:
     """Lines of code that a boot runs, and definitions of constants. Not the fault handlers and errors on the line, which no conversation
     without errors reaches."""
-    skipping, comment = False, False
+    skipping, comment, other = False, False, False
     for i, line in enumerate(lines):
+        other = (other or line.startswith(("#else", "#if TIMESTAMP_ON"))) and not line.startswith("#endif")
+        if other:
+            continue  # what is compiled for another board
         comment = comment or line.lstrip().startswith("/*")
         ended = comment and "*/" in line
         if comment:
@@ -171,7 +177,7 @@ def all_faults() -> tuple[Fault, ...]:
     """Every fault that the generator can make, in a fixed order."""
     found: list[Fault] = []
     for file in FILES:
-        lines = (firmware_sources() / "boards" / build.BOARD / file).read_text(encoding="utf-8").split("\n")
+        lines = (firmware_sources() / "chips" / default_board().chip.start_up / file).read_text(encoding="utf-8").split("\n")
         scope = set(_in_scope(file, lines))
         for make in (_deletions, _swaps, _replacements):
             found += make(file, lines, scope)
@@ -241,9 +247,11 @@ class Workshop:
         for mode in build.MODES:
             staging = self.folders[mode] = folder / mode
             staging.mkdir(parents=True)
-            build._lay_out(staging, {**self.model.code.files, "build_config.h": build.build_config(benchmark, mode, BAUD)}, self.model.code)
-            build._compile(staging, self.toolchain, self.model.code, build.SILENT, "")
-            build._link(staging, self.toolchain, self.model.code)
+            board = default_board()
+            files = {**self.model.code.files, **board_files(board), "build_config.h": build.build_config(benchmark, mode, BAUD)}
+            build._lay_out(staging, board, files, self.model.code)
+            build._compile(staging, board, self.toolchain, self.model.code, build.SILENT, "")
+            build._link(staging, board, self.toolchain, self.model.code)
         self.size = self.model.code.input.size
         self.objects = {file: self._object(file).read_bytes() for file in FILES}
         self.good: dict[str, dict[str, Any]] = {mode: self.converse(mode) for mode in build.MODES}
@@ -259,7 +267,7 @@ class Workshop:
         try:
             source.write_text(fault.apply(text), encoding="utf-8")
             command = [
-                *build._unit_flags(f"board/{fault.file}", self.toolchain, self.model.code),
+                *build._unit_flags(f"board/{fault.file}", default_board(), self.toolchain, self.model.code),
                 "-Wno-error",
                 "-c",
                 f"board/{fault.file}",
@@ -272,7 +280,7 @@ class Workshop:
             shutil.copy(self._object(fault.file), self.folders["energy"] / build._object(f"board/{fault.file}"))
             for mode in build.MODES:
                 try:
-                    build._link(self.folders[mode], self.toolchain, self.model.code)
+                    build._link(self.folders[mode], default_board(), self.toolchain, self.model.code)
                 except Cm4TinyError:
                     return "does not build"
                 try:

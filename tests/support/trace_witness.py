@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cm4tiny.boards.virtual.memory_map import FLASH_BASE, FLASH_SIZE, SRAM_BASE, SRAM_SIZE
 from support.plain_core import PlainCore
 from unicorn import arm_const as arm
 from unicorn import unicorn_const as uc_const
 
-from cm4tiny.boards.virtual.memory_map import FLASH_BASE, FLASH_SIZE, SRAM_BASE, SRAM_SIZE
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, TraceCost, Traced, TraceKind, TraceSegment
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from support.tiny_elf import FLASH, VECTORS, Load, attributes, tiny_elf
 
+from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.elf_files import build_attributes
 from cm4tiny.errors import FirmwareError, WrongTargetError
-from cm4tiny.firmware.image import read_elf
 
 
 def patched(offset: int, value: int, form: str = "<I", marks: bytes | None = None) -> bytes:

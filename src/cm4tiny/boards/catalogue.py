@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cm4tiny.boards.boards import all_boards, find_board
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 
@@ -35,17 +36,17 @@ def check_board(kind: str, wishes: Wishes | None = None, events: EventStream = S
         return
     from cm4tiny.boards.virtual.build import native_library
 
-    with events.step("virtual NUCLEO-L4R5ZI") as outcome:
+    with events.step(f"virtual {board_identity(kind).name}") as outcome:
         outcome.note = f"ready ({native_library(install=True, events=events).path.name})"
 
 
 def _check_nucleo(wishes: Wishes | None, events: EventStream) -> None:
-    from cm4tiny.boards.nucleo import Wishes, board_row
+    from cm4tiny.boards.nucleo import Wishes
     from cm4tiny.boards.nucleo.flashers import choose
     from cm4tiny.boards.nucleo.ports import find_port
 
     wishes = wishes or Wishes()
-    row = board_row(wishes.board)
+    row = find_board(wishes.board)
     with events.step(row.name) as outcome:
         port = find_port(row, wishes.probe, wishes.port)
         way = "flashed before" if wishes.flasher == "none" else f"flashed with {choose(row, wishes.wiring, wishes.flasher).name}"
@@ -94,24 +95,19 @@ def board_identity(kind: str, wishes: Wishes | None = None, supply_v: float | No
     """Which board a kind means: the one place that decides it.
 
     Args:
-        wishes: names the row of a real board.
+        wishes: names a real board.
         supply_v: what a power monitor supplies; the virtual board has a supply of its own.
     """
-    from cm4tiny.boards.nucleo.table import DEFAULT, board_row
-    from cm4tiny.boards.power import SUPPLY_V
-
     _check_kind(kind)
     virtual = kind == VIRTUAL
-    row = board_row(DEFAULT if virtual or wishes is None else wishes.board)
-    return BoardIdentity(row.name, virtual, SUPPLY_V if virtual and supply_v is None else supply_v, row.clock_hz)
+    board = find_board("" if virtual or wishes is None else wishes.board)
+    return BoardIdentity(board.name, virtual, board.supply_v if virtual and supply_v is None else supply_v, board.clock.hclk_hz)
 
 
 def exact_board_name(text: str) -> str:
-    """The printed name of a board of the table that a text spells (case, ``_`` and blanks aside); empty for any other text."""
-    from cm4tiny.boards.nucleo.table import board_rows
-
+    """The printed name of a described board that a text spells (case, ``_`` and blanks aside); empty for any other text."""
     spelled = "-".join(text.upper().replace("_", " ").replace("-", " ").split())
-    return next((row.name for row in board_rows() if row.name == spelled), "")
+    return next((row.name for row in all_boards() if row.name == spelled), "")
 
 
 def emulator_facts(kind: str) -> dict[str, Any]:

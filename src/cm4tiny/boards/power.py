@@ -16,13 +16,14 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from cm4tiny.boards.boards import default_board
 from cm4tiny.deadline import call_within
 from cm4tiny.errors import Cm4TinyError, PowerError, PowerTraceError
 
 T = TypeVar("T")
 
-SUPPLY_V = 1.8
-"""What the simulated monitor supplies: 36 of the published energies of the board that it models were measured at this voltage."""
+SUPPLY_V = default_board().supply_v
+"""What the simulated monitor supplies."""
 MONITOR_S = 15.0
 """How long a monitor may take to start, to stop, or to say its voltage; an LPM01A needs about a second."""
 VOLTAGE_TOLERANCE = 0.02

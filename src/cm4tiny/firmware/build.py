@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cm4tiny.boards.boards import BoardDescription, default_board
+from cm4tiny.boards.elf_image import Image, read_elf
 from cm4tiny.digests import file_sha256
 from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import CompileError, FirmwareError, ImageTooLargeError, ModelError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.files import move_into_place
+from cm4tiny.firmware.board_files import board_files
 from cm4tiny.firmware.flags import compile_flags, flags, link_flags
-from cm4tiny.firmware.image import FLASH, RAM, Image, read_elf
 from cm4tiny.firmware.inference_code import InferenceCode, TensorInfo
 from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.paths import firmware_sources
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark
     from cm4tiny.firmware.microtvm import CompiledModel
 
-BOARD = "nucleo_l4r5zi"
 MODES = ("performance", "energy")
 DEFAULT_BAUD = {"performance": 115200, "energy": 9600}
 """As in the reference submissions; in energy mode the slow line runs through the IO manager."""
@@ -52,7 +53,7 @@ _OVERFLOW = re.compile(r"region [`'](?P<region>\w+)'(?: |: )overflowed by (?P<by
 
 @dataclass(frozen=True)
 class FirmwareImage:
-    """A firmware image that passed the checks of :mod:`cm4tiny.firmware.image`.
+    """A firmware image that passed the checks of :mod:`cm4tiny.boards.elf_image`.
 
     ``flash_bytes`` counts everything stored in flash, ``ram_bytes`` the static data, ``stack_bytes`` the room reserved for the stack.
     """
@@ -74,6 +75,7 @@ def build_firmware(
     mode: str,
     toolchain: Toolchain,
     out_dir: Path,
+    board: BoardDescription | None = None,
     baud: int | None = None,
     events: EventStream = SILENT,
 ) -> FirmwareImage:
@@ -81,6 +83,7 @@ def build_firmware(
 
     Args:
         mode: ``"performance"`` (also serves accuracy runs) or ``"energy"``.
+        board: that the image is for; None: the default board.
         baud: speed of the serial port, default by mode.
 
     Raises:
@@ -94,18 +97,19 @@ def build_firmware(
     speed = DEFAULT_BAUD[mode] if baud is None else baud
     code = model if isinstance(model, InferenceCode) else model.code
     check_sizes(benchmark, code.input, code.output)
-    generated = {**code.files, "build_config.h": build_config(benchmark, mode, speed)}
+    board = board or default_board()
+    generated = {**code.files, **board_files(board), "build_config.h": build_config(benchmark, mode, speed)}
     step = f"build {benchmark.id} {mode}"
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         full = naming_full_disk(f"building the firmware of {benchmark.id}", out_dir)
         with full, scratch_folder("build", out_dir) as staging, events.step(step) as outcome:
-            _lay_out(staging, generated, code)
-            commands = _compile(staging, toolchain, code, events, step)
-            commands.append(_link(staging, toolchain, code))
-            image = read_elf(staging / "firmware.elf")
+            _lay_out(staging, board, generated, code)
+            commands = _compile(staging, board, toolchain, code, events, step)
+            commands.append(_link(staging, board, toolchain, code))
+            image = read_elf(staging / "firmware.elf", chip=board.chip)
             digest = file_sha256(staging / "firmware.elf")
-            _write_record(staging, toolchain, code, commands, digest)
+            _write_record(staging, board, toolchain, code, commands, digest)
             _publish(staging, out_dir, sorted(generated))
             outcome.note = f"{image.flash_bytes} bytes flash, {image.ram_bytes} bytes RAM"
     except OSError as error:
@@ -139,9 +143,20 @@ def check_sizes(benchmark: Benchmark, entry: TensorInfo, result: TensorInfo) -> 
         )
 
 
-def _lay_out(staging: Path, generated: dict[str, str], code: InferenceCode) -> None:
+def source_folders(start_up: str) -> dict[str, str]:
+    """Folder of a build -> folder of this project's firmware sources that it is copied from, by a chip's ``start_up``."""
+    return {"harness": "harness", "include": "include", "board": f"chips/{start_up}"}
+
+
+def _lay_out(staging: Path, board: BoardDescription, generated: dict[str, str], code: InferenceCode) -> None:
     sources = firmware_sources()
-    for name, origin in (("harness", "harness"), ("include", "include"), ("board", f"boards/{BOARD}")):
+    if not (sources / "chips" / board.chip.start_up / "link.ld").is_file():
+        raise FirmwareError(
+            f"there is no start-up code for the {board.chip.name}",
+            why=f"its description names firmware/chips/{board.chip.start_up}, and no linker script is there",
+            hint="write it, or name a folder that exists: docs/add-a-board.md",
+        )
+    for name, origin in source_folders(board.chip.start_up).items():
         shutil.copytree(sources / origin, staging / name)
     if code.library is not None:
         (staging / "harness" / _OWN_C_LIBRARY).unlink()
@@ -152,12 +167,14 @@ def _lay_out(staging: Path, generated: dict[str, str], code: InferenceCode) -> N
         (staging / "generated" / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _compile(staging: Path, toolchain: Toolchain, code: InferenceCode, events: EventStream, step: str) -> list[list[str]]:
+def _compile(
+    staging: Path, board: BoardDescription, toolchain: Toolchain, code: InferenceCode, events: EventStream, step: str
+) -> list[list[str]]:
     units = sorted(path.relative_to(staging).as_posix() for pattern in ("*/*.c", "*/*.cc") for path in staging.glob(pattern))
     units.sort(key=lambda unit: not unit.startswith("generated/"))  # the longest jobs start first
 
     def compile_one(unit: str) -> list[str]:
-        command = [*_unit_flags(unit, toolchain, code), "-c", unit, "-o", _object(unit)]
+        command = [*_unit_flags(unit, board, toolchain, code), "-c", unit, "-o", _object(unit)]
         done = _tool(toolchain, command, staging)
         if done.returncode != 0:
             raise _compile_error(f"{toolchain.cc[0]} cannot compile {unit}", toolchain, command, done)
@@ -171,13 +188,13 @@ def _compile(staging: Path, toolchain: Toolchain, code: InferenceCode, events: E
     return commands
 
 
-def _unit_flags(unit: str, toolchain: Toolchain, code: InferenceCode) -> list[str]:
+def _unit_flags(unit: str, board: BoardDescription, toolchain: Toolchain, code: InferenceCode) -> list[str]:
     name = Path(unit).name
     is_engine = unit.startswith("generated/")
     if is_engine and code.flags:
-        chosen = [*flags("target", toolchain.family), *code.flags]
+        chosen = [*flags("target", toolchain.family, board.chip), *code.flags]
     else:
-        chosen = compile_flags("model.c" if is_engine else name, toolchain.family)
+        chosen = compile_flags("model.c" if is_engine else name, toolchain.family, board.chip)
     if code.library is None:
         library: tuple[str, ...] = _OWN_HEADERS
     else:
@@ -190,9 +207,9 @@ def _object(unit: str) -> str:
     return "obj/" + unit.replace("/", "-").rpartition(".")[0] + ".o"
 
 
-def _link(staging: Path, toolchain: Toolchain, code: InferenceCode) -> list[str]:
+def _link(staging: Path, board: BoardDescription, toolchain: Toolchain, code: InferenceCode) -> list[str]:
     objects = sorted(f"obj/{path.name}" for path in (staging / "obj").glob("*.o"))
-    command = [*link_flags(toolchain.family), "-Wl,-T,board/link.ld", *objects]
+    command = [*link_flags(toolchain.family, board.chip), "-Wl,-T,board/link.ld", *objects]
     command += [*map(str, code.archives), *(code.library.link if code.library is not None else ()), "-o", "firmware.elf"]
     done = _tool(toolchain, command, staging)
     if done.returncode != 0:
@@ -200,7 +217,7 @@ def _link(staging: Path, toolchain: Toolchain, code: InferenceCode) -> list[str]
         if overflow:
             raise ImageTooLargeError(
                 f"the firmware is {overflow}",
-                why=f"the STM32L4R5ZI has {FLASH} and {RAM}",
+                why=board.chip.map_text,
                 hint="use a smaller model, or fewer weights in RAM",
             )
         raise _compile_error(f"{toolchain.cc[0]} cannot link the firmware", toolchain, command, done)
@@ -229,8 +246,11 @@ def _compile_error(what: str, toolchain: Toolchain, command: list[str], done: su
     return CompileError(what, why=shown, hint=f"the command was: {shlex.join([*toolchain.cc, *command])}")
 
 
-def _write_record(staging: Path, toolchain: Toolchain, code: InferenceCode, commands: list[list[str]], digest: str) -> None:
+def _write_record(
+    staging: Path, board: BoardDescription, toolchain: Toolchain, code: InferenceCode, commands: list[list[str]], digest: str
+) -> None:
     record = {
+        "board": {"name": board.name, "chip": board.chip.name, "start_up": board.chip.start_up},
         "compiler": {"kind": toolchain.kind, "version": toolchain.version, "fingerprint": toolchain.fingerprint},
         "engine": dict(code.tools),
         "archives": {path.name: file_sha256(path) for path in code.archives},

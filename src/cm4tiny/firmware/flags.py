@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiler and linker switches of the firmware, one table.
+"""Compiler and linker switches of the firmware, one table; those that choose the core come from the chip's description.
 
 Facts come from measurements on the virtual board, from the GCC manual ("Optimize Options", "ARM Options") and from the Arm ABI. The build
 (:mod:`cm4tiny.firmware.build`), the tool chain probe (:mod:`cm4tiny.firmware.toolchain`) and ``docs/firmware.md`` all use this table.
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+from cm4tiny.boards.boards import default_board
+from cm4tiny.boards.chips import ChipDescription
 
 Scope = Literal["target", "compile", "harness", "model", "runtime", "link"]
 Family = Literal["gcc", "clang"]
@@ -29,16 +32,11 @@ class Flag:
     families: tuple[Family, ...] = ("gcc", "clang")
 
 
+_FAMILIES: tuple[Family, ...] = ("gcc", "clang")
 _GCC: tuple[Family, ...] = ("gcc",)
 _CLANG: tuple[Family, ...] = ("clang",)
 
-FLAGS: tuple[Flag, ...] = (
-    Flag("-mcpu=cortex-m4", "target", "the core of the STM32L4R5", _GCC),
-    Flag("-mthumb", "target", "the only instruction set of the core", _GCC),
-    Flag("-mfpu=fpv4-sp-d16", "target", "its single-precision FPU", _GCC),
-    Flag("-mfloat-abi=hard", "target", "floats travel in FPU registers", _GCC),
-    Flag("--target=thumb-freestanding-eabihf", "target", "zig's name of Thumb without an operating system, hard-float ABI", _CLANG),
-    Flag("-mcpu=cortex_m4+vfp4d16sp", "target", "zig's name of the core with its single-precision FPU", _CLANG),
+_COMMON: tuple[Flag, ...] = (
     Flag("-std=c11", "harness", "the harness is plain C11"),
     Flag("-std=gnu11", "model", "generated kernels may use inline assembly and attributes"),
     Flag("-O2", "harness", "nothing of the harness runs inside a measured window"),
@@ -80,20 +78,27 @@ RUNTIME_UNITS = frozenset({"memory.c", "startup.c"})
 """Files that implement memcpy or run before it may be used."""
 
 
-def flags(scope: Scope, family: Family) -> list[str]:
+def all_flags(chip: ChipDescription | None = None) -> tuple[Flag, ...]:
+    """Every switch for a chip (None: the default board's), those of its core first."""
+    core = (chip or default_board().chip).core
+    target = (Flag(flag.text, "target", flag.why, tuple(f for f in _FAMILIES if f in flag.families)) for flag in core.flags)
+    return (*target, *_COMMON)
+
+
+def flags(scope: Scope, family: Family, chip: ChipDescription | None = None) -> list[str]:
     """The switches of one scope for one compiler family, in table order."""
-    return [flag.text for flag in FLAGS if flag.scope == scope and family in flag.families]
+    return [flag.text for flag in all_flags(chip) if flag.scope == scope and family in flag.families]
 
 
-def compile_flags(unit: str, family: Family) -> list[str]:
+def compile_flags(unit: str, family: Family, chip: ChipDescription | None = None) -> list[str]:
     """All switches for compiling one C file, named without its folder; ``model.c`` is the generated model."""
-    chosen = flags("target", family) + flags("compile", family)
+    chosen = flags("target", family, chip) + flags("compile", family)
     chosen += flags("model" if unit == "model.c" else "harness", family)
     if unit in RUNTIME_UNITS:
         chosen += flags("runtime", family)
     return chosen
 
 
-def link_flags(family: Family) -> list[str]:
+def link_flags(family: Family, chip: ChipDescription | None = None) -> list[str]:
     """All switches for linking, without the linker script."""
-    return flags("target", family) + flags("link", family)
+    return flags("target", family, chip) + flags("link", family)

@@ -14,17 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cm4tiny.benchmarks import Benchmark
+from cm4tiny.boards.boards import BoardDescription, default_board
 from cm4tiny.errors import RamBudgetError, UsageError
 from cm4tiny.events import EventStream
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
-from cm4tiny.firmware.image import FLASH, RAM
 from cm4tiny.firmware.toolchain import Toolchain
 
 if TYPE_CHECKING:
     from cm4tiny.firmware.microtvm import CompiledModel
-
-STACK_BYTES = 8192
-"""The room for the stack, as in the board's linker script."""
 
 CODE_BYTES = 128 * 1024
 """Flash for everything but the model's constants: ample."""
@@ -67,7 +64,7 @@ class OwnImage:
         }
 
 
-def parse_ram_budget(text: str) -> int | None:
+def parse_ram_budget(text: str, board: BoardDescription | None = None) -> int | None:
     """Bytes from ``"131072"`` or ``"128K"`` (times 1024); None for ``"all"`` and an empty text.
 
     Raises:
@@ -79,18 +76,30 @@ def parse_ram_budget(text: str) -> int | None:
     if match is None:
         raise UsageError(f"'{text}' is no size of memory", hint="give bytes, or kilobytes as in 128K")
     size = int(match[1]) * (1024 if match[2] else 1)
-    if not 0 < size <= RAM.size:
-        raise UsageError(f"a RAM budget of {size} bytes is not possible", why=f"the chip has {RAM.size} bytes", hint="give less")
+    most = (board or default_board()).chip.ram.size
+    if not 0 < size <= most:
+        raise UsageError(f"a RAM budget of {size} bytes is not possible", why=f"the chip has {most} bytes", hint="give less")
     return size
 
 
-def harness_ram(benchmark: Benchmark) -> int:
+def harness_ram(benchmark: Benchmark, board: BoardDescription | None = None) -> int:
     """Bytes of RAM that an image needs besides the model, roughly: the protocol's buffers, the input, the stack."""
-    return _HARNESS_BYTES + 2 * benchmark.input_bytes + STACK_BYTES
+    return _HARNESS_BYTES + 2 * benchmark.input_bytes + (board or default_board()).stack_bytes
 
 
-def build_own(recipe: OwnRecipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, folder: Path, events: EventStream) -> OwnImage:
+def build_own(
+    recipe: OwnRecipe,
+    benchmark: Benchmark,
+    tflite: bytes,
+    toolchain: Toolchain,
+    folder: Path,
+    events: EventStream,
+    board: BoardDescription | None = None,
+) -> OwnImage:
     """Compiles a model and builds its image.
+
+    Args:
+        board: that the image is for; None: the default board.
 
     Raises:
         RamBudgetError: the image cannot be made within the budget; says by how much.
@@ -98,18 +107,21 @@ def build_own(recipe: OwnRecipe, benchmark: Benchmark, tflite: bytes, toolchain:
     """
     from cm4tiny.firmware.microtvm import CompileOptions, compile_model, read_costs  # TVM takes seconds to import
 
-    budget = RAM.size if recipe.ram_budget is None else recipe.ram_budget
+    board = board or default_board()
+    chip, stack = board.chip, board.stack_bytes
+    budget = chip.ram.size if recipe.ram_budget is None else recipe.ram_budget
     costs = read_costs(Path(recipe.costs)) if recipe.costs else None
 
     def attempt(share: int) -> tuple[CompiledModel, FirmwareImage]:
         """With so many bytes for the model; raises RamBudgetError if they are too few."""
         options = CompileOptions(
-            ram_budget=share, flash_budget=FLASH.size - CODE_BYTES, skip_zero=recipe.skip_zero, drop_dead=recipe.drop_dead
+            ram_budget=share, flash_budget=chip.flash.size - CODE_BYTES, skip_zero=recipe.skip_zero, drop_dead=recipe.drop_dead
         )
         model = compile_model(tflite, name=benchmark.model_id, options=options, costs=costs, events=events)
-        return model, build_firmware(benchmark, model, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events)
+        built = build_firmware(benchmark, model, mode=recipe.mode, toolchain=toolchain, out_dir=folder, board=board, events=events)
+        return model, built
 
-    beside = harness_ram(benchmark)  # what the image needs besides the model: an estimate, until an image was linked
+    beside = harness_ram(benchmark, board)  # what the image needs besides the model: an estimate, until an image was linked
     for left in reversed(range(_ATTEMPTS)):
         least = 0
         try:
@@ -117,24 +129,24 @@ def build_own(recipe: OwnRecipe, benchmark: Benchmark, tflite: bytes, toolchain:
         except RamBudgetError as error:  # of the model's least the image's size is known exactly: it may fit all the same
             least = error.needed
             model, image = attempt(least)
-        measured = image.ram_bytes + STACK_BYTES - model.ram_bytes
+        measured = image.ram_bytes + stack - model.ram_bytes
         if measured + model.ram_bytes > budget:
             if least:
-                raise _too_small(budget, model.ram_bytes, measured)
+                raise _too_small(budget, model.ram_bytes, measured, stack)
             beside = max(beside + measured + model.ram_bytes - budget, measured)
         elif left and least and budget - measured > least:
             beside = measured  # less than was estimated: a faster plan may fit
         else:
             chosen = {"ram_budget": budget, "skip_zero": recipe.skip_zero, "drop_dead": recipe.drop_dead, "tuned": bool(recipe.costs)}
             return OwnImage(image, model, budget, chosen)
-    raise _too_small(budget, model.ram_bytes, measured)
+    raise _too_small(budget, model.ram_bytes, measured, stack)
 
 
-def _too_small(budget: int, model_bytes: int, beside: int) -> RamBudgetError:
+def _too_small(budget: int, model_bytes: int, beside: int, stack: int) -> RamBudgetError:
     needed = model_bytes + beside
     return RamBudgetError(
         f"a RAM budget of {budget} bytes is too small: the image needs {needed}",
-        why=f"the model takes {model_bytes} bytes at least, the harness {beside - STACK_BYTES}, the stack {STACK_BYTES}",
+        why=f"the model takes {model_bytes} bytes at least, the harness {beside - stack}, the stack {stack}",
         hint=f"allow {needed} bytes (--ram_budget={needed}), or use a model with smaller activations",
         needed=needed,
     )

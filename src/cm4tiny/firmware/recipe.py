@@ -12,6 +12,7 @@ from typing import Any
 
 import cm4tiny
 from cm4tiny.benchmarks import Benchmark, get_benchmark
+from cm4tiny.boards.boards import find_board
 from cm4tiny.digests import file_sha256, known_sha256
 from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
@@ -20,7 +21,6 @@ from cm4tiny.firmware.build import FirmwareImage, build_firmware, check_sizes
 from cm4tiny.firmware.c_library import find_c_library, fingerprint
 from cm4tiny.firmware.engines import octoml, tflm
 from cm4tiny.firmware.engines.catalogue import OWN, check_engine, read_library, takes_model
-from cm4tiny.firmware.image import RAM
 from cm4tiny.firmware.inference_code import InferenceCode
 from cm4tiny.firmware.model_file import model_ends
 from cm4tiny.firmware.own_engine import build_own, harness_ram
@@ -51,6 +51,7 @@ class Recipe:
         drop_dead: channels that cannot change the result are removed with their weights (open division).
         costs: path of a table of kernel costs (:mod:`cm4tiny.tuning`); empty: the one that comes with the package.
         arena_bytes: of the interpreter's arena (TensorFlow Lite for Microcontrollers); 0: all that the chip has left.
+        board: that the image is for, as :func:`~cm4tiny.boards.boards.find_board` takes it; empty: the default board.
         verify: the finished image is executed and its answers compared with a reference (:mod:`cm4tiny.verification`).
     """
 
@@ -66,6 +67,7 @@ class Recipe:
     drop_dead: bool = False
     costs: str = ""
     arena_bytes: int = 0
+    board: str = ""
     verify: bool = True
 
     def check(self) -> Benchmark:
@@ -174,15 +176,18 @@ def _build(
 ) -> tuple[FirmwareImage, InferenceCode, dict[str, Any]]:
     """The image, its inference code, and what the record says about them besides."""
     if recipe.engine == OWN:
-        own = build_own(recipe, benchmark, tflite, toolchain, folder, events)
+        own = build_own(recipe, benchmark, tflite, toolchain, folder, events, find_board(recipe.board))
         return own.image, own.model.code, own.facts()
     code = _code(recipe, benchmark, tflite, toolchain, events)
     facts = {"arena_bytes": _arena(recipe, benchmark)} if recipe.engine in tflm.VARIANTS else {}
-    return build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, events=events), code, facts
+    board = find_board(recipe.board)
+    image = build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, board=board, events=events)
+    return image, code, facts
 
 
 def _arena(recipe: Recipe, benchmark: Benchmark) -> int:
-    return recipe.arena_bytes or RAM.size - harness_ram(benchmark) - _INTERPRETER_BYTES
+    board = find_board(recipe.board)
+    return recipe.arena_bytes or board.chip.ram.size - harness_ram(benchmark, board) - _INTERPRETER_BYTES
 
 
 def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:

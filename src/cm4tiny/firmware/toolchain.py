@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import FirmwareError, ToolchainError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.flags import Family, compile_flags, link_flags
-from cm4tiny.firmware.image import read_elf
 from cm4tiny.network import require_network
 from cm4tiny.paths import firmware_sources
 from cm4tiny.scratch import scratch_folder

@@ -19,6 +19,7 @@ import yaml
 from cm4tiny.benchmarks import ALL_BENCHMARKS
 from cm4tiny.benchmarks.embedded import embedded_index
 from cm4tiny.benchmarks.official.table import PRECISIONS, official_table
+from cm4tiny.boards.boards import default_board
 from cm4tiny.boards.catalogue import board_identity, exact_board_name
 from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.errors import ResultsError, UsageError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from cm4tiny.results.rounds import Session
 
 Figure = Literal["throughput", "energy", "outputs"]
-HOME_BOARD = "NUCLEO-L4R5ZI"
+HOME_BOARD = default_board().name
 """The board that this project reproduces, and the one that the virtual board models: with the LDO, not the ``-P`` with an external SMPS."""
 NOT_JUDGED = "not judged: the quality target is that of MLPerf Tiny's own model and data"
 SIMULATED, MEASURED, PUBLISHED = "simulated", "measured", "published"

@@ -11,11 +11,11 @@ import numpy as np
 
 from cm4tiny.benchmarks import Benchmark, get_benchmark
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.boards import default_board
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
 from cm4tiny.boards.virtual.trace import TraceKind
 from cm4tiny.errors import BoardError
 from cm4tiny.firmware.build import build_firmware
-from cm4tiny.firmware.image import FLASH, RAM
 from cm4tiny.firmware.microtvm import CompileOptions, LayerInfo, compile_model
 from cm4tiny.firmware.microtvm.costs import Costs
 from cm4tiny.firmware.own_engine import CODE_BYTES, harness_ram
@@ -38,8 +38,9 @@ def measure_layers(
         BoardError: the image does not run.
     """
     benchmark = get_benchmark(benchmark_id)
-    budget = RAM.size - harness_ram(benchmark)
-    wanted = replace(options, forced=choice, ram_budget=budget, flash_budget=FLASH.size - CODE_BYTES)
+    chip = default_board().chip
+    budget = chip.ram.size - harness_ram(benchmark)
+    wanted = replace(options, forced=choice, ram_budget=budget, flash_budget=chip.flash.size - CODE_BYTES)
     compiled = compile_model(model.read_bytes(), name=benchmark.model_id, options=wanted, costs=Costs(0))
     tools = find_toolchain(toolchain, install=False)
     image = build_firmware(benchmark, compiled, mode="performance", toolchain=tools, out_dir=folder)

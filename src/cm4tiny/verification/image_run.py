@@ -21,10 +21,10 @@ import numpy.typing as npt
 from cm4tiny.benchmarks import Benchmark
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.commands import READY
+from cm4tiny.boards.elf_image import Symbol, read_elf
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import BoardError, VerificationError
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.firmware.image import Symbol, read_elf
 from cm4tiny.firmware.inference_code import TensorInfo
 
 

@@ -23,13 +23,13 @@ from support.fake_usb import FakeBoard, FakeOpenOcd, listing
 from support.faulty_port import WAYS, FaultyPort
 from support.tiny_elf import tiny_elf
 
+from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.links import SerialLink
 from cm4tiny.boards.nucleo import board as nucleo_board
 from cm4tiny.boards.nucleo import ports, tools
 from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, await_port
 from cm4tiny.boards.nucleo.claim import Target
 from cm4tiny.boards.nucleo.flashers import MassStorage, OpenOcd, Wiring, check_drive
-from cm4tiny.boards.nucleo.table import board_row
 from cm4tiny.boards.nucleo.tools import run_tool
 from cm4tiny.deadline import Deadline
 from cm4tiny.locks import acquire
@@ -211,7 +211,7 @@ def port_returns(inputs: Mapping[str, Any], folder: Path) -> Outcome:
         clock = _Clock(later)
 
         def use() -> Outcome:
-            target = Target(board_row(), str(board.device), board.serial)
+            target = Target(find_board(), str(board.device), board.serial)
             again = await_port(link, target, 115200, clock=clock, sleep=clock.sleep)
             board.say(b"m-ready\r\n")
             right = again.read(Deadline(5)) == b"m-ready\r\n"
@@ -293,7 +293,7 @@ def drive(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     clock = _Clock({0.3: take, 0.9: later})
 
     def use() -> Outcome:
-        MassStorage(board_row(), Wiring(drive=str(path)), clock=clock, sleep=clock.sleep).write(folder / "a.bin")
+        MassStorage(find_board(), Wiring(drive=str(path)), clock=clock, sleep=clock.sleep).write(folder / "a.bin")
         return Outcome("correct" if then == "returns" else "wrong", "", "counted as flashed")
 
     return _in_time(use)
@@ -303,7 +303,7 @@ def other_variant(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     """The mounted drive is that of another board with the same chip and probe."""
 
     def use() -> Outcome:
-        check_drive(board_row(), lambda: [Path("/media") / inputs["drive"]])
+        check_drive(find_board(), lambda: [Path("/media") / inputs["drive"]])
         return Outcome("wrong", "", "taken for the board that was asked for")
 
     return attempt(use)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.nucleo import flashers, tools
 from cm4tiny.boards.nucleo.flashers import MassStorage, OpenOcd, PyOcd, StFlash, Wiring
-from cm4tiny.boards.nucleo.table import board_row
 from cm4tiny.boards.nucleo.tools import Outcome, run_tool
 from cm4tiny.errors import BoardError
 
-ROW = board_row()
+ROW = find_board()
 
 
 def python(program: str) -> list[str]:

@@ -15,15 +15,15 @@ import pytest
 from support.tiny_elf import EM_386, EM_ARM
 from support.tiny_elf import tiny_elf as elf_bytes
 
+from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.nucleo import board as nucleo_board
 from cm4tiny.boards.nucleo import flashers, ports
 from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, flash
 from cm4tiny.boards.nucleo.flashers import MassStorage, OpenOcd, PyOcd, StFlash, Wiring, choose, raw_image
-from cm4tiny.boards.nucleo.table import board_row
 from cm4tiny.boards.nucleo.tools import Outcome, run_tool
 from cm4tiny.errors import BoardError, BusyError, LinkError, ToolchainError, UsageError, WrongTargetError
 
-ROW = board_row()
+ROW = find_board()
 
 
 def tiny_elf(path: Path, machine: int = EM_ARM) -> Path:
@@ -261,7 +261,7 @@ def test_wishes_come_from_the_environment() -> None:
     wishes = Wishes.from_env({"CM_TINY_PORT": "/dev/ttyACM1", "CM_TINY_BAUD": "921600", "CM_TINY_PROBE": "0669FF", "CM_TINY_DRIVE": "/m"})
     assert (wishes.port, wishes.baud, wishes.flasher, wishes.wiring.drive) == ("/dev/ttyACM1", 921600, "auto", "/m")
     with pytest.raises(UsageError, match="NUCLEO_L4R5"):
-        board_row("NUCLEO_L4R5XI")
+        find_board("NUCLEO_L4R5XI")
 
 
 # --- ports ---------------------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pytest
 from support.fake_usb import FakeBoard, FakeOpenOcd, listing
 from support.tiny_elf import tiny_elf
 
+from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.catalogue import board_identity, exact_board_name
 from cm4tiny.boards.links import SerialLink
 from cm4tiny.boards.nucleo import board as nucleo_board
@@ -21,12 +22,11 @@ from cm4tiny.boards.nucleo import ports
 from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, await_port
 from cm4tiny.boards.nucleo.claim import Claim, Target, locate
 from cm4tiny.boards.nucleo.flashers import OpenOcd, check_drive
-from cm4tiny.boards.nucleo.table import board_row
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import BoardError, BusyError, LinkError, UsageError
 from cm4tiny.events import Event, EventStream, Progress
 
-ROW = board_row()
+ROW = find_board()
 
 
 class Desk:
@@ -302,8 +302,8 @@ def test_a_board_that_was_unplugged_closes_without_an_error_and_is_free(desk: De
 
 # --- which board ---------------------------------------------------------------------------------------------------------------------
 def test_the_p_variant_is_another_board() -> None:
-    assert board_row("NUCLEO_L4R5ZI_P").name == "NUCLEO-L4R5ZI-P"
-    assert not set(ROW.volume_labels) & set(board_row("NUCLEO_L4R5ZI_P").volume_labels)
+    assert find_board("NUCLEO_L4R5ZI_P").name == "NUCLEO-L4R5ZI-P"
+    assert not set(ROW.volume_labels) & set(find_board("NUCLEO_L4R5ZI_P").volume_labels)
     assert [exact_board_name(text) for text in ("nucleo_l4r5zi", "NUCLEO-L4R5ZI-P", "Nucleo L4R5ZI", "NUCLEO-L4R5ZI-Q", "L4R5ZI", "")] == [
         "NUCLEO-L4R5ZI",
         "NUCLEO-L4R5ZI-P",
@@ -328,7 +328,7 @@ def test_a_drive_of_the_other_variant_is_noticed() -> None:
     with pytest.raises(BoardError, match="is a NUCLEO-L4R5ZI-P, a NUCLEO-L4R5ZI was asked for") as caught:
         check_drive(ROW, lambda: [Path("/"), other])
     assert "CM_TINY_BOARD=NUCLEO_L4R5ZI_P" in caught.value.hint
-    check_drive(board_row("NUCLEO_L4R5ZI_P"), lambda: [other])
+    check_drive(find_board("NUCLEO_L4R5ZI_P"), lambda: [other])
     check_drive(ROW, lambda: [other, Path("/media/NODE_L4R5ZI")])
     check_drive(ROW, lambda: [Path("/")])
 

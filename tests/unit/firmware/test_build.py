@@ -55,11 +55,12 @@ def test_the_image_and_how_it_was_made_are_published(tmp_path: Path) -> None:
     assert image.elf == tmp_path / "out" / "firmware.elf"
     assert (image.benchmark, image.mode, image.flash_bytes, image.ram_bytes, image.baud) == ("kws", "performance", 16, 0, 115200)
     names = sorted(path.name for path in image.elf.parent.iterdir())
-    assert names == ["build.json", "build_config.h", "firmware.elf", "model.c", "model.h"]
+    assert names == ["board_description.h", "build.json", "build_config.h", "firmware.elf", "memory.ld", "model.c", "model.h"]
     record = json.loads((image.elf.parent / "build.json").read_text(encoding="utf-8"))
     assert record["sha256"] == image.sha256
     assert record["compiler"] == {"kind": "path", "version": "fake 1.0", "fingerprint": "f" * 64}
-    assert {"harness/protocol.c", "board/startup.c", "board/link.ld", "generated/model.c"} <= set(record["sources"])
+    assert {"harness/protocol.c", "board/startup.c", "board/link.ld", "generated/model.c", "generated/memory.ld"} <= set(record["sources"])
+    assert record["board"] == {"name": "NUCLEO-L4R5ZI", "chip": "STM32L4R5ZI", "start_up": "stm32l4r5"}
 
 
 def test_every_source_is_compiled_once_and_linked_in_sorted_order(tmp_path: Path) -> None:

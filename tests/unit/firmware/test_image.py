@@ -12,9 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.tiny_elf import EM_386, ET_REL, FLASH, RAM, SOFT_FLOAT, VECTORS, Load, attributes, tiny_elf
 
+from cm4tiny.boards.elf_image import Image, read_elf
 from cm4tiny.errors import FirmwareError, ImageTooLargeError, WrongTargetError
-from cm4tiny.firmware.image import Image, read_elf
-from cm4tiny.firmware.report import memory_report
 
 
 def read(folder: Path, contents: bytes) -> Image:
@@ -144,9 +143,3 @@ def test_no_damage_causes_any_other_error_than_a_firmware_error(tmp_path: Path, 
     cut = data.draw(st.integers(4, len(contents)))
     with contextlib.suppress(FirmwareError):
         read(tmp_path, bytes(contents[:cut]))
-
-
-def test_the_report_counts_the_memory_in_use(tmp_path: Path) -> None:
-    report = memory_report(read(tmp_path, tiny_elf()))
-    assert [(use.region, use.used, use.size) for use in report.regions] == [("flash", 16, 2097152), ("RAM", 0, 655360)]
-    assert "| flash | 16 | 2097152 | 0.0 % |" in report.markdown()

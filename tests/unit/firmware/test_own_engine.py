@@ -10,11 +10,14 @@ from types import SimpleNamespace
 import pytest
 
 from cm4tiny.benchmarks import get_benchmark
+from cm4tiny.boards.boards import default_board
 from cm4tiny.errors import RamBudgetError, UsageError
 from cm4tiny.events import SILENT
 from cm4tiny.firmware import own_engine
-from cm4tiny.firmware.own_engine import STACK_BYTES, build_own, parse_ram_budget
+from cm4tiny.firmware.own_engine import build_own, parse_ram_budget
 from cm4tiny.firmware.recipe import Recipe
+
+STACK_BYTES = default_board().stack_bytes
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,7 @@ class Fake:
             raise RamBudgetError("too little", needed=self.least)
         return SimpleNamespace(ram_bytes=options.ram_budget - self.slack, division="closed")
 
-    def build(self, benchmark, model, *, mode, toolchain, out_dir, events):
+    def build(self, benchmark, model, *, mode, toolchain, out_dir, board, events):
         return SimpleNamespace(ram_bytes=model.ram_bytes + self.harness)
 
 

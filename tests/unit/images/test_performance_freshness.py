@@ -53,8 +53,10 @@ def test_rows_without_known_sources_are_not_judged() -> None:
 @pytest.mark.parametrize(
     "file",
     [
-        "firmware/boards/nucleo_l4r5zi/clock.c",
-        "firmware/boards/nucleo_l4r5zi/link.ld",
+        "firmware/chips/stm32l4r5/clock.c",
+        "firmware/chips/stm32l4r5/link.ld",
+        "src/cm4tiny/boards/boards/nucleo-l4r5zi.yaml",
+        "src/cm4tiny/boards/chips/stm32l4r5zi.yaml",
         "src/cm4tiny/boards/virtual/caches.c",
         "src/cm4tiny/boards/virtual/cycle_model.py",
         "src/cm4tiny/firmware/kernels/int16/block.py",
@@ -77,7 +79,7 @@ def test_a_new_file_and_a_renamed_one_change_it_and_a_comment_does_not(tmp_path:
     model = root / "src/cm4tiny/boards/virtual/cycle_model.py"
     model.write_text("# said otherwise\n\n" + model.read_text(encoding="utf-8"), encoding="utf-8")
     assert source_digest(root, SOURCES[OWN]) == before
-    clock = root / "firmware/boards/nucleo_l4r5zi/clock.c"
+    clock = root / "firmware/chips/stm32l4r5/clock.c"
     clock.rename(clock.with_name("clocks.c"))
     assert source_digest(root, SOURCES[OWN]) != before
 

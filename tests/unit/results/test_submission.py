@@ -438,7 +438,9 @@ def built(cache: Path) -> str:
     sources = {"generated/model.c": hashlib.sha256(b"model.c").hexdigest(), "generated/model.h": hashlib.sha256(b"model.h").hexdigest()}
     sources["harness/main.c"] = hashlib.sha256((firmware_sources() / "harness" / "main.c").read_bytes()).hexdigest()
     (folder / "firmware.json").write_text(json.dumps(record), encoding="utf-8")
-    (folder / "build.json").write_text(json.dumps({"sources": sources, "commands": []}), encoding="utf-8")
+    (folder / "build.json").write_text(
+        json.dumps({"board": {"start_up": "stm32l4r5"}, "sources": sources, "commands": []}), encoding="utf-8"
+    )
     return digest
 
 

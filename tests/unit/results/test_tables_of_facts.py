@@ -22,7 +22,7 @@ DIGESTS = {
     "published.csv": "e91b4bb79ed2ddc354707954b2619973573876e438177ad601b4ff2fbc4d3376",
     "published_systems.csv": "71b7bb0ac8a6eaf02735dda57ac366efa9a5c29d9eb6856dffbcaefb5f095f43",
     "replay/known.yaml": "273f39024080d600ed6146629bb08ab6ca1eefc0d07ecf0b2e998ec1b1814e29",
-    "submission/boards.yaml": "abd8d112445bd0dcb0b1c73f04c1bc5c5c14fb655c06892a32a0dfad3c2a521f",
+    "submission/boards.yaml": "d08553bc4709e427a3c762f948062c05998902c136eb1fecf47631ab4890f49f",
     "rounds/facts.yaml": "4bcb94e4672518943b1a7ceb41d4e3283fa629504f625581e1066a3e828b915d",
     "rounds/label_lists.yaml": "476678bac59d0d66e2bded9fde8f6b607622c0fb1dfd9e08b903600d1e028490",
 }

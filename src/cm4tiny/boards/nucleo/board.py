@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cm4tiny.boards.boards import find_board
+from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.boards.links import DEFAULT_BAUD, SerialLink
 from cm4tiny.boards.nucleo.claim import Claim, Target, locate, probe_for_tools
 from cm4tiny.boards.nucleo.flashers import FLASHERS, Flasher, Wiring, check_drive, choose, raw_image, with_raw_image
 from cm4tiny.boards.nucleo.ports import ports
-from cm4tiny.boards.nucleo.table import DEFAULT, board_row
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import LinkError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.firmware.image import read_elf
 
 RESTART_S = 1.0
 """How long the port must stay after flashing before it is trusted: an ST-LINK may leave the bus a moment after the tool has ended."""
@@ -31,7 +31,7 @@ class Wishes:
     """What a user may say about the board; empty: found out.
 
     Attributes:
-        board: row of the table.
+        board: name of a description, or the path of its file.
         port: serial device, or ``socket://host:port`` of a board elsewhere.
         probe: serial number of the ST-LINK, or its end.
         flasher: ``"auto"`` or a name of :data:`FLASHERS`; ``"none"``: the firmware is on the board already.
@@ -39,7 +39,7 @@ class Wishes:
         wiring: what single flashers need.
     """
 
-    board: str = DEFAULT
+    board: str = ""
     port: str = ""
     probe: str = ""
     flasher: str = "auto"
@@ -66,7 +66,7 @@ class Wishes:
                 f"--probe={probe} is not a valid serial number", hint="give the letters and digits that this shows:\nst-info --probe"
             )
         wiring = Wiring(probe, _text(env, "PACK"), _text(env, "PACK_SHA256"), _text(env, "DRIVE"))
-        return cls(_text(env, "BOARD") or DEFAULT, _text(env, "PORT"), probe, flasher, int(baud), wiring)
+        return cls(_text(env, "BOARD"), _text(env, "PORT"), probe, flasher, int(baud), wiring)
 
 
 def _text(env: Mapping[str, str], key: str) -> str:
@@ -86,8 +86,8 @@ def flash(elf: Path, wishes: Wishes, events: EventStream = SILENT, flasher: Flas
         ToolchainError: nothing to flash with. BoardError: no probe, another chip, or it failed.
         BusyError: another run uses the board that the flasher found.
     """
-    row = board_row(wishes.board)
-    image = read_elf(elf)
+    row = find_board(wishes.board)
+    image = read_elf(elf, chip=row.chip)
     data = raw_image(row, [(segment.address, segment.data) for segment in image.segments])
     chosen = flasher or choose(row, wishes.wiring, wishes.flasher)
     with events.step(f"flash {elf.name} with {chosen.name}") as outcome:
@@ -112,7 +112,7 @@ class NucleoBoard:
     """
 
     def __init__(self, elf: Path, wishes: Wishes, events: EventStream = SILENT) -> None:
-        row, writes = board_row(wishes.board), wishes.flasher != "none"
+        row, writes = find_board(wishes.board), wishes.flasher != "none"
         target = locate(row, wishes.port, wishes.probe or wishes.wiring.probe, writes=writes)
         link: SerialLink | None = None
         self._claim = Claim(target)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cm4tiny.boards.boards import BoardDescription
 from cm4tiny.boards.links import is_pty
 from cm4tiny.boards.nucleo.ports import Listed, Port, only_port, port_of, ports, several_boards
-from cm4tiny.boards.nucleo.table import BoardRow
 from cm4tiny.boards.processes import terminals_behind, users_of
 from cm4tiny.errors import BusyError, LinkError, UsageError
 from cm4tiny.locks import HeldLock, acquire
@@ -33,7 +33,7 @@ class Target:
         probe: serial number of its probe; empty if it has none, or none that can be seen from here.
     """
 
-    row: BoardRow
+    row: BoardDescription
     device: str
     probe: str
 
@@ -49,7 +49,7 @@ class Target:
         return next((port.device for port in ports(self.row, listed) if port.serial == self.probe), self.device)
 
 
-def locate(row: BoardRow, port: str = "", probe: str = "", *, writes: bool, listed: Listed | None = None) -> Target:
+def locate(row: BoardDescription, port: str = "", probe: str = "", *, writes: bool, listed: Listed | None = None) -> Target:
     """The board that a user means.
 
     Args:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from cm4tiny.boards.boards import BoardDescription, all_boards
 from cm4tiny.boards.nucleo.claim import probe_key
 from cm4tiny.boards.nucleo.ports import permission_hint
-from cm4tiny.boards.nucleo.table import BoardRow, board_rows
 from cm4tiny.boards.nucleo.tools import Outcome, run_tool, tail_of
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import BoardError, ToolchainError
@@ -78,7 +78,7 @@ class Flasher(Protocol):
         """
 
 
-def _failure(row: BoardRow, outcome: Outcome, what: str) -> BoardError:
+def _failure(row: BoardDescription, outcome: Outcome, what: str) -> BoardError:
     if outcome.says(*_NO_PERMISSION):
         return BoardError(f"{what}: the probe may not be opened by this user", why=outcome.tail, hint=permission_hint(row))
     if outcome.says(*_NO_PROBE):
@@ -92,7 +92,7 @@ def _failure(row: BoardRow, outcome: Outcome, what: str) -> BoardError:
     )
 
 
-def _write_failure(row: BoardRow, outcome: Outcome, what: str) -> BoardError:
+def _write_failure(row: BoardDescription, outcome: Outcome, what: str) -> BoardError:
     """As :func:`_failure`, for a tool that may have stopped half-way."""
     error = _failure(row, outcome, what)
     return BoardError(error.what, why=f"{error.why}\nthe flash may hold a part of the image", hint=error.hint)
@@ -110,20 +110,20 @@ def _words(text: str, address: str, count: int) -> list[str]:
     return found[1].split() if found else []
 
 
-def check_chip(row: BoardRow, dev_id: int) -> str:
+def check_chip(row: BoardDescription, dev_id: int) -> str:
     """The chip, for messages.
 
     Raises:
         BoardError: it is not the table's; nothing has been written.
     """
-    if dev_id not in row.chip_ids:
-        known = " or ".join(f"0x{known:03x}" for known in row.chip_ids)
+    if dev_id not in row.chip.identity.dev_ids:
+        known = " or ".join(f"0x{known:03x}" for known in row.chip.identity.dev_ids)
         raise BoardError(
             f"the connected board is not a {row.name}: it has not been flashed",
-            why=f"its chip id is 0x{dev_id:03x}, a {row.chip} has {known}",
+            why=f"its chip id is 0x{dev_id:03x}, a {row.chip.family} has {known}",
             hint="connect the right board, or name its probe: --probe=SERIAL",
         )
-    return f"{row.chip} (chip id 0x{dev_id:03x})"
+    return f"{row.chip.family} (chip id 0x{dev_id:03x})"
 
 
 class OpenOcd:
@@ -131,7 +131,7 @@ class OpenOcd:
 
     name = "openocd"
 
-    def __init__(self, row: BoardRow, wiring: Wiring, run: Run = run_tool) -> None:
+    def __init__(self, row: BoardDescription, wiring: Wiring, run: Run = run_tool) -> None:
         self.row, self.run = row, run
         self.identities: tuple[str, ...] = ()
         self.base = ["openocd", *(part for name in row.openocd for part in ("-f", name))]
@@ -142,16 +142,16 @@ class OpenOcd:
         return "" if shutil.which("openocd") else "openocd is not installed"
 
     def identify(self) -> str:
-        read = f"init; mdw 0x{self.row.idcode_address:08X}; mdw 0x{self.row.uid_address:08X} 3; shutdown"
+        read = f"init; mdw 0x{self.row.chip.identity.idcode_address:08X}; mdw 0x{self.row.chip.identity.uid_address:08X} 3; shutdown"
         outcome = self.run([*self.base, "-c", read], IDENTIFY_TIMEOUT_S)
-        self.identities = _chip_key(_words(outcome.text, f"0x{self.row.uid_address:08x}", 3))
-        found = re.search(rf"0x{self.row.idcode_address:08x}:\s*([0-9a-f]{{8}})", outcome.text, re.IGNORECASE)
+        self.identities = _chip_key(_words(outcome.text, f"0x{self.row.chip.identity.uid_address:08x}", 3))
+        found = re.search(rf"0x{self.row.chip.identity.idcode_address:08x}:\s*([0-9a-f]{{8}})", outcome.text, re.IGNORECASE)
         if found is None:
             raise _failure(self.row, outcome, "OpenOCD cannot read the chip's id")
         return check_chip(self.row, int(found[1], 16) & DEV_ID_MASK)
 
     def write(self, image: Path) -> None:
-        command = f"program {{{image}}} 0x{self.row.flash_start:08X} verify reset exit"
+        command = f"program {{{image}}} 0x{self.row.chip.flash.start:08X} verify reset exit"
         outcome = self.run([*self.base, "-c", command], WRITE_TIMEOUT_S)
         if outcome.code != 0 or not outcome.says("** Verified OK **"):
             raise _write_failure(self.row, outcome, "OpenOCD did not flash the board")
@@ -162,7 +162,7 @@ class StFlash:
 
     name = "st-flash"
 
-    def __init__(self, row: BoardRow, wiring: Wiring, run: Run = run_tool) -> None:
+    def __init__(self, row: BoardDescription, wiring: Wiring, run: Run = run_tool) -> None:
         self.row, self.run, self.probe = row, run, wiring.probe
         self.identities: tuple[str, ...] = ()
 
@@ -186,7 +186,7 @@ class StFlash:
 
     def write(self, image: Path) -> None:
         serial = ["--serial", self.probe] if self.probe else []
-        outcome = self.run(["st-flash", *serial, "--reset", "write", str(image), f"0x{self.row.flash_start:08X}"], WRITE_TIMEOUT_S)
+        outcome = self.run(["st-flash", *serial, "--reset", "write", str(image), f"0x{self.row.chip.flash.start:08X}"], WRITE_TIMEOUT_S)
         if outcome.code != 0 or not outcome.says("written and verified"):
             raise _write_failure(self.row, outcome, "st-flash did not flash the board")
 
@@ -209,7 +209,7 @@ class PyOcd:
 
     name = "pyocd"
 
-    def __init__(self, row: BoardRow, wiring: Wiring, run: Run = run_tool) -> None:
+    def __init__(self, row: BoardDescription, wiring: Wiring, run: Run = run_tool) -> None:
         self.row, self.run, self.wiring = row, run, wiring
         self.identities: tuple[str, ...] = ()
         self.options = ["-W", *(["-u", wiring.probe] if wiring.probe else [])]
@@ -218,22 +218,28 @@ class PyOcd:
         if not shutil.which("pyocd"):
             return "pyocd is not installed"
         if not self.wiring.pack:
-            return f"pyocd has no built-in {self.row.chip}; it needs the pack {self.row.pyocd_pack} (--pack=FILE --pack_sha256=HASH)"
+            chip = self.row.chip
+            return f"pyocd has no built-in {chip.family}; it needs the pack {chip.pyocd_pack} (--pack=FILE --pack_sha256=HASH)"
         return ""
 
     def identify(self) -> str:
         self._check_pack()
-        reads = ["-c", f"read32 0x{self.row.idcode_address:08X}", "-c", f"read32 0x{self.row.uid_address:08X} 12"]
+        reads = [
+            "-c",
+            f"read32 0x{self.row.chip.identity.idcode_address:08X}",
+            "-c",
+            f"read32 0x{self.row.chip.identity.uid_address:08X} 12",
+        ]
         outcome = self.run(["pyocd", "commander", *self.options, "-t", "cortex_m", *reads], IDENTIFY_TIMEOUT_S)
-        self.identities = _chip_key(_words(outcome.text, f"{self.row.uid_address:08x}", 3))
-        found = re.search(rf"{self.row.idcode_address:08x}:\s*([0-9a-f]{{8}})", outcome.text, re.IGNORECASE)
+        self.identities = _chip_key(_words(outcome.text, f"{self.row.chip.identity.uid_address:08x}", 3))
+        found = re.search(rf"{self.row.chip.identity.idcode_address:08x}:\s*([0-9a-f]{{8}})", outcome.text, re.IGNORECASE)
         if found is None:
             raise _failure(self.row, outcome, "pyOCD cannot read the chip's id")
         return check_chip(self.row, int(found[1], 16) & DEV_ID_MASK)
 
     def write(self, image: Path) -> None:
-        target = ["-t", self.row.pyocd_target, "--pack", self.wiring.pack]
-        outcome = self.run(["pyocd", "flash", *self.options, *target, f"{image}@0x{self.row.flash_start:08X}"], WRITE_TIMEOUT_S)
+        target = ["-t", self.row.chip.pyocd_target, "--pack", self.wiring.pack]
+        outcome = self.run(["pyocd", "flash", *self.options, *target, f"{image}@0x{self.row.chip.flash.start:08X}"], WRITE_TIMEOUT_S)
         if outcome.code != 0:
             raise _write_failure(self.row, outcome, "pyOCD did not flash the board")
 
@@ -257,7 +263,7 @@ class MassStorage:
 
     def __init__(
         self,
-        row: BoardRow,
+        row: BoardDescription,
         wiring: Wiring,
         mounts: Callable[[], Iterable[Path]] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -372,7 +378,7 @@ def mounted() -> list[Path]:
         return sorted(Path("/Volumes").glob("*"))
 
 
-def check_drive(row: BoardRow, mounts: Callable[[], Iterable[Path]] | None = None) -> None:
+def check_drive(row: BoardDescription, mounts: Callable[[], Iterable[Path]] | None = None) -> None:
     """Looks at the mounted drives: they distinguish boards that have the same chip and the same probe.
 
     Raises:
@@ -381,17 +387,17 @@ def check_drive(row: BoardRow, mounts: Callable[[], Iterable[Path]] | None = Non
     names = {path.name for path in (mounts or mounted)()}
     if names & set(row.volume_labels):
         return
-    for other in board_rows():
+    for other in all_boards():
         found = sorted(names & set(other.volume_labels))
         if found:
             raise BoardError(
                 f"the connected board is a {other.name}, a {row.name} was asked for",
                 why=f"its drive is called {found[0]}",
-                hint=f"connect a {row.name}, or choose the other board: --env.CM_TINY_BOARD={other.name.replace('-', '_')}",
+                hint=f"connect a {row.name}, or choose the other board: --env.CM_TINY_BOARD={other.env_name}",
             )
 
 
-FLASHERS: dict[str, Callable[[BoardRow, Wiring], Flasher]] = {
+FLASHERS: dict[str, Callable[[BoardDescription, Wiring], Flasher]] = {
     OpenOcd.name: OpenOcd,
     StFlash.name: StFlash,
     PyOcd.name: PyOcd,
@@ -400,7 +406,7 @@ FLASHERS: dict[str, Callable[[BoardRow, Wiring], Flasher]] = {
 """In the order in which they are tried."""
 
 
-def choose(row: BoardRow, wiring: Wiring, wanted: str = "auto") -> Flasher:
+def choose(row: BoardDescription, wiring: Wiring, wanted: str = "auto") -> Flasher:
     """The first way that this machine offers, or the one asked for.
 
     Raises:
@@ -422,23 +428,23 @@ def choose(row: BoardRow, wiring: Wiring, wanted: str = "auto") -> Flasher:
     )
 
 
-def raw_image(row: BoardRow, segments: Iterable[tuple[int, bytes]]) -> bytes:
+def raw_image(row: BoardDescription, segments: Iterable[tuple[int, bytes]]) -> bytes:
     """Segments as the bytes of the flash from its start, gaps erased (0xFF); segments in RAM are left out.
 
     Raises:
         BoardError: nothing lies in the flash, or something lies beyond it.
     """
-    end = row.flash_start + row.flash_bytes
-    inside = [(address, data) for address, data in segments if data and row.flash_start <= address < end]
+    end = row.chip.flash.start + row.chip.flash.size
+    inside = [(address, data) for address, data in segments if data and row.chip.flash.start <= address < end]
     if not inside or any(address + len(data) > end for address, data in inside):
         raise BoardError(
             "the image does not fit the board's flash",
-            why=f"it has {row.flash_bytes} bytes from 0x{row.flash_start:08X}",
-            hint=f"give an image that was linked for the {row.chip}",
+            why=f"it has {row.chip.flash.size} bytes from 0x{row.chip.flash.start:08X}",
+            hint=f"give an image that was linked for the {row.chip.family}",
         )
-    image = bytearray(b"\xff" * max(address + len(data) - row.flash_start for address, data in inside))
+    image = bytearray(b"\xff" * max(address + len(data) - row.chip.flash.start for address, data in inside))
     for address, data in inside:
-        image[address - row.flash_start : address - row.flash_start + len(data)] = data
+        image[address - row.chip.flash.start : address - row.chip.flash.start + len(data)] = data
     return bytes(image)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from serial.tools import list_ports
 
-from cm4tiny.boards.nucleo.table import BoardRow
+from cm4tiny.boards.boards import BoardDescription
 from cm4tiny.errors import LinkError
 
 RULES_FILE = "/etc/udev/rules.d/49-cm4tiny-stlink.rules"
@@ -43,7 +43,7 @@ def all_ports(listed: Listed | None = None) -> list[Port]:
     return sorted(found, key=lambda port: port.device)
 
 
-def ports(row: BoardRow, listed: Listed | None = None) -> list[Port]:
+def ports(row: BoardDescription, listed: Listed | None = None) -> list[Port]:
     """The ports of all probes of the board's kind, by device name."""
     return [port for port in all_ports(listed) if port.usb_id in row.usb_ids]
 
@@ -54,7 +54,7 @@ def port_of(device: str, listed: Listed | None = None) -> Port | None:
     return next((port for port in all_ports(listed) if os.path.realpath(port.device) == meant), None)
 
 
-def find_port(row: BoardRow, probe: str = "", device: str = "", listed: Listed | None = None) -> str:
+def find_port(row: BoardDescription, probe: str = "", device: str = "", listed: Listed | None = None) -> str:
     """The device to open.
 
     Args:
@@ -67,7 +67,7 @@ def find_port(row: BoardRow, probe: str = "", device: str = "", listed: Listed |
     return device or only_port(row, probe, listed).device
 
 
-def only_port(row: BoardRow, probe: str = "", listed: Listed | None = None) -> Port:
+def only_port(row: BoardDescription, probe: str = "", listed: Listed | None = None) -> Port:
     """The port of the one board that is meant; raises as :func:`find_port`."""
     found = [port for port in ports(row, listed) if port.serial.upper().endswith(probe.upper())]
     if not found:
@@ -90,7 +90,7 @@ def several_boards(found: Iterable[Port]) -> LinkError:
     return LinkError(f"{len(named)} boards are plugged in", why="; ".join(named), hint="name one: --probe=SERIAL or --port=DEVICE")
 
 
-def udev_rules(row: BoardRow) -> str:
+def udev_rules(row: BoardDescription) -> str:
     """Rules that let the user at the machine's seat, and the group ``plugdev``, use probe and port without root."""
     lines = [f"# {row.name}: ST-LINK, for flashing (usb) and its virtual COM port (tty)"]
     for usb_id in row.usb_ids:
@@ -101,7 +101,7 @@ def udev_rules(row: BoardRow) -> str:
     return "\n".join(lines) + "\n"
 
 
-def permission_hint(row: BoardRow) -> str:
+def permission_hint(row: BoardDescription) -> str:
     """What to type when a probe or a port may not be opened."""
     rules = udev_rules(row).rstrip("\n")
     return f"write these lines into {RULES_FILE} as root, run 'udevadm control --reload' and plug the board in again:\n{rules}"

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The virtual NUCLEO-L4R5ZI: firmware in, serial link, time stamps and power out. A driver like that of a real board."""
+"""The virtual board: firmware in, serial link, time stamps and power out. A driver like that of a real board."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,16 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cm4tiny.boards.boards import BoardDescription, default_board
 from cm4tiny.boards.commands import MLPERF_TINY, CommandProtocol
 from cm4tiny.boards.energy import PowerSettings, SimulatedPowerMonitor
 from cm4tiny.boards.energy.monitor import Phase, Span
 from cm4tiny.boards.power import PowerMonitor
+from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.boards.virtual.confine import DEFAULT_MEMORY_BYTES, Confinement
-from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
+from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel, cycle_model_of
 from cm4tiny.boards.virtual.energy_history import idle_history, power_history, stalled_and_worked
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
-from cm4tiny.boards.virtual.link import VirtualLink
+from cm4tiny.boards.virtual.link import Guard, VirtualLink
 from cm4tiny.boards.virtual.loader import Symbol
 from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, NoteKind, SettingChange, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
@@ -53,29 +54,15 @@ class BoardStatistics(Counters):
     notes: tuple[str, ...] = ()
 
 
-class _Guard:
-    """The machine and the lock around it: ``with guard as machine``."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> Machine:
-        self._lock.acquire()
-        return self.machine
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._lock.release()
-
-
 class VirtualBoard:
-    """A NUCLEO-L4R5ZI that runs firmware.
+    """A board that runs firmware, as its description says it is.
 
     Args:
-        elf: firmware for the STM32L4R5: an ELF, an Intel hex file, or the bytes of flash.
+        elf: firmware for the board's chip: an ELF, an Intel hex file, or the bytes of flash.
         baud: the host's baud rate; bytes on the serial line then take the time that the firmware's own settings give them. None lets them
             pass at once.
-        name: what messages call this board.
+        board: its description; None: the default board.
+        name: what messages call this board; empty: its printed name after "virtual".
         exact: simulate the flash's data cache on every access, instead of charging measured means after a profiling phase.
         commands: how the firmware is talked to; None: bytes pass as they are written.
         in_process: emulate in this process instead of one of its own: a crash of the emulator is then a crash of this program.
@@ -89,6 +76,7 @@ class VirtualBoard:
 
     Raises:
         FirmwareError, WrongTargetError, ImageTooLargeError: the image is damaged, or not for this board.
+        DescriptionError: the board's chip is not one that can be emulated.
         ToolchainError, CompileError: the machine's C code cannot be built. UsageError: ``backend`` asks for a machine in Python.
     """
 
@@ -97,7 +85,8 @@ class VirtualBoard:
         elf: Path,
         *,
         baud: int | None = None,
-        name: str = "virtual NUCLEO-L4R5ZI",
+        board: BoardDescription | None = None,
+        name: str = "",
         exact: bool = False,
         events: EventStream = SILENT,
         model: CycleModel | None = None,
@@ -110,17 +99,18 @@ class VirtualBoard:
         _check_backend(backend)
         if baud is not None and baud <= 0:
             raise UsageError(f"a baud rate of {baud} is not possible", hint="give a positive number, or None for a line without delay")
-        self.name = name
+        self.description = board or default_board()
+        self.name = name or f"virtual {self.description.name}"
         self.closed = False
         self._events = events
         self._exact = exact
         self._baud = baud
         self._notes: list[str] = []
         protocol = commands or CommandProtocol()
-        self._elf = load_image(Path(elf))
-        settings: dict[str, Any] = {"model": model or CycleModel(), "exact": exact, "baud": baud, "strict": strict}
-        label = f"'{Path(elf).name}' on {name}"
-        self.guard = _Guard(NativeMachine(**settings) if in_process else open_machine(label, memory_bytes=memory_bytes, **settings))
+        self._elf = load_image(Path(elf), self.description.chip)
+        settings: dict[str, Any] = {"model": model or cycle_model_of(self.description.chip), "exact": exact, "baud": baud, "strict": strict}
+        label = f"'{Path(elf).name}' on {self.name}"
+        self.guard = Guard(self._machine(label, in_process, memory_bytes, settings))
         with self.guard as machine:
             self._strict = machine.strict  # read back
             for address, data in self._elf.segments:
@@ -129,6 +119,11 @@ class VirtualBoard:
             machine.reset()
         self.link = VirtualLink(self, protocol.terminator)
         self.power: PowerMonitor = SimulatedPowerMonitor(self)
+
+    def _machine(self, label: str, in_process: bool, memory_bytes: int, settings: dict[str, Any]) -> Machine:
+        if in_process:
+            return NativeMachine(**settings, library=native_library(self.description))
+        return open_machine(label, board=self.description, memory_bytes=memory_bytes, **settings)
 
     @property
     def cycles(self) -> int:

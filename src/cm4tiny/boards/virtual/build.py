@@ -29,6 +29,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.boards.boards import BoardDescription, default_board
+from cm4tiny.boards.virtual import chip_header
 from cm4tiny.digests import known_sha256
 from cm4tiny.disk import naming_full_disk, refuse_full_disk
 from cm4tiny.errors import BoardError, CompileError, LockingError, ToolchainError
@@ -45,7 +47,7 @@ SANITIZED = ("-O1", "-g", *FLAGS[2:-1], "-fno-omit-frame-pointer", "-fsanitize=a
 """With CM_TINY_SANITIZE=yes. The process needs LD_PRELOAD=libasan.so; see docs/virtual-board.md."""
 COMPILERS = ("cc", "gcc", "clang")
 _TIMEOUT_S = 600
-_STEP = "virtual NUCLEO-L4R5ZI"
+_STEP = "virtual board"
 _HINT_UNICORN = "reinstall it:\npip install --force-reinstall --no-deps unicorn==2.1.4"
 _HINT = (
     "set CC, or install a C compiler (on Debian the packages gcc and libc6-dev), or let one be fetched as a Python package:\n"
@@ -78,14 +80,16 @@ class NativeLibrary:
     """The compiled machine, with the bytes that were compared.
 
     Attributes:
+        board: that it emulates.
         path: where it lies.
         sha256: of ``content``.
-        sources: one digest of the C files that it was made from.
+        sources: one digest of the C files and the header that it was made from.
         compiler: that made it, with its version.
         unicorn: what it runs on.
         content: its bytes.
     """
 
+    board: BoardDescription
     path: Path
     sha256: str
     sources: str
@@ -98,7 +102,7 @@ class NativeLibrary:
         return {
             "backend": "native",
             "library_sha256": self.sha256,
-            "sources_sha256": package_sha256(),
+            "sources_sha256": package_sha256(self.board),
             "compiler": self.compiler,
             "unicorn": self.unicorn.version,
             "unicorn_sha256": self.unicorn.sha256,
@@ -191,46 +195,50 @@ def source_files() -> tuple[Path, ...]:
     return tuple(sorted((*SOURCES.glob("*.c"), *SOURCES.glob("*.h"))))
 
 
-def sources_sha256() -> str:
-    """One digest of all C files and their names."""
-    return _digest_of(source_files())
+def sources_sha256(board: BoardDescription | None = None) -> str:
+    """One digest of all C files and their names, and of the header that is made for a board."""
+    return _digest_of(source_files(), chip_header.description_header(board or default_board()))
 
 
-def package_sha256() -> str:
-    """One digest of all sources of the virtual board, C and Python: the cost of a block is computed in Python."""
-    return _digest_of(sorted((*source_files(), *SOURCES.glob("*.py"))))
+def package_sha256(board: BoardDescription | None = None) -> str:
+    """One digest of all sources of the virtual board, C, Python and the descriptions: the cost of a block is computed in Python."""
+    board = board or default_board()
+    return _digest_of(sorted((*source_files(), *SOURCES.glob("*.py"))), board.sha256 + board.chip.sha256)
 
 
-def _digest_of(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
+def _digest_of(paths: Iterable[Path], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
     for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def library_key(compiler: HostCompiler, unicorn: Unicorn) -> str:
+def library_key(compiler: HostCompiler, unicorn: Unicorn, board: BoardDescription | None = None) -> str:
     """Names a library by everything it is made from."""
     digest = hashlib.sha256()
-    for part in (*flags(), *compiler.command, compiler.version, unicorn.version, unicorn.sha256, sources_sha256()):
+    for part in (*flags(), *compiler.command, compiler.version, unicorn.version, unicorn.sha256, sources_sha256(board)):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:20]
 
 
-def native_library(*, install: bool = False, events: EventStream = SILENT) -> NativeLibrary:
+def native_library(board: BoardDescription | None = None, *, install: bool = False, events: EventStream = SILENT) -> NativeLibrary:
     """The compiled machine, built if it is not there yet or not what it was when it was built.
 
     Args:
+        board: that it emulates; None: the default board.
         install: whether a compiler may be fetched where the host has none.
 
     Raises:
         ToolchainError: no compiler, or no unicorn headers.
+        DescriptionError: the board's chip is not one that can be emulated.
         CompileError: the compiler refused. DiskFullError: there is no room for it.
         BoardError: unicorn's library is damaged.
         BusyError: another process has been building it for too long.
     """
+    board = board or default_board()
     compiler, unicorn = find_compiler(install=install, events=events), find_unicorn()
-    target = user_cache() / "virtual-board" / f"board-{library_key(compiler, unicorn)}.so"
-    found = _read(target, unicorn, events)
+    target = user_cache() / "virtual-board" / f"board-{library_key(compiler, unicorn, board)}.so"
+    found = _read(board, target, unicorn, events)
     if found is not None:
         return found
     try:
@@ -238,12 +246,12 @@ def native_library(*, install: bool = False, events: EventStream = SILENT) -> Na
             target.parent.mkdir(parents=True, exist_ok=True)
             _remove_partial(target.parent)
             with acquire(target.with_suffix(".lock"), wait_s=_TIMEOUT_S, subject="the virtual board's library"):
-                found = _read(target, unicorn, SILENT)
-                return found if found is not None else _compile(compiler, unicorn, target, events)
+                found = _read(board, target, unicorn, SILENT)
+                return found if found is not None else _compile(board, compiler, unicorn, target, events)
     except (LockingError, OSError):
         target = _process_folder() / target.name
-        found = _read(target, unicorn, events)
-        return found if found is not None else _compile(compiler, unicorn, target, events)
+        found = _read(board, target, unicorn, events)
+        return found if found is not None else _compile(board, compiler, unicorn, target, events)
 
 
 def emulator_facts(*, install: bool = False, events: EventStream = SILENT) -> dict[str, Any]:
@@ -251,7 +259,7 @@ def emulator_facts(*, install: bool = False, events: EventStream = SILENT) -> di
     return native_library(install=install, events=events).facts()
 
 
-def _read(target: Path, unicorn: Unicorn, events: EventStream) -> NativeLibrary | None:
+def _read(board: BoardDescription, target: Path, unicorn: Unicorn, events: EventStream) -> NativeLibrary | None:
     """The library with the bytes of its record; None if there is none or it is damaged."""
     try:
         content = target.read_bytes()
@@ -259,7 +267,7 @@ def _read(target: Path, unicorn: Unicorn, events: EventStream) -> NativeLibrary 
         sha256 = hashlib.sha256(content).hexdigest()
         if record["sha256"] != sha256:
             raise ValueError(f"its SHA-256 is {sha256}, it was built as {record['sha256']}")
-        return NativeLibrary(target, sha256, str(record["sources"]), str(record["compiler"]), unicorn, content)
+        return NativeLibrary(board, target, sha256, str(record["sources"]), str(record["compiler"]), unicorn, content)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         if target.exists():
             events.message(_STEP, f"{target} is not what was built ({error}): it is built again", "warning")
@@ -286,14 +294,16 @@ def _process_folder() -> Path:
     return _made[0]
 
 
-def _compile(compiler: HostCompiler, unicorn: Unicorn, target: Path, events: EventStream) -> NativeLibrary:
+def _compile(board: BoardDescription, compiler: HostCompiler, unicorn: Unicorn, target: Path, events: EventStream) -> NativeLibrary:
     if compiler.wheel is not None:
         install_wheel(compiler.wheel, events)
     environment = {**os.environ, "LC_ALL": "C", **dict(compiler.environment)}
     sources = [str(path) for path in source_files() if path.suffix == ".c"]
     with scratch_folder("build", target.parent) as folder:
         made = folder / target.name
-        command = [*compiler.command, *flags(), "-o", str(made), *sources, f"-I{unicorn.folder / 'include'}", str(unicorn.library)]
+        (folder / chip_header.NAME).write_text(chip_header.description_header(board), encoding="ascii")
+        includes = [f"-I{folder}", f"-I{unicorn.folder / 'include'}"]
+        command = [*compiler.command, *flags(), "-o", str(made), *sources, *includes, str(unicorn.library)]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, env=environment)
         if result.returncode != 0:
             refuse_full_disk("building the virtual board", result.stderr, folder)
@@ -301,11 +311,11 @@ def _compile(compiler: HostCompiler, unicorn: Unicorn, target: Path, events: Eve
         content = made.read_bytes()
         record: dict[str, Any] = {
             "sha256": hashlib.sha256(content).hexdigest(),
-            "sources": sources_sha256(),
+            "sources": sources_sha256(board),
             "compiler": compiler.version,
             "unicorn": {"version": unicorn.version, "sha256": unicorn.sha256},
         }
         (folder / "record.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         move_into_place(made, target)
         move_into_place(folder / "record.json", target.with_suffix(".json"))
-    return NativeLibrary(target, record["sha256"], record["sources"], compiler.version, unicorn, content)
+    return NativeLibrary(board, target, record["sha256"], record["sources"], compiler.version, unicorn, content)

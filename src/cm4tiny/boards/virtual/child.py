@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from cm4tiny.boards.virtual import confine
-from cm4tiny.boards.virtual.native import NativeMachine, load_library, read_tables
+from cm4tiny.boards.virtual.native import NativeMachine, load_library
 from cm4tiny.errors import BoardError, Cm4TinyError
 
 LENGTH = struct.Struct("<I")
@@ -129,7 +129,6 @@ class _Helper:
         parent = os.getppid()
         library = pickle.loads(self._message()[0])
         load_library(library)
-        read_tables()
         gc.collect()
         gc.freeze()  # a fork shares what is never written
         self._control.sendall(b"+")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The virtual NUCLEO-L4R5ZI: an STM32L4R5 around unicorn's Cortex-M4.
+/* The virtual board: a chip of the STM32L4R5's family around unicorn's Cortex-M4.
  *
  * What is modelled and where it is written down:
  *   RM0432  STM32L4+ reference manual: memory map, RCC, PWR, FLASH, GPIO, TIM2..7, USART/LPUART
@@ -27,16 +27,7 @@
 #define TICKS_PER_CYCLE 1000u
 #define NEVER UINT64_MAX
 
-/* RM0432 section 2.2 "Memory organization" */
-#define FLASH_BASE 0x08000000u
-#define FLASH_SIZE 0x00200000u
-#define SRAM_BASE 0x20000000u
-#define SRAM_SIZE 0x000A0000u
-#define SRAM2_ALIAS 0x10000000u
-#define SRAM2_OFFSET 0x00030000u
-#define SRAM2_SIZE 0x00010000u
-#define SYSTEM_MEMORY_BASE 0x1FFF0000u  /* boot loader, OTP, and the factory's values: unique id, flash size */
-#define SYSTEM_MEMORY_SIZE 0x00010000u
+#include "description.h"    /* memory, pins and numbers of the chip and its board: made by chip_header.py */
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

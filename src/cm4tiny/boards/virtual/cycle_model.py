@@ -10,10 +10,12 @@ Costs are integers in ticks of 1/1000 cycle, so that every host computes the sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import capstone
 
+from cm4tiny.boards.boards import default_board
+from cm4tiny.boards.chips import ChipDescription
 from cm4tiny.boards.virtual.accesses import Access, accesses
 from cm4tiny.boards.virtual.instruction_facts import Instruction, Kind, instruction
 
@@ -73,10 +75,10 @@ class CycleModel:
     bank_change: int = 1
     """A read from another SRAM than the access before it: the matrix arbitrates again, and nothing is pipelined across. Measured by others
     (jnk0le/random, cortex_m3m4.md: pipelining happens only within one memory)."""
-    icache_lines: int = 32
-    """Lines of 32 bytes, LRU, filled by 64-bit words. RM0432 section 3.3.5."""
-    dcache_lines: int = 8
-    """Lines of 32 bytes, LRU, filled by 64-bit words. RM0432 section 3.3.5."""
+    icache_lines: int = field(default_factory=lambda: default_board().chip.flash_geometry.instruction_lines)
+    """Lines of 32 bytes, LRU, filled by 64-bit words: of the chip's description. RM0432 section 3.3.5."""
+    dcache_lines: int = field(default_factory=lambda: default_board().chip.flash_geometry.data_lines)
+    """Lines of 32 bytes, LRU, filled by 64-bit words: of the chip's description. RM0432 section 3.3.5."""
     pair_per_mille: int = 0
     """A missed word costs FLASH_ACR.LATENCY cycles (5 at 120 MHz); the second half of a 128-bit pair, read as data right after the first,
     so many thousandths of that. Published results of ST's v1.2 and v1.3 images (ad): nothing."""
@@ -94,6 +96,11 @@ class CycleModel:
     """Cycles over which cycles in blocks without a profile are counted ..."""
     unprofiled_limit: int = 50_000
     """... and how many of them send the board back to exact simulation (1 %)."""
+
+
+def cycle_model_of(chip: ChipDescription) -> CycleModel:
+    """The model with the caches of a chip."""
+    return CycleModel(icache_lines=chip.flash_geometry.instruction_lines, dcache_lines=chip.flash_geometry.data_lines)
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,6 @@ uint64_t timers_next_event(const struct machine *m);
 
 /* gpio.c */
 #define GPIO_PORTS 9
-#define TIMESTAMP_PORT 5u           /* PF13, pin D7 of the Zio connector: the energy mode's time stamp */
-#define TIMESTAMP_PIN 13u
 void gpio_add(struct machine *m);
 bool external_core_supply(const struct machine *m);
 

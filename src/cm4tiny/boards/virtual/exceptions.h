@@ -7,7 +7,6 @@ enum exception {
     NO_EXCEPTION = 0, EXC_NMI = 2, EXC_HARD_FAULT = 3, EXC_MEM_MANAGE = 4, EXC_BUS_FAULT = 5, EXC_USAGE_FAULT = 6, EXC_SVCALL = 11,
     EXC_DEBUG_MONITOR = 12, EXC_PENDSV = 14, EXC_SYSTICK = 15, FIRST_INTERRUPT = 16
 };
-#define INTERRUPTS 95u              /* RM0432 table "STM32L4+ Series vector table" */
 #define EXCEPTION_WORDS 4u
 #define PRIORITY_BITS 0xF0u         /* 16 levels */
 

@@ -104,7 +104,7 @@ _LISTS = {
 def note_text(note: Note, elf: LoadedElf) -> str:
     """One line for people about something that happened once."""
     near = f"near PC {place(elf, note.pc)}"
-    register = f"{register_name(note.address)} (0x{note.address:08x})"
+    register = f"{register_name(note.address, elf.chip)} (0x{note.address:08x})"
     if note.kind is NoteKind.READ:
         return f"read of {register}, which is not modelled, gave 0, {near}"
     if note.kind is NoteKind.WRITE:

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* GPIO A..I. Source: RM0432 section 8; UM2179 (the board): PG11 to PG13 switch the external SMPS of the -P variant, PF13 is pin D7. */
+/* GPIO A..I. Source: RM0432 section 8; pins of the board: its description. */
 #include "core.h"
 
 enum { GPIO_MODER = 0x00, GPIO_PUPDR = 0x0C, GPIO_IDR = 0x10, GPIO_ODR = 0x14, GPIO_BSRR = 0x18, GPIO_AFRL = 0x20, GPIO_BRR = 0x28 };
 #define ISOLATED_STAY 3u            /* of port G: the pins that do not hang on VDDIO2 */
-#define SMPS_PORT 6u
-#define SMPS_ENABLE_PIN 11u
-#define SMPS_POWER_GOOD_PIN 12u
-#define SMPS_SWITCH_PIN 13u
 
 static uint32_t gpio_input(const struct machine *m, const struct peripheral *p)
 {
@@ -18,7 +14,7 @@ static uint32_t gpio_input(const struct machine *m, const struct peripheral *p)
     }
     if (p->instance == TIMESTAMP_PORT && (moder >> (2 * TIMESTAMP_PIN) & 3u) != 1u)
         idr |= 1u << TIMESTAMP_PIN; /* firmware releases the line after a time stamp; the monitor pulls it up */
-    if (p->instance == SMPS_PORT && (moder >> (2 * SMPS_POWER_GOOD_PIN) & 3u) != 1u)
+    if (HAS_SMPS && p->instance == SMPS_POWER_GOOD_PORT && (moder >> (2 * SMPS_POWER_GOOD_PIN) & 3u) != 1u)
         idr = (idr & ~(1u << SMPS_POWER_GOOD_PIN)) | (idr >> SMPS_ENABLE_PIN & 1u) << SMPS_POWER_GOOD_PIN;
     return port_isolated(m, p->instance, 15u) ? idr & ISOLATED_STAY : idr;
 }
@@ -84,11 +80,11 @@ static void gpio_reset(struct machine *m, struct peripheral *p)
         p->reg[GPIO_PUPDR / 4] = p->instance == 0 ? 0x64000000u : 0x00000100u;
 }
 
-/* The -P board: a step-down converter feeds VDD12 through the switch on PG13, so the regulator's range does not limit the core. */
+/* A board with an SMPS: a step-down converter feeds VDD12 through a switch, so the regulator's range does not limit the core. */
 bool external_core_supply(const struct machine *m)
 {
-    const struct peripheral *p = m->ports[SMPS_PORT];
-    return !port_isolated(m, SMPS_PORT, SMPS_SWITCH_PIN) && (output_pins(p) & p->reg[GPIO_ODR / 4]) >> SMPS_SWITCH_PIN & 1u;
+    const struct peripheral *p = m->ports[SMPS_SWITCH_PORT];
+    return HAS_SMPS && !port_isolated(m, SMPS_SWITCH_PORT, SMPS_SWITCH_PIN) && (output_pins(p) & p->reg[GPIO_ODR / 4]) >> SMPS_SWITCH_PIN & 1u;
 }
 
 void gpio_add(struct machine *m)

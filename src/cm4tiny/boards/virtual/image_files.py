@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from cm4tiny.boards.boards import default_board
+from cm4tiny.boards.chips import ChipDescription
 from cm4tiny.boards.virtual.loader import LoadedElf, check_place, check_vectors, elf_from_bytes
-from cm4tiny.boards.virtual.memory_map import FLASH_BASE, FLASH_SIZE
 from cm4tiny.elf_files import read_image_file
 from cm4tiny.errors import FirmwareError, WrongTargetError
 
@@ -32,32 +33,33 @@ _MAGIC = {
 }
 
 
-def load_image(path: Path) -> LoadedElf:
-    """Reads a firmware image for this board.
+def load_image(path: Path, chip: ChipDescription | None = None) -> LoadedElf:
+    """Reads a firmware image for a chip; None: the default board's.
 
     Raises:
         FirmwareError: no file, nothing in it, a damaged hex file, overlapping records, no vector table.
         WrongTargetError: made for another chip.
         ImageTooLargeError: it does not fit into flash or RAM.
     """
+    chip = chip or default_board().chip
     data = read_image_file(path)
     if not data:
         raise FirmwareError(f"{path} is empty", hint="get it again, or build it")
     if data.startswith(b"\x7fELF"):
-        return elf_from_bytes(path, data)
+        return elf_from_bytes(path, data, chip)
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
             raise FirmwareError(f"{path} is no firmware image", why=f"it is {kind}", hint="give an .elf, .bin or .hex file")
-    segments = _hex_segments(path, data) if data.lstrip().startswith(b":") else _binary_segments(path, data)
-    check_vectors(path, segments)
-    return LoadedElf(segments, ())
+    segments = _hex_segments(path, data, chip) if data.lstrip().startswith(b":") else _binary_segments(path, data, chip)
+    check_vectors(path, segments, chip)
+    return LoadedElf(segments, (), chip)
 
 
-def _binary_segments(path: Path, data: bytes) -> tuple[tuple[int, bytes], ...]:
+def _binary_segments(path: Path, data: bytes, chip: ChipDescription) -> tuple[tuple[int, bytes], ...]:
     if all(byte in _HEX_ONLY or 0x20 <= byte < 0x7F for byte in data[:256]):
         raise FirmwareError(f"{path} is no firmware image", why="it is text, and no Intel hex", hint="give an .elf, .bin or .hex file")
-    check_place(path, FLASH_BASE, len(data))
-    return ((FLASH_BASE, data),)
+    check_place(path, chip.flash.start, len(data), chip)
+    return ((chip.flash.start, data),)
 
 
 class _Record(NamedTuple):
@@ -99,7 +101,7 @@ def _damaged(path: Path, line: int, why: str) -> FirmwareError:
     return FirmwareError(f"{path} is damaged", why=f"line {line} {why}", hint="get the file again, and compare its checksum")
 
 
-def _hex_segments(path: Path, text: bytes) -> tuple[tuple[int, bytes], ...]:
+def _hex_segments(path: Path, text: bytes, chip: ChipDescription) -> tuple[tuple[int, bytes], ...]:
     base, pieces = 0, []
     for record in _hex_records(path, text):
         if record.kind == 0 and not record.data:
@@ -122,13 +124,14 @@ def _hex_segments(path: Path, text: bytes) -> tuple[tuple[int, bytes], ...]:
             segments.append((address, bytearray(record.data)))
     if not segments:
         raise FirmwareError(f"{path} has nothing to load", why="it has no data record", hint="build it again")
-    return _placed(path, segments)
+    return _placed(path, segments, chip)
 
 
-def _placed(path: Path, segments: list[tuple[int, bytearray]]) -> tuple[tuple[int, bytes], ...]:
-    if all(address + len(data) <= FLASH_SIZE for address, data in segments):
+def _placed(path: Path, segments: list[tuple[int, bytearray]], chip: ChipDescription) -> tuple[tuple[int, bytes], ...]:
+    flash = chip.flash
+    if 0 in flash.aliases and all(address + len(data) <= flash.size for address, data in segments):
         # linked for the boot alias; the same memory
-        segments = [(address + FLASH_BASE, data) for address, data in segments]
+        segments = [(address + flash.start, data) for address, data in segments]
     for address, data in segments:
         if 0x1FF0_0000 <= address < 0x2000_0000:
             raise WrongTargetError(
@@ -136,5 +139,5 @@ def _placed(path: Path, segments: list[tuple[int, bytearray]]) -> tuple[tuple[in
                 why=f"a record goes to 0x{address:08x}",
                 hint="make the hex file of the program alone",
             )
-        check_place(path, address, len(data))
+        check_place(path, address, len(data), chip)
     return tuple((address, bytes(data)) for address, data in segments)

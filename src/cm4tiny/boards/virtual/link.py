@@ -7,15 +7,50 @@ command (up to its terminator) at a time; so neither the size of the writes nor 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import Protocol
 
-from cm4tiny.boards.virtual.machine import PS_PER_S, StopReason
+from cm4tiny.boards.virtual.machine import PS_PER_S, Machine, StopReason
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import LinkError
 
-if TYPE_CHECKING:
-    from cm4tiny.boards.virtual.board import VirtualBoard
+
+class Guard:
+    """A machine and the lock around it: ``with guard as machine``."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Machine:
+        self._lock.acquire()
+        return self.machine
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._lock.release()
+
+
+class Emulated(Protocol):
+    """What a link asks of its board, which is a :class:`~cm4tiny.boards.virtual.board.VirtualBoard`."""
+
+    name: str
+    closed: bool
+    guard: Guard
+
+    @property
+    def time_s(self) -> float:
+        """Virtual time in seconds."""
+
+    def check_line(self) -> None:
+        """Raises LinkError if host and firmware disagree on the baud rate."""
+
+    def run_guarded(self, until_ps: int) -> StopReason:
+        """Runs the machine; raises on a crash."""
+
+    def raise_fault(self) -> None:
+        """Raises DeviceFaultError if the firmware is in a fault handler."""
 
 
 class VirtualLink:
@@ -26,7 +61,7 @@ class VirtualLink:
 
     exact_clock = True
 
-    def __init__(self, board: VirtualBoard, terminator: bytes) -> None:
+    def __init__(self, board: Emulated, terminator: bytes) -> None:
         self.name = board.name
         self._board = board
         self._terminator = terminator

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import bisect
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from cm4tiny.boards.virtual.memory_map import FLASH_BASE, FLASH_SIZE, SRAM_BASE, SRAM_SIZE
+from cm4tiny.boards.boards import default_board
+from cm4tiny.boards.chips import ChipDescription
 from cm4tiny.elf_files import check_core, damaged, open_elf, read_image_file
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ImageTooLargeError, WrongTargetError
 
 _FUNCTION = 2
 _NAME_BYTES = 1024
-_TARGET = "an ELF for the STM32L4R5: flash from 0x08000000, RAM from 0x20000000"
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ class Symbol:
 
 @dataclass(frozen=True)
 class LoadedElf:
-    """What goes into memory, and the functions by address."""
+    """What goes into a chip's memory, and the functions by address."""
 
     segments: tuple[tuple[int, bytes], ...]
     functions: tuple[Symbol, ...]
+    chip: ChipDescription = field(default_factory=lambda: default_board().chip, repr=False)
 
     def function_at(self, address: int) -> str | None:
         """``"name+0x12"`` of the function around an address, or None."""
@@ -51,51 +52,55 @@ class LoadedElf:
         return f"{symbol.name}+0x{offset:x}" if offset else symbol.name
 
 
-def load_elf(path: Path) -> LoadedElf:
-    """Reads an ELF for this board.
+def _target(chip: ChipDescription) -> str:
+    return f"an ELF for the {chip.name}: flash from 0x{chip.flash.start:08x}, RAM from 0x{chip.ram.start:08x}"
+
+
+def load_elf(path: Path, chip: ChipDescription | None = None) -> LoadedElf:
+    """Reads an ELF for a chip; None: the default board's.
 
     Raises:
         FirmwareError: no file, not an ELF, a damaged one, nothing to load, no vector table.
         WrongTargetError: not 32-bit little-endian Arm, built for another core or FPU, or linked for other addresses.
         ImageTooLargeError: a segment does not fit into flash or RAM.
     """
-    return elf_from_bytes(path, read_image_file(path))
+    return elf_from_bytes(path, read_image_file(path), chip or default_board().chip)
 
 
-def elf_from_bytes(path: Path, data: bytes) -> LoadedElf:
+def elf_from_bytes(path: Path, data: bytes, chip: ChipDescription) -> LoadedElf:
     """The same for the contents of a file; ``path`` is for messages."""
     elf = open_elf(path, data)
-    _check_machine(path, elf)
+    _check_machine(path, elf, chip)
     check_core(path, elf)
     try:
-        segments = _segments(path, elf)
+        segments = _segments(path, elf, chip)
         functions = _functions(elf)
     except Cm4TinyError:
         raise
     except Exception as error:  # pyelftools meets damaged files with any exception
         raise damaged(path, f"it cannot be read: {type(error).__name__} {error}") from error
-    check_vectors(path, segments)
-    return LoadedElf(segments, functions)
+    check_vectors(path, segments, chip)
+    return LoadedElf(segments, functions, chip)
 
 
-def _check_machine(path: Path, elf: ELFFile) -> None:
+def _check_machine(path: Path, elf: ELFFile, chip: ChipDescription) -> None:
     header = elf.header
     if header["e_machine"] != "EM_ARM" or elf.elfclass != 32 or not elf.little_endian:
         order = "little" if elf.little_endian else "big"
         raise WrongTargetError(
             f"{path} is for another processor",
             why=f"machine {header['e_machine']}, {elf.elfclass} bits, {order} endian",
-            hint=f"build it with arm-none-eabi-gcc -mcpu=cortex-m4; this board takes {_TARGET}",
+            hint=f"build it with arm-none-eabi-gcc -mcpu={chip.core.name}; this board takes {_target(chip)}",
         )
 
 
-def _segments(path: Path, elf: ELFFile) -> tuple[tuple[int, bytes], ...]:
+def _segments(path: Path, elf: ELFFile, chip: ChipDescription) -> tuple[tuple[int, bytes], ...]:
     segments = []
     for segment in elf.iter_segments():
         if segment["p_type"] != "PT_LOAD" or segment["p_filesz"] == 0:
             continue
         address, data = int(segment["p_paddr"]), bytes(segment.data())
-        check_place(path, address, len(data))
+        check_place(path, address, len(data), chip)
         segments.append((address, data))
     segments.sort(key=lambda entry: entry[0])
     for (first, data), (second, _) in pairwise(segments):
@@ -106,41 +111,48 @@ def _segments(path: Path, elf: ELFFile) -> tuple[tuple[int, bytes], ...]:
     return tuple(segments)
 
 
-def check_place(path: Path, address: int, size: int) -> None:
-    """Raises if so many bytes do not belong into this chip's memory at this address."""
-    for name, base, room in (("flash", FLASH_BASE, FLASH_SIZE), ("RAM", SRAM_BASE, SRAM_SIZE)):
-        if base <= address < base + room:
-            if address + size > base + room:
+def check_place(path: Path, address: int, size: int, chip: ChipDescription) -> None:
+    """Raises if so many bytes do not belong into a chip's memory at this address."""
+    for memory in (chip.flash, chip.ram):
+        if address in memory:
+            if address + size > memory.end:
                 raise ImageTooLargeError(
-                    f"{path} does not fit into {name}",
-                    why=f"a segment of {size} bytes at 0x{address:08x}; {name} ends at 0x{base + room:08x}",
+                    f"{path} does not fit into {memory.name}",
+                    why=f"a segment of {size} bytes at 0x{address:08x}; {memory.name} ends at 0x{memory.end:08x}",
                     hint="use a smaller model or let the linker remove unused sections",
                 )
             return
     raise WrongTargetError(
         f"{path} is linked for another chip",
-        why=f"a segment goes to 0x{address:08x}, where an STM32L4R5 has neither flash nor RAM",
-        hint=f"use the linker script of the NUCLEO-L4R5ZI; this board takes {_TARGET}",
+        why=f"a segment goes to 0x{address:08x}, where an {chip.name} has neither flash nor RAM",
+        hint=f"link it for the {chip.name}; this board takes {_target(chip)}",
     )
 
 
-def check_vectors(path: Path, segments: tuple[tuple[int, bytes], ...]) -> None:
+def check_vectors(path: Path, segments: tuple[tuple[int, bytes], ...], chip: ChipDescription) -> None:
     """Raises if flash does not begin with a stack pointer in RAM and a reset vector in flash."""
+    flash = chip.flash
     for address, data in segments:
-        if address == FLASH_BASE and len(data) >= 8:
+        if address == flash.start and len(data) >= 8:
             stack, start = int.from_bytes(data[:4], "little"), int.from_bytes(data[4:8], "little")
-            in_flash = FLASH_BASE <= start < FLASH_BASE + FLASH_SIZE or start < FLASH_SIZE
-            in_ram = SRAM_BASE < stack <= SRAM_BASE + SRAM_SIZE or 0x1000_0000 < stack <= 0x1001_0000
-            if in_flash and in_ram and start & 1:
+            if _lies_in(chip, "flash", start) and _lies_in(chip, "ram", stack - 1) and start & 1:
                 return
             raise WrongTargetError(
                 f"{path} has no vector table of this chip",
-                why=f"the words at 0x08000000 are 0x{stack:08x} (initial stack pointer) and 0x{start:08x} (reset vector)",
+                why=f"the words at 0x{flash.start:08x} are 0x{stack:08x} (initial stack pointer) and 0x{start:08x} (reset vector)",
                 hint="put the vector table first: initial stack pointer in RAM, reset vector in flash with bit 0 set",
             )
     raise FirmwareError(
-        f"{path} has no vector table", why="no segment starts at 0x08000000", hint="link the vector table to the start of flash"
+        f"{path} has no vector table",
+        why=f"no segment starts at 0x{flash.start:08x}",
+        hint="link the vector table to the start of flash",
     )
+
+
+def _lies_in(chip: ChipDescription, kind: str, address: int) -> bool:
+    """Whether memory of a kind is at an address, at an alias of it included."""
+    places = ((start, memory.size) for memory in chip.memory if memory.kind == kind for start in (memory.start, *memory.aliases))
+    return any(start <= address < start + size for start, size in places)
 
 
 def _functions(elf: ELFFile) -> tuple[Symbol, ...]:

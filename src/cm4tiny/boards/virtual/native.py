@@ -99,12 +99,6 @@ def load_library(built: NativeLibrary) -> ctypes.CDLL:
     return library
 
 
-def read_tables() -> None:
-    """Reads what every machine needs to know of the chip, so that processes forked from this one need not read it themselves."""
-    clock_gates()
-    pin_functions()
-
-
 def _no_memory() -> BoardError:
     return BoardError(
         "the virtual board stopped: the host has no memory left",
@@ -123,7 +117,8 @@ class NativeMachine:
         self, model: CycleModel, *, exact: bool, baud: int | None, strict: bool = True, library: NativeLibrary | None = None
     ) -> None:
         self._machine: int | None = None
-        self._library = load_library(library or native_library())
+        built = library or native_library()
+        self._library = load_library(built)
         self._coster = BlockCoster(model)
         self._callback_error: BaseException | None = None
         self._stopped = False
@@ -152,7 +147,7 @@ class NativeMachine:
             raise BoardError(
                 "the virtual board did not start", why="there is no memory for it, or unicorn did not open a Cortex-M4", hint=_HINT_START
             )
-        gates, pins = clock_gates(), pin_functions()
+        gates, pins = clock_gates(built.board.chip), pin_functions(built.board.chip)
         given = (layout.ClockGate * len(gates))(*(layout.ClockGate(*row) for row in gates))
         functions = (layout.PinFunction * len(pins))(*(layout.PinFunction(*row) for row in pins))
         if self._library.cm4_set_rules(self._machine, int(strict), given, len(gates), functions, len(pins)) != 0:
@@ -291,7 +286,7 @@ class NativeMachine:
             raise BoardError(
                 f"0x{address:08x} is no register of this board",
                 why="no peripheral is modelled there, or it is no address of a word",
-                hint="see peripheral_map.yaml for addresses, and docs/virtual-board.md for what is modelled",
+                hint="see cm4tiny/boards/chips for addresses, and docs/virtual-board.md for what is modelled",
             )
         return int(value.value)
 

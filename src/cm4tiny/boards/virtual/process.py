@@ -25,6 +25,7 @@ from typing import Any, cast
 import numpy as np
 
 from cm4tiny import errors
+from cm4tiny.boards.boards import BoardDescription
 from cm4tiny.boards.virtual.build import NativeLibrary, native_library
 from cm4tiny.boards.virtual.child import ERROR, HEADER, LENGTH, MAX_ITEMS, MAX_REPLY_BYTES, read_value, receive_exactly
 from cm4tiny.boards.virtual.confine import DEFAULT_MEMORY_BYTES, SLICE_CPU_S, Confinement
@@ -105,15 +106,15 @@ class _Helper:
         return int(struct.unpack("<q", receive_exactly(self._control, 8))[0])
 
 
-_helpers: dict[str, _Helper] = {}
+_helpers: dict[NativeLibrary, _Helper] = {}
 _starting = threading.Lock()
 
 
 def _helper_for(library: NativeLibrary) -> _Helper:
     with _starting:
-        known = _helpers.get(library.sha256)
+        known = _helpers.get(library)
         if known is None or not known.runs:
-            known = _helpers[library.sha256] = _Helper(library)
+            known = _helpers[library] = _Helper(library)
         return known
 
 
@@ -141,11 +142,14 @@ def _not_started(why: str) -> BoardError:
     return BoardError("the process of the virtual board did not start", why=why, hint="free memory and processes, and run again")
 
 
-def open_machine(label: str, *, memory_bytes: int = DEFAULT_MEMORY_BYTES, **settings: Any) -> Machine:
+def open_machine(
+    label: str, *, board: BoardDescription | None = None, memory_bytes: int = DEFAULT_MEMORY_BYTES, **settings: Any
+) -> Machine:
     """A machine in a process of its own.
 
     Args:
         label: what errors call its firmware.
+        board: that is emulated; None: the default board.
         memory_bytes: limit of the process's address space; 0: none. Without effect under CM_TINY_SANITIZE, whose shadow memory is larger.
         settings: of :class:`~cm4tiny.boards.virtual.native.NativeMachine`.
 
@@ -153,13 +157,13 @@ def open_machine(label: str, *, memory_bytes: int = DEFAULT_MEMORY_BYTES, **sett
         ToolchainError, CompileError: its C code cannot be built. BoardError: it does not start.
     """
     limit = 0 if os.environ.get("CM_TINY_SANITIZE") == "yes" else memory_bytes
-    return cast(Machine, ChildMachine(label, limit, settings))
+    return cast(Machine, ChildMachine(label, native_library(board), limit, settings))
 
 
 class ChildMachine:
     """Stands for a :class:`~cm4tiny.boards.virtual.native.NativeMachine` in another process: what it does not know it asks for by name."""
 
-    def __init__(self, label: str, memory_bytes: int, settings: dict[str, Any]) -> None:
+    def __init__(self, label: str, library: NativeLibrary, memory_bytes: int, settings: dict[str, Any]) -> None:
         self.label = label
         self._memory_bytes = memory_bytes
         self._owner = os.getpid()
@@ -171,7 +175,6 @@ class ChildMachine:
         self._notes: list[Note] = []
         self._lists: dict[str, Any] = {}
         self.time_ps = self.ticks = self.hclk_hz = self._line_baud = 0
-        library = native_library()
         self._link, theirs = socket.socketpair()
         with theirs:
             for attempt in range(2):

@@ -2,16 +2,16 @@
 /* What the chip's current depends on: registers of clocks and power by their history, what the core spends its time with, and a look at any
  * register without the side effects of a read.
  *
- * Sources: RM0432 sections 6.4 (RCC), 5.4 (PWR), 3.7.1 (FLASH_ACR); UM2179 (PG11, PG12 and PG13 switch the external SMPS of the -P board).
+ * Sources: RM0432 sections 6.4 (RCC), 5.4 (PWR), 3.7.1 (FLASH_ACR); the board's description for the pins that switch an external SMPS.
  */
 #include "core.h"
 
 #define PWR_BASE 0x40007000u
 #define RCC_BASE 0x40021000u
 #define FLASH_ACR_ADDRESS 0x40022000u
-#define GPIOG_BASE 0x48001800u
-#define SMPS_MODES 0x0FC00000u      /* of pins 11 to 13 in MODER */
-#define SMPS_LEVELS 0x00003800u     /* and in ODR */
+#define SMPS_PORT_BASE (0x48000000u + 0x400u * SMPS_SWITCH_PORT)     /* RM0432: port A, then one every KB */
+#define SMPS_MODES (HAS_SMPS ? 3u << 2u * SMPS_ENABLE_PIN | 3u << 2u * SMPS_POWER_GOOD_PIN | 3u << 2u * SMPS_SWITCH_PIN : 0u)    /* in MODER */
+#define SMPS_LEVELS (HAS_SMPS ? 1u << SMPS_ENABLE_PIN | 1u << SMPS_POWER_GOOD_PIN | 1u << SMPS_SWITCH_PIN : 0u)                  /* in ODR */
 
 /* A register whose history is kept, and which of its bits. */
 static const struct { uint32_t address, mask; } SETTING[SETTINGS] = {
@@ -22,7 +22,7 @@ static const struct { uint32_t address, mask; } SETTING[SETTINGS] = {
     {RCC_BASE + 0x80, UINT32_MAX}, {RCC_BASE + 0x88, UINT32_MAX}, {RCC_BASE + 0x90, UINT32_MAX}, {RCC_BASE + 0x94, UINT32_MAX},
     {RCC_BASE + 0x98, UINT32_MAX}, {RCC_BASE + 0x9C, UINT32_MAX}, {PWR_BASE + 0x00, UINT32_MAX}, {PWR_BASE + 0x04, UINT32_MAX},
     {PWR_BASE + 0x08, UINT32_MAX}, {PWR_BASE + 0x0C, UINT32_MAX}, {PWR_BASE + 0x80, UINT32_MAX}, {FLASH_ACR_ADDRESS, UINT32_MAX},
-    {GPIOG_BASE + 0x00, SMPS_MODES}, {GPIOG_BASE + 0x14, SMPS_LEVELS}};
+    {SMPS_PORT_BASE + 0x00, SMPS_MODES}, {SMPS_PORT_BASE + 0x14, SMPS_LEVELS}};
 
 /* --- registers ----------------------------------------------------------------------------------------------------------------------*/
 
@@ -61,10 +61,10 @@ static void record(struct machine *m, uint32_t setting, uint32_t value)
 void settings_written(struct machine *m, const struct peripheral *p, uint32_t offset)
 {
     uint32_t address = p->base + offset;
-    if (p != m->rcc && p->base != PWR_BASE && p->base != GPIOG_BASE && address != FLASH_ACR_ADDRESS)
+    if (p != m->rcc && p->base != PWR_BASE && p->base != SMPS_PORT_BASE && address != FLASH_ACR_ADDRESS)
         return;
     for (uint32_t i = 0; i < SETTINGS; i++)
-        if (SETTING[i].address == address || (p->base == GPIOG_BASE && SETTING[i].address - p->base < p->size))   /* BSRR changes ODR */
+        if (SETTING[i].address == address || (p->base == SMPS_PORT_BASE && SETTING[i].address - p->base < p->size))   /* BSRR changes ODR */
             record(m, i, p->reg[(SETTING[i].address - p->base) / 4u]);
 }
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import capstone
 
 from cm4tiny.benchmarks.tables import load_table
+from cm4tiny.boards.chips import ChipDescription
 from cm4tiny.boards.virtual.peripheral_map import enable_name, region_at, regions
 from cm4tiny.errors import BoardError, SiliconRuleError
 
@@ -103,20 +104,19 @@ def malformed(what: str) -> BoardError:
     )
 
 
-@lru_cache(maxsize=1)
-def clock_gates() -> tuple[tuple[int, int, int, int], ...]:
+def clock_gates(chip: ChipDescription) -> tuple[tuple[int, int, int, int], ...]:
     """(base, size, offset of RCC's enable register, mask of the bit) of every peripheral with a clock of its own."""
-    return tuple((r.base, r.size, r.enable_offset, 1 << r.enable_bit) for r in regions() if r.enable_offset)
+    return tuple((r.base, r.size, r.enable_offset, 1 << r.enable_bit) for r in regions(chip) if r.enable_offset)
 
 
-@lru_cache(maxsize=1)
-def pin_functions() -> tuple[tuple[int, int, int, int], ...]:
+def pin_functions(chip: ChipDescription) -> tuple[tuple[int, int, int, int], ...]:
     """(UART by the order of uart.c, 1 for its output, port * 16 + pin, alternate function)."""
-    found = []
-    for row in _table()["pins"]["functions"]:
-        for pin, function in row["pins"].items():
-            found.append((_UARTS.index(row["uart"]), int(row["tx"]), ("ABCDEFGHI".index(pin[0])) * 16 + int(pin[1:]), function))
-    return tuple(found)
+    return tuple(
+        (_UARTS.index(uart), int(end == "tx"), "ABCDEFGHI".index(pin[0]) * 16 + int(pin[1:]), function)
+        for uart, ends in chip.uart_pins.items()
+        for end in ("tx", "rx")
+        for pin, function in ends[end].items()
+    )
 
 
 @lru_cache(maxsize=1)
@@ -125,9 +125,9 @@ def _register_names() -> Mapping[str, Mapping[int, str]]:
     return names
 
 
-def register_label(address: int) -> str:
+def register_label(address: int, chip: ChipDescription | None = None) -> str:
     """``"PWR_CR1"``; ``"I2C1+0x18"`` where the register has no name in the table."""
-    region = region_at(address)
+    region = region_at(address, chip)
     if region is None:
         return "a reserved address"
     offset = (address - region.base) & ~3
@@ -141,8 +141,8 @@ def rule_text(broken: BrokenRule, elf: LoadedElf) -> tuple[str, str, str]:
     rule, sources = rules()[broken.rule], _table()["sources"]
     frequency = broken.detail / 1e6
     words = {
-        "register": register_label(broken.address),
-        "enable": enable_name(broken.address),
+        "register": register_label(broken.address, elf.chip),
+        "enable": enable_name(broken.address, elf.chip),
         "value": broken.value,
         "detail": broken.detail,
         "limit": broken.limit,

@@ -200,7 +200,7 @@ static void nvic_write(struct machine *m, struct peripheral *p, uint32_t offset,
 static uint32_t debug_id_read(struct machine *m, struct peripheral *p, uint32_t offset)
 {
     (void)m;
-    return offset == 0 ? 0x10006470u : p->reg[offset >> 2];    /* DBGMCU_IDCODE: STM32L4R5 */
+    return offset == 0 ? IDCODE : p->reg[offset >> 2];    /* DBGMCU_IDCODE */
 }
 
 static uint32_t type_read(struct machine *m, struct peripheral *p, uint32_t offset)

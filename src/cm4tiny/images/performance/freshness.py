@@ -23,8 +23,13 @@ from cm4tiny.images.performance.variants import variant
 OWN, OTHERS = "own", "others"
 """Whose kernels an image holds: this project's, or those of the engines that the page compares with."""
 
-_BOARD = ("src/cm4tiny/boards/virtual",)
-_HARNESS = ("firmware/boards", "firmware/harness", "firmware/include", "src/cm4tiny/firmware/flags.py", "src/cm4tiny/firmware/build.py")
+_BOARD = ("src/cm4tiny/boards/virtual", "src/cm4tiny/boards/chips", "src/cm4tiny/boards/boards")
+_HARNESS = (
+    "firmware/chips",
+    "firmware/harness",
+    "firmware/include",
+    *(f"src/cm4tiny/firmware/{name}.py" for name in ("flags", "board_files", "build")),
+)
 _COMPILER = ("src/cm4tiny/firmware/kernels", "src/cm4tiny/firmware/microtvm", "src/cm4tiny/firmware/own_engine.py")
 _ENGINES = ("firmware/engines", "src/cm4tiny/firmware/engines")
 SOURCES: Mapping[str, tuple[str, ...]] = {OWN: (*_BOARD, *_HARNESS, *_COMPILER), OTHERS: (*_BOARD, *_HARNESS, *_ENGINES)}

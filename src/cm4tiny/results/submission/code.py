@@ -18,13 +18,12 @@ from typing import Any
 from cm4tiny.benchmarks import BENCHMARKS, embedded_model
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import AssetError, ResultsError, UsageError
+from cm4tiny.firmware.build import source_folders
 from cm4tiny.paths import firmware_sources
 from cm4tiny.results.submission.answers import SystemAnswers
 from cm4tiny.results.submission.sessions import Found
 
 _RECORD, _BUILD = "firmware.json", "build.json"
-_SHIPPED = {"harness": "harness", "include": "include", "board": "boards/nucleo_l4r5zi"}
-"""Folder of the build -> folder of this project's firmware sources; what is in the folder generated lies beside the image."""
 _LEFT_OUT = ("__pycache__", ".*", "*.pyc")
 _MAX_CODE_BYTES = 2 * 1024**3
 
@@ -45,7 +44,8 @@ class Image:
     def source(self, name: str) -> Path:
         """Where a source of the build lies now."""
         place, _, rest = name.partition("/")
-        return firmware_sources() / _SHIPPED[place] / rest if place in _SHIPPED else self.folder / rest
+        shipped = source_folders(Path(str(self.build["board"]["start_up"])).name)
+        return firmware_sources() / shipped[place] / rest if place in shipped else self.folder / rest
 
     def changed(self) -> list[str]:
         """Sources that are no longer what the image was built from."""

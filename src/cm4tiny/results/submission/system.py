@@ -17,6 +17,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from cm4tiny.boards.boards import all_boards
 from cm4tiny.errors import AssetError, UsageError, nearest
 
 _TABLE = Path(__file__).with_name("boards.yaml")
@@ -70,21 +71,27 @@ class BoardRow:
 
 @cache
 def boards(path: Path = _TABLE) -> Mapping[str, BoardRow]:
-    """The table of boards by id.
+    """The boards by id: those that are described for this project's own use, then those of the table.
 
     Raises:
         AssetError: the table is damaged, or has a field that the template has not.
     """
+    described = {
+        board.submission.id: {"source": board.submission.source, "fields": board.submission.fields}
+        for board in all_boards()
+        if board.submission is not None
+    }
     try:
         table: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
         jsonschema.validate(table, json.loads(_SCHEMA.read_text(encoding="utf-8")))
-        unknown = {field for row in table["boards"].values() for field in row["fields"]} - set(FIELDS)
+        rows = {**described, **table["boards"]}
+        unknown = {field for row in rows.values() for field in row["fields"]} - set(FIELDS)
         if unknown:
             raise ValueError(f"no field of the template: {', '.join(sorted(unknown))}")
     except (OSError, ValueError, yaml.YAMLError, jsonschema.ValidationError) as error:
         why = str(error).splitlines()[0]
         raise AssetError(f"the table of boards {path.name} cannot be used", why=why, hint="restore the file") from error
-    return {name: BoardRow(name, row["source"], dict(row["fields"])) for name, row in table["boards"].items()}
+    return {name: BoardRow(name, row["source"], dict(row["fields"])) for name, row in rows.items()}
 
 
 def get_board(name: str) -> BoardRow:

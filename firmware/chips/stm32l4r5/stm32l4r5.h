@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "board_description.h"
+
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 #define BIT(n) (1u << (n))
 
@@ -27,18 +29,13 @@
 #define RCC_PLLCFGR_M(divider) (((divider) - 1u) << 4)
 #define RCC_PLLCFGR_N(factor) ((factor) << 8)
 #define RCC_PLLCFGR_REN BIT(24)
-#define RCC_PLLCFGR_R_DIV2 (0u << 25)
-#define RCC_AHB2ENR REGISTER(0x4002104Cu)
-#define RCC_AHB2ENR_GPIOF BIT(5)
-#define RCC_AHB2ENR_GPIOG BIT(6)
+#define RCC_PLLCFGR_R(divider) (((divider) / 2u - 1u) << 25)
 #define RCC_APB1ENR1 REGISTER(0x40021058u)
 #define RCC_APB1ENR1_TIM2 BIT(0)
 #define RCC_APB1ENR1_PWR BIT(28)
-#define RCC_APB1ENR2 REGISTER(0x4002105Cu)
-#define RCC_APB1ENR2_LPUART1 BIT(0)
 #define RCC_CCIPR REGISTER(0x40021088u)
-#define RCC_CCIPR_LPUART1_MASK (3u << 10)
-#define RCC_CCIPR_LPUART1_HSI16 (2u << 10)
+#define RCC_CCIPR_UART_MASK 3u
+#define RCC_CCIPR_UART_HSI16 2u
 
 /* Power control (PWR): "PWR registers" */
 #define PWR_CR1 REGISTER(0x40007000u)
@@ -61,37 +58,35 @@
 #define FLASH_ACR_DCRST BIT(12)
 
 /* General-purpose I/Os (GPIO): "GPIO registers" */
-#define GPIOF 0x48001400u
-#define GPIOG 0x48001800u
 #define GPIO_MODER(port) REGISTER((port) + 0x00u)
 #define GPIO_OTYPER(port) REGISTER((port) + 0x04u)
 #define GPIO_OSPEEDR(port) REGISTER((port) + 0x08u)
 #define GPIO_PUPDR(port) REGISTER((port) + 0x0Cu)
 #define GPIO_BSRR(port) REGISTER((port) + 0x18u)
-#define GPIO_AFRL(port) REGISTER((port) + 0x20u)
-#define GPIO_AFRH(port) REGISTER((port) + 0x24u)
+#define GPIO_AFR(port, pin) REGISTER((port) + 0x20u + 4u * ((pin) / 8u)) /* AFRL, AFRH: eight pins each */
 
-/* Low-power universal asynchronous receiver transmitter (LPUART): "LPUART registers", FIFO mode */
-#define LPUART1_CR1 REGISTER(0x40008000u)
-#define LPUART_CR1_UE BIT(0)
-#define LPUART_CR1_RE BIT(2)
-#define LPUART_CR1_TE BIT(3)
-#define LPUART_CR1_FIFOEN BIT(29)
-#define LPUART1_CR2 REGISTER(0x40008004u)
-#define LPUART1_CR3 REGISTER(0x40008008u)
-#define LPUART1_BRR REGISTER(0x4000800Cu)
-#define LPUART1_ISR REGISTER(0x4000801Cu)
-#define LPUART_ISR_FE BIT(1)
-#define LPUART_ISR_ORE BIT(3)
-#define LPUART_ISR_RXFNE BIT(5)
-#define LPUART_ISR_TC BIT(6)
-#define LPUART_ISR_TXFNF BIT(7)
-#define LPUART_ISR_TEACK BIT(21)
-#define LPUART_ISR_REACK BIT(22)
-#define LPUART1_ICR REGISTER(0x40008020u)
-#define LPUART_ICR_ERRORS (BIT(0) | BIT(1) | BIT(2) | BIT(3)) /* PECF, FECF, NECF, ORECF */
-#define LPUART1_RDR REGISTER(0x40008024u)
-#define LPUART1_TDR REGISTER(0x40008028u)
+/* The UART of the virtual COM port, an LPUART or a USART: "LPUART registers", "USART registers", FIFO mode. What is used is at the
+ * same place in both. */
+#define VCP_CR1 REGISTER(VCP_BASE + 0x00u)
+#define UART_CR1_UE BIT(0)
+#define UART_CR1_RE BIT(2)
+#define UART_CR1_TE BIT(3)
+#define UART_CR1_FIFOEN BIT(29)
+#define VCP_CR2 REGISTER(VCP_BASE + 0x04u)
+#define VCP_CR3 REGISTER(VCP_BASE + 0x08u)
+#define VCP_BRR REGISTER(VCP_BASE + 0x0Cu)
+#define VCP_ISR REGISTER(VCP_BASE + 0x1Cu)
+#define UART_ISR_FE BIT(1)
+#define UART_ISR_ORE BIT(3)
+#define UART_ISR_RXFNE BIT(5)
+#define UART_ISR_TC BIT(6)
+#define UART_ISR_TXFNF BIT(7)
+#define UART_ISR_TEACK BIT(21)
+#define UART_ISR_REACK BIT(22)
+#define VCP_ICR REGISTER(VCP_BASE + 0x20u)
+#define UART_ICR_ERRORS (BIT(0) | BIT(1) | BIT(2) | BIT(3)) /* PECF, FECF, NECF, ORECF */
+#define VCP_RDR REGISTER(VCP_BASE + 0x24u)
+#define VCP_TDR REGISTER(VCP_BASE + 0x28u)
 
 /* General-purpose timers (TIM2/TIM3/TIM4/TIM5): "TIM2/TIM3/TIM4/TIM5 registers" */
 #define TIM2_CR1 REGISTER(0x40000000u)

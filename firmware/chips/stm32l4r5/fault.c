@@ -3,11 +3,11 @@
 #include "fault.h"
 
 #include "board.h"
+#include "board_description.h"
 #include "stm32l4r5.h"
 
 extern uint32_t _estack[];
 
-#define RAM_START 0x20000000u
 enum { FRAME_LR = 5, FRAME_PC = 6, FRAME_WORDS = 8 };
 
 static void put_text(const char *text)
@@ -28,7 +28,7 @@ static void put_word(uint32_t value)
 static int frame_is_readable(const uint32_t *frame)
 {
     const uintptr_t address = (uintptr_t)frame;
-    return address >= RAM_START && address <= (uintptr_t)_estack - 4u * FRAME_WORDS && (address & 3u) == 0u;
+    return address >= CHIP_RAM_START && address <= (uintptr_t)_estack - 4u * FRAME_WORDS && (address & 3u) == 0u;
 }
 
 _Noreturn void fault_halt(void)
@@ -40,7 +40,7 @@ _Noreturn void fault_halt(void)
 
 __attribute__((used)) _Noreturn void fault_report(const uint32_t *frame)
 {
-    if ((LPUART1_CR1 & LPUART_CR1_UE) != 0u) { /* a fault before board_init() has no port to speak on */
+    if ((VCP_CR1 & UART_CR1_UE) != 0u) { /* a fault before board_init() has no port to speak on */
         const int readable = frame_is_readable(frame);
         put_text("\r\ne-[HardFault pc=");
         put_word(readable ? frame[FRAME_PC] : 0u);
@@ -56,7 +56,7 @@ __attribute__((used)) _Noreturn void fault_report(const uint32_t *frame)
 
 __attribute__((used)) _Noreturn void fault_unexpected(uint32_t exception)
 {
-    if ((LPUART1_CR1 & LPUART_CR1_UE) != 0u) {
+    if ((VCP_CR1 & UART_CR1_UE) != 0u) {
         put_text("\r\ne-[Unexpected exception ");
         put_word(exception);
         put_text("]\r\n");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* 120 MHz on the STM32L4R5, in the order that RM0432 demands.
+/* The board's clock on the STM32L4R5 (120 MHz on the NUCLEO-L4R5ZI), in the order that RM0432 demands.
  *
  * "Dynamic voltage scaling management": above 80 MHz the regulator runs in range 1 boost mode. To enter it, the AHB prescaler halves the
  * clock first, R1MODE is cleared, the flash latency is raised, the system clock is switched, and after at least 1 us the prescaler goes
@@ -9,12 +9,8 @@
 
 #include "stm32l4r5.h"
 
-#define FLASH_WAIT_STATES 5u
-
-/* HSI16 / 2 * 30 / 2: VCO input 8 MHz (allowed 2.66 to 8), VCO 240 MHz (allowed 64 to 344) */
-#define PLL_M 2u
-#define PLL_N 30u
-_Static_assert(CLOCK_HSI16_HZ / PLL_M * PLL_N / 2u == CLOCK_SYSTEM_HZ, "the PLL does not make the system clock");
+_Static_assert(CLOCK_INTERNAL_HZ / CLOCK_PLL_M * CLOCK_PLL_N / CLOCK_PLL_R == CLOCK_SYSTEM_HZ, "the PLL does not make the system clock");
+_Static_assert(CLOCK_SYSTEM_HZ <= 120000000u, "range 1 boost mode goes to 120 MHz");
 
 static void start_hsi16(void)
 {
@@ -42,8 +38,8 @@ static void set_up_flash(void)
     FLASH_ACR &= ~(FLASH_ACR_ICEN | FLASH_ACR_DCEN | FLASH_ACR_PRFTEN); /* the caches can be reset only while they are off */
     FLASH_ACR |= FLASH_ACR_ICRST | FLASH_ACR_DCRST;
     FLASH_ACR &= ~(FLASH_ACR_ICRST | FLASH_ACR_DCRST);
-    FLASH_ACR = (FLASH_ACR & ~FLASH_ACR_LATENCY_MASK) | FLASH_WAIT_STATES;
-    while ((FLASH_ACR & FLASH_ACR_LATENCY_MASK) != FLASH_WAIT_STATES) {
+    FLASH_ACR = (FLASH_ACR & ~FLASH_ACR_LATENCY_MASK) | CLOCK_FLASH_WAIT_STATES;
+    while ((FLASH_ACR & FLASH_ACR_LATENCY_MASK) != CLOCK_FLASH_WAIT_STATES) {
     }
     FLASH_ACR |= FLASH_ACR_ICEN | FLASH_ACR_DCEN;
 }
@@ -53,7 +49,7 @@ static void switch_to_pll(void)
     RCC_CR &= ~RCC_CR_PLLON; /* "PLL": it is configured while it is off */
     while ((RCC_CR & RCC_CR_PLLRDY) != 0u) {
     }
-    RCC_PLLCFGR = RCC_PLLCFGR_SRC_HSI16 | RCC_PLLCFGR_M(PLL_M) | RCC_PLLCFGR_N(PLL_N) | RCC_PLLCFGR_R_DIV2;
+    RCC_PLLCFGR = RCC_PLLCFGR_SRC_HSI16 | RCC_PLLCFGR_M(CLOCK_PLL_M) | RCC_PLLCFGR_N(CLOCK_PLL_N) | RCC_PLLCFGR_R(CLOCK_PLL_R);
     RCC_CR |= RCC_CR_PLLON;
     while ((RCC_CR & RCC_CR_PLLRDY) == 0u) {
     }
@@ -63,7 +59,7 @@ static void switch_to_pll(void)
     }
 }
 
-/* At 60 MHz now; 100 rounds of a counted loop are at least 300 cycles, 5 us. */
+/* At 60 MHz at most now; 100 rounds of a counted loop are at least 300 cycles, 5 us. */
 static void wait_for_regulator(void)
 {
     for (volatile uint32_t i = 0; i < 100u; ++i) {
@@ -77,5 +73,5 @@ void clock_init(void)
     set_up_flash();
     switch_to_pll();
     wait_for_regulator();
-    RCC_CFGR &= ~RCC_CFGR_HPRE_MASK; /* AHB undivided: 120 MHz */
+    RCC_CFGR &= ~RCC_CFGR_HPRE_MASK; /* AHB undivided */
 }

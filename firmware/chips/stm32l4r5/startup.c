@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From reset to main(): vector table, FPU, initialised data, clock; and the fault report.
  *
- * Sources: ARMv7-M ARM B1.5.5 (reset), B1.5.3 (vector table), B3.2.20 (CPACR); RM0432 "Nested vectored interrupt controller (NVIC)": the
- * STM32L4R5 has 95 interrupt positions. The firmware enables none of them. */
+ * Sources: ARMv7-M ARM B1.5.5 (reset), B1.5.3 (vector table), B3.2.20 (CPACR); RM0432 "Nested vectored interrupt controller (NVIC)".
+ * The firmware enables none of the chip's interrupts. */
 #include <stdint.h>
 
 #include "board.h"
+#include "board_description.h"
 #include "clock.h"
 #include "fault.h"
 #include "stm32l4r5.h"
-
-#define INTERRUPTS 95
 
 extern uint32_t _sidata[], _sdata[], _edata[], _sbss[], _ebss[], _sarena[], _earena[], _estack[], _stack_limit[];
 
@@ -27,7 +26,7 @@ typedef void (*vector)(void);
 
 struct vector_table {
     uint32_t *stack;
-    vector handlers[15 + INTERRUPTS];
+    vector handlers[15 + CHIP_INTERRUPTS];
 };
 
 /* Only reset and the faults can happen: the configurable faults stay disabled and escalate to HardFault. */
@@ -46,9 +45,7 @@ __attribute__((section(".isr_vector"), used)) const struct vector_table vector_t
         0,                 /* 13 reserved */
         Default_Handler,   /* 14 PendSV */
         Default_Handler,   /* 15 SysTick */
-#define FIVE Default_Handler, Default_Handler, Default_Handler, Default_Handler, Default_Handler
-        FIVE, FIVE, FIVE, FIVE, FIVE, FIVE, FIVE, FIVE, FIVE, FIVE, /*  50 */
-        FIVE, FIVE, FIVE, FIVE, FIVE, FIVE, FIVE, FIVE, FIVE,       /*  95 */
+        [15 ... 14 + CHIP_INTERRUPTS] = Default_Handler, /* interrupts */
     },
 };
 

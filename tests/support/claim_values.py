@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import yaml
 from support.mutations import MUTATIONS
 
 from cm4tiny.benchmarks import BENCHMARKS, embedded_data_set
@@ -102,3 +104,9 @@ def _archive_mb(source: str) -> Callable[[], str]:
 
 for _set in ("ic01", "vww01", "ad01"):
     VALUES[f"{_set}_archive"] = _archive_mb(official_table().set_row(_set).source)
+
+
+@value
+def recorded_sequences() -> str:
+    rows = yaml.safe_load((Path(__file__).parent / "instructions" / "expected.yaml").read_text(encoding="utf-8"))
+    return f"{sum(int(row['sequences']) for row in rows):,}"

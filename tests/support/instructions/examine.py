@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 from pathlib import Path
 
 import capstone
-from support.instructions.engines import run_on_board, run_on_qemu
+from support.instructions.engines import BoardEndedError, run_on_board, run_on_qemu
 from support.instructions.images import BOARD_FLASH, DUMP_WORDS, Plan, build
 from support.instructions.sequences import WINDOW, WINDOW_BYTES
 
@@ -18,31 +19,41 @@ assert len(_NAMES) == DUMP_WORDS + WINDOW_BYTES // 4 + 3
 _NOP = 0xBF00
 
 
-def difference(plan: Plan, run: int, folder: Path, code: list[int] | None = None) -> dict[str, tuple[int, int]]:
+def difference(
+    plan: Plan, run: int, folder: Path, code: list[int] | None = None, *, in_process: bool = False
+) -> dict[str, tuple[int, int]]:
     """What the board and qemu have after a run, where they differ."""
+    qemu = run_on_qemu(plan, folder, only=run, code=code)
     try:
-        qemu, board = run_on_qemu(plan, folder, only=run, code=code), run_on_board(plan, folder, only=run, code=code)
-    except Exception as error:
-        return {f"{type(error).__name__}: {str(error)[:300]}": (0, 0)} if code is None else {}
+        board = run_on_board(plan, folder, only=run, code=code, in_process=in_process)
+    except BoardEndedError as error:
+        return {str(error).partition(":")[0]: (0, 0)}  # the kind: its text names addresses, which change as code goes
     words = [struct.unpack(f"<{len(data) // 4}I", data)[2:] for data in (board, qemu)]
     return {name: (b, q) for name, b, q in zip(_NAMES, *words, strict=True) if b != q}
 
 
-def smallest(plan: Plan, run: int, folder: Path) -> tuple[list[str], dict[str, tuple[int, int]]]:
+def _without_oracle_errors(plan: Plan, run: int, folder: Path, code: list[int], in_process: bool) -> dict[str, tuple[int, int]]:
+    try:
+        return difference(plan, run, folder, code, in_process=in_process)
+    except (OSError, RuntimeError, subprocess.SubprocessError):  # an endless loop, now that its counter is gone
+        return {}
+
+
+def smallest(plan: Plan, run: int, folder: Path, *, in_process: bool = False) -> tuple[list[str], dict[str, tuple[int, int]]]:
     """Disassembly of what is left when every instruction is taken out whose loss keeps a difference, and the difference."""
     image = build(plan, qemu=False)
     at, length = image.entries[run % plan.sequences]
     [(start, data)] = [(a, d) for a, d in image.loads if a <= at < a + len(d) and a != BOARD_FLASH]
     code = list(struct.unpack(f"<{length}H", data[at - start : at - start + 2 * length]))
-    found = difference(plan, run, folder, code)
+    found = difference(plan, run, folder, code, in_process=in_process)
     tool = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
     i = 0
     while i < len(code):
         size = 2 if code[i] >= 0xE800 else 1
         if code[i] != _NOP:
             without = [*code[:i], *[_NOP] * size, *code[i + size :]]
-            less = difference(plan, run, folder, without)
-            if set(less) == set(found):
+            less = _without_oracle_errors(plan, run, folder, without, in_process)
+            if less.keys() == found.keys():
                 code, found = without, less
         i += size
     lines, i = [], 0

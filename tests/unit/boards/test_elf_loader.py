@@ -75,3 +75,68 @@ def test_addresses_are_named_by_the_function_around_them() -> None:
     assert image.function_at(0x110) is None
     assert image.function_at(0x200) == "second+0xe0"
     assert image.function_at(0xFF) is None
+
+
+def test_a_function_without_a_size_does_not_name_what_lies_far_behind_it() -> None:
+    image = LoadedElf((), (Symbol(0x100, 0, "handler"),))
+    assert image.function_at(0x10FF) == "handler+0xfff"
+    assert image.function_at(0x1100) is None and image.function_at(0x2000_0000) is None
+
+
+def with_symbols(*symbols: tuple[str, int, int, int], sections: tuple[tuple[int, int], ...] = ((FLASH, 0x10000),)) -> bytes:
+    """The ELF of ``tiny_elf`` with sections (address, size) and functions (name, address, size, section from 1)."""
+    data = bytearray(tiny_elf())
+    names = b"\0" + b"".join(name.encode() + b"\0" for name, *_ in symbols)
+    rows, at = bytes(16), 1
+    for name, address, size, section in symbols:
+        rows += struct.pack("<IIIBBH", at, address, size, 0x12, 0, section)
+        at += len(name) + 1
+    count = len(sections) + 3
+    start = len(data)
+    table = bytes(40)
+    for address, size in sections:
+        table += struct.pack("<10I", 0, 8, 6, address, 0, size, 0, 0, 4, 0)
+    place = start + 40 * count
+    table += struct.pack("<10I", 0, 2, 0, 0, place, len(rows), count - 1, 0, 4, 16)
+    table += struct.pack("<10I", 0, 3, 0, 0, place + len(rows), len(names), 0, 0, 1, 0)
+    struct.pack_into("<I", data, 32, start)
+    struct.pack_into("<HH", data, 48, count, count - 1)
+    return bytes(data) + table + rows + names
+
+
+def test_an_elf_without_symbols_has_no_functions(tmp_path: Path) -> None:
+    assert load_elf(elf(tmp_path, tiny_elf())).functions == ()
+    assert load_elf(elf(tmp_path, with_symbols())).functions == ()
+
+
+def test_a_function_without_a_size_ends_at_the_next_one(tmp_path: Path) -> None:
+    loaded = load_elf(elf(tmp_path, with_symbols(("fault", FLASH + 0x101, 0, 1), ("next", FLASH + 0x121, 8, 1))))
+    assert loaded.function_at(FLASH + 0x11E) == "fault+0x1e"
+    assert loaded.function_at(FLASH + 0x120) == "next"
+    assert loaded.function_at(FLASH + 0x128) is None
+    assert [symbol.size for symbol in loaded.functions] == [0, 8]
+
+
+def test_a_function_without_a_size_ends_with_its_section(tmp_path: Path) -> None:
+    loaded = load_elf(elf(tmp_path, with_symbols(("fault", FLASH + 0x101, 0, 1), sections=((FLASH, 0x180),))))
+    assert loaded.function_at(FLASH + 0x17E) == "fault+0x7e"
+    assert loaded.function_at(FLASH + 0x180) is None
+
+
+def test_a_function_with_a_size_that_lies_ends_with_its_section(tmp_path: Path) -> None:
+    loaded = load_elf(elf(tmp_path, with_symbols(("all", FLASH + 0x101, 0xFFFFFFFF, 1), sections=((FLASH, 0x180),))))
+    assert loaded.function_at(FLASH + 0x17E) == "all+0x7e"
+    assert loaded.function_at(RAM) is None
+
+
+@pytest.mark.parametrize("section", [0, 0xFFF1, 99])
+def test_a_function_of_no_section_is_named_for_4096_bytes(tmp_path: Path, section: int) -> None:
+    loaded = load_elf(elf(tmp_path, with_symbols(("absolute", FLASH + 0x101, 0, section))))
+    assert loaded.function_at(FLASH + 0x10FE) == "absolute+0xffe"
+    assert loaded.function_at(FLASH + 0x1100) is None
+
+
+def test_of_two_names_at_one_address_the_one_with_a_size_counts(tmp_path: Path) -> None:
+    names = (("sized", FLASH + 0x101, 8, 1), ("bare", FLASH + 0x101, 0, 1))
+    for symbols in (names, names[::-1]):
+        assert load_elf(elf(tmp_path, with_symbols(*symbols))).function_at(FLASH + 0x104) == "sized+0x4"

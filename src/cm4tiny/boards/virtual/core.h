@@ -296,7 +296,7 @@ struct machine {
     uint32_t watch_count;
     uint32_t watch_deviations, watch_deviations_size;   /* the same for what unicorn computes otherwise, see deviations.c */
     uint32_t rounding_mode;         /* of FPSCR, which is another for one instruction */
-    bool reads_q, added_products, spurious_q, sets_rounding;
+    bool reads_q, added_products, spurious_q, sets_rounding, sets_monitor, clears_monitor;
     struct block **fpu_blocks;
     uint32_t fpu_block_count, fpu_block_room;
 
@@ -410,5 +410,7 @@ void deviations_watch(struct machine *m, struct block *b, uint32_t address);
 bool deviations_place_watch(struct machine *m);
 void deviations_settle(struct machine *m);
 void deviations_rounding(struct machine *m);
+void deviations_add_clrex(uint8_t *system_memory);
+void deviations_clear_monitor(struct machine *m);
 
 #endif

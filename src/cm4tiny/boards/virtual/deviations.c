@@ -7,16 +7,22 @@
  * VCVT from fixed point (DDI0403, "VCVT (between floating-point and fixed-point)"): rounds to nearest, whatever FPSCR says. unicorn rounds as
  * FPSCR says.
  *
+ * LDREX, STREX (DDI0403, "ExceptionTaken()", "ExceptionReturn()"): an exception's entry and its return clear the local monitor. unicorn does
+ * not know of them: a CLREX runs there, if code with an LDREX has run.
+ *
  * To look at every such instruction costs several times the instruction, and hardly any firmware reads Q or sets a rounding mode. So they are
  * looked at only if an MRS of the APSR, or a VMSR of FPSCR, lies in what was loaded, or once such code appears. (Q in the xPSR that an
  * exception stacks is looked at only then, too.)
  */
 #include "core.h"
 
+#include <string.h>
+
 #define FACTOR 0x80008000u
 #define XPSR_Q (1u << 27)
 #define IT_REST 16u                 /* from the first instruction of an IT block to the first behind it */
 #define FPSCR_RMODE (3u << 22)
+#define CLREX_PLACE (SYSTEM_MEMORY_BASE + 0x100u)  /* in the chip's own boot loader, which is not modelled */
 
 static uint32_t halfword(const uint8_t *code) { return code[0] | (uint32_t)code[1] << 8; }
 static uint32_t length_of(const uint8_t *code) { return code[1] >= 0xE8u ? 4u : 2u; }
@@ -38,6 +44,12 @@ static bool sets_fpscr(const uint8_t *code) { return halfword(code) == 0xEEE1u &
 static bool converts_fixed_point(const uint8_t *code)
 {
     return (halfword(code) & 0xFFBEu) == 0xEEBAu && (halfword(code + 2) & 0x0F50u) == 0x0A40u;
+}
+
+/* LDREX, LDREXB, LDREXH. */
+static bool sets_monitor(const uint8_t *code)
+{
+    return (halfword(code) & 0xFFF0u) == 0xE850u || ((halfword(code) & 0xFFF0u) == 0xE8D0u && (code[2] & 0xE0u) == 0x40u);
 }
 
 static bool deviates(const struct machine *m, const uint8_t *code)
@@ -93,7 +105,36 @@ void deviations_learn(struct machine *m, struct block *b, uint32_t address, uint
     }
     if (block_holds(m, address, size, converts_fixed_point))
         b->flags |= BLOCK_CONVERTS;
+    m->sets_monitor = m->sets_monitor || block_holds(m, address, size, sets_monitor);
 }
+
+/* --- the local monitor ----------------------------------------------------------------------------------------------------------------*/
+
+void deviations_add_clrex(uint8_t *system_memory)
+{
+    static const uint8_t CLREX[4] = {0xBF, 0xF3, 0x2F, 0x8F};
+    memcpy(system_memory + (CLREX_PLACE - SYSTEM_MEMORY_BASE), CLREX, sizeof CLREX);
+}
+
+/* Between two runs, in Handler mode. */
+void deviations_clear_monitor(struct machine *m)
+{
+    uint64_t next_event = m->next_event;
+    uint32_t pc;
+    if (LIKELY(!m->sets_monitor))
+        return;
+    pc = read_register(m, UC_ARM_REG_PC);
+    clear_stale_it_bits(m->uc);
+    m->sampled = NULL;
+    m->next_event = 0;
+    m->clears_monitor = true;       /* a block that takes no time and is not the firmware's */
+    uc_emu_start(m->uc, CLREX_PLACE | 1u, CLREX_PLACE + 4u, 0, 0);
+    m->clears_monitor = false;
+    m->next_event = next_event;
+    write_register(m, UC_ARM_REG_PC, pc | 1u);
+}
+
+/* --- the other two --------------------------------------------------------------------------------------------------------------------*/
 
 static bool overflows_on_the_way(struct machine *m, const uint8_t *code)
 {

@@ -181,6 +181,7 @@ static void take(struct machine *m, uint32_t exception, uint32_t exc_return)
 {
     const uint8_t *vector = memory_at(m, scb_get(m, SCB_VTOR) + 4u * exception, 4);
     uint32_t target = 0;
+    deviations_clear_monitor(m);
     write_register(m, UC_ARM_REG_CONTROL, read_register(m, UC_ARM_REG_CONTROL) & CONTROL_NPRIV);
     write_register(m, UC_ARM_REG_LR, exc_return);
     clear_bit(m->exceptions.pending, exception);
@@ -289,6 +290,7 @@ static void unstack(struct machine *m, uint32_t value)
         fault_take(m, FAULT_EXCEPTION_RETURN, value, at[7]);
         return;
     }
+    deviations_clear_monitor(m);
     for (int i = 0; i < 6; i++)
         write_register(m, STACKED[i], at[i]);
     if (fp && !m->exceptions.lazy_fp)

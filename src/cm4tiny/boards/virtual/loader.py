@@ -19,17 +19,27 @@ from cm4tiny.boards.chips import ChipDescription
 from cm4tiny.elf_files import check_core, damaged, open_elf, read_image_file
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ImageTooLargeError, WrongTargetError
 
+MAX_REACH = 4096
+"""Bytes that a function without a size has at most."""
 _FUNCTION = 2
 _NAME_BYTES = 1024
+_FOUR_GIB = 1 << 32
 
 
 @dataclass(frozen=True)
 class Symbol:
-    """A function: where it starts, how long it is (0 if unknown), its name."""
+    """A function.
+
+    Attributes:
+        address: where it starts.
+        size: bytes, as the symbol table says; 0 if it does not say.
+        reach: bytes in which an address is named after it: its size, or up to the next function if there is none; never beyond its section.
+    """
 
     address: int
     size: int
     name: str
+    reach: int = MAX_REACH
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class LoadedElf:
             return None
         symbol = self.functions[index]
         offset = address - symbol.address
-        if symbol.size and offset >= symbol.size:
+        if offset >= min(symbol.size or MAX_REACH, symbol.reach):
             return None
         return f"{symbol.name}+0x{offset:x}" if offset else symbol.name
 
@@ -156,13 +166,21 @@ def _lies_in(chip: ChipDescription, kind: str, address: int) -> bool:
 
 
 def _functions(elf: ELFFile) -> tuple[Symbol, ...]:
-    found = {}
+    found: dict[int, tuple[int, str, int]] = {}
+    sections = [(int(section["sh_addr"]), int(section["sh_size"])) for section in elf.iter_sections()]
     for section in elf.iter_sections():
         if section["sh_type"] != "SHT_SYMTAB":
             continue
         names = elf.get_section(section["sh_link"]).data()
-        for name, address, size, info, _, _ in struct.iter_unpack("<IIIBBH", section.data()):
-            if info & 15 == _FUNCTION and name < len(names) and names[name]:
+        for name, value, size, info, _, index in struct.iter_unpack("<IIIBBH", section.data()):
+            address = value & ~1
+            if info & 15 == _FUNCTION and name < len(names) and names[name] and (size or address not in found):
                 text = names[name : name + _NAME_BYTES].partition(b"\0")[0].decode("utf-8", "replace")
-                found[address & ~1] = Symbol(address & ~1, size, text)
-    return tuple(found[address] for address in sorted(found))
+                start, length = sections[index] if 0 < index < len(sections) else (address, _FOUR_GIB)
+                found[address] = size, text, max(0, start + length - address)
+    rows = sorted(found.items())
+    ends = [*(address for address, _ in rows[1:]), _FOUR_GIB]
+    return tuple(
+        Symbol(address, size, name, min(room, size or min(MAX_REACH, end - address)))
+        for (address, (size, name, room)), end in zip(rows, ends, strict=False)
+    )

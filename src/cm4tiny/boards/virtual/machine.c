@@ -102,6 +102,7 @@ static void fill_system_memory(uint8_t *at)
     static const uint16_t FLASH_KB = FLASH_SIZE / 1024u, VREFINT = 1655u;
     static const uint32_t PACKAGE_LQFP144 = 2u;
     memset(at, 0xFF, SYSTEM_MEMORY_SIZE);
+    deviations_add_clrex(at);
     memcpy(at + UNIQUE_ID_OFFSET, UNIQUE_ID, sizeof UNIQUE_ID);
     memcpy(at + 0x75E0, &FLASH_KB, sizeof FLASH_KB);
     memcpy(at + 0x7500, &PACKAGE_LQFP144, sizeof PACKAGE_LQFP144);

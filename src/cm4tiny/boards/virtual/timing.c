@@ -191,7 +191,9 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     struct block *b;
     if (UNLIKELY(m->sampled != NULL))
         banks_end(m);
-    if (UNLIKELY(m->ticks >= m->next_event) && event_pause(m)) {
+    if (UNLIKELY(m->ticks >= m->next_event) && (m->clears_monitor || event_pause(m))) {
+        if (m->clears_monitor)
+            return;                 /* not the firmware's */
         /* stop before the block is charged: it is entered again after the restart */
         m->paused = true;
         uc_emu_stop(uc);
@@ -222,6 +224,8 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
 static void on_traced_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     struct machine *m = user;
+    if (m->clears_monitor)
+        return;
     trace_before_block(m, (uint32_t)address);
     on_block(uc, address, size, user);
     if (!m->paused)

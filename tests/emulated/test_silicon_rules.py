@@ -40,10 +40,18 @@ def delay(rounds: int) -> list[int]:
     return [*move_wide(3, rounds), 0x3B01, 0xD1FD]
 
 
+def look_at(address: int) -> list[int]:
+    return [*move_wide(1, address), load(2, 1)]
+
+
+def wait_states(acr: int) -> list[Step]:
+    return [(ACR, acr), look_at(ACR)]
+
+
 HSI_READY: list[Step] = [(CR, 0x63 | HSI), wait_for(CR, 10)]
 PLL_READY: list[Step] = [*HSI_READY, (PLLCFGR, FIT), (CR, 0x63 | HSI | PLL), wait_for(CR, 25), (PLLCFGR, FIT | REN)]
 BOOST: list[Step] = [PWR_ON, (PWR + 0x80, 0)]
-FAST: list[Step] = [*BOOST, (ACR, 0x605), *PLL_READY, (CFGR, 0x80), (CFGR, 0x83), wait_for(CFGR, 3), delay(60), (CFGR, 3)]
+FAST: list[Step] = [*BOOST, *wait_states(0x605), *PLL_READY, (CFGR, 0x80), (CFGR, 0x83), wait_for(CFGR, 3), delay(60), (CFGR, 3)]
 UART: list[Step] = [*UART_CLOCKS, *UART_PINS, (LPUART1 + 0xC, 0x22B9)]
 UART_ON: list[Step] = [*UART, (LPUART1, 1), (LPUART1, 0xD)]
 DMA: list[Step] = [(RCC + 0x48, 0x107), (DMA1 + 0xC, 4), (DMA1 + 8, 1)]
@@ -62,13 +70,16 @@ BREAKS: dict[str, list[Step]] = {
     "sysclk-source": [(CFGR, 1)],
     "sysclk-pll-output": [*PLL_READY, (PLLCFGR, FIT), (CFGR, 0x83)],
     "flash-latency": [*BOOST, *PLL_READY, (ACR, 0x601), (CFGR, 0x83)],
+    "flash-latency-unread": [*BOOST, look_at(ACR), (ACR, 0x605), *PLL_READY, (CFGR, 0x83)],
     "flash-cache-reset": [(ACR, 0xE00)],
+    "flash-cache-held": [(ACR, 0), (ACR, 0x1000), (ACR, 0x1600)],
+    "flash-power-locked": [(ACR, 0x2600)],
     "flash-clock": [(RCC + 0x48, 0)],
     "range-reserved": [PWR_ON, (PWR, 0)],
-    "range-2-too-fast": [PWR_ON, (PWR, 0x400), (ACR, 0x605), (CR, 0xBB)],
-    "boost-missing": [(ACR, 0x605), *PLL_READY, (CFGR, 0x83), delay(60), (CFGR, 3)],
-    "range-settling": [PWR_ON, (PWR, 0x400), (ACR, 0x605), (PWR, 0x200), (CR, 0xBB)],
-    "ahb-step": [*BOOST, (ACR, 0x605), *PLL_READY, (CFGR, 3)],
+    "range-2-too-fast": [PWR_ON, (PWR, 0x400), *wait_states(0x605), (CR, 0xBB)],
+    "boost-missing": [*wait_states(0x605), *PLL_READY, (CFGR, 0x83), delay(60), (CFGR, 3)],
+    "range-settling": [PWR_ON, (PWR, 0x400), *wait_states(0x605), (PWR, 0x200), (CR, 0xBB)],
+    "ahb-step": [*BOOST, *wait_states(0x605), *PLL_READY, (CFGR, 3)],
     "io-supply": [(RCC + 0x4C, 1 << 6), (GPIOG, 0xFFFFFF7F & ~(3 << 6) | 1 << 6)],
     "uart-tx-pin": [*UART_CLOCKS, (PWR + 4, 1 << 9), (LPUART1 + 0xC, 0x22B9), (LPUART1, 0xD), (LPUART1 + 0x28, 10)],
     "uart-rx-pin": [*UART, (GPIOG, 0xFFFFBFFF), (LPUART1, 0xD), [*move_wide(1, LPUART1), load(2, 1, 0x1C), 0xE7FD]],
@@ -77,6 +88,7 @@ BREAKS: dict[str, list[Step]] = {
     "uart-divider": [*UART, (LPUART1 + 0xC, 0x200), (LPUART1, 1)],
     "uart-baud": [*UART, (LPUART1 + 0xC, 0x2000), (LPUART1, 1)],
     "uart-disabled": [*UART, (LPUART1, 1), (LPUART1 + 0x28, 10)],
+    "uart-full": [*UART_ON, (LPUART1 + 0x28, 10), (LPUART1 + 0x28, 10), (LPUART1 + 0x28, 10)],
     "timer-prescaler": [(RCC + 0x58, 1), (TIM2 + 0x28, 119), (TIM2, 1)],
     "dma-enabled": [*DMA, (DMA1 + 0xC, 5)],
     "sai-enabled": [(RCC + 0x60, 1 << 21), (SAI1 + 4, 1 << 16 | 0x81), (SAI1 + 4, 1 << 16 | 0x61)],
@@ -87,9 +99,11 @@ BREAKS: dict[str, list[Step]] = {
 RIGHT: dict[str, list[Step]] = {
     "120 MHz from HSI16 by the PLL": FAST,
     "and back by half the clock": [*FAST, (CFGR, 0x83), (CFGR, 0x80), wait_clear(CFGR, 3), (CFGR, 0), (ACR, 0x600), (CR, 0x63 | HSI)],
-    "range 2 up to 26 MHz": [PWR_ON, (ACR, 0x602), (PWR, 0x400), (CR, 0x9B)],
-    "range 1 again": [PWR_ON, (ACR, 0x605), (PWR, 0x400), (PWR, 0x200), wait_clear(PWR + 0x14, 10), (CR, 0xBB)],
+    "range 2 up to 26 MHz": [PWR_ON, *wait_states(0x602), (PWR, 0x400), (CR, 0x9B)],
+    "range 1 again": [PWR_ON, *wait_states(0x605), (PWR, 0x400), (PWR, 0x200), wait_clear(PWR + 0x14, 10), (CR, 0xBB)],
     "a UART that sends": [*UART_ON, (LPUART1 + 0x28, 10)],
+    "two bytes, one of them in the shifter": [*UART_ON, (LPUART1 + 0x28, 10), (LPUART1 + 0x28, 10)],
+    "eight bytes and one in a FIFO": [*UART, (LPUART1, 1 << 29 | 0xD), *[(LPUART1 + 0x28, 10)] * 9],
     "a UART that is set up again": [*UART_ON, (LPUART1, 0), (LPUART1 + 0xC, 0x22BA), (LPUART1, 0xD)],
     "a timer with its prescaler": [(RCC + 0x58, 1), (TIM2 + 0x28, 119), (TIM2 + 0x14, 1), (TIM2, 1)],
     "caches that are off are reset": [(ACR, 0), (ACR, 0x1800), (ACR, 0), (ACR, 0x600)],
@@ -107,7 +121,7 @@ def program(folder: Path, steps: list[Step]) -> Path:
 
 
 def run(elf: Path, *, strict: bool = True, said: bytes = b"") -> VirtualBoard:
-    board = VirtualBoard(elf, strict=strict)
+    board = VirtualBoard(elf, strict=strict, baud=115200)
     try:
         board.link.write(said)
         board.link.read(Deadline(0.02, board.link.clock))
@@ -187,6 +201,18 @@ def test_the_switch_to_a_clock_that_is_not_ready_waits_for_it(tmp_path: Path) ->
         assert second.time_ps >= 5_000_000  # HSI16 takes 5 us
     with run(program(tmp_path, [(CFGR, 1)]), strict=False) as board:
         assert board.peek(CFGR) & 0xC == 0  # for ever on MSI
+
+
+def test_flash_that_is_switched_off_with_its_key_is_named_as_not_modelled(tmp_path: Path) -> None:
+    with run(program(tmp_path, [(ACR + 4, 0x04152637), (ACR + 4, 0xFAFBFCFD), (ACR, 0x2600)])) as board:
+        assert any("RUN_PD" in note for note in board.statistics().notes), board.statistics().notes
+        assert board.peek(ACR) == 0x2600
+
+
+def test_option_bytes_keep_their_values(tmp_path: Path) -> None:
+    with run(program(tmp_path, [(ACR + 0x20, 0)])) as board:
+        assert any("option bytes" in note for note in board.statistics().notes), board.statistics().notes
+        assert board.peek(ACR + 0x20) >> 22 & 1 == 1  # DBANK
 
 
 def test_a_reset_ends_the_error_and_the_rule_is_found_again(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@
 
 enum { RCC_CFGR = 0x08 };
 enum { PWR_CR1 = 0x00, PWR_SR2 = 0x14, PWR_CR5 = 0x80 };
-enum { FLASH_ACR = 0x00, FLASH_SR = 0x10, FLASH_CR = 0x14, FLASH_OPTR = 0x20 };
+enum { FLASH_ACR = 0x00, FLASH_PDKEYR = 0x04, FLASH_SR = 0x10, FLASH_CR = 0x14, FLASH_OPTR = 0x20 };
 #define CR1_DBP (1u << 8)
 #define CR5_R1MODE (1u << 8)
 #define SR2_REGLPS (1u << 8)
@@ -18,6 +18,9 @@ enum { FLASH_ACR = 0x00, FLASH_SR = 0x10, FLASH_CR = 0x14, FLASH_OPTR = 0x20 };
 #define ACR_DCEN (1u << 10)
 #define ACR_ICRST (1u << 11)
 #define ACR_DCRST (1u << 12)
+#define ACR_RUN_PD (1u << 13)
+#define ACR_LATENCY 15u
+#define PDKEY2 0xFAFBFCFDu          /* the second of the two words that unlock RUN_PD */
 #define PS_PER_TICK_AT_1HZ 1000000000u  /* 10^12 ps / TICKS_PER_CYCLE */
 
 uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks)
@@ -109,7 +112,7 @@ static void flash_apply(struct machine *m, struct peripheral *p)
     bool icache_on = acr >> 9 & 1u;
     if (icache_on != m->icache_on)
         timing_forget_verified(m);
-    m->flash_miss_ticks = (acr & 15u) * TICKS_PER_CYCLE;    /* LATENCY: wait states */
+    m->flash_miss_ticks = (acr & ACR_LATENCY) * TICKS_PER_CYCLE;    /* LATENCY: wait states */
     m->icache_on = icache_on;
     m->dcache_on = acr >> 10 & 1u;
     if (acr & 0x1800u)              /* ICRST, DCRST */
@@ -124,19 +127,54 @@ static uint32_t cache_resets_refused(struct machine *m, uint32_t acr, uint32_t v
     return refused;
 }
 
+static uint32_t flash_read(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    if (offset == FLASH_ACR)
+        m->clocks.latency_seen = p->reg[FLASH_ACR / 4] & ACR_LATENCY;
+    return p->reg[offset >> 2];
+}
+
+static uint32_t flash_peek(struct machine *m, struct peripheral *p, uint32_t offset)
+{
+    (void)m;
+    return p->reg[offset >> 2];
+}
+
+static void access_control_write(struct machine *m, struct peripheral *p, uint32_t value, uint32_t mask)
+{
+    uint32_t *acr = &p->reg[FLASH_ACR / 4], before = *acr;
+    value &= ~cache_resets_refused(m, before, value);       /* a cache that is on is not reset */
+    if (value & ~before & ACR_RUN_PD) {
+        if (p->reg[FLASH_PDKEYR / 4] == PDKEY2) {
+            note_once(m, NOTE_FEATURE, p->base + FLASH_ACR);
+        } else {
+            rule_broken(m, RULE_FLASH_POWER_LOCKED, 0, 0);
+            value &= ~ACR_RUN_PD;
+        }
+    }
+    bus_plain_write(m, p, FLASH_ACR, value, mask);
+    if (((*acr & ACR_ICEN) && (*acr & ACR_ICRST)) || ((*acr & ACR_DCEN) && (*acr & ACR_DCRST)))
+        rule_broken(m, RULE_FLASH_CACHE_HELD, 0, 0);
+    if ((*acr & ACR_LATENCY) < m->clocks.latency_seen)
+        m->clocks.latency_seen = *acr & ACR_LATENCY;
+    flash_apply(m, p);
+    rules_clock_changed(m);
+}
+
 static void flash_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
 {
     if (offset == FLASH_SR) {
         p->reg[offset >> 2] &= ~value;
         return;
     }
-    if (offset == FLASH_ACR)        /* a cache that is on is not reset */
-        value &= ~cache_resets_refused(m, p->reg[offset >> 2], value);
-    bus_plain_write(m, p, offset, value, mask);
-    if (offset == FLASH_ACR) {
-        flash_apply(m, p);
-        rules_clock_changed(m);
+    if (offset == FLASH_OPTR) {     /* locked after a reset; unlocking and programming are not modelled, so it stays what it is */
+        note_once(m, NOTE_FEATURE, p->base + FLASH_OPTR);
+        return;
     }
+    if (offset == FLASH_ACR)
+        access_control_write(m, p, value, mask);
+    else
+        bus_plain_write(m, p, offset, value, mask);
 }
 
 static void flash_reset(struct machine *m, struct peripheral *p)
@@ -153,5 +191,6 @@ void clocks_add(struct machine *m)
     m->power = bus_add(m, (struct peripheral){.name = "PWR", .base = 0x40007000, .size = 0x400, .read = pwr_read, .write = pwr_write,
                                              .reset = pwr_reset, .peek = pwr_read});
     m->flash_interface = bus_add(m, (struct peripheral){.name = "FLASH", .base = 0x40022000, .size = 0x400,
-                                                       .write = flash_write, .reset = flash_reset});
+                                                       .read = flash_read, .write = flash_write, .reset = flash_reset,
+                                                       .peek = flash_peek});
 }

@@ -31,6 +31,7 @@ struct clocks {
     bool at_reset[CLOCK_SOURCES];   /* it runs since the reset */
     uint32_t system;                /* CFGR.SWS: what the core runs on */
     uint64_t range_settled_ps;      /* when the regulator will have followed VOS */
+    uint32_t latency_seen;          /* the wait states that firmware may rely on: those that it has read back, or fewer */
 };
 void rcc_add(struct machine *m);
 void rcc_advance(struct machine *m);

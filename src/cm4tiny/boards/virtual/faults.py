@@ -82,6 +82,8 @@ def fault_error(fault: Fault, elf: LoadedElf, board: str) -> DeviceFaultError:
 
 
 _FEATURES = {
+    0x4002_2000: "flash that is switched off while the core runs (RUN_PD)",
+    0x4002_2020: "programming of option bytes: they keep their values",
     0xE000_ED10: "deep sleep: Stop and Standby are taken as plain sleep",
     0xE000_ED94: "the MPU: it protects nothing",
 }

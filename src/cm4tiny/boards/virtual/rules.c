@@ -195,6 +195,8 @@ void rules_clock_changed(struct machine *m)
     if (hclk != r->hclk_hz || sysclk != r->sysclk_hz) {
         if (hclk > RANGE_2_FASTEST_HZ && hclk > r->hclk_hz && power_settling(m))
             rule_broken(m, RULE_RANGE_SETTLING, (uint32_t)hclk, RANGE_2_FASTEST_HZ);
+        if (hclk > r->hclk_hz && states >= needed && m->clocks.latency_seen < needed)
+            rule_broken(m, RULE_FLASH_LATENCY_UNREAD, states, m->clocks.latency_seen);
         if (!stepped(m, hclk, sysclk))
             rule_broken(m, RULE_AHB_STEP, (uint32_t)r->hclk_hz, (uint32_t)(hclk > r->hclk_hz ? hclk / 2u : r->hclk_hz / 2u));
         r->hclk_hz = hclk;

@@ -13,10 +13,11 @@
     X(MSI_RANGE, "msi-range") X(READY_UNREAD, "ready-unread") X(PLL_RUNNING, "pll-running") X(PLL_SOURCE, "pll-source") \
     X(PLL_INPUT, "pll-input") X(PLL_VCO, "pll-vco") X(PLL_OUTPUT, "pll-output") X(SYSCLK_SOURCE, "sysclk-source") \
     X(SYSCLK_PLL_OUTPUT, "sysclk-pll-output") X(FLASH_LATENCY, "flash-latency") X(FLASH_CACHE_RESET, "flash-cache-reset") \
+    X(FLASH_LATENCY_UNREAD, "flash-latency-unread") X(FLASH_CACHE_HELD, "flash-cache-held") X(FLASH_POWER_LOCKED, "flash-power-locked") \
     X(FLASH_CLOCK, "flash-clock") X(RANGE_RESERVED, "range-reserved") X(RANGE_2_TOO_FAST, "range-2-too-fast") \
     X(BOOST_MISSING, "boost-missing") X(RANGE_SETTLING, "range-settling") X(AHB_STEP, "ahb-step") X(IO_SUPPLY, "io-supply") \
     X(UART_TX_PIN, "uart-tx-pin") X(UART_RX_PIN, "uart-rx-pin") X(UART_ENABLED, "uart-enabled") X(UART_CLOCK, "uart-clock") \
-    X(UART_DIVIDER, "uart-divider") X(UART_BAUD, "uart-baud") X(UART_DISABLED, "uart-disabled") \
+    X(UART_DIVIDER, "uart-divider") X(UART_BAUD, "uart-baud") X(UART_DISABLED, "uart-disabled") X(UART_FULL, "uart-full") \
     X(TIMER_PRESCALER, "timer-prescaler") X(DMA_ENABLED, "dma-enabled") X(SAI_ENABLED, "sai-enabled") X(RNG_CLOCK, "rng-clock") \
     X(RNG_NOT_READY, "rng-not-ready")
 

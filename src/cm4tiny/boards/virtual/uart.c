@@ -148,6 +148,10 @@ static void send_byte(struct machine *m, struct uart *u, uint8_t value)
         rule_broken(m, RULE_UART_DISABLED, 0, 0);
         return;
     }
+    if (m->ticks < room_at(m, u)) {
+        rule_broken(m, RULE_UART_FULL, 0, 0);
+        return;
+    }
     m->idle_polls = 0;
     m->last_uart_access = m->ticks;
     u->complete_cleared = false;

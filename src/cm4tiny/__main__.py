@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cm4tiny
 from cm4tiny.errors import Cm4TinyError
+from cm4tiny.events import Event, EventStream, Message
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -25,6 +26,9 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument("elf", type=Path, metavar="FILE")
     board.add_argument("--baud", type=int, default=None, help="time the serial link as a real one of this speed (default: no link delay)")
     board.add_argument("--port", type=int, default=0, help="TCP port on the loopback interface (default: any free one)")
+    board.add_argument(
+        "--no_strict", "--no-strict", action="store_true", help="where the chip would not run the firmware, go on with a note"
+    )
     board.set_defaults(run=_virtual_board)
     return parser
 
@@ -39,7 +43,7 @@ def _virtual_board(options: argparse.Namespace) -> None:
         print("running; Ctrl-C ends it", flush=True)
 
     stop = threading.Event()
-    board = VirtualBoard(options.elf, baud=options.baud)
+    board = VirtualBoard(options.elf, baud=options.baud, strict=not options.no_strict, events=EventStream(_say_note))
     try:
         with _interrupt_sets(stop):
             serve(board, tcp_port=options.port, stop=stop, on_ready=announce)
@@ -47,6 +51,11 @@ def _virtual_board(options: argparse.Namespace) -> None:
         board.close()
     if stop.is_set():
         raise KeyboardInterrupt
+
+
+def _say_note(event: Event) -> None:
+    if isinstance(event, Message):
+        print(f"note: {event.text}", file=sys.stderr, flush=True)
 
 
 @contextmanager

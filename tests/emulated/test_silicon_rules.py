@@ -140,7 +140,7 @@ def test_a_broken_rule_ends_the_run_and_says_what_the_manual_says(tmp_path: Path
     row, error = rules()[rule], caught.value
     assert error.broken.rule == rule  # type: ignore[attr-defined]
     assert row.section in error.why and " PC 0x0800" in error.why
-    assert error.hint.startswith(row.hint.partition("{")[0]) and "strict=False" in error.hint
+    assert error.hint.startswith(row.hint.partition("{")[0]) and "--no_strict" in error.hint and "strict=False" in error.hint
     assert "{" not in str(error)
 
 

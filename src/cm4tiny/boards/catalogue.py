@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 VIRTUAL, NUCLEO = "virtual", "NUCLEO"
 KINDS = (VIRTUAL, NUCLEO)
+NOT_STRICT = "not strict"
+"""What a figure is shown with whose firmware ran on, with a note, where the chip would not run it."""
 
 
 def _check_kind(kind: str) -> None:
@@ -53,8 +55,11 @@ def _check_nucleo(wishes: Wishes | None, events: EventStream) -> None:
         outcome.note = f"{port}, {way}"
 
 
-def open_board(kind: str, elf: Path, wishes: Wishes | None = None, events: EventStream = SILENT) -> Any:
+def open_board(kind: str, elf: Path, wishes: Wishes | None = None, events: EventStream = SILENT, *, strict: bool = True) -> Any:
     """A board with the image loaded and started: has a ``link`` and ``close()``; the virtual one counts cycles and has a power monitor.
+
+    Args:
+        strict: of the virtual board; see :class:`~cm4tiny.boards.virtual.VirtualBoard`. A real one decides for itself.
 
     Raises:
         As :func:`check_board`, :class:`~cm4tiny.boards.virtual.VirtualBoard` and :class:`~cm4tiny.boards.nucleo.NucleoBoard`.
@@ -66,7 +71,7 @@ def open_board(kind: str, elf: Path, wishes: Wishes | None = None, events: Event
         return NucleoBoard(elf, wishes or Wishes(), events)
     from cm4tiny.boards.virtual import VirtualBoard
 
-    return VirtualBoard(elf)
+    return VirtualBoard(elf, strict=strict)
 
 
 @dataclass(frozen=True)

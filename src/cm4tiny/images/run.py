@@ -28,9 +28,10 @@ from cm4tiny.results.conditions import EMBEDDED, FIGURES, HOME_BOARD, SIMULATED,
 from cm4tiny.results.published import PublishedResult, published_conditions
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.dut import Dut
-from cm4tiny.runner.job_pool import Job, JobResult, run_jobs
+from cm4tiny.runner.job_pool import FLASH_OPTR, Job, JobResult, run_jobs
 from cm4tiny.runner.performance import PerformanceResult
 from cm4tiny.runner.rules import Rules
+from cm4tiny.settings import parse_switch
 
 OUTCOME = "images.json"
 MODES = ("boot", "performance", "accuracy", "standard")
@@ -51,6 +52,7 @@ class ImageRun:
         jobs: boards side by side.
         baud: of a file of the user's; None: bytes take no time.
         rules: of the performance windows; None: the official ones.
+        strict: of a file of the user's: what the chip would not run is an error. Published images always run on, with notes.
     """
 
     images: tuple[tuple[str, Path, PublishedImage | None], ...]
@@ -61,6 +63,7 @@ class ImageRun:
     jobs: int = 1
     baud: int | None = None
     rules: Rules | None = None
+    strict: bool = True
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], path: Callable[[str], str]) -> ImageRun:
@@ -84,7 +87,8 @@ class ImageRun:
             build = "energy" if env.get("CM_TINY_IMAGE_BUILD") == "energy" else "performance"
             rows = images_of(wanted, benchmark=benchmark, mode=build)
             found = tuple((image.id, image.locate(_checkout(checkouts, image)), image) for image in rows)
-        return cls(found, mode, out, sets, checkouts, _jobs(env.get("CM_TINY_JOBS", "")), int(baud) if baud else None)
+        strict = not parse_switch("no_strict", env.get("CM_TINY_NO_STRICT", ""))
+        return cls(found, mode, out, sets, checkouts, _jobs(env.get("CM_TINY_JOBS", "")), int(baud) if baud else None, strict=strict)
 
 
 def check_wanted(env: Mapping[str, str], path: Callable[[str], str]) -> None:
@@ -142,14 +146,15 @@ def run_images(run: ImageRun, events: EventStream = SILENT) -> Path:
     return write_atomically(path, json.dumps({"board": simulated_label("virtual"), "simulated": True, "images": entries}, indent=1) + "\n")
 
 
-def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: str = "") -> dict[str, Any]:
+def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: str = "", strict: bool = False) -> dict[str, Any]:
     """What an image says of itself, and what it used that the board does not model.
 
     Raises:
+        SiliconRuleError: strict, and the chip would not run it.
         FirmwareError: it cannot be loaded. DeviceFaultError: it crashes. DeadlineError: it stays silent; says where it is then.
     """
     step = f"boot {name or file.name}"
-    with events.step(step) as outcome, VirtualBoard(file, baud=baud, events=events, name=name or file.name, strict=False) as board:
+    with events.step(step) as outcome, VirtualBoard(file, baud=baud, events=events, name=name or file.name, strict=strict) as board:
         try:
             identity = Dut(board.link, events=events).connect(boot_s=BOOT_S)
         except (DeadlineError, ProtocolError) as error:
@@ -162,13 +167,16 @@ def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: st
             "model": identity.model,
             "hclk_hz": statistics.hclk_hz,
             "exceptions": statistics.exceptions,
+            "strict": statistics.strict,
+            "option_bytes": f"0x{board.peek(FLASH_OPTR):08x}",
             "notes": list(statistics.notes),
         }
 
 
 def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None, events: EventStream) -> dict[str, Any]:
     baud = image.baud if image else run.baud
-    said = boot(file, baud, events, name=name)
+    strict = run.strict and image is None
+    said = boot(file, baud, events, name=name, strict=strict)
     if image and said["model"] != image.model_id:
         raise ProtocolError(f"{name} answers as {said['model']}", why=f"the table says {image.model_id}", hint="check images.yaml")
     entry: dict[str, Any] = {"id": name, "sha256": file_sha256(file), "simulated": True, **said}
@@ -182,7 +190,7 @@ def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None,
     data_set = DataSet.open(data, benchmark) if data else embedded_data_set(benchmark.id)
     jobs = [
         Job(
-            board=_opener(file, baud if mode == "performance" else None, name),  # outputs do not depend on the line's speed
+            board=_opener(file, baud if mode == "performance" else None, name, strict),  # outputs do not depend on the line's speed
             benchmark=benchmark,
             data_set=data_set,
             mode=mode,
@@ -194,23 +202,25 @@ def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None,
         for mode in modes
     ]
     published = image.result() if image else None
-    entry["labels"] = image_conditions(image, said["hclk_hz"], modes, embedded_inputs=data is None).as_json()
+    entry["labels"] = image_conditions(image, said["hclk_hz"], modes, embedded_inputs=data is None, strict=strict).as_json()
     for result in run_jobs(jobs, run.out, workers=run.jobs, events=events):
         entry |= _figures(run, image, result, published)
     return entry
 
 
-def image_conditions(image: PublishedImage | None, hclk_hz: int, modes: Iterable[str], *, embedded_inputs: bool) -> Conditions:
+def image_conditions(
+    image: PublishedImage | None, hclk_hz: int, modes: Iterable[str], *, embedded_inputs: bool, strict: bool = False
+) -> Conditions:
     """The labels of an image's figures. A published image holds its submitter's model, MLPerf Tiny's own in the closed division."""
     published = image.result() if image else None
     assets = published_conditions(published).assets if published else ""
     figures = tuple(FIGURES[mode] for mode in modes)
     inputs = EMBEDDED if embedded_inputs else ""
-    return Conditions(HOME_BOARD, SIMULATED, assets, "", SUPPLY_V, hclk_hz / 1e6, figures, inputs)
+    return Conditions(HOME_BOARD, SIMULATED, assets, "", SUPPLY_V, hclk_hz / 1e6, figures, inputs, strict=strict)
 
 
-def _opener(file: Path, baud: int | None, name: str) -> Callable[[], VirtualBoard]:
-    return lambda: VirtualBoard(file, baud=baud, name=name, strict=False)
+def _opener(file: Path, baud: int | None, name: str, strict: bool) -> Callable[[], VirtualBoard]:
+    return lambda: VirtualBoard(file, baud=baud, name=name, strict=strict)
 
 
 def _modes(run: ImageRun, benchmark: str) -> tuple[str, ...]:

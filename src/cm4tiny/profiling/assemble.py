@@ -63,12 +63,15 @@ def calls_of(segments: Sequence[TraceSegment], root: Root, inferences: int) -> l
     return calls
 
 
-def assemble(parts: Parts, root: Root, records: Sequence[Record], tables: ModelTables | None, **about: str) -> Profile:
+def assemble(
+    parts: Parts, root: Root, records: Sequence[Record], tables: ModelTables | None, *, strict: bool = True, **about: str
+) -> Profile:
     """The profile of the last call.
 
     Args:
         records: what the build knows of the layers.
         tables: the model file, if it is at hand.
+        strict: see :class:`~cm4tiny.profiling.model.Profile`.
         about: the profile's ``benchmark``, ``engine``, ``image`` and ``sha256``.
 
     Raises:
@@ -93,6 +96,7 @@ def assemble(parts: Parts, root: Root, records: Sequence[Record], tables: ModelT
     (whole,), interrupts = of_kind[TraceKind.WHOLE], of_kind[TraceKind.INTERRUPT]
     return Profile(
         **about,
+        strict=strict,
         hclk_hz=parts.hclk_hz,
         root=short_name(root.symbol.name),
         match=match,

@@ -26,7 +26,7 @@ from cm4tiny.profiling.plot import svg
 from cm4tiny.profiling.text import table
 from cm4tiny.results.conditions import OFFICIAL, assets_of_model
 from cm4tiny.runner.session import file_errors
-from cm4tiny.settings import output_folder
+from cm4tiny.settings import output_folder, parse_switch
 
 FOLDER = "profile"
 DEFAULT_OUT = "mlperf-tiny-results"
@@ -60,9 +60,10 @@ class ProfileRun:
                 why="they are .hex and .bin files without symbols, so their layers cannot be told apart",
                 hint="profile an ELF (--image=FILE.elf), or an engine whose sources are public (_octoml_cmsis_nn, _tflm_cmsis_nn)",
             )
+        strict = not parse_switch("no_strict", env.get("CM_TINY_NO_STRICT", ""))
         if image := path("CM_TINY_IMAGE_FILE"):
             symbols = path("CM_TINY_PROFILE_SYMBOLS")
-            wish = _wish(Path(image), Path(symbols) if symbols else None, root, model, events)
+            wish = replace(_wish(Path(image), Path(symbols) if symbols else None, root, model, events), strict=strict)
             return cls(((Path(image).stem, wish),), base / FOLDER)
         wanted = env.get("CM_TINY_BENCHMARK") or "all"
         if wanted not in ("all", *ALL_BENCHMARKS):
@@ -71,7 +72,7 @@ class ProfileRun:
             )
         wishes = []
         for benchmark in BENCHMARKS if wanted == "all" else (wanted,):
-            wish = _wish(_firmware(env, benchmark), None, root, model, events)
+            wish = replace(_wish(_firmware(env, benchmark), None, root, model, events), strict=strict)
             if wish.engine in octoml.VARIANTS and not model:
                 wish = _with_official_model(wish, benchmark, env.get("CM_TINY_MIRROR", ""), events)
             wishes.append(("-".join(part for part in (benchmark, wish.engine) if part), wish))

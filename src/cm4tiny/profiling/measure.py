@@ -44,6 +44,7 @@ class ProfileRequest:
         engine: of the build; empty: what the root tells.
         layers: what the build knows of the layers (``firmware.json``).
         model: bytes of the ``.tflite``; empty if it is not available.
+        strict: what the chip would not run is an error; with False the image runs on, and the profile says so.
         assets, division: labels that the record of the build gives; see :class:`~cm4tiny.profiling.model.Profile`.
     """
 
@@ -55,6 +56,7 @@ class ProfileRequest:
     model: bytes = b""
     assets: str = ""
     division: str = ""
+    strict: bool = True
 
 
 def measure_profile(wish: ProfileRequest, events: EventStream = SILENT) -> Profile:
@@ -70,7 +72,7 @@ def measure_profile(wish: ProfileRequest, events: EventStream = SILENT) -> Profi
     root = find_root(loaded.functions, wish.image.name, wish.root)
     tables = _tables(wish, root, loaded.segments)
     with events.step(f"profile {wish.image.name}") as outcome:
-        benchmark, parts = _run(elf, wish.image.name, root, events)
+        benchmark, parts = _run(elf, wish, root, events)
         profile = assemble(
             parts,
             root,
@@ -82,16 +84,17 @@ def measure_profile(wish: ProfileRequest, events: EventStream = SILENT) -> Profi
             sha256=file_sha256(wish.image),
             assets=wish.assets or (assets_of_model(hashlib.sha256(wish.model).hexdigest()) if wish.model else ""),
             division=wish.division,
+            strict=wish.strict,
         )
         outcome.note = f"{len(profile.layers)} layers, {profile.whole.cycles:,.0f} cycles"
     return profile
 
 
-def _run(elf: Path, name: str, root: Root, events: EventStream) -> tuple[Benchmark, Parts]:
-    with VirtualBoard(elf, exact=True, events=events) as board:
+def _run(elf: Path, wish: ProfileRequest, root: Root, events: EventStream) -> tuple[Benchmark, Parts]:
+    with VirtualBoard(elf, exact=True, events=events, strict=wish.strict) as board:
         dut = Dut(board.link, events=events)
         with _position(board):
-            benchmark = _benchmark(dut.connect(boot_s=BOOT_S).model, name)
+            benchmark = _benchmark(dut.connect(boot_s=BOOT_S).model, wish.image.name)
             dut.load(synthetic_input(benchmark))
             dut.infer(1)
             with board.trace(root.symbol) as segments:

@@ -164,6 +164,7 @@ class Profile:
         notes: what the reader should know.
         assets: whose model it is: ``"embedded"``, ``"official"``, or empty if nothing tells.
         division: ``"open"`` where the record of the build says so, else empty.
+        strict: False if the image ran on where the chip would not run it.
     """
 
     benchmark: str
@@ -182,12 +183,13 @@ class Profile:
     notes: tuple[str, ...] = ()
     assets: str = ""
     division: str = ""
+    strict: bool = True
 
     @property
     def conditions(self) -> Conditions:
         """The labels of every figure of the profile."""
         clock = self.hclk_hz / 1e6
-        return Conditions(HOME_BOARD, SIMULATED, self.assets, self.division, SUPPLY_V, clock, ("throughput",))
+        return Conditions(HOME_BOARD, SIMULATED, self.assets, self.division, SUPPLY_V, clock, ("throughput",), strict=self.strict)
 
     @property
     def title(self) -> str:

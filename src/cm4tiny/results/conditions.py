@@ -20,7 +20,7 @@ from cm4tiny.benchmarks import ALL_BENCHMARKS
 from cm4tiny.benchmarks.embedded import embedded_index
 from cm4tiny.benchmarks.official.table import PRECISIONS, official_table
 from cm4tiny.boards.boards import default_board
-from cm4tiny.boards.catalogue import board_identity, exact_board_name
+from cm4tiny.boards.catalogue import NOT_STRICT, board_identity, exact_board_name
 from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.errors import ResultsError, UsageError
 
@@ -108,6 +108,7 @@ class Conditions:
         figures: which figures these are, for the model's error.
         submitter: empty for own runs.
         clocked: what a simulated energy rests on: LDO or SMPS, voltage range, the blocks whose clocks ran; empty where it is not known.
+        strict: False if a virtual board went on where the chip would not run the firmware.
     """
 
     board: str
@@ -120,6 +121,7 @@ class Conditions:
     inputs: str = ""
     submitter: str = ""
     clocked: str = ""
+    strict: bool = True
 
     @property
     def simulated(self) -> bool:
@@ -159,6 +161,7 @@ class Conditions:
         if self.submitter and not self.simulated and EMBEDDED not in (self.assets, self.inputs):
             return PUBLISHED
         found = [SIMULATED] if self.simulated else []
+        found += [] if self.strict else [NOT_STRICT]
         found += [f"{EMBEDDED} model"] if self.assets == EMBEDDED else []
         found += [f"{EMBEDDED} inputs"] if self.inputs == EMBEDDED else []
         found += ["open division"] if self.division == "open" else []
@@ -168,6 +171,7 @@ class Conditions:
     def words(self) -> tuple[str, ...]:
         """All labels, in the order in which they are shown everywhere."""
         origin = f"{self.origin} by the submitter" if self.submitter and not self.simulated else self.origin
+        origin += "" if self.strict else f" ({NOT_STRICT})"
         clocked = self.clocked if self.simulated and "energy" in self.figures else ""
         parts = (origin, self.model, self.board, self.supply, self.clock, self.division_words, self.error, clocked)
         return tuple(part for part in parts if part)
@@ -265,6 +269,7 @@ def run_conditions(report: Mapping[str, Any], entries: Mapping[str, Any] | list[
         supply_v=next((float(entry["supply_v"]) for entry in rows if entry.get("supply_v")), SUPPLY_V if simulated else None),
         clock_mhz=next((clock for entry in rows if (clock := _clock_mhz(report, entry)) is not None), None),
         figures=tuple(FIGURES[mode] for mode in FIGURES if any(entry.get("mode") == mode for entry in rows)),
+        strict=not any(entry.get("strict") is False for entry in rows),
         clocked=next((str(entry["clocked"]) for entry in rows if entry.get("clocked")), ""),
         inputs=EMBEDDED if report["assets"] != EMBEDDED and any(entry.get("inputs") == EMBEDDED for entry in rows) else "",
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.boards.catalogue import NOT_STRICT
 from cm4tiny.errors import ResultsError
 from cm4tiny.files import write_atomically
 from cm4tiny.firmware.engines.catalogue import ENGINES, published_folders
@@ -48,6 +49,17 @@ def _division_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
         + (f": {reason}." if reason else ".")
         + " (docs/closed-division.md)"
         for benchmark, reason in reasons.items()
+    ]
+
+
+def _strict_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Says whose firmware was let run where the chip would not have run it."""
+    names = sorted({str(entry["benchmark"]) for entry in entries if entry.get("strict") is False})
+    if not names:
+        return []
+    return [
+        f"The runs of {', '.join(names)} were {NOT_STRICT}: where the chip would not run the firmware, the virtual board noted it and went "
+        "on (board_notes; docs/virtual-board.md)."
     ]
 
 
@@ -90,7 +102,7 @@ def make_report(
     about = {"board": board, "assets": assets, "results": entries}
     simulated = any(entry.get("simulated", False) for entry in entries)
     notices = ([SIMULATED_NOTICE] if simulated else []) + ([EMBEDDED_NOTICE] if assets == "embedded" else [])
-    notices += [*_inputs_notice(entries), *_division_notice(entries), *_verification_notice(entries)]
+    notices += [*_inputs_notice(entries), *_division_notice(entries), *_strict_notice(entries), *_verification_notice(entries)]
     benchmarks = list(dict.fromkeys(str(entry.get("benchmark")) for entry in entries))
     report: Report = {
         "schema": SCHEMA_NAME,

@@ -35,7 +35,7 @@ from cm4tiny.runner.energy import EnergyResult
 from cm4tiny.runner.job_pool import Job, JobResult, run_jobs
 from cm4tiny.runner.performance import PerformanceResult
 from cm4tiny.runner.session import file_errors
-from cm4tiny.settings import cores, output_folder, parse_jobs
+from cm4tiny.settings import cores, output_folder, parse_jobs, parse_switch
 
 MODES: dict[str, tuple[str, ...]] = {
     "standard": ("performance", "accuracy"),
@@ -68,6 +68,7 @@ class BenchmarkRun:
         jobs: boards side by side.
         assets: whose models and samples these are.
         wishes: which real board, and how to flash it.
+        strict: what the chip would not run is an error; with False the virtual board goes on, and the results say so.
     """
 
     benchmarks: tuple[str, ...]
@@ -79,6 +80,7 @@ class BenchmarkRun:
     jobs: int = field(default_factory=cores)
     assets: str = "embedded"
     wishes: Wishes = field(default_factory=Wishes)
+    strict: bool = True
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> BenchmarkRun:
@@ -101,6 +103,7 @@ class BenchmarkRun:
             jobs=parse_jobs(env.get("CM_TINY_JOBS")),
             assets=env.get("CM_TINY_ASSETS", "embedded"),
             wishes=Wishes.from_env(env),
+            strict=not parse_switch("no_strict", env.get("CM_TINY_NO_STRICT", "")),
         )
 
 
@@ -182,7 +185,7 @@ def _job(
 def _opener(request: BenchmarkRun, elf: Path, events: EventStream) -> Callable[[], Any]:
     def opened() -> Any:
         read_record(elf)  # the board may be opened minutes after the run began
-        return open_board(request.board, elf, request.wishes, events)
+        return open_board(request.board, elf, request.wishes, events, strict=request.strict)
 
     return opened
 
@@ -201,6 +204,8 @@ def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:
     common |= {"board_name": identity.name, "clock_mhz": done.clock_mhz or identity.clock_hz / 1e6}
     common |= {"supply_v": identity.supply_v} if identity.supply_v else {}
     common |= {"clocked": done.power.words} if done.power else {}
+    common |= {"option_bytes": f"0x{done.option_bytes:08x}"} if done.option_bytes is not None else {}
+    common |= {} if done.strict else {"strict": False, "board_notes": list(done.notes)}
     if done.job.verified is not None:
         common["verified"] = done.job.verified
     if done.job.open_division:

@@ -44,14 +44,18 @@ def find_image(elf: str, build_dir: str) -> Path:
     return found[0]
 
 
-def bring_up(elf: Path, kind: str, events: EventStream = SILENT, wishes: Wishes | None = None) -> Answer:
+def bring_up(elf: Path, kind: str, events: EventStream = SILENT, wishes: Wishes | None = None, *, strict: bool = True) -> Answer:
     """Loads the image, boots it, asks ``name`` and ``profile``.
 
+    Args:
+        strict: of the virtual board: what the chip would not run is an error.
+
     Raises:
+        SiliconRuleError: the chip would not run it.
         WrongTargetError: an image for another chip. DeviceFaultError: it crashed. DeadlineError: it stays silent.
     """
     with events.step(f"boot {elf.name}") as outcome:
-        board = open_board(kind, elf, wishes, events)
+        board = open_board(kind, elf, wishes, events, strict=strict)
         try:
             identity = Dut(board.link, events=events).connect()
         finally:

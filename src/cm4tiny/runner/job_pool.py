@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MODES = ("performance", "accuracy", "energy")
 LOCK_FILE = ".lock"
+FLASH_OPTR, DBANK = 0x4002_2020, 1 << 22
+"""The option bytes as the flash interface has loaded them; the bit that makes the flash two banks (RM0432 3.7.8)."""
 POLL_S = 0.1
 """How often the main thread looks up from waiting, so that Ctrl-C takes effect at once."""
 
@@ -95,6 +97,9 @@ class JobResult:
         clock_mhz, supply_v: core clock, supply voltage.
         power: a simulated board's clock and power settings at the end of the run.
         stall: the share of its work that waited for flash.
+        strict: False if a virtual board went on where the chip would not; True for hardware, too.
+        option_bytes: a virtual board's FLASH_OPTR.
+        notes: what a virtual board met that it does not model, or that the chip would not do.
     """
 
     job: Job
@@ -104,6 +109,9 @@ class JobResult:
     supply_v: float | None = None
     power: PowerSettings | None = None
     stall: float | None = None
+    strict: bool = True
+    option_bytes: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run_jobs(
@@ -187,11 +195,39 @@ def _run(job: Job, out_dir: Path, events: EventStream, stop: threading.Event) ->
         dut = Dut(board.link, chunk_bytes=job.chunk_bytes, stop=stop, events=events)
         root, journal = out_dir / "sessions" / job.id, out_dir / "journals" / f"{job.id}.jsonl"
         now = job.now or (virtual_now(board.link.clock) if job.simulated else utc_now)
-        with SessionWriter(root, simulated=job.simulated, open_division=job.open_division, now=now) as session:
+        strict, option_bytes = _is_strict(board), _option_bytes(board)
+        with SessionWriter(root, simulated=job.simulated, strict=strict, open_division=job.open_division, now=now) as session:
+            if option_bytes is not None:
+                session.log(option_bytes_text(option_bytes))
             result = _measure(job, journal, board, dut, session, events)
-            return JobResult(job, result, session.folder, *_conditions(board))
+            notes = _notes(board)
+            for note in notes:
+                session.log(f"Board: {note}")
+            return JobResult(job, result, session.folder, *_conditions(board), strict, option_bytes, notes)
     finally:
         board.close()
+
+
+def _is_strict(board: Board) -> bool:
+    """Read back from the board; hardware has no such mode."""
+    statistics = getattr(board, "statistics", None)
+    return bool(getattr(statistics(), "strict", True)) if statistics else True
+
+
+def _notes(board: Board) -> tuple[str, ...]:
+    statistics = getattr(board, "statistics", None)
+    return tuple(getattr(statistics(), "notes", ())) if statistics else ()
+
+
+def _option_bytes(board: Board) -> int | None:
+    peek = getattr(board, "peek", None)
+    return int(peek(FLASH_OPTR)) if peek else None
+
+
+def option_bytes_text(optr: int) -> str:
+    """A line for the session's log: what of FLASH_OPTR decides how flash is read (RM0432 3.7.8)."""
+    banks = "two banks, read in words of 64 bits" if optr & DBANK else "one bank, read in words of 128 bits"
+    return f"Board: FLASH_OPTR is 0x{optr:08x}: DBANK = {int(bool(optr & DBANK))} ({banks})"
 
 
 def _conditions(board: Board) -> tuple[float | None, float | None, PowerSettings | None, float | None]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from cm4tiny.boards.catalogue import NOT_STRICT
 from cm4tiny.errors import ResultsError
 from cm4tiny.files import replacing
 from cm4tiny.firmware.division import SESSION_MARK
@@ -77,6 +78,7 @@ class SessionWriter:
     Args:
         root: the folder of all sessions; the session's own is ``root/YYYYMMDD_HHMMSS`` (with ``_2``, ``_3``... if that is taken).
         simulated: what made up the numbers (``"virtual NUCLEO-L4R5ZI"``), or empty for a measurement on hardware.
+        strict: False if a virtual board ran on where the chip would not have.
         open_division: why the firmware is one of the open division, or empty.
         now: the wall clock; a fixed or virtual one makes files reproducible.
         folder: the session's own folder, if the caller decides on it.
@@ -85,9 +87,17 @@ class SessionWriter:
     """
 
     def __init__(
-        self, root: Path, *, simulated: str = "", open_division: str = "", now: Clock = utc_now, folder: Path | None = None
+        self,
+        root: Path,
+        *,
+        simulated: str = "",
+        strict: bool = True,
+        open_division: str = "",
+        now: Clock = utc_now,
+        folder: Path | None = None,
     ) -> None:
         self.simulated = simulated
+        self.strict = strict
         self.open_division = open_division
         self._now = now
         self._lines: list[str] = []
@@ -98,7 +108,8 @@ class SessionWriter:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._log: IO[bytes] = (self.folder / LOG_TXT).open("wb", buffering=0)
         if simulated:
-            self._label("SIMULATED", simulated, "these numbers were not measured on hardware and cannot be submitted")
+            origin = simulated + ("" if strict else f", {NOT_STRICT}")
+            self._label("SIMULATED", origin, "these numbers were not measured on hardware and cannot be submitted")
         if open_division:
             self._label(SESSION_MARK, open_division, "these numbers cannot be submitted to the closed division")
         self.log(f"Logging initialized. Writing output to {Path('sessions', self.folder.name, LOG_TXT).as_posix()}")
@@ -162,7 +173,8 @@ class SessionWriter:
 
     def entry(self, entry: dict[str, Any]) -> None:
         """An entry of ``results.json``."""
-        marks = ({"simulated": True} if self.simulated else {}) | ({"division": "open"} if self.open_division else {})
+        marks: dict[str, Any] = ({"simulated": True} if self.simulated else {}) | ({} if self.strict else {"strict": False})
+        marks |= {"division": "open"} if self.open_division else {}
         self._entries.append(entry | marks)
 
     def finish(self) -> Path:

@@ -133,8 +133,9 @@ def test_the_figures_of_an_image_are_labelled_with_its_clock_and_whose_model_it_
     image = next(image for image in published_images() if image.result() is not None)
     official = image_conditions(image, 80_000_000, ("performance",), embedded_inputs=False)
     assert official.text.startswith(
-        "simulated, official model, NUCLEO-L4R5ZI, 1.8 V, 80 MHz, no division claimed, model error: throughput -"
+        "simulated (not strict), official model, NUCLEO-L4R5ZI, 1.8 V, 80 MHz, no division claimed, model error: throughput -"
     )
-    own = image_conditions(None, 120_000_000, ("performance", "accuracy"), embedded_inputs=True)
+    own = image_conditions(None, 120_000_000, ("performance", "accuracy"), embedded_inputs=True, strict=True)
+    assert own.text.startswith("simulated, model not identified")
     assert own.words[1] == "model not identified, embedded inputs" and ", outputs equal in " in own.text
     assert "measured" not in official.text + own.text

@@ -18,8 +18,10 @@ from cm4tiny.boards import PowerSettings
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.errors import FirmwareError, ResultsError, UsageError
 from cm4tiny.results.collect import collect
+from cm4tiny.results.rounds.record.fields import entry_faults
 from cm4tiny.runner import benchmark_run as module
 from cm4tiny.runner.benchmark_run import BenchmarkRun, run_benchmarks
+from cm4tiny.runner.job_pool import option_bytes_text
 from cm4tiny.runner.session import utc_now
 
 KWS = {
@@ -116,9 +118,16 @@ class CountingBoard:
 
 
 def run_fake(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str = "performance", board: Any = None, **division: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str = "performance",
+    board: Any = None,
+    flags: dict[str, str] | None = None,
+    **division: str,
 ) -> dict[str, Any]:
-    """The outcome of a performance run on a scripted board; its session's ``results.txt`` is in ``"text"``."""
+    """The outcome of a performance run on a scripted board; its session's ``results.txt`` is in ``"text"``, how the board was asked for in
+    ``"opened"``."""
+    opened: list[dict[str, Any]] = []
     elf = tmp_path / "kws.elf"
     elf.write_bytes(b"\x7fELF")
     digest = hashlib.sha256(elf.read_bytes()).hexdigest()
@@ -126,11 +135,14 @@ def run_fake(
     (tmp_path / "firmware.json").write_text(json.dumps(record | {"model": {"name": "m", "sha256": digest, "bytes": 1}} | division))
     data_set = make_data_set(tmp_path / "kws01", "kws", 6)
     plain = SimpleNamespace(link=FakeDut(), close=lambda: None, cycles=0)
-    monkeypatch.setattr(module, "open_board", lambda *_: board() if board else plain)
+    monkeypatch.setattr(module, "open_board", lambda *_, **wanted: (opened.append(wanted), board() if board else plain)[1])
     env = KWS | {"CM_TINY_MODE": mode, "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")}
-    path = run_benchmarks(BenchmarkRun.from_env(env | {"CM_MLPERF_TINY_DATASETS_KWS": str(data_set.root)}))
+    path = run_benchmarks(BenchmarkRun.from_env(env | {"CM_MLPERF_TINY_DATASETS_KWS": str(data_set.root)} | (flags or {})))
     outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return outcome | {"text": (path.parent / outcome["results"][0]["session"] / "results.txt").read_text(encoding="utf-8")}
+    return outcome | {
+        "opened": opened,
+        "text": (path.parent / outcome["results"][0]["session"] / "results.txt").read_text(encoding="utf-8"),
+    }
 
 
 def test_equal_runs_leave_equal_bytes_in_every_time_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +182,51 @@ def test_other_firmware_is_not_marked(tmp_path: Path, monkeypatch: pytest.Monkey
     outcome = run_fake(tmp_path, monkeypatch, **division)
     assert not any("division" in entry for entry in outcome["results"])
     assert "OPEN" not in outcome["text"]
+
+
+class LaxBoard(CountingBoard):
+    """One that went on where the chip would not have."""
+
+    def statistics(self) -> Any:
+        return SimpleNamespace(strict=False, notes=("the chip would not do this: a rule",), hclk_hz=120_000_000)
+
+    def peek(self, address: int) -> int:
+        assert address == 0x4002_2020
+        return 0xFFEF_F8AA
+
+
+def test_a_run_that_was_not_strict_says_so_wherever_its_figures_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = run_fake(tmp_path, monkeypatch, mode="standard", board=LaxBoard, flags={"CM_TINY_NO_STRICT": "yes"})
+    assert {asked["strict"] for asked in outcome["opened"]} == {False}
+    assert all(entry["strict"] is False and entry["board_notes"] for entry in outcome["results"])
+    assert all(entry["option_bytes"] == "0xffeff8aa" for entry in outcome["results"])
+    assert outcome["text"].startswith("SIMULATED: virtual NUCLEO-L4R5ZI, not strict; ")
+    for entry in outcome["results"][:2]:
+        session = tmp_path / "out" / entry["session"]
+        written = json.loads((session / "results.json").read_text(encoding="utf-8"))
+        assert all(one["strict"] is False for one in written)
+        assert [fault.text for one in written for fault in entry_faults(one, entry["mode"], "kws") if "strict" in fault.text] == []
+        log = (session / "log.txt").read_text(encoding="utf-8")
+        assert "Board: FLASH_OPTR is 0xffeff8aa: DBANK = 1 (two banks" in log
+        assert "Board: the chip would not do this: a rule" in log
+    collect(str(tmp_path / "out" / "outcome.json"))
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert "were not strict" in report["notice"]
+    assert all(entry["labels"]["text"].startswith("simulated (not strict), ") for entry in report["results"])
+    assert "not strict" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_run_is_strict_unless_it_is_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = run_fake(tmp_path, monkeypatch, board=CountingBoard)
+    assert {asked["strict"] for asked in outcome["opened"]} == {True}
+    assert not any("strict" in entry or "board_notes" in entry for entry in outcome["results"])
+    assert "strict" not in outcome["text"]
+    with pytest.raises(UsageError, match="--no_strict=perhaps"):
+        BenchmarkRun.from_env(KWS | {"CM_TINY_NO_STRICT": "perhaps"})
+
+
+def test_option_bytes_say_how_wide_flash_is_read() -> None:
+    assert "DBANK = 0 (one bank, read in words of 128 bits)" in option_bytes_text(0xFFAF_F8AA)
 
 
 def test_a_record_with_an_unknown_division_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

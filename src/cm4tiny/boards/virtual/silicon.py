@@ -166,7 +166,7 @@ def rule_error(broken: BrokenRule, elf: LoadedElf, board: str) -> SiliconRuleErr
     error = SiliconRuleError(
         f"the chip would not run the firmware on {board}: {what}",
         why=why,
-        hint=f"{hint}; an image of others runs on with a note by the step run,mlperf,tiny,image or by VirtualBoard(elf, strict=False)",
+        hint=f"{hint}; to run it all the same, with a note: --no_strict, or VirtualBoard(elf, strict=False)",
     )
     error.broken = broken  # type: ignore[attr-defined]
     return error

@@ -102,7 +102,7 @@ def _across(entries: Sequence[Any], mode: Mode) -> Iterator[Discrepancy]:
     volts = {str(entry["power"].get("voltage")) for entry in objects if isinstance(entry.get("power"), dict)}
     if len(volts) > 1:
         yield Discrepancy("sums", "results.json", "", f"the supply voltage changes within the session: {', '.join(sorted(volts))} V")
-    for key in ("simulated", "division"):
+    for key in ("simulated", "strict", "division"):
         marks = {str(entry.get(key)) for entry in objects}
         if len(marks) > 1:
             yield Discrepancy("sums", "results.json", "", f"only some entries are marked {key}")

@@ -21,7 +21,7 @@ _INFER: dict[Mode, tuple[str, ...]] = {
     "energy": ("results", "total_inferences", "iterations", "warmups"),
 }
 _SEGMENTS = ("bytes_to_send", "stride", "total_length")
-_OPTIONAL = {"simulated", "division", "load_proof"}  # this project's runner writes them (docs/session-format.md)
+_OPTIONAL = {"simulated", "strict", "division", "load_proof"}  # this project's runner writes them (docs/session-format.md)
 _PROOFS = ("crc", "print", "none")
 _CLOCK = 2**32
 
@@ -104,6 +104,7 @@ _VALID: dict[str, Callable[[Any, Benchmark | None, Mode], bool]] = {
     "total_length": _total_length,
     "mode": lambda value, row, mode: value == MODE_LETTERS[mode],
     "simulated": lambda value, row, mode: value is True,
+    "strict": lambda value, row, mode: value is False,
     "division": lambda value, row, mode: value == "open",
     "load_proof": lambda value, row, mode: value in _PROOFS,
 }

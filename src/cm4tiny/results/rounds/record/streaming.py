@@ -54,7 +54,7 @@ def faults(entry: Any, mode: Mode, list_id: str = "sww01") -> Iterator[Fault]:
         yield Fault("is not an object")
         return
     wanted = (*_ENTRY[:-1], "power", "mode") if mode == "energy" else _ENTRY
-    yield from keys_of(entry, wanted, {"simulated", "division"}, "it")
+    yield from keys_of(entry, wanted, {"simulated", "strict", "division"}, "it")
     if "mode" in entry and entry["mode"] != MODE_LETTERS[mode]:
         yield Fault(f"mode is {str(entry['mode'])[:40]!r}")
     if "activations" in entry and numbers_in_json(entry["activations"]) is None:

@@ -17,6 +17,7 @@ from virtual_board_programs import (
     PARK,
     SLOW_FLASH,
     START,
+    SVC,
     branch_if_not_zero,
     busy_cycles,
     load,
@@ -134,6 +135,19 @@ def test_int16_instructions_off_word_boundaries_cost_no_more_in_a_row_and_a_cycl
     wide = [0xF3AF, 0x8000]
     assert run(NOP, *wide, *wide) == run(*[NOP] * 3)
     assert run(*wide, NOP) == run(NOP, NOP) + 49  # the loop's begin, at an odd halfword
+
+
+def test_entry_and_return_of_an_exception_take_the_manuals_cycles(tmp_path: Path) -> None:
+    """Arm, Cortex-M4 technical reference manual, section 3.9: 12 cycles in, 10 out, with memory that never waits."""
+    vector, begin, handler = 0x2C, 0x40, 0x60  # SVCall's vector; offsets into flash
+    table = [0xE000 | (begin - 8 - 4) // 2, *[NOP] * 27]  # b, over the vectors
+    table[(vector - 8) // 2 : (vector - 8) // 2 + 2] = [FLASH + handler + 1 & 0xFFFF, FLASH >> 16]
+
+    def run(instruction: int) -> int:
+        program = [instruction, NOP, PARK, *[NOP] * 13, 0x4770]  # the handler: bx lr
+        return busy_cycles(run_parked(write_elf(tmp_path, *table, *program)))
+
+    assert run(SVC) - run(NOP) == 12 + 1 + 10
 
 
 # SRAM1 ends at offset 0x30000, SRAM2 at 0x40000 (RM0432 section 2.2). A round costs that many cycles more than with all in SRAM1.

@@ -68,6 +68,7 @@ def test_a_constant_channel_has_a_short_form() -> None:
         assert short is not None
         sums = every_sum(low, high)
         assert (short.apply(sums)[:, 2] == constant).all()
+        assert short.mantissa[2] == 0 and (short.mantissa[[0, 1, 3, 4, 5]] > 0).all()
         assert np.array_equal(short.apply(sums), changed.apply(2 * sums + bias))
 
 
@@ -88,3 +89,12 @@ def test_no_channel_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = winograd_requant._channel
     monkeypatch.setattr(winograd_requant, "_channel", lambda first, *rest: None if rest[-1] == high[4] else whole(first, *rest))
     assert shorten(rule, 576, low, high) is None
+
+
+@pytest.mark.parametrize("ideal", range(4))
+def test_no_mantissa_is_negative(ideal: int) -> None:
+    """Between the steps the proof takes a rule that does not fall: neighbours of a small mantissa must not go below zero."""
+    first = np.full((255, 1), 101)  # the rule's value is 0 for every sum from 0 to 100 ...
+    first[0] = 100  # ... but 1 at the last one, which needs a larger mantissa
+    found = winograd_requant._channel(first, 1 << 20, 2, ideal, 0, 100)
+    assert found is None or found[0] >= 0

@@ -55,6 +55,12 @@ def test_detections_count_from_the_word_to_two_seconds_after_it() -> None:
     assert _judge([1.2, 1.3, 3.4], WINDOWS) == (1, [])
     assert _judge([1.2, 6.0, 7.49], WINDOWS) == (2, [])
     assert _judge([0.9, 4.0, 4.5, 9.0], WINDOWS) == (0, [0.9, 4.0, 9.0])
+    assert _judge([1.0, 3.5, 5.0], WINDOWS) == (2, []), "both ends belong to a window"
+
+
+def test_false_detections_within_a_second_of_one_are_the_same() -> None:
+    assert _judge([10.0, 11.0], WINDOWS) == (0, [10.0])
+    assert _judge([10.0, 11.0, 11.0625], WINDOWS) == (0, [10.0, 11.0625])
 
 
 def test_the_duty_cycle_is_that_of_the_work_pin() -> None:

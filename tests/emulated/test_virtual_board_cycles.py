@@ -19,6 +19,7 @@ from virtual_board_programs import (
     START,
     SVC,
     branch_if_not_zero,
+    branch_wide,
     busy_cycles,
     load,
     move_wide,
@@ -214,6 +215,32 @@ def test_data_in_the_cache_costs_nothing(tmp_path: Path) -> None:
     elf = write_elf(tmp_path, *SLOW_FLASH, *move_wide(1, table), movs(2, 50), *loop, PARK, extra=(Load(bytes(256), table),))
     statistics = run_parked(elf)
     assert (statistics.dcache_misses, statistics.dcache_stall_cycles) == (2, 10)
+
+
+def test_the_data_cache_has_eight_lines(tmp_path: Path) -> None:
+    """RM0432 section 3.3.5. Of a ninth line, least recently used makes a miss at every read."""
+
+    def misses(lines: int) -> int:
+        body = [halfword for line in range(lines) for halfword in (0xF8D1, 32 * line)]  # ldr.w r0, [r1, #32 * line]
+        loop = [*body, subs(2, 1), branch_if_not_zero(-1 - len(body))]
+        program = [*SLOW_FLASH, *move_wide(1, FLASH + 0x1000), movs(2, 10), *loop, PARK]
+        return run_parked(write_elf(tmp_path, *program, extra=(Load(bytes(512), FLASH + 0x1000),))).dcache_misses
+
+    assert (misses(8), misses(9)) == (8, 9 * 10)
+
+
+def test_the_instruction_cache_has_32_lines(tmp_path: Path) -> None:
+    """RM0432 section 3.3.5: a loop of 1024 bytes stays in it, one of 1056 bytes does not."""
+
+    def misses(lines: int, rounds: int) -> int:
+        head = [*SLOW_FLASH, movs(2, rounds), NOP, NOP]  # from offset 8: the loop begins at offset 32
+        assert START - FLASH + 2 * len(head) == 32
+        body = [NOP] * (16 * lines - 4)
+        back = branch_wide(FLASH + 32 + 32 * lines - 4, FLASH + 32)
+        return run_parked(write_elf(tmp_path, *head, *body, subs(2, 1), 0xD001, *back, PARK)).icache_misses  # beq, over the branch back
+
+    assert misses(32, 9) == misses(32, 3)
+    assert misses(33, 9) >= misses(33, 3) + 6 * 33
 
 
 def test_without_the_data_cache_every_read_costs(tmp_path: Path) -> None:

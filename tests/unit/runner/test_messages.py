@@ -112,7 +112,9 @@ def test_text_is_not_noise_and_noise_is_not_text() -> None:
     assert m.noise(b"") == 0.0
 
 
-@pytest.mark.parametrize(("byte", "noisy"), [(0, 1), (9, 0), (10, 0), (13, 0), (0x1F, 1), (0x20, 0), (0x7E, 0), (0x7F, 1), (0x80, 1), (255, 1)])
+@pytest.mark.parametrize(
+    ("byte", "noisy"), [(0, 1), (9, 0), (10, 0), (13, 0), (0x1F, 1), (0x20, 0), (0x7E, 0), (0x7F, 1), (0x80, 1), (255, 1)]
+)
 def test_noise_is_what_no_text_holds(byte: int, noisy: int) -> None:
     assert m.noise(bytes([byte])) == noisy
     assert m.noise(bytes([byte]) + b"abc") == noisy / 4

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a variation of the building steps says, what a benchmark's dependency passes on, and what the compiler is then asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import defaultdict
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from cm4tiny.firmware.own_engine import parse_ram_budget
+from cm4tiny.firmware.recipe import Recipe
+from cm4tiny.paths import cm_repo
+from cm4tiny.tuning.tuner import TuneRequest
+
+BENCHMARKS = ("ad", "ic", "kws", "vww")
+STEPS = {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in cm_repo().glob("script/*/_cm.yaml")}
+GROUPS = {
+    "assets": "CM_TINY_ASSETS",
+    "board": "CM_TINY_BOARD_KIND",
+    "dead": "CM_TINY_DEAD",
+    "engine": "CM_TINY_ENGINE",
+    "image": "CM_TINY_IMAGE",
+    "list": "CM_TINY_LIST",
+    "memory": "CM_TINY_MEMORY",
+    "mode": "CM_TINY_MODE",
+    "zeros": "CM_TINY_ZEROS",
+}
+"""Group of variations -> the key that each of them sets to its own name."""
+MORE = {
+    ("build-mlperf-tiny-firmware", "low_ram"): {"CM_TINY_RAM_BUDGET": "128K"},
+    ("reproduce-mlperf-tiny", "energy"): {"CM_TINY_IMAGE": "energy"},
+}
+"""What a variation sets beside that."""
+DEFAULTS = {
+    "reproduce-mlperf-tiny": {"benchmark": "all", "mode": "standard", "engine": "microtvm", "board": "virtual", "assets": "embedded"},
+    "build-mlperf-tiny-firmware": {"benchmark": "kws", "engine": "microtvm", "assets": "embedded", "image": "performance"},
+    "profile-mlperf-tiny": {"benchmark": "all", "engine": "microtvm", "assets": "embedded"},
+    "tune-mlperf-tiny": {"benchmark": "kws", "assets": "embedded"},
+}
+PASSED_ON = ["CM_TINY_ENGINE", "CM_TINY_ASSETS", "CM_TINY_IMAGE", "CM_TINY_ZEROS", "CM_TINY_DEAD", "CM_TINY_MEMORY"]
+
+
+@pytest.mark.parametrize("step", DEFAULTS)
+def test_a_request_without_variations_means_the_default_of_each_group(step: str) -> None:
+    variations = STEPS[step]["variations"]
+    assert {row["group"]: name for name, row in variations.items() if row.get("default")} == DEFAULTS[step]
+
+
+@pytest.mark.parametrize("step", DEFAULTS)
+def test_a_variation_sets_its_groups_key_to_its_name(step: str) -> None:
+    seen = 0
+    for name, variation in STEPS[step]["variations"].items():
+        group = variation.get("group", "")
+        if group in GROUPS:
+            assert variation["env"] == {GROUPS[group]: name} | MORE.get((step, name), {}), name
+            seen += 1
+        elif group == "benchmark":
+            assert list(variation["env"].values()) == [name]
+    assert seen >= 5
+
+
+@pytest.mark.parametrize("step", ["reproduce-mlperf-tiny", "profile-mlperf-tiny"])
+def test_all_benchmarks_are_built_with_the_same_options(step: str) -> None:
+    kinds: dict[str, dict[str, Any]] = defaultdict(dict)
+    for dependency in STEPS[step]["deps"]:
+        tags = dependency["tags"].split(",")
+        name = tags[-1].removeprefix("_")
+        if name in BENCHMARKS:
+            rest = {key: value for key, value in dependency.items() if key not in ("tags", "names", "enable_if_env")}
+            kinds[",".join(tags[:-1])][name] = rest
+            assert dependency["enable_if_env"] == {"CM_TINY_BENCHMARK": [name, "all"]}
+            assert dependency["names"][1] == f"{dependency['names'][0]}-{name}"
+    assert "build,mlperf,tiny,firmware,cm4tiny" in kinds
+    for kind, rows in kinds.items():
+        assert tuple(rows) == BENCHMARKS, kind
+        assert all(row == rows["ad"] for row in rows.values()), kind
+    assert kinds["build,mlperf,tiny,firmware,cm4tiny"]["ad"]["update_tags_from_env_with_prefix"] == {"_": PASSED_ON}
+
+
+ENVS: list[tuple[dict[str, str], bool, bool]] = [
+    ({}, True, False),
+    ({"CM_TINY_ZEROS": "skip_zeros", "CM_TINY_DEAD": "keep_dead"}, True, False),
+    ({"CM_TINY_ZEROS": "keep_zeros"}, False, False),
+    ({"CM_TINY_DEAD": "drop_dead"}, True, True),
+    ({"CM_TINY_ZEROS": "keep_zeros", "CM_TINY_DEAD": "drop_dead"}, False, True),
+]
+
+
+@pytest.mark.parametrize(("env", "skip_zero", "drop_dead"), ENVS)
+def test_the_compiling_step_asks_for_what_the_variations_say(
+    env: dict[str, str], skip_zero: bool, drop_dead: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = asked_of_the_compiling_step(env, tmp_path, monkeypatch)
+    assert (recipe.skip_zero, recipe.drop_dead, recipe.verify, recipe.ram_budget) == (skip_zero, drop_dead, True, parse_ram_budget(""))
+    wish = TuneRequest.from_env({"CM_TINY_MODEL": "kws", **env})
+    assert (wish.options.skip_zero, wish.options.drop_dead) == (skip_zero, drop_dead)
+
+
+def test_a_budget_and_no_verification_reach_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = asked_of_the_compiling_step({"CM_TINY_RAM_BUDGET": "128K", "CM_TINY_NO_VERIFY": "yes"}, tmp_path, monkeypatch)
+    assert (recipe.ram_budget, recipe.verify) == (128 * 1024, False)
+
+
+def asked_of_the_compiling_step(env: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """What ``customize.py`` of the compiling step asks the builder for."""
+    path = cm_repo() / "script" / "compile-mlperf-tiny-firmware" / "customize.py"
+    spec = importlib.util.spec_from_file_location("compile_customize", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    asked: list[Recipe] = []
+
+    def build(recipe: Recipe, *_: object) -> SimpleNamespace:
+        asked.append(recipe)
+        return SimpleNamespace(elf=folder / "x.elf")
+
+    monkeypatch.setattr(module, "build", build)
+    whole = {
+        "CM_TINY_ENGINE": "microtvm",
+        "CM_TINY_MODEL": "kws",
+        "CM_TINY_IMAGE": "performance",
+        "CM_TINY_TUNING": "tuned",
+        "CM_TINY_TOOLCHAIN_KIND": "auto",
+        "CM_TINY_MODEL_FILE": "",
+        "CM_TINY_MODEL_SHA256": "",
+        **env,
+    }
+    monkeypatch.chdir(folder)
+    answer = module.preprocess({"env": whole})
+    assert answer["return"] == 0, answer.get("error")
+    return asked[0]

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which test files to run for a change of a file: the nearest by imports first, those that are named after it before others."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import deque
+from pathlib import Path, PurePosixPath
+
+SLOW = 1.5
+"""How many imports further away tests count that start virtual boards, since they take longer."""
+_SKIPPED = ("tests/conformance", "tests/browser", "tests/hardware")
+CHANGE_DETECTORS = ("tests/unit/images/test_performance_page.py", "tests/unit/images/test_performance_freshness.py")
+"""They fail at every change of a source, whatever it does: left out, so that a mutant is killed by what it breaks."""
+
+
+class Tests:
+    """The import graph of a checkout: modules of the package, of ``tests/support`` and the test files of a plain checkout."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in self._files()}
+        self.modules = {self._module(file): file for file in self.texts}
+        self.importers: dict[str, set[str]] = {}
+        for file, text in self.texts.items():
+            for used in self._imports(file, text):
+                self.importers.setdefault(used, set()).add(file)
+
+    def _files(self) -> list[Path]:
+        found = [*self.root.glob("src/cm4tiny/**/*.py"), *self.root.glob("tests/**/*.py")]
+        return [path for path in found if not path.relative_to(self.root).as_posix().startswith(_SKIPPED)]
+
+    def _module(self, file: str) -> str:
+        if file.startswith("src/"):
+            return file.removeprefix("src/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        if file.startswith("tests/support/"):
+            return file.removeprefix("tests/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        return PurePosixPath(file).stem  # modules next to the tests
+
+    def _imports(self, file: str, text: str) -> set[str]:
+        """Files that a file imports, anywhere in it."""
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        return {self.modules[name] for name in names if name in self.modules and self.modules[name] != file}
+
+    def _readers(self, file: str) -> dict[str, float]:
+        """Distance of what a file is read by directly: itself if it is Python, else whatever names it."""
+        if file.endswith(".py") and file in self.texts:
+            return {file: 0.0}
+        path = PurePosixPath(file)
+        if path.suffix in (".c", ".h"):  # compiled by a module of its folder
+            here = f"{path.parent.as_posix()}/"
+            return {name: 0.0 for name in self.texts if name.startswith(here) and re.search(r"native|build", name)}
+        if file.startswith("cm-repo/"):
+            named = re.compile(r"own_repositories|cm_repo\(\)|_cm\.yaml|inputs\.yaml|house\(")
+        else:
+            stem = path.name.removesuffix(path.suffix).removesuffix(".schema")
+            named = re.compile(rf"\b{re.escape(stem)}(?:\.schema)?(?:\.json|\.yaml|\.csv|\.tsv)|load_table\(.*{re.escape(stem)}")
+        return {f: 0.0 if f.startswith("tests/") else 0.5 for f, text in self.texts.items() if named.search(text)}
+
+    def for_file(self, file: str, most: int) -> list[str]:
+        """At most so many test files, the nearest first."""
+        distance = self._readers(file)
+        queue = deque(sorted(distance, key=lambda name: distance[name]))
+        while queue:
+            name = queue.popleft()
+            for importer in self.importers.get(name, ()):
+                if importer not in distance:
+                    distance[importer] = distance[name] + 1
+                    queue.append(importer)
+        path = PurePosixPath(file)
+        words = {word for word in re.split(r"[_.]", path.stem) if len(word) > 3}
+        folder = path.parent.name
+
+        def rank(test: str) -> tuple[float, int, str]:
+            score = distance[test]
+            name = PurePosixPath(test).stem
+            score -= (6 if path.suffix in (".c", ".h") else 1.5) * bool(words) * sum(word in name for word in words) / max(1, len(words))
+            score -= 0.5 * (folder in test)
+            if path.suffix in (".c", ".h"):
+                return (
+                    score - 4 * test.startswith(("tests/emulated/test_virtual_board", "tests/emulated/test_silicon")),
+                    len(self.texts[test]),
+                    test,
+                )
+            score += SLOW * test.startswith(("tests/emulated", "tests/ledger"))
+            return score, len(self.texts[test]), test
+
+        tests = [name for name in distance if PurePosixPath(name).name.startswith("test_") and name not in CHANGE_DETECTORS]
+        return sorted((test for test in tests if not self._needs_cm(test)), key=rank)[:most]
+
+    def _needs_cm(self, test: str) -> bool:
+        """Whether a test file runs ``cm`` commands, which takes minutes."""
+        return bool(re.search(r"\(cm\b|\bcm_home\b", self.texts[test]))

@@ -17,6 +17,8 @@ from cm4tiny.errors import BoardError
 
 QEMU = "qemu-system-arm"
 _LIMIT_S = 30.0
+_LOOK_PS = 10**11
+"""After so much virtual time the board is asked whether the image came to its end: with SysTick on it never parks."""
 _FAST_SOON = CycleModel(profile_max=1_000_000, unprofiled_limit=5_000_000)
 """The board leaves its profiling phase, which hooks reads, after a million cycles: both ways of running are used."""
 
@@ -80,16 +82,22 @@ def run_on_board(
         limit = machine.time_ps + int(_LIMIT_S * 10**12)
         reason = StopReason.LIMIT
         try:
-            while reason in (StopReason.LIMIT, StopReason.QUIET) and machine.time_ps < limit:
-                reason = machine.run(machine.time_ps + step_ps)
+            while reason in (StopReason.LIMIT, StopReason.QUIET) and machine.time_ps < limit and not _is_done(machine):
+                look = machine.time_ps + _LOOK_PS
+                while reason in (StopReason.LIMIT, StopReason.QUIET) and machine.time_ps < look:
+                    reason = machine.run(machine.time_ps + min(step_ps, _LOOK_PS))
             if reason is StopReason.FAULT:
                 board.raise_fault()
-            if struct.unpack("<I", machine.read_memory(DONE, 4))[0] != 1:
+            if not _is_done(machine):
                 raise RuntimeError(f"the board did not come to the end: {reason.name}, {board.position()}")
         except Exception as error:  # whatever it is: the campaign records it and goes on
             raise _ended(machine, error, count) from error
         results = machine.read_memory(RESULTS, 4 * count)
         return results if only is None else results + machine.read_memory(DUMP, 4 * ALL_WORDS)
+
+
+def _is_done(machine: Machine) -> bool:
+    return bool(struct.unpack("<I", machine.read_memory(DONE, 4))[0] == 1)
 
 
 def _ended(machine: Machine, error: Exception, count: int) -> BoardEndedError:

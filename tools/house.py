@@ -21,6 +21,19 @@ COMPLEXITY = 10
 LINES = 500
 #: Where a figure is looked for: what ships.
 PRODUCT = ("src/cm4tiny", "firmware", "cm-repo")
+#: Where chips and boards are described, and what of a chip cannot be data: these are what another board or chip adds.
+DESCRIPTIONS = ("src/cm4tiny/boards/boards/", "src/cm4tiny/boards/chips/", "firmware/chips/")
+#: Tables of facts about what others published or measured, where a board's name is a name in their folders.
+FACTS = (
+    "src/cm4tiny/boards/energy/current.yaml",
+    "src/cm4tiny/firmware/engines/octoml.yaml",
+    "src/cm4tiny/firmware/engines/sources.yaml",
+    "src/cm4tiny/images/energies.yaml",
+    "src/cm4tiny/images/images.yaml",
+    "src/cm4tiny/results/published.csv",
+    "src/cm4tiny/results/published_systems.csv",
+    "src/cm4tiny/results/rounds/rounds.yaml",
+)
 TEXT = {".py", ".c", ".h", ".s", ".ld", ".yaml", ".json", ".csv", ".toml"}
 
 Graph = dict[str, set[str]]
@@ -136,6 +149,20 @@ def naming(pattern: str, files: Iterable[Path]) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in files if wanted.search(path.read_text(encoding="utf-8", errors="replace"))]
 
 
+def naming_a_board(files: Iterable[Path]) -> list[str]:
+    """Files that name the chip or the board and are neither descriptions nor tables of what others published."""
+    named = naming(r"(?i)l4r5|stm32l4", files)
+    return [name for name in named if name not in FACTS and not name.startswith(DESCRIPTIONS)]
+
+
+def board_files() -> list[str]:
+    """What another board with a chip of another series adds, by the example of today's: its description, its chip's, its start-up code."""
+    listed = subprocess.run(["git", "ls-files", *DESCRIPTIONS], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    described = [name for name in listed if name.endswith(".yaml")]
+    folders = sorted({str(Path(name).parent) for name in listed if name.startswith(DESCRIPTIONS[-1]) and not name.endswith("host/board.c")})
+    return sorted(described) + [f"{folder}/" for folder in folders]
+
+
 def long_files(files: Iterable[Path]) -> list[str]:
     """Files with more lines than :data:`LINES`."""
     return [path.relative_to(ROOT).as_posix() for path in files if len(path.read_text(encoding="utf-8").splitlines()) > LINES]
@@ -212,7 +239,8 @@ def rows() -> list[tuple[str, list[str]]]:
         ]),
         (f"functions above complexity {COMPLEXITY}", complex_functions()),
         (f"files above {LINES} lines", long_files(python)),
-        ("files that name the chip or the board", naming(r"(?i)l4r5|stm32l4", files)),
+        ("files that name the chip or the board, apart from descriptions and tables of published facts", naming_a_board(files)),
+        ("descriptions of boards and chips, and folders of start-up code: another board adds one to three", board_files()),
         ("files that name pooling, as an example of an operator", naming(r"(?i)average_?pool|avg_?pool|max_?pool", files)),
         ("files that name round v1.3, as an example of a round", naming(r"v1\.3\b", files)),
         ("public class names that several modules define", [f"{name}: {', '.join(where)}" for name, where in doubled_classes().items()]),

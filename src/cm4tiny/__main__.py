@@ -21,7 +21,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cm4tiny {cm4tiny.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     board = commands.add_parser(
-        "virtual-board", help="boot an image (.elf, .hex, .bin) on a virtual NUCLEO-L4R5ZI and serve its serial port until interrupted"
+        "virtual-board", help="boot an image (.elf, .hex, .bin) on the virtual board and serve its serial port until interrupted"
     )
     board.add_argument("elf", type=Path, metavar="FILE")
     board.add_argument("--baud", type=int, default=None, help="time the serial link as a real one of this speed (default: no link delay)")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a firmware image for the NUCLEO-L4R5ZI from a model and an engine."""
+"""Makes a firmware image from a model and an engine."""
 
 from cm4tiny import cm
 from cm4tiny.fetch.hashes import check_input

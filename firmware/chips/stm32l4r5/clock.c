@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The board's clock on the STM32L4R5 (120 MHz on the NUCLEO-L4R5ZI), in the order that RM0432 demands.
+/* The board's clock on the STM32L4R5, in the order that RM0432 demands.
  *
  * "Dynamic voltage scaling management": above 80 MHz the regulator runs in range 1 boost mode. To enter it, the AHB prescaler halves the
  * clock first, R1MODE is cleared, the flash latency is raised, the system clock is switched, and after at least 1 us the prescaler goes

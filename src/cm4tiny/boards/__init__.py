@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a benchmark runs on: serial links, power monitors, and the virtual NUCLEO-L4R5ZI (:mod:`cm4tiny.boards.virtual`)."""
+"""What a benchmark runs on: serial links, power monitors, and the virtual board (:mod:`cm4tiny.boards.virtual`)."""
 
 from __future__ import annotations
 

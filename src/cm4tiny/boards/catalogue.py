@@ -38,8 +38,9 @@ def check_board(kind: str, wishes: Wishes | None = None, events: EventStream = S
         return
     from cm4tiny.boards.virtual.build import native_library
 
-    with events.step(f"virtual {board_identity(kind).name}") as outcome:
-        outcome.note = f"ready ({native_library(install=True, events=events).path.name})"
+    with events.step(board_identity(kind, wishes).emulated_name) as outcome:
+        board = find_board(wishes.board if wishes else "")
+        outcome.note = f"ready ({native_library(board, install=True, events=events).path.name})"
 
 
 def _check_nucleo(wishes: Wishes | None, events: EventStream) -> None:
@@ -71,7 +72,7 @@ def open_board(kind: str, elf: Path, wishes: Wishes | None = None, events: Event
         return NucleoBoard(elf, wishes or Wishes(), events)
     from cm4tiny.boards.virtual import VirtualBoard
 
-    return VirtualBoard(elf, strict=strict)
+    return VirtualBoard(elf, board=find_board(wishes.board if wishes else ""), strict=strict)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class BoardIdentity:
     """What every figure of a board carries with it.
 
     Attributes:
-        name: exactly as printed on the board; a NUCLEO-L4R5ZI-P is not a NUCLEO-L4R5ZI.
+        name: exactly as printed on the board; one with a suffix is another board.
         simulated: True if the numbers come from the virtual board.
         supply_v: supply voltage; None where nothing says what it is: a real board without a power monitor.
         clock_hz: core clock of this project's firmware on it.
@@ -91,21 +92,26 @@ class BoardIdentity:
     clock_hz: int
 
     @property
+    def emulated_name(self) -> str:
+        """The name after "virtual" if the numbers come from the virtual board."""
+        return ("virtual " if self.simulated else "") + self.name
+
+    @property
     def label(self) -> str:
-        """Human-readable: ``"virtual NUCLEO-L4R5ZI at 1.8 V"``."""
-        return ("virtual " if self.simulated else "") + self.name + (f" at {self.supply_v:g} V" if self.supply_v is not None else "")
+        """Human-readable: name, and the supply as in ``"at 1.8 V"``."""
+        return self.emulated_name + (f" at {self.supply_v:g} V" if self.supply_v is not None else "")
 
 
 def board_identity(kind: str, wishes: Wishes | None = None, supply_v: float | None = None) -> BoardIdentity:
     """Which board a kind means: the one place that decides it.
 
     Args:
-        wishes: names a real board.
+        wishes: names the board.
         supply_v: what a power monitor supplies; the virtual board has a supply of its own.
     """
     _check_kind(kind)
     virtual = kind == VIRTUAL
-    board = find_board("" if virtual or wishes is None else wishes.board)
+    board = find_board("" if wishes is None else wishes.board)
     return BoardIdentity(board.name, virtual, board.supply_v if virtual and supply_v is None else supply_v, board.clock.hclk_hz)
 
 
@@ -115,18 +121,18 @@ def exact_board_name(text: str) -> str:
     return next((row.name for row in all_boards() if row.name == spelled), "")
 
 
-def emulator_facts(kind: str) -> dict[str, Any]:
+def emulator_facts(kind: str, wishes: Wishes | None = None) -> dict[str, Any]:
     """What computes the figures of a virtual board: digests of its library and sources, unicorn; empty for a real board."""
     if kind != VIRTUAL:
         return {}
     from cm4tiny.boards.virtual.build import emulator_facts
 
-    return emulator_facts()
+    return emulator_facts(find_board(wishes.board if wishes else ""))
 
 
-def simulated_label(kind: str) -> str:
+def simulated_label(kind: str, wishes: Wishes | None = None) -> str:
     """What made up the numbers of a board that is not real; empty for hardware."""
-    return f"virtual {board_identity(kind).name}" if kind == VIRTUAL else ""
+    return board_identity(kind, wishes).emulated_name if kind == VIRTUAL else ""
 
 
 def side_by_side(kind: str, wanted: int) -> int:

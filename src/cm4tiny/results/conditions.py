@@ -42,7 +42,7 @@ _ERRORS = Path(__file__).with_name("model_error.yaml")
 
 
 def board_key(name: str) -> str:
-    """What two spellings of one board have in common: ``Nucleo_L4R5ZI`` and ``NUCLEO-L4R5ZI`` are one, ``NUCLEO-L4R5ZI-P`` is another."""
+    """What two spellings of one board have in common: ``Nucleo_X1`` and ``NUCLEO-X1`` are one, ``NUCLEO-X1-P`` is another."""
     return name.strip().removesuffix(VIRTUAL_SUFFIX).casefold().replace("_", "-")
 
 

@@ -147,7 +147,7 @@ def published_for(benchmark: str, board: str = HOME_BOARD, *, variants: bool = F
     """The rows of one benchmark on one board (``""``: on all), fastest first.
 
     Args:
-        variants: with rows of boards of similar name; mark them: the ``NUCLEO-L4R5ZI-P`` is another board than the ``NUCLEO-L4R5ZI``.
+        variants: with rows of boards of similar name; mark them: a name with a suffix such as ``-P`` is another board's.
     """
     wanted = is_variant if variants else same_board
     rows = (row for row in published_results() if row.benchmark == benchmark and (not board or wanted(board, row.board)))

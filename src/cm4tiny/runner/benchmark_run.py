@@ -145,7 +145,7 @@ def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
         "results": [entry for result in ordered for entry in _entries(request, result)],
         "files": _files(request, records, data_sets, ordered),
         "tools": _tools(records.values()),
-        "emulator": emulator_facts(request.board),
+        "emulator": emulator_facts(request.board, request.wishes),
         "packages": packages.versions(),
     }
     for name, content in ((TIMING, host_seconds.seconds), (OUTCOME, outcome)):
@@ -175,7 +175,7 @@ def _job(
         benchmark=get_benchmark(benchmark),
         data_set=data_sets[benchmark],
         mode=mode,
-        simulated=simulated_label(request.board),
+        simulated=simulated_label(request.board, request.wishes),
         open_division=open_division(records[key]),
         verified=is_verified(records[key]),
         image=records[key]["elf"]["sha256"],
@@ -192,7 +192,7 @@ def _opener(request: BenchmarkRun, elf: Path, events: EventStream) -> Callable[[
 
 def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:
     """The report entries of one job."""
-    simulated = bool(simulated_label(request.board))
+    simulated = bool(simulated_label(request.board, request.wishes))
     common: dict[str, Any] = {
         "benchmark": done.job.benchmark.id,
         "mode": done.job.mode,

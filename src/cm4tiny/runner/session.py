@@ -77,7 +77,7 @@ class SessionWriter:
 
     Args:
         root: the folder of all sessions; the session's own is ``root/YYYYMMDD_HHMMSS`` (with ``_2``, ``_3``... if that is taken).
-        simulated: what made up the numbers (``"virtual NUCLEO-L4R5ZI"``), or empty for a measurement on hardware.
+        simulated: what made up the numbers (``"virtual"`` and the board's name), or empty for a measurement on hardware.
         strict: False if a virtual board ran on where the chip would not have.
         open_division: why the firmware is one of the open division, or empty.
         now: the wall clock; a fixed or virtual one makes files reproducible.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from cm4tiny.errors import WitnessError
 
 CLOCK_TOLERANCE = 0.02
-"""Largest difference of two clocks: an RC oscillator is good to about 1 % (STM32L4R5 data sheet DS12023: HSI16), a host's is better."""
+"""Largest difference of two clocks: an RC oscillator is good to about 1 % (data sheet DS12023: HSI16), a host's is better."""
 JITTER_S = 0.03
 """How much later a line may arrive than another one: USB polls in frames of 1 ms, serial adapters keep bytes for up to 16 ms."""
 BUSY_S, BUSY_BELOW_S = 0.25, 1.0

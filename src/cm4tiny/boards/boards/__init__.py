@@ -107,7 +107,7 @@ class BoardDescription:
 
     @property
     def env_name(self) -> str:
-        """What ``CM_TINY_BOARD`` calls it: ``"NUCLEO_L4R5ZI_P"``."""
+        """What ``CM_TINY_BOARD`` calls it: its key in capitals, with ``_`` for ``-``."""
         return self.key.upper().replace("-", "_")
 
 

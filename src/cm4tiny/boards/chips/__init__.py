@@ -19,8 +19,6 @@ from cm4tiny.errors import DescriptionError, nearest
 
 FOLDER = Path(__file__).resolve().parent
 _SCHEMA = FOLDER / "chip.schema.json"
-_FLAGS_NEEDED = ("-mcpu=",)
-"""What the flags of each compiler must choose at least; without it, code is made for the compiler's own favourite."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ class ChipDescription:
 
     @property
     def map_text(self) -> str:
-        """For messages: ``"the STM32L4R5ZI has flash 0x08000000..0x081FFFFF (2048 KB) and RAM ..."``."""
+        """For messages: ``"the NAME has flash 0x08000000..0x081FFFFF (2048 KB) and RAM ..."``."""
         return f"the {self.name} has {self.flash} and {self.ram}"
 
     def peripheral(self, name: str) -> Peripheral:
@@ -295,11 +293,13 @@ def _check_kinds(path: Path, chip: ChipDescription) -> None:
 
 def _check_core(path: Path, chip: ChipDescription) -> None:
     """Each compiler's flags choose the core."""
-    for family in ("gcc", "clang"):
-        texts = [flag.text for flag in chip.core.flags if family in flag.families]
-        missing = [start for start in _FLAGS_NEEDED if not any(text.startswith(start) for text in texts)]
+    core = chip.core
+    needed = {"gcc": (f"-mcpu={core.name}", f"-mfpu={core.fpu}", f"-mfloat-abi={core.float_abi}"), "clang": ("-mcpu=", "--target=")}
+    for family, starts in needed.items():
+        texts = [flag.text for flag in core.flags if family in flag.families]
+        missing = [start for start in starts if not any(text == start or (start[-1] == "=" and text.startswith(start)) for text in texts)]
         if missing:
-            raise refused(path, "core/flags", f"no flag {missing[0]}... for {family}: it would compile for a core of its own choice")
+            raise refused(path, "core/flags", f"no flag {missing[0]} for {family}: it would compile for a core of its own choice")
 
 
 def _check_clock(path: Path, chip: ChipDescription) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy of the NUCLEO-L4R5ZI: supply voltage times current times time; the current follows from what the firmware clocks and does.
+"""Energy of a board: supply voltage times current times time; the current follows from what the firmware clocks and does.
 
 ``current.yaml`` holds every constant with its source, ``settings`` reads the chip's registers, ``current`` computes, ``monitor`` is the
 power monitor of the virtual board. How far predictions are off published energies is in ``docs/energy.md``.

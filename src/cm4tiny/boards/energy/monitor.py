@@ -72,10 +72,9 @@ class SimulatedPowerMonitor:
 
     simulated = True
     name = "simulated power monitor (current by clock settings and activity)"
-    voltage_v = SUPPLY_V
 
-    def __init__(self, supply: VirtualSupply) -> None:
-        self._supply = supply
+    def __init__(self, supply: VirtualSupply, voltage_v: float = SUPPLY_V) -> None:
+        self._supply, self.voltage_v = supply, voltage_v
         self._start_s: float | None = None
         self._counted = (0.0, 0.0)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the chip's current depends on, read from its registers: voltage range, supply, PLL, clocked blocks.
 
-Sources: RM0432 sections 5.4 (PWR), 6.4 (RCC), 3.7.1 (FLASH_ACR); UM2179 for the pins of port G that switch the -P board's SMPS.
+Sources: RM0432 sections 5.4 (PWR), 6.4 (RCC), 3.7.1 (FLASH_ACR); the board's description for the pins that switch an external SMPS.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cm4tiny.boards.boards import BoardDescription, default_board
 from cm4tiny.boards.energy.table import Block, current_table
 
 PWR_CR1, PWR_CR5 = 0x4000_7000, 0x4000_7080
 RCC_CR, RCC_CFGR = 0x4002_1000, 0x4002_1008
 FLASH_ACR = 0x4002_2000
-GPIOG_MODER, GPIOG_ODR = 0x4800_1800, 0x4800_1814
+_MODER, _ODR = 0x00, 0x14
 _VOS_2, _R1MODE, _LPR = 2, 1 << 8, 1 << 14
-_SMPS_PINS = (11, 13)
-"""PG11 enables the SMPS, PG13 connects it to VDD12 (UM2179)."""
 _PORTS = "GPIO"
 
 
@@ -57,12 +56,13 @@ class PowerSettings:
         return f"{supply}, clocked: {', '.join(listed)}"
 
 
-def settings_of(registers: Mapping[int, int], hclk_hz: float) -> PowerSettings:
+def settings_of(registers: Mapping[int, int], hclk_hz: float, board: BoardDescription | None = None) -> PowerSettings:
     """The settings that these registers mean.
 
     Args:
         registers: value by address; what is missing is 0.
         hclk_hz: the core's clock, which the board knows.
+        board: whose pins may switch an external SMPS; None: the default board.
     """
 
     def get(address: int) -> int:
@@ -71,7 +71,7 @@ def settings_of(registers: Mapping[int, int], hclk_hz: float) -> PowerSettings:
     cfgr, hclk_mhz = get(RCC_CFGR), hclk_hz / 1e6
     dividers = {"": 1, "apb1": _apb_divider(cfgr >> 8 & 7), "apb2": _apb_divider(cfgr >> 11 & 7)}
     on = [block for block in current_table().blocks if get(block.register) >> block.bit & 1]
-    kind = _range(get(PWR_CR1), get(PWR_CR5), get(GPIOG_MODER), get(GPIOG_ODR))
+    kind = _range(get(PWR_CR1), get(PWR_CR5), _smps_driven(registers, board or default_board()))
     return PowerSettings(
         hclk_mhz,
         kind,
@@ -93,11 +93,22 @@ def _share(block: Block, divider: int) -> float:
     return (2.0 if doubled else 1.0) / divider
 
 
-def _range(cr1: int, cr5: int, moder: int, odr: int) -> str:
+def _smps_driven(registers: Mapping[int, int], board: BoardDescription) -> bool:
+    """Whether the pins that enable an SMPS and connect it to the core are outputs and high."""
+    if board.smps is None:
+        return False
+    for pin in (board.smps.enable, board.smps.switch):
+        base = board.chip.peripheral(pin.port_name).base
+        moder, odr = registers.get(base + _MODER, 0), registers.get(base + _ODR, 0)
+        if moder >> 2 * pin.number & 3 != 1 or not odr >> pin.number & 1:
+            return False
+    return True
+
+
+def _range(cr1: int, cr5: int, smps: bool) -> str:
     if (cr1 >> 9 & 3) != _VOS_2:
         return "range_1" if cr5 & _R1MODE else "boost"
-    driven = all(moder >> 2 * pin & 3 == 1 and odr >> pin & 1 for pin in _SMPS_PINS)
-    return "smps" if driven else "range_2"
+    return "smps" if smps else "range_2"
 
 
 def _refusal(kind: str, hclk_mhz: float, latency: int, cr1: int) -> str:

@@ -64,7 +64,7 @@ class Flasher(Protocol):
         """Why this way cannot be used on this machine; empty if it can."""
 
     def identify(self) -> str:
-        """What the board is, checked against the table: ``"STM32L4R5 (chip id 0x470)"``.
+        """What the board is, checked against the table: its family and ``"(chip id 0x470)"``.
 
         Raises:
             BoardError: no probe, no permission, another chip.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The virtual NUCLEO-L4R5ZI: an STM32L4R5 on unicorn with peripherals, caches and a cycle model; deterministic on every host."""
+"""The virtual board: its chip on unicorn with peripherals, caches and a cycle model; deterministic on every host."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class VirtualBoard:
             machine.set_prompt(protocol.prompt, protocol.settle_cycles)
             machine.reset()
         self.link = VirtualLink(self, protocol.terminator)
-        self.power: PowerMonitor = SimulatedPowerMonitor(self)
+        self.power: PowerMonitor = SimulatedPowerMonitor(self, self.description.supply_v)
 
     def _machine(self, label: str, in_process: bool, memory_bytes: int, settings: dict[str, Any]) -> Machine:
         if in_process:
@@ -225,7 +225,7 @@ class VirtualBoard:
             return machine.peek(address)
 
     def setting_changes(self) -> tuple[SettingChange, ...]:
-        """When registers of clocks and power got which values: RCC, PWR, FLASH_ACR, and the pins of GPIOG that switch an external SMPS."""
+        """When registers of clocks and power got which values: RCC, PWR, FLASH_ACR, and the pins that switch an external SMPS."""
         with self.guard as machine:
             return machine.setting_changes()
 
@@ -316,7 +316,7 @@ class VirtualBoard:
     def power_settings(self) -> PowerSettings:
         """What the chip clocks and powers now, as far as its current depends on it."""
         with self.guard as machine:
-            return power_history(machine, machine.time_ps / PS_PER_S)[-1][1]
+            return power_history(machine, machine.time_ps / PS_PER_S, self.description)[-1][1]
 
     def power_phases(self, from_s: float) -> list[Phase]:
         """The same from a point of virtual time on: (from this time on, these settings), the ones in force then first.
@@ -325,7 +325,7 @@ class VirtualBoard:
             PowerError: there were more changes than are kept.
         """
         with self.guard as machine:
-            return power_history(machine, from_s)
+            return power_history(machine, from_s, self.description)
 
     def idle_spans(self, from_s: float) -> list[Span]:
         """From, to, and what the core did other than to work, from a point of virtual time on.

@@ -254,9 +254,9 @@ def native_library(board: BoardDescription | None = None, *, install: bool = Fal
         return found if found is not None else _compile(board, compiler, unicorn, target, events)
 
 
-def emulator_facts(*, install: bool = False, events: EventStream = SILENT) -> dict[str, Any]:
+def emulator_facts(board: BoardDescription | None = None, *, install: bool = False, events: EventStream = SILENT) -> dict[str, Any]:
     """What a report says about the emulator of this machine. Raises as :func:`native_library` does."""
-    return native_library(install=install, events=events).facts()
+    return native_library(board, install=install, events=events).facts()
 
 
 def _read(board: BoardDescription, target: Path, unicorn: Unicorn, events: EventStream) -> NativeLibrary | None:

@@ -7,13 +7,11 @@ Memory sizes and pins are constants of its compilation, so that a look at an add
 
 from __future__ import annotations
 
-from cm4tiny.boards.boards import BoardDescription, Pin
+from cm4tiny.boards.boards import BoardDescription, Pin, default_board
 from cm4tiny.boards.chips import Memory
 from cm4tiny.errors import DescriptionError
 
 NAME = "description.h"
-FAMILY = "stm32l4r5"
-"""The start-up code whose chip the C code's peripherals are."""
 _GRAIN = 0x10000
 _MOST_BYTES = 16 << 20
 
@@ -25,8 +23,9 @@ def description_header(board: BoardDescription) -> str:
         DescriptionError: the virtual chip has no such memory, or the chip is of another family.
     """
     chip = board.chip
-    if chip.start_up != FAMILY:
-        raise _cannot(board, f"the {chip.name} is of the family {chip.start_up}", f"the virtual chip knows the peripherals of {FAMILY}")
+    known = default_board().chip
+    if chip.start_up != known.start_up:
+        raise _cannot(board, f"the {chip.name} starts as {chip.start_up}", f"the virtual chip's peripherals are those of {known.start_up}")
     flash, ram, system, banks = chip.flash, chip.ram, _system(board), _banks(board)
     aliased = next(bank for bank in banks if bank.aliases)
     smps = board.smps

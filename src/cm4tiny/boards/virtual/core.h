@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The virtual board: a chip of the STM32L4R5's family around unicorn's Cortex-M4.
+/* The virtual board: the chip of its description, of the STM32L4+ series, around unicorn's Cortex-M4.
  *
  * What is modelled and where it is written down:
  *   RM0432  STM32L4+ reference manual: memory map, RCC, PWR, FLASH, GPIO, TIM2..7, USART/LPUART

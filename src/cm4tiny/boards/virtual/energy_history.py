@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cm4tiny.boards.boards import BoardDescription
 from cm4tiny.boards.energy import Activity, settings_of
 from cm4tiny.boards.energy.monitor import Phase, Span
 from cm4tiny.boards.virtual.machine import MAX_CLOCK_CHANGES, MAX_SETTING_CHANGES, MAX_SPANS, PS_PER_S, Counters, Machine, SpanKind
@@ -27,7 +28,7 @@ def _not_full(count: int, most: int, what: str) -> None:
         )
 
 
-def power_history(machine: Machine, from_s: float) -> list[Phase]:
+def power_history(machine: Machine, from_s: float, board: BoardDescription | None = None) -> list[Phase]:
     """Settings from a time on: see :meth:`VirtualBoard.power_phases`."""
     settings, clocks = machine.setting_changes(), machine.clock_changes()
     _not_full(len(settings), MAX_SETTING_CHANGES, "changes of clocks and power")
@@ -41,7 +42,7 @@ def power_history(machine: Machine, from_s: float) -> list[Phase]:
             hclk_hz = value
         following = events[number + 1][0] if number + 1 < len(events) else None
         if following != time_ps and (following is None or following > from_ps):
-            phases.append((max(time_ps / PS_PER_S, from_s), settings_of(registers, hclk_hz)))
+            phases.append((max(time_ps / PS_PER_S, from_s), settings_of(registers, hclk_hz, board)))
     return phases
 
 

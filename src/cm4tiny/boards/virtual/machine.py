@@ -126,7 +126,7 @@ class ClockChange:
 
 @dataclass(frozen=True)
 class SettingChange:
-    """A register of clocks or power got another value: RCC, PWR, FLASH_ACR, and of GPIOG the bits of the pins that switch the -P's SMPS.
+    """A register of clocks or power got another value: RCC, PWR, FLASH_ACR, and the bits of the pins that switch an external SMPS.
 
     A register that never changed is 0. A reset shows as changes to the values after a reset.
     """

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 
+from cm4tiny.boards.boards import default_board
 from cm4tiny.firmware.kernels.functions import CFunction
 
-ICACHE_BYTES = 1024
-"""The instruction cache of the STM32L4 flash interface: 32 lines of 4 x 64 bits (RM0432, "Flash memory read acceleration")."""
+_FLASH = default_board().chip.flash_geometry
+ICACHE_BYTES = _FLASH.instruction_lines * _FLASH.line_bytes
+"""The instruction cache of the chip's flash interface; the kernels are made for that of the default board."""
 
 _WITH_NARROW_FORMS = """
     ldr ldrh ldrsh ldrb ldrsb str strh strb add adds sub subs rsb rsbs mov movs mvn cmp cmn tst asr asrs lsl lsls

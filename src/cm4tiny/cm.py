@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The edge between CM's scripts and the package: one decorator for ``customize.py``.
+"""The edge between CM's scripts and the package: ``customize.py`` binds a class of options to a function with :func:`step`.
 
-A customize function reads env, calls one public function, writes env. :func:`step` gives it a small typed view of CM's dictionary
-(:meth:`Step.options` makes a frozen dataclass from it), shows its progress and turns errors into CM's ``{'return': n, 'error': text}``, so
-that a script behaves the same under this project's engine and under upstream's.
+A step declares what it reads as a frozen dataclass, a field for each key of CM's environment (:func:`flag`, :func:`value`). Its
+function gets the options with their types and a :class:`Step` for everything else, and returns the keys that it sets. :func:`step`
+shows its progress and turns errors into CM's ``{'return': n, 'error': text}``, so that a step behaves the same under this project's
+engine and under upstream's::
+
+    @dataclass(frozen=True, kw_only=True)
+    class CountOptions:
+        text: Path | None = flag("MY_TEXT")
+
+
+    def count(options: CountOptions, step: Step) -> Outputs:
+        return {"MY_COUNT": ...}
+
+
+    preprocess = cm.step(CountOptions, count)
 """
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -21,103 +32,149 @@ from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
 from cm4tiny.network import offline_as
 from cm4tiny.paths import expanded
-from cm4tiny.settings import is_on, parse_jobs
+from cm4tiny.settings import is_on, output_folder, parse_count, parse_switch
 
 T = TypeVar("T")
+Outputs = Mapping[str, str | Path]
+"""Keys of the environment that a step sets; ``new_env_keys`` of its meta says which of them reach the caller."""
 
 
-def from_env(key: str) -> Any:
-    """A field of an options class that :meth:`Step.options` reads from a key of the env.
+def flag(key: str, *, default: str | int = "", limits: tuple[int, int] | None = None, also: tuple[str, ...] = ()) -> Any:
+    """A field that a flag of the step sets: ``--NAME=VALUE`` with the name of the field.
 
-    Its type decides how: ``str``, ``bool``, ``int | None`` (a number of jobs), ``Path | None`` (absolute), ``tuple[Path, ...]`` and
-    ``tuple[str, ...]`` (separated by commas). What the key means and takes stands in ``cm-repo/inputs.yaml``.
+    What it means, and which values it takes, is described by ``input_description`` of the meta or ``inputs.yaml`` of the repository.
+
+    Args:
+        key: of CM's environment, as in ``input_mapping`` of the meta.
+        default: where the flag is not given.
+        limits: the smallest and the largest number of an ``int``.
+        also: older names of the flag.
     """
-    return field(metadata={"key": key})
+    return field(metadata={"key": key, "default": default, "limits": limits, "flags": also, "is_flag": True})
+
+
+def value(key: str, *, default: str | int = "", limits: tuple[int, int] | None = None, needs: str = "") -> Any:
+    """A field that no flag of the step sets, but a variation, a step before it or the caller's environment.
+
+    Args:
+        key: of CM's environment; one that ends with ``*`` takes all keys with that beginning.
+        default: where it is not set.
+        limits: as in :func:`flag`.
+        needs: what to do if it is not set; empty if it need not be.
+    """
+    return field(metadata={"key": key, "default": default, "limits": limits, "needs": needs, "is_flag": False})
+
+
+def flags_of(cls: type[Any]) -> dict[str, str]:
+    """The flags of an options class and the keys that they set: what ``input_mapping`` of the step's meta has to be."""
+    found = {}
+    for given in fields(cls):
+        if given.metadata["is_flag"]:
+            found.update(dict.fromkeys((given.name, *given.metadata["flags"]), given.metadata["key"]))
+    return found
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a customize function sees: the env (to read and write), an event stream, the folder the script runs in.
+    """What a step sees next to its options: an event stream, the folder that it runs in, where ``cm`` was called.
 
     ``sources`` is for what it fetches: ``{"url": ..., "sha256": ...}`` (or ``commit``), ``digests`` (sha256 by name) for files that it uses
     outside CM's cache; a lock file holds both.
     """
 
-    env: dict[str, str]
+    env: Mapping[str, Any]
     events: EventStream
     folder: Path
     sources: list[dict[str, str]] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
 
-    def need(self, key: str, hint: str) -> str:
-        """The value of an env key that must be set.
-
-        Raises:
-            UsageError: it is missing or empty.
-        """
-        value = str(self.env.get(key, "")).strip()
-        if not value:
-            raise UsageError(f"{key} is not set", hint=hint)
-        return value
-
-    def path(self, key: str) -> str:
-        """A path that the user gave, absolute and with ``~`` expanded; empty if none was given.
-
-        Relative ones count from where ``cm`` was called.
-        """
-        value = expanded(str(self.env.get(key, "")).strip())
-        return str(self.here / value) if value else ""
-
     @property
     def here(self) -> Path:
-        """Where ``cm`` was called."""
+        """Where ``cm`` was called; relative paths of flags count from there."""
         return Path(self.env.get("CM_TMP_CURRENT_PATH") or self.folder)
 
-    def text(self, key: str) -> str:
-        """The value of an env key without blanks around it; empty if there is none."""
-        return str(self.env.get(key, "")).strip()
-
-    def paths(self, key: str) -> tuple[Path, ...]:
-        """The paths of a list with commas; see :meth:`path`."""
-        return tuple(self.here / expanded(part.strip()) for part in self.text(key).split(",") if part.strip())
+    def show(self, text: str) -> None:
+        """Prints a result for the user."""
+        print(text)
 
     def options(self, cls: type[T]) -> T:
-        """An options class from the env: a dataclass whose fields are :func:`from_env`.
+        """An options class from the environment.
+
+        The type of a field decides how it is read: ``str`` (without blanks around it), ``bool`` (of a flag: a word that is
+        neither yes nor no is refused), ``int`` (with a default), ``int | None``,
+        ``Path`` (the folder of the results, :func:`cm4tiny.settings.output_folder`), ``Path | None`` (absolute, ``~`` expanded),
+        ``tuple[Path, ...]`` and ``tuple[str, ...]`` (separated by commas), ``dict[str, str]`` (the keys with one beginning).
 
         Raises:
-            UsageError: a value has the wrong form.
+            UsageError: a value has the wrong form, or one that is needed is missing.
         """
         types = get_type_hints(cls)
-        return cls(**{given.name: _READERS[str(types[given.name])](self, given.metadata["key"]) for given in fields(cls)})  # type: ignore[arg-type]
+        found = {}
+        for given in fields(cls):  # type: ignore[arg-type]
+            about = given.metadata
+            if about.get("needs") and not self._text(about["key"]):
+                raise UsageError(f"{about['key']} is not set", hint=about["needs"])
+            found[given.name] = _READERS[str(types[given.name])](self, given.name, about)
+        return cls(**found)
+
+    def _text(self, key: str, default: Any = "") -> str:
+        given = self.env.get(key)
+        return str("" if given is None else given).strip() or str(default)
+
+    def _parts(self, about: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self._text(about["key"], about["default"]).split(",") if part.strip())
+
+    def _path(self, about: Mapping[str, Any]) -> Path | None:
+        text = self._text(about["key"], about["default"])
+        return self.here / expanded(text) if text else None
+
+    def _switch(self, name: str, about: Mapping[str, Any]) -> bool:
+        given = self.env.get(about["key"])
+        return parse_switch(name, "" if given is None else given) if about["is_flag"] else is_on(given)
+
+    def _number(self, name: str, about: Mapping[str, Any]) -> int | None:
+        return parse_count(name, self._text(about["key"], about["default"]), *(about["limits"] or ()))
 
 
-_READERS: dict[str, Callable[[Step, str], Any]] = {
-    str(str): Step.text,
-    str(bool): lambda step, key: is_on(step.env.get(key)),
-    str(int | None): lambda step, key: parse_jobs(step.env.get(key), 0) or None,
-    str(Path | None): lambda step, key: Path(step.path(key)) if step.path(key) else None,
-    str(tuple[Path, ...]): Step.paths,
-    str(tuple[str, ...]): lambda step, key: tuple(part.strip() for part in step.text(key).split(",") if part.strip()),
+_READERS: dict[str, Callable[[Step, str, Mapping[str, Any]], Any]] = {
+    str(str): lambda step, name, about: step._text(about["key"], about["default"]),
+    str(bool): Step._switch,
+    str(int): Step._number,
+    str(int | None): Step._number,
+    str(Path): lambda step, name, about: output_folder(step.env, about["default"], about["key"]),
+    str(Path | None): lambda step, name, about: step._path(about),
+    str(tuple[Path, ...]): lambda step, name, about: tuple(step.here / expanded(part) for part in step._parts(about)),
+    str(tuple[str, ...]): lambda step, name, about: step._parts(about),
+    str(dict[str, str]): lambda step, name, about: {
+        key: str(given) for key, given in sorted(step.env.items()) if key.startswith(about["key"].rstrip("*")) and given
+    },
 }
 
 
-def step(function: Callable[[Step], None]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Makes ``preprocess(i)`` / ``postprocess(i)`` of CM from a function of a :class:`Step`."""
+def step(options: type[T], function: Callable[[T, Step], Outputs | None]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Makes ``preprocess(i)``, ``postprocess(i)`` or ``check_inputs(i)`` of CM from a function of options and a :class:`Step`.
 
-    @functools.wraps(function)
-    def cm_function(i: dict[str, Any]) -> dict[str, Any]:
+    Args:
+        options: a frozen dataclass of :func:`flag` and :func:`value`.
+        function: does the work; returns the keys that it sets.
+    """
+
+    def hook(i: dict[str, Any]) -> dict[str, Any]:
+        env = i["env"]
         try:
-            with watch() as events, offline_as(i["env"]):
-                seen = Step(i["env"], events, Path.cwd())
-                function(seen)
+            with watch() as events, offline_as(env):
+                seen = Step(env, events, Path.cwd())
+                outputs = function(seen.options(options), seen) or {}
         except Cm4TinyError as error:
             return error.as_cm()
         except OSError as error:
             return _operating_system(error).as_cm()
-        told = {"sources": seen.sources, "digests": seen.digests}
-        return {"return": 0, **{key: value for key, value in told.items() if value}}
+        env.update({key: str(text) for key, text in outputs.items()})
+        facts = {"sources": seen.sources, "digests": seen.digests}
+        return {"return": 0, **{key: listed for key, listed in facts.items() if listed}}
 
-    return cm_function
+    hook.options = options  # type: ignore[attr-defined]  # read by the tests of the steps' form
+    return hook
 
 
 def _operating_system(error: OSError) -> Cm4TinyError:

@@ -14,6 +14,8 @@ from cm4tiny.paths import expanded
 YES = frozenset({"yes", "true", "on", "1"})
 NO = frozenset({"", "no", "false", "off", "0"})
 JOBS_LIMIT = 1024
+JOBS = (1, JOBS_LIMIT)
+"""The smallest and the largest ``--jobs``."""
 
 
 def is_on(value: Any, *, other: bool = False) -> bool:
@@ -43,6 +45,25 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def parse_count(flag: str, value: Any, lowest: int = 1, highest: int = 1 << 31, *, what: str = "a number") -> int | None:
+    """The whole number that a flag was given; None if it was not.
+
+    Args:
+        flag: its name, without dashes.
+        value: of the flag or its environment key; empty or None for none.
+        what: it is, for the message.
+
+    Raises:
+        UsageError: it is not a whole number of that range.
+    """
+    text = "" if value is None else str(value).strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and lowest <= int(text) <= highest):
+        raise UsageError(f"--{flag}={text} is not {what}", hint=f"give a whole number from {lowest} to {highest}")
+    return int(text)
+
+
 def parse_jobs(value: Any, default: int | None = None) -> int:
     """How many things may run side by side: the value of ``--jobs``.
 
@@ -53,21 +74,17 @@ def parse_jobs(value: Any, default: int | None = None) -> int:
     Raises:
         UsageError: it is not a whole number from 1 to :data:`JOBS_LIMIT`.
     """
-    text = "" if value is None else str(value).strip()
-    if not text:
-        return cores() if default is None else default
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= JOBS_LIMIT):
-        raise UsageError(f"--jobs={text} is not a number of jobs", hint=f"give a whole number from 1 to {JOBS_LIMIT}")
-    return int(text)
+    given = parse_count("jobs", value, 1, JOBS_LIMIT, what="a number of jobs")
+    return given if given is not None else cores() if default is None else default
 
 
-def output_folder(env: Mapping[str, Any], default: str) -> Path:
+def output_folder(env: Mapping[str, Any], default: str, key: str = "CM_TINY_OUTDIR") -> Path:
     """Where a step writes its results, absolute.
 
     CM changes into ``--outdirname`` for the script that it was given to (``CM_OUTDIRNAME``) and for none below it: there the results go
-    into the current folder. Else into ``--outdir`` (``CM_TINY_OUTDIR``), else into the folder ``default``; relative ones count from where
-    ``cm`` was called.
+    into the current folder. Else into the folder that the environment names by ``key``, else into ``default``; relative ones count from
+    where ``cm`` was called.
     """
     if env.get("CM_OUTDIRNAME"):
         return Path.cwd()
-    return Path(env.get("CM_TMP_CURRENT_PATH") or Path.cwd(), expanded(str(env.get("CM_TINY_OUTDIR") or "").strip() or default)).absolute()
+    return Path(env.get("CM_TMP_CURRENT_PATH") or Path.cwd(), expanded(str(env.get(key) or "").strip() or default)).absolute()

@@ -14,13 +14,15 @@ from virtual_board_programs import PARK, stores, write_elf
 from cm4tiny.__main__ import main
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.catalogue import open_board
+from cm4tiny.cm import Step
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import DeadlineError, SiliconRuleError
-from cm4tiny.images import ImageRun
+from cm4tiny.events import SILENT
 from cm4tiny.images import run as images
 from cm4tiny.profiling import ProfileRequest, measure
-from cm4tiny.profiling.command import ProfileRun
 from cm4tiny.runner.bring_up import bring_up
+from cm4tiny.workflows.profile_mlperf_tiny import ProfileOptions, profile_run
+from cm4tiny.workflows.run_mlperf_tiny_image import RunImageOptions, image_run
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "cm-repo" / "script"
 STEPS = ("run-mlperf-tiny", "reproduce-mlperf-tiny", "run-mlperf-tiny-image", "profile-mlperf-tiny", "flash-tinyml-binary")
@@ -60,8 +62,9 @@ def test_the_steps_that_boot_an_image_refuse_it_or_wait_for_its_answer(careless:
 @pytest.mark.parametrize("value", ["", "yes"])
 def test_the_flag_reaches_images_and_profiles(careless: Path, value: str) -> None:
     env = {"CM_TINY_IMAGE_FILE": str(careless), "CM_TINY_NO_STRICT": value}
-    assert ImageRun.from_env(env, lambda key: env.get(key, "")).strict is not bool(value)
-    ((_, wish),) = ProfileRun.from_env(env, lambda key: env.get(key, "")).wishes
+    step = Step(env, SILENT, careless.parent)
+    assert image_run(step.options(RunImageOptions), step).strict is not bool(value)
+    ((_, wish),) = profile_run(step.options(ProfileOptions)).wishes
     assert wish.strict is not bool(value)
 
 

@@ -2,16 +2,6 @@
 """Puts a firmware image on a board and makes sure that it answers."""
 
 from cm4tiny import cm
-from cm4tiny.boards.nucleo import Wishes
-from cm4tiny.runner.bring_up import bring_up, find_image
-from cm4tiny.settings import parse_switch
+from cm4tiny.workflows.flash_tinyml_binary import FlashOptions, flash_image
 
-
-@cm.step
-def preprocess(step):
-    elf = find_image(step.path("CM_TINY_ELF"), step.path("CM_TINY_BUILD_DIR"))
-    strict = not parse_switch("no_strict", step.env.get("CM_TINY_NO_STRICT", ""))
-    answer = bring_up(elf, step.env["CM_TINY_BOARD_KIND"], step.events, Wishes.from_env(step.env), strict=strict)
-    step.env["CM_TINY_FLASHED_ELF"] = str(elf)
-    step.env["CM_TINY_FLASHED_PROFILE"] = answer.profile
-    step.env["CM_TINY_FLASHED_MODEL"] = answer.model
+preprocess = cm.step(FlashOptions, flash_image)

@@ -2,9 +2,6 @@
 """Writes the tables of a round or a submission."""
 
 from cm4tiny import cm
-from cm4tiny.results.submission.steps import report_step
+from cm4tiny.workflows.generate_mlperf_tiny_report import ReportOptions, report_step
 
-
-@cm.step
-def preprocess(step):
-    print("\n".join(f"Written: {path}" for path in report_step(step)))
+preprocess = cm.step(ReportOptions, report_step)

@@ -2,10 +2,6 @@
 """Makes a submission from sessions."""
 
 from cm4tiny import cm
-from cm4tiny.results.submission.steps import generate_step
+from cm4tiny.workflows.generate_mlperf_tiny_submission import GenerateOptions, generate_step
 
-
-@cm.step
-def preprocess(step):
-    done = generate_step(step)
-    print(f"\n{done.review.text}\n\nSubmission: {done.folder}")
+preprocess = cm.step(GenerateOptions, generate_step)

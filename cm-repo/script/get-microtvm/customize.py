@@ -2,10 +2,6 @@
 """Makes sure that the pinned TVM is installed."""
 
 from cm4tiny import cm
-from cm4tiny.firmware.tvm_package import installed_tvm
+from cm4tiny.workflows.get_microtvm import MicrotvmOptions, get_microtvm
 
-
-@cm.step
-def preprocess(step):
-    step.env["CM_MICROTVM_VARIANT"] = "cm4tiny"
-    step.env["CM_MICROTVM_VERSION"] = installed_tvm()
+preprocess = cm.step(MicrotvmOptions, get_microtvm)

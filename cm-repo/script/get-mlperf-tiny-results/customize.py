@@ -2,14 +2,6 @@
 """Gets the public results of a round at the pinned commit."""
 
 from cm4tiny import cm
-from cm4tiny.fetch import Mirror
-from cm4tiny.results.rounds.sources import get_results
+from cm4tiny.workflows.get_mlperf_tiny_results import ResultsOptions, get_round_results
 
-
-@cm.step
-def preprocess(step):
-    round_id = step.env["CM_TINY_RESULTS_ROUND"]
-    tree = get_results(round_id, step.folder, mirror=Mirror.named(step.path("CM_TINY_MIRROR")), events=step.events)
-    step.env["CM_TINYMLPERF_REPO_PATH"] = str(tree)
-    step.env["CM_TINYMLPERF_REPO_VERSION"] = round_id[1:]
-    step.env[f"CM_MLPERF_TINY_RESULTS_{round_id.upper().replace('.', '_')}"] = str(tree)
+preprocess = cm.step(ResultsOptions, get_round_results)

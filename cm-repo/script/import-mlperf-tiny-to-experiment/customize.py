@@ -2,11 +2,6 @@
 """Writes rounds and own runs into CM experiments."""
 
 from cm4tiny import cm
-from cm4tiny.results.experiments.command import import_from_step
+from cm4tiny.workflows.import_mlperf_tiny_to_experiment import ImportOptions, import_step
 
-
-@cm.step
-def preprocess(step):
-    imported, summary = import_from_step(step)
-    step.env["CM_TINY_EXPERIMENTS"] = ",".join(imported.experiments)
-    print(f"\n{summary}")
+preprocess = cm.step(ImportOptions, import_step)

@@ -2,13 +2,6 @@
 """The main job is its chain of steps (deps in _cm.yaml); here its inputs are checked before the first of them runs."""
 
 from cm4tiny import cm
-from cm4tiny.firmware.build_inputs import check_build_inputs
+from cm4tiny.workflows.reproduce_mlperf_tiny import ReproduceOptions, check_reproduce
 
-
-@cm.step
-def check_inputs(step):
-    check_build_inputs(step.env, step.path)
-
-
-def preprocess(i):
-    return {"return": 0}
+check_inputs = cm.step(ReproduceOptions, check_reproduce)

@@ -2,14 +2,7 @@
 """Runs benchmarks on a board and writes the sessions."""
 
 from cm4tiny import cm
-from cm4tiny.runner.benchmark_run import BenchmarkRun, run_benchmarks
+from cm4tiny.workflows.run_mlperf_tiny import RunOptions, check_run, run_step
 
-
-@cm.step
-def check_inputs(step):
-    BenchmarkRun.from_env(step.env)
-
-
-@cm.step
-def preprocess(step):
-    step.env["CM_TINY_OUTCOME"] = str(run_benchmarks(BenchmarkRun.from_env(step.env), step.events))
+check_inputs = cm.step(RunOptions, check_run)
+preprocess = cm.step(RunOptions, run_step)

@@ -2,13 +2,6 @@
 """The kernels are measured by the step measure,mlperf,tiny,kernels (deps in _cm.yaml); inputs are checked before the first of them."""
 
 from cm4tiny import cm
-from cm4tiny.firmware.build_inputs import check_build_inputs
+from cm4tiny.workflows.tune_mlperf_tiny import TuneOptions, check_tune
 
-
-@cm.step
-def check_inputs(step):
-    check_build_inputs(step.env, step.path)
-
-
-def preprocess(i):
-    return {"return": 0}
+check_inputs = cm.step(TuneOptions, check_tune)

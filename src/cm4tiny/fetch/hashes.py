@@ -58,13 +58,13 @@ def input_digest(path: Path) -> str:
         raise UsageError(f"{path} cannot be read", why=error.strerror or str(error), hint="give the path of an existing file") from error
 
 
-def check_input(path: str, sha256: str, step: str) -> None:
-    """Makes sure that a file the user gave is the one that a result will be cached under; nothing to do for an empty path.
+def check_input(path: Path | None, sha256: str, step: str) -> None:
+    """Makes sure that a file the user gave is the one that a result will be cached under; nothing to do without one.
 
     Raises:
         UsageError: it was changed since its digest was taken, or the step was called without one.
     """
-    if path and input_digest(Path(path)) != sha256:
+    if path and input_digest(path) != sha256:
         raise UsageError(
             f"{path} is not the file of this run's identity",
             why=f"the identity says {sha256}; the file was changed in between, or a part of the step was called alone",

@@ -52,9 +52,9 @@ class Mirror:
         self._by_sha256 = {row.sha256: row for row in reversed(rows)}
 
     @classmethod
-    def named(cls, path: str = "", environ: Mapping[str, str] = os.environ) -> Mirror | None:
+    def named(cls, path: str | Path | None = "", environ: Mapping[str, str] = os.environ) -> Mirror | None:
         """The mirror of that path, else the one that ``CM_TINY_MIRROR`` names, else None."""
-        name = path or environ.get(MIRROR_VARIABLE, "")
+        name = str(path or "") or environ.get(MIRROR_VARIABLE, "")
         return cls(Path(expanded(name))) if name.strip() else None
 
     def __len__(self) -> int:

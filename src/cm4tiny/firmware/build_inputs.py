@@ -8,7 +8,6 @@ without options costs nothing.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,46 +16,56 @@ from cm4tiny.errors import ModelError, UsageError
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark
 
-_OPTIONS = ("CM_TINY_MODEL_FILE", "CM_TINY_COSTS_FILE", "CM_TINY_RAM_BUDGET", "CM_TINY_ZEROS", "CM_TINY_DEAD")
 
-
-def check_build_inputs(env: Mapping[str, str], path: Callable[[str], str]) -> None:
-    """Checks the inputs of the steps that build firmware, from their env before the first dependency runs.
+def check_build_inputs(
+    benchmark: str,
+    *,
+    engine: str = "",
+    image: str = "performance",
+    model: Path | None = None,
+    costs: Path | None = None,
+    ram_budget: str = "",
+    zeros: str = "",
+    dead: str = "",
+) -> None:
+    """Checks the inputs of the steps that build firmware, as they are before the first dependency runs.
 
     Args:
-        env: ``CM_TINY_MODEL`` or ``CM_TINY_BENCHMARK``, ``CM_TINY_ENGINE``, ``CM_TINY_IMAGE`` and the options of the build.
-        path: makes the user's paths absolute.
+        benchmark: an id, or ``all``.
+        engine: its name; empty for this project's own.
+        image: ``performance`` or ``energy``.
+        model: the user's ``.tflite``.
+        costs: a table of kernel costs.
+        ram_budget: bytes, or as in ``128K``; empty for all of the chip's.
+        zeros, dead: words of the variations.
 
     Raises:
         UsageError: an unknown name, a size that is not possible, options that the engine does not have.
         ModelError: the model cannot be read, is not int8, has an operator that the engine lacks, or does not fit the benchmark.
         FirmwareError: the table of costs is damaged.
     """
-    if not any(env.get(name) for name in _OPTIONS):
+    if not any((model, costs, ram_budget, zeros, dead)):
         return
     from cm4tiny.benchmarks import BENCHMARKS
     from cm4tiny.firmware.engines.catalogue import OWN, takes_model
     from cm4tiny.firmware.own_engine import parse_ram_budget
-    from cm4tiny.firmware.recipe import Recipe
+    from cm4tiny.firmware.recipe import Recipe, drops_dead, skips_zeros
 
-    engine = env.get("CM_TINY_ENGINE") or OWN
-    wanted = env.get("CM_TINY_MODEL") or env.get("CM_TINY_BENCHMARK") or "all"
-    model = "" if env.get("CM_TINY_IMAGE_FILE") else path("CM_TINY_MODEL_FILE")
-    costs = path("CM_TINY_COSTS_FILE")
-    budget = parse_ram_budget(str(env.get("CM_TINY_RAM_BUDGET", "")))
-    if model and wanted == "all":
-        raise UsageError("--model is the model of one benchmark, and none was chosen", hint=_choose(model, engine))
-    for name in BENCHMARKS if wanted == "all" else (wanted,):
-        benchmark = Recipe(
-            name, engine, env.get("CM_TINY_IMAGE") or "performance", model, ram_budget=budget, costs=costs,
-            skip_zero=env.get("CM_TINY_ZEROS") != "keep_zeros", drop_dead=env.get("CM_TINY_DEAD") == "drop_dead",
-        ).check()  # fmt: skip
-        if model and takes_model(engine):
-            check_model_file(model, benchmark, engine)
+    engine = engine or OWN
+    given = str(model or "")
+    budget = parse_ram_budget(ram_budget)
+    if given and benchmark == "all":
+        raise UsageError("--model is the model of one benchmark, and none was chosen", hint=_choose(given, engine))
+    for name in BENCHMARKS if benchmark == "all" else (benchmark,):
+        row = Recipe(
+            name, engine, image, given, ram_budget=budget, costs=str(costs or ""), skip_zero=skips_zeros(zeros), drop_dead=drops_dead(dead)
+        ).check()
+        if given and takes_model(engine):
+            check_model_file(given, row, engine)
     if costs:
         from cm4tiny.firmware.microtvm.costs import read_costs
 
-        read_costs(Path(costs))
+        read_costs(costs)
 
 
 def _choose(model: str, engine: str) -> str:

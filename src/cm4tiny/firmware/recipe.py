@@ -33,6 +33,16 @@ RECORD = "firmware.json"
 NOT_VERIFIED = {"verified": False, "reason": "the image was never executed on test inputs (no_verify)"}
 
 
+def skips_zeros(word: str) -> bool:
+    """Whether work on weights that are zero is left out, by the variation's word (``CM_TINY_ZEROS``)."""
+    return word != "keep_zeros"
+
+
+def drops_dead(word: str) -> bool:
+    """Whether constant channels are pruned, by the variation's word (``CM_TINY_DEAD``)."""
+    return word == "drop_dead"
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What to build.

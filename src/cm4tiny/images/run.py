@@ -19,11 +19,11 @@ from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.catalogue import simulated_label
 from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.digests import file_sha256
-from cm4tiny.errors import Cm4TinyError, DeadlineError, ProtocolError, UsageError, nearest
+from cm4tiny.errors import Cm4TinyError, DeadlineError, ProtocolError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.files import write_atomically
 from cm4tiny.images.logs import as_printed, published_outputs
-from cm4tiny.images.table import PublishedImage, images_of
+from cm4tiny.images.table import PublishedImage
 from cm4tiny.results.conditions import EMBEDDED, FIGURES, HOME_BOARD, SIMULATED, Conditions
 from cm4tiny.results.published import PublishedResult, published_conditions
 from cm4tiny.runner.accuracy import AccuracyResult
@@ -31,7 +31,6 @@ from cm4tiny.runner.dut import Dut
 from cm4tiny.runner.job_pool import FLASH_OPTR, Job, JobResult, run_jobs
 from cm4tiny.runner.performance import PerformanceResult
 from cm4tiny.runner.rules import Rules
-from cm4tiny.settings import parse_switch
 
 OUTCOME = "images.json"
 MODES = ("boot", "performance", "accuracy", "standard")
@@ -64,74 +63,6 @@ class ImageRun:
     baud: int | None = None
     rules: Rules | None = None
     strict: bool = True
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str], path: Callable[[str], str]) -> ImageRun:
-        """Reads the env of the step ``run,mlperf,tiny,image``; ``path`` makes the user's paths absolute.
-
-        Raises:
-            UsageError: no image, or an unknown value. AssetError, HashMismatchError: the published image is not there, or another file.
-        """
-        check_wanted(env, path)
-        mode = env.get("CM_TINY_IMAGE_MODE") or "standard"
-        checkouts = {key: Path(value) for key, value in _checkouts(env)}
-        sets = {b: Path(env[key]) for b in BENCHMARKS if env.get(key := f"CM_MLPERF_TINY_DATASETS_{b.upper()}")}
-        benchmark = env.get("CM_TINY_BENCHMARK") or "all"
-        if given := path("CM_TINY_IMAGE_DATASET"):
-            sets[benchmark] = Path(given)
-        file, wanted = path("CM_TINY_IMAGE_FILE"), env.get("CM_TINY_IMAGE_SET", "")
-        out = Path(path("CM_TINY_OUTDIR") or "mlperf-tiny-images").absolute()
-        baud = env.get("CM_TINY_IMAGE_BAUD", "")
-        found: tuple[tuple[str, Path, PublishedImage | None], ...] = ((Path(file).stem, Path(file), None),)
-        if wanted:
-            build = "energy" if env.get("CM_TINY_IMAGE_BUILD") == "energy" else "performance"
-            rows = images_of(wanted, benchmark=benchmark, mode=build)
-            found = tuple((image.id, image.locate(_checkout(checkouts, image)), image) for image in rows)
-        strict = not parse_switch("no_strict", env.get("CM_TINY_NO_STRICT", ""))
-        return cls(found, mode, out, sets, checkouts, _jobs(env.get("CM_TINY_JOBS", "")), int(baud) if baud else None, strict=strict)
-
-
-def check_wanted(env: Mapping[str, str], path: Callable[[str], str]) -> None:
-    """Checks what was asked for, before anything is fetched.
-
-    Raises:
-        UsageError: no image or two, an unknown mode, a baud rate that is none, a data set without its benchmark.
-    """
-    mode, baud = env.get("CM_TINY_IMAGE_MODE") or "standard", env.get("CM_TINY_IMAGE_BAUD", "")
-    if mode not in MODES:
-        raise UsageError(f"there is no mode '{mode}' for images", hint=nearest(mode, MODES) or f"use one of {', '.join(MODES)}")
-    if path("CM_TINY_IMAGE_DATASET") and (env.get("CM_TINY_BENCHMARK") or "all") not in BENCHMARKS:
-        raise UsageError("a data set belongs to one benchmark", hint="name it too, e.g. run,mlperf,tiny,image,_bosch-v1.2,_kws")
-    if bool(path("CM_TINY_IMAGE_FILE")) == bool(env.get("CM_TINY_IMAGE_SET", "")):
-        raise UsageError(
-            "it is not clear which image is meant", hint="give a set, e.g. run,mlperf,tiny,image,_bosch-v1.2, or --image=FILE, not both"
-        )
-    if baud and not (baud.isdigit() and int(baud)):
-        raise UsageError(f"--baud={baud} is not a baud rate", hint="give a number such as 115200")
-
-
-def _checkouts(env: Mapping[str, str]) -> list[tuple[str, str]]:
-    prefix = "CM_MLPERF_TINY_RESULTS_"
-    found = [(key[len(prefix) :].lower().replace("_", "."), value) for key, value in env.items() if key.startswith(prefix) and value]
-    if env.get("CM_TINYMLPERF_REPO_PATH") and env.get("CM_TINYMLPERF_REPO_VERSION"):
-        found.append((f"v{env['CM_TINYMLPERF_REPO_VERSION']}", env["CM_TINYMLPERF_REPO_PATH"]))
-    return found
-
-
-def _checkout(checkouts: Mapping[str, Path], image: PublishedImage) -> Path:
-    if image.round not in checkouts:
-        raise UsageError(
-            f"the repository of round {image.round} is not there", hint=f"run the step get,mlperf,tiny,published-images,_{image.set} first"
-        )
-    return checkouts[image.round]
-
-
-def _jobs(text: str) -> int:
-    if not text.strip():
-        return 1
-    if not text.strip().isdigit() or int(text) < 1:
-        raise UsageError(f"--jobs={text} is not a number of boards", hint="give a whole number of at least 1")
-    return int(text)
 
 
 def run_images(run: ImageRun, events: EventStream = SILENT) -> Path:

@@ -19,13 +19,12 @@ from typing import Any
 
 import cm4tiny
 from cm4tiny import packages
-from cm4tiny.benchmarks import BENCHMARKS, DataSet, get_benchmark
+from cm4tiny.benchmarks import DataSet, get_benchmark
 from cm4tiny.benchmarks.assets import inputs_kind, prepared_set
 from cm4tiny.boards import energy_uj
 from cm4tiny.boards.catalogue import board_identity, emulator_facts, open_board, side_by_side, simulated_label
 from cm4tiny.boards.energy.current import TYPICAL_STALL
 from cm4tiny.boards.nucleo import Wishes
-from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
 from cm4tiny.files import write_atomically
 from cm4tiny.firmware.division import open_division
@@ -35,7 +34,7 @@ from cm4tiny.runner.energy import EnergyResult
 from cm4tiny.runner.job_pool import Job, JobResult, run_jobs
 from cm4tiny.runner.performance import PerformanceResult
 from cm4tiny.runner.session import file_errors
-from cm4tiny.settings import cores, output_folder, parse_jobs, parse_switch
+from cm4tiny.settings import cores
 
 MODES: dict[str, tuple[str, ...]] = {
     "standard": ("performance", "accuracy"),
@@ -48,7 +47,6 @@ MODES: dict[str, tuple[str, ...]] = {
 IMAGES = {"performance": "performance", "accuracy": "performance", "energy": "energy"}
 """Mode -> firmware image that it needs."""
 
-DEFAULT_OUT = "mlperf-tiny-results"
 OUTCOME = "outcome.json"
 TIMING = "timing.json"
 """Host seconds of each step: the only file of a simulated run that differs from run to run."""
@@ -81,47 +79,6 @@ class BenchmarkRun:
     assets: str = "embedded"
     wishes: Wishes = field(default_factory=Wishes)
     strict: bool = True
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> BenchmarkRun:
-        """Reads the env of the step ``run,mlperf,tiny``.
-
-        Raises:
-            UsageError: a key is missing or has an unknown value; says which step sets it.
-        """
-        wanted = _known("CM_TINY_BENCHMARK", env.get("CM_TINY_BENCHMARK", "all"), ("all", *BENCHMARKS))
-        benchmarks = tuple(BENCHMARKS) if wanted == "all" else (wanted,)
-        modes = MODES[_known("CM_TINY_MODE", env.get("CM_TINY_MODE", "standard"), MODES)]
-        images = sorted({IMAGES[mode] for mode in modes})
-        return cls(
-            benchmarks=benchmarks,
-            modes=modes,
-            board=env.get("CM_TINY_BOARD_KIND", "virtual"),
-            firmware={(b, i): Path(_need(env, f"CM_TINY_FIRMWARE_{b}_{i}".upper(), _build(b, i))) for b in benchmarks for i in images},
-            data_sets={b: Path(_need(env, f"CM_MLPERF_TINY_DATASETS_{b.upper()}", f"get,mlperf,tiny,dataset,_{b}")) for b in benchmarks},
-            out=output_folder(env, DEFAULT_OUT),
-            jobs=parse_jobs(env.get("CM_TINY_JOBS")),
-            assets=env.get("CM_TINY_ASSETS", "embedded"),
-            wishes=Wishes.from_env(env),
-            strict=not parse_switch("no_strict", env.get("CM_TINY_NO_STRICT", "")),
-        )
-
-
-def _build(benchmark: str, image: str) -> str:
-    return f"build,firmware,mlperf,tiny,_{benchmark}" + (",_energy" if image == "energy" else "")
-
-
-def _known(key: str, value: str, names: Iterable[str]) -> str:
-    known = tuple(names)
-    if value not in known:
-        raise UsageError(f"{key}={value} is not known", hint=nearest(value, known) or f"use one of {', '.join(known)}")
-    return value
-
-
-def _need(env: Mapping[str, str], key: str, step: str) -> str:
-    if not env.get(key):
-        raise UsageError(f"{key} is not set", hint=f"run the step {step} first, or the whole chain: reproduce,mlperf,tiny")
-    return env[key]
 
 
 def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:

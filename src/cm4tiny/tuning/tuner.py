@@ -24,7 +24,7 @@ from cm4tiny.firmware.microtvm.compiler import survey
 from cm4tiny.firmware.microtvm.costs import Costs, content, read_costs
 from cm4tiny.firmware.microtvm.layout import Action
 from cm4tiny.scratch import scratch_folder
-from cm4tiny.settings import cores, parse_jobs
+from cm4tiny.settings import cores
 from cm4tiny.tuning.measure import measure_layers
 
 Choice = Mapping[int, str]
@@ -55,22 +55,6 @@ class TuneRequest:
     skip_zero: bool = True
     drop_dead: bool = False
     jobs: int = 0
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str], model: str = "") -> TuneRequest:
-        """From the env of the step ``tune,mlperf,tiny``; ``model`` is the user's own file, if any.
-
-        Raises:
-            UsageError: not a number of jobs.
-        """
-        return cls(
-            benchmark=env["CM_TINY_MODEL"],
-            model=Path(model or env.get("CM_ML_MODEL_FILE_WITH_PATH", "")),
-            toolchain=env.get("CM_TINY_TOOLCHAIN_KIND") or "auto",
-            skip_zero=env.get("CM_TINY_ZEROS") != "keep_zeros",
-            drop_dead=env.get("CM_TINY_DEAD") == "drop_dead",
-            jobs=parse_jobs(env.get("CM_TINY_JOBS"), 0),
-        )
 
     @property
     def options(self) -> CompileOptions:

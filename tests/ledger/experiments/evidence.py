@@ -22,7 +22,7 @@ from cm4tiny.results.replay import replay
 from cm4tiny.results.rounds import get_round
 from cm4tiny.results.submission.generator import generate
 from cm4tiny.results.submission.reviewer import review
-from cm4tiny.workflows.replay import ReplayRequest, run_replay
+from cm4tiny.workflows.replay_mlperf_tiny import ReplayRequest, run_replay
 from ledger.outcome import Outcome, attempt
 
 _MAKERS = {"performance": session_maker.performance, "accuracy": session_maker.accuracy, "energy": session_maker.energy}

@@ -21,7 +21,11 @@ from cm4tiny.boards.nucleo import flashers, ports
 from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, flash
 from cm4tiny.boards.nucleo.flashers import MassStorage, OpenOcd, PyOcd, StFlash, Wiring, choose, raw_image
 from cm4tiny.boards.nucleo.tools import Outcome, run_tool
+from cm4tiny.cm import Step
 from cm4tiny.errors import BoardError, BusyError, LinkError, ToolchainError, UsageError, WrongTargetError
+from cm4tiny.events import SILENT
+from cm4tiny.workflows.board_flags import BoardFlags
+from cm4tiny.workflows.real_board import wishes_of
 
 ROW = find_board()
 
@@ -242,23 +246,27 @@ def test_pyocd_says_which_pack_it_needs(monkeypatch: pytest.MonkeyPatch) -> None
     assert "Keil.STM32L4xx_DFP" in PyOcd(ROW, Wiring()).missing()
 
 
+def asked(env: dict[str, str]) -> Wishes:
+    return wishes_of(Step(env, SILENT, Path("/work")).options(BoardFlags))
+
+
 @pytest.mark.parametrize(
     ("env", "meant"),
     [
         ({"CM_TINY_FLASHER": "opencd"}, "openocd"),
-        ({"CM_TINY_BAUD": "fast"}, "115200"),
+        ({"CM_TINY_BAUD": "fast"}, "from 1200 to 4000000"),
         ({"CM_TINY_PROBE": "x; reboot"}, "st-info --probe"),
-        ({"CM_TINY_BAUD": "12"}, "115200"),
+        ({"CM_TINY_BAUD": "12"}, "from 1200 to 4000000"),
     ],
 )
 def test_impossible_wishes_are_refused(env: dict[str, str], meant: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Wishes.from_env(env)
+        asked(env)
     assert meant in caught.value.hint
 
 
 def test_wishes_come_from_the_environment() -> None:
-    wishes = Wishes.from_env({"CM_TINY_PORT": "/dev/ttyACM1", "CM_TINY_BAUD": "921600", "CM_TINY_PROBE": "0669FF", "CM_TINY_DRIVE": "/m"})
+    wishes = asked({"CM_TINY_PORT": "/dev/ttyACM1", "CM_TINY_BAUD": "921600", "CM_TINY_PROBE": "0669FF", "CM_TINY_DRIVE": "/m"})
     assert (wishes.port, wishes.baud, wishes.flasher, wishes.wiring.drive) == ("/dev/ttyACM1", 921600, "auto", "/m")
     with pytest.raises(UsageError, match="NUCLEO_L4R5"):
         find_board("NUCLEO_L4R5XI")

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from cm4tiny.cm import Step
 from cm4tiny.errors import AssetError, Cm4TinyError, HashMismatchError, ResultsError, UsageError
+from cm4tiny.events import SILENT
 from cm4tiny.images.logs import as_printed, published_outputs
 from cm4tiny.images.run import ImageRun, compare_outputs, image_conditions
 from cm4tiny.images.table import images_of, published_images
+from cm4tiny.workflows.run_mlperf_tiny_image import RunImageOptions, image_run
 
 
 def test_the_table_holds_28_images_and_17_published_results() -> None:
@@ -93,7 +96,8 @@ def test_outputs_are_compared_string_by_string(tmp_path: Path) -> None:
 
 
 def read(env: dict[str, str]) -> ImageRun:
-    return ImageRun.from_env(env, lambda key: env.get(key, ""))
+    step = Step(env, SILENT, Path.cwd())
+    return image_run(step.options(RunImageOptions), step)
 
 
 def test_a_file_of_the_users_needs_nothing_else(tmp_path: Path) -> None:
@@ -108,8 +112,8 @@ def test_a_file_of_the_users_needs_nothing_else(tmp_path: Path) -> None:
         ({}, "not clear which image"),
         ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_SET": "st-v1.2"}, "not clear which image"),
         ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_MODE": "performence"}, "no mode 'performence'"),
-        ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_BAUD": "fast"}, "is not a baud rate"),
-        ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_JOBS": "0"}, "is not a number of boards"),
+        ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_BAUD": "fast"}, "--baud=fast is not a number"),
+        ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_JOBS": "0"}, "--jobs=0 is not a number"),
         ({"CM_TINY_IMAGE_FILE": "a.bin", "CM_TINY_IMAGE_DATASET": "x"}, "belongs to one benchmark"),
         ({"CM_TINY_IMAGE_SET": "st-v1.2"}, "repository of round v1.2 is not there"),
     ],

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from cm4tiny.cm import Step
+from cm4tiny.events import SILENT
 from cm4tiny.firmware.own_engine import parse_ram_budget
 from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.paths import cm_repo
-from cm4tiny.tuning.tuner import TuneRequest
+from cm4tiny.workflows import compile_mlperf_tiny_firmware
+from cm4tiny.workflows.measure_mlperf_tiny_kernels import MeasureKernelsOptions, tune_request
 
 BENCHMARKS = ("ad", "ic", "kws", "vww")
 STEPS = {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in cm_repo().glob("script/*/_cm.yaml")}
@@ -97,7 +100,8 @@ def test_the_compiling_step_asks_for_what_the_variations_say(
 ) -> None:
     recipe = asked_of_the_compiling_step(env, tmp_path, monkeypatch)
     assert (recipe.skip_zero, recipe.drop_dead, recipe.verify, recipe.ram_budget) == (skip_zero, drop_dead, True, parse_ram_budget(""))
-    wish = TuneRequest.from_env({"CM_TINY_MODEL": "kws", **env})
+    asked = Step({"CM_TINY_MODEL": "kws", **env}, SILENT, tmp_path)
+    wish = tune_request(asked.options(MeasureKernelsOptions))
     assert (wish.options.skip_zero, wish.options.drop_dead) == (skip_zero, drop_dead)
 
 
@@ -119,7 +123,7 @@ def asked_of_the_compiling_step(env: dict[str, str], folder: Path, monkeypatch: 
         asked.append(recipe)
         return SimpleNamespace(elf=folder / "x.elf")
 
-    monkeypatch.setattr(module, "build", build)
+    monkeypatch.setattr(compile_mlperf_tiny_firmware, "build", build)
     whole = {
         "CM_TINY_ENGINE": "microtvm",
         "CM_TINY_MODEL": "kws",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ import cm4tiny
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
 from cm4tiny.resolver.language.environment import key_set
 from cm4tiny.resolver.language.meta import Script
+from cm4tiny.resolver.plan.fingerprint import content_of
 from cm4tiny.resolver.plan.resolve import Request, pick
+from cm4tiny.resolver.run import hooks
 
 STORE = ScriptStore(own_repositories())
 CACHED = [script for script in STORE.scripts if script.meta.get("cache")]
@@ -57,8 +60,8 @@ def deciding(script: Script) -> set[str]:
         found |= set((block.get("input_mapping") or {}).values())
         for dep in block.get("deps") or ():
             found |= set(KEY.findall(str({key: value for key, value in dep.items() if key not in ("tags", "names")})))
-    code = (script.path / "customize.py").read_text(encoding="utf-8")
-    found |= set(re.findall(r"(?:env(?:\.get\(|\[)|step\.(?:path|need)\()\"(CM_[A-Z0-9_]+)\"", code))
+    options = hooks.load(script, hooks.Place(script)).preprocess.options
+    found |= {field.metadata["key"] for field in fields(options) if not field.metadata["key"].endswith("*")}
     outputs = key_set(tuple(produced(script)))
     declared = {key for block in blocks(script) for name in ("default_env", "env") for key in block.get(name) or ()}
     return {key for key in found if key in declared or key not in outputs} - set(NOT_DECIDING)
@@ -109,5 +112,11 @@ def test_prefixes_tell_the_tags_apart(script: Script) -> None:
 
 
 def test_what_decides_nothing_is_read_somewhere() -> None:
-    words = {word for script in STORE.scripts for file in script.path.glob("*.*") for word in KEY.findall(file.read_text(encoding="utf-8"))}
-    assert set(NOT_DECIDING) <= words
+    assert set(NOT_DECIDING) <= {word for script in STORE.scripts for word in content_of(script.path).words}
+
+
+@pytest.mark.parametrize("script", CACHED, ids=lambda script: script.alias)
+def test_the_keys_of_the_options_count_as_words_of_the_script(script: Script) -> None:
+    """They stand in the module that customize.py binds; the key of a result and what may run ahead are decided by words."""
+    options = hooks.load(script, hooks.Place(script)).preprocess.options
+    assert {field.metadata["key"].rstrip("*") for field in fields(options)} <= content_of(script.path).code_words

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
+from cm4tiny.boards.links import DEFAULT_BAUD
 from cm4tiny.boards.nucleo import FLASHERS
 from cm4tiny.errors import UsageError
 from cm4tiny.firmware.toolchain import KINDS
@@ -21,19 +22,11 @@ from cm4tiny.resolver.language.inputs import Input, check_request, inputs_of
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.results.submission.answers import DIVISIONS
 from cm4tiny.results.tables.files import FORMATS
+from cm4tiny.settings import JOBS_LIMIT
 
 TABLE = yaml.safe_load((cm_repo() / "inputs.yaml").read_text(encoding="utf-8"))
 SCRIPTS = {script.alias: script for script in ScriptStore(own_repositories()).scripts}
 FLAGS = sorted((alias, given.flag) for alias, script in SCRIPTS.items() for given in inputs_of(script).values())
-
-#: Folders that are written without a flag, but not always: their default would be checked before every run.
-WITHOUT_DEFAULT = {
-    ("check-mlperf-tiny-submission", "submission_dir"),
-    ("generate-mlperf-tiny-submission", "submission_dir"),
-    ("get-dataset-cifar10", "eembc_root"),
-    ("get-mlperf-tiny-dataset", "eembc_root"),
-    ("get-mlperf-tiny-eembc-energy-runner-src", "eembc_root"),
-}
 
 
 def test_the_table_has_the_form_of_its_schema() -> None:
@@ -46,11 +39,8 @@ def test_every_flag_of_this_projects_scripts_has_a_meaning_a_type_and_a_default(
     given = inputs_of(SCRIPTS[alias])[flag]
     assert given.kind and len(given.desc) > 4
     off = given.kind == "switch"  # which is off
-    assert off or given.default or (alias, flag) in WITHOUT_DEFAULT, "say in cm-repo/inputs.yaml what happens without it"
-
-
-def test_what_has_no_default_exists() -> None:
-    assert set(FLAGS) >= WITHOUT_DEFAULT and not any(inputs_of(SCRIPTS[alias])[flag].default for alias, flag in WITHOUT_DEFAULT)
+    assert off or given.default or given.otherwise, "say in cm-repo/inputs.yaml what happens without it"
+    assert not (given.default and given.otherwise)
 
 
 def test_the_table_holds_nothing_that_no_script_reads() -> None:
@@ -59,9 +49,14 @@ def test_the_table_holds_nothing_that_no_script_reads() -> None:
 
 def test_defaults_are_of_scripts_that_have_the_input() -> None:
     for key, row in TABLE.items():
-        if isinstance(row.get("default"), dict):
+        told = [row[name] for name in ("default", "otherwise") if isinstance(row.get(name), dict)]
+        if told:
             aliases = {alias for alias, script in SCRIPTS.items() if any(given.key == key for given in inputs_of(script).values())}
-            assert set(row["default"]) == aliases, key
+            assert {alias for texts in told for alias in texts} == aliases, key
+
+
+def test_the_values_of_the_table_are_those_of_the_code() -> None:
+    assert TABLE["CM_TINY_BAUD"]["default"] == str(DEFAULT_BAUD) and TABLE["CM_TINY_JOBS"]["maximum"] == JOBS_LIMIT
 
 
 def test_the_choices_are_those_of_the_code() -> None:
@@ -153,3 +148,15 @@ def test_a_meta_describes_its_own_inputs_and_wins(tmp_path: Path) -> None:
     meta = {"alias": "a", "input_mapping": {"x": "CM_X", "y": "CM_Y"}, "input_description": {"x": {"desc": "from the meta"}}}
     found = inputs_of(Script(tmp_path, meta, scripts_root=tmp_path))
     assert (found["x"].kind, found["x"].desc, found["y"].kind) == ("count", "from the meta", "")
+
+
+def test_a_second_flag_of_a_key_says_that_it_is_an_alias() -> None:
+    found = inputs_of(SCRIPTS["generate-mlperf-tiny-submission"])
+    assert (found["results"].alias_of, found["sessions"].alias_of, found["results_dir"].text) == ("", "results", "alias of --results")
+    meta = {"alias": "a", "input_mapping": {"x": "CM_X", "y": "CM_X"}, "input_description": {"y": {"desc": "of its own"}}}
+    assert inputs_of(Script(Path("/nowhere"), meta))["y"].text == "of its own"
+
+
+def test_what_happens_without_a_flag_is_shown() -> None:
+    assert one("count", otherwise="one per core").text == "what it is [default: one per core]"
+    assert one("count", default="3").text == "what it is [default: 3]"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cm4tiny.paths import cm_repo
-from cm4tiny.resolver.catalogue.lint import SCHEMA, against_schema, code_lines, lint_repository
+from cm4tiny.resolver.catalogue.lint import SCHEMA, against_schema, code_lines, declared_flags, lint_repository
 from cm4tiny.resolver.language import vocabulary
 
 GOOD = """alias: good
@@ -120,3 +120,48 @@ def test_the_schema_says_where_a_mistake_is(part: dict[str, Any], place: str) ->
     identity = {"alias": "a", "uid": "0123456789abcdef", "automation_alias": "script", "automation_uid": "5b4e0237da074764", "tags": ["a"]}
     found = list(against_schema({**identity, **part}))
     assert [text.partition(": ")[0] for text in found] == ([place] if place else [])
+
+
+FLAGS = """
+from cm4tiny import cm
+
+
+class Options:
+    text: str = cm.flag("MY_TEXT", also=("old",))
+    fast: bool = cm.flag("MY_FAST")
+    unit: str = cm.value("MY_UNIT")
+"""
+MAPPED = """
+input_mapping: {text: MY_TEXT, old: MY_TEXT, fast: MY_FAST}
+input_description:
+  text: {desc: a text, type: text, otherwise: none}
+  fast: {desc: be fast, type: switch}
+"""
+
+
+def test_flags_of_the_options_are_those_of_the_meta(tmp_path: Path) -> None:
+    assert declared_flags(FLAGS) == {"text": "MY_TEXT", "old": "MY_TEXT", "fast": "MY_FAST"}
+    assert lint(tmp_path, GOOD + MAPPED, FLAGS) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (", fast: MY_FAST}", "}", "--fast: customize.py sets MY_FAST by it, input_mapping nothing"),
+        ("fast: MY_FAST}", "fast: MY_FAST, more: MY_MORE}", "--more: customize.py sets nothing by it, input_mapping MY_MORE"),
+        ("text: MY_TEXT", "text: MY_TXT", "--text: customize.py sets MY_TEXT by it, input_mapping MY_TXT"),
+        ("old: MY_TEXT, ", "", "--old: customize.py sets MY_TEXT"),
+        ("type: text, ", "", "--text: type missing"),
+        ("desc: be fast, ", "", "--fast: desc missing"),
+        (", otherwise: none", "", "--text: default or otherwise missing"),
+    ],
+)
+def test_a_flag_that_differs_or_is_not_described_is_found(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in MAPPED
+    found = lint(tmp_path, GOOD + MAPPED.replace(old, new, 1), FLAGS)
+    assert any(expected in text for text in found), found
+
+
+def test_hooks_that_declare_no_flags_may_read_anything(tmp_path: Path) -> None:
+    assert lint(tmp_path, GOOD + "input_mapping: {x: MY_X}\n", "def preprocess(i):\n    return {'return': 0}\n") == []
+    assert declared_flags("def broken(") == {}

@@ -115,8 +115,9 @@ def test_under_another_engine_the_hinted_line_can_be_copied_as_well(tmp_path: Pa
     (folder / "module.py").write_text(UPSTREAM)
     hook = tmp_path / "customize.py"
     hook.write_text(
-        "from cm4tiny import cm\nfrom cm4tiny.errors import UsageError\n\n@cm.step\ndef preprocess(step):\n"
-        "    raise UsageError('no', hint='build it:\\ncm run script --tags=build,_kws')\n"
+        "from dataclasses import dataclass\n\nfrom cm4tiny import cm\nfrom cm4tiny.errors import UsageError\n\n"
+        "@dataclass(frozen=True)\nclass Options:\n    pass\n\ndef work(options, step):\n"
+        "    raise UsageError('no', hint='build it:\\ncm run script --tags=build,_kws')\n\npreprocess = cm.step(Options, work)\n"
     )
     home = tmp_path / "home"
     home.mkdir()

@@ -16,13 +16,16 @@ from fake_dut import FakeDut, make_data_set
 
 from cm4tiny.boards import PowerSettings
 from cm4tiny.boards.virtual.build import native_library
+from cm4tiny.cm import Step
 from cm4tiny.errors import FirmwareError, ResultsError, UsageError
+from cm4tiny.events import SILENT
 from cm4tiny.results.collect import collect
 from cm4tiny.results.rounds.record.fields import entry_faults
 from cm4tiny.runner import benchmark_run as module
 from cm4tiny.runner.benchmark_run import BenchmarkRun, run_benchmarks
 from cm4tiny.runner.job_pool import option_bytes_text
 from cm4tiny.runner.session import utc_now
+from cm4tiny.workflows.run_mlperf_tiny import RunOptions, benchmark_run
 
 KWS = {
     "CM_TINY_BENCHMARK": "kws",
@@ -33,8 +36,12 @@ KWS = {
 }
 
 
+def asked(env: dict[str, str]) -> BenchmarkRun:
+    return benchmark_run(Step(env, SILENT, Path.cwd()).options(RunOptions))
+
+
 def test_the_env_names_firmware_and_samples() -> None:
-    request = BenchmarkRun.from_env(KWS | {"CM_TINY_OUTDIR": "/out", "CM_TINY_JOBS": "3"})
+    request = asked(KWS | {"CM_TINY_OUTDIR": "/out", "CM_TINY_JOBS": "3"})
     assert request.benchmarks == ("kws",)
     assert request.modes == ("performance", "accuracy")
     assert request.firmware == {("kws", "performance"): Path("/f/kws.elf")}
@@ -46,24 +53,24 @@ def test_all_means_the_four_benchmarks() -> None:
     env = {"CM_TINY_MODE": "energy"}
     for name in ("AD", "IC", "KWS", "VWW"):
         env |= {f"CM_TINY_FIRMWARE_{name}_ENERGY": "/f", f"CM_MLPERF_TINY_DATASETS_{name}": "/d"}
-    request = BenchmarkRun.from_env(env)
+    request = asked(env)
     assert request.benchmarks == ("ad", "ic", "kws", "vww")
     assert {image for _, image in request.firmware} == {"energy"}
 
 
 def test_without_a_directory_the_results_go_below_the_current_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert BenchmarkRun.from_env(KWS).out == tmp_path / "mlperf-tiny-results"
+    assert asked(KWS).out == tmp_path / "mlperf-tiny-results"
 
 
 def test_a_relative_directory_is_below_the_current_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert BenchmarkRun.from_env(KWS | {"CM_TINY_OUTDIR": "out"}).out == tmp_path / "out"
+    assert asked(KWS | {"CM_TINY_OUTDIR": "out"}).out == tmp_path / "out"
 
 
 def test_where_cm_has_changed_into_the_directory_already_it_is_not_nested(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert BenchmarkRun.from_env(KWS | {"CM_TINY_OUTDIR": "out", "CM_OUTDIRNAME": str(tmp_path)}).out == tmp_path
+    assert asked(KWS | {"CM_TINY_OUTDIR": "out", "CM_OUTDIRNAME": str(tmp_path)}).out == tmp_path
 
 
 @pytest.mark.parametrize(
@@ -73,19 +80,19 @@ def test_where_cm_has_changed_into_the_directory_already_it_is_not_nested(monkey
         ({"CM_MLPERF_TINY_DATASETS_KWS": ""}, "get,mlperf,tiny,dataset,_kws"),
         ({"CM_TINY_BENCHMARK": "kwz"}, "did you mean 'kws'"),
         ({"CM_TINY_MODE": "energie"}, "did you mean 'energy'"),
-        ({"CM_TINY_JOBS": "many"}, "whole number"),
-        ({"CM_TINY_JOBS": "0"}, "whole number"),
+        ({"CM_TINY_JOBS": "many"}, "is not a number"),
+        ({"CM_TINY_JOBS": "0"}, "is not a number"),
     ],
 )
 def test_what_is_missing_or_unknown_is_named_with_its_hint(change: dict[str, str], expected: str) -> None:
     with pytest.raises(UsageError, match=expected):
-        BenchmarkRun.from_env(KWS | change)
+        asked(KWS | change)
 
 
 def test_firmware_without_its_record_is_refused(tmp_path: Path) -> None:
     elf = tmp_path / "kws.elf"
     elf.write_bytes(b"\x7fELF")
-    request = BenchmarkRun.from_env(KWS | {"CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")})
+    request = asked(KWS | {"CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")})
     with pytest.raises(FirmwareError, match=r"firmware\.json"):
         run_benchmarks(request)
 
@@ -94,7 +101,7 @@ def test_firmware_that_is_not_the_recorded_one_is_refused(tmp_path: Path) -> Non
     elf = tmp_path / "kws.elf"
     elf.write_bytes(b"\x7fELF")
     (tmp_path / "firmware.json").write_text('{"elf": {"sha256": "00"}}', encoding="utf-8")
-    request = BenchmarkRun.from_env(KWS | {"CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf)})
+    request = asked(KWS | {"CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf)})
     with pytest.raises(FirmwareError, match="not the image"):
         run_benchmarks(request)
 
@@ -137,7 +144,7 @@ def run_fake(
     plain = SimpleNamespace(link=FakeDut(), close=lambda: None, cycles=0)
     monkeypatch.setattr(module, "open_board", lambda *_, **wanted: (opened.append(wanted), board() if board else plain)[1])
     env = KWS | {"CM_TINY_MODE": mode, "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")}
-    path = run_benchmarks(BenchmarkRun.from_env(env | {"CM_MLPERF_TINY_DATASETS_KWS": str(data_set.root)} | (flags or {})))
+    path = run_benchmarks(asked(env | {"CM_MLPERF_TINY_DATASETS_KWS": str(data_set.root)} | (flags or {})))
     outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return outcome | {
         "opened": opened,
@@ -222,7 +229,7 @@ def test_a_run_is_strict_unless_it_is_told_otherwise(tmp_path: Path, monkeypatch
     assert not any("strict" in entry or "board_notes" in entry for entry in outcome["results"])
     assert "strict" not in outcome["text"]
     with pytest.raises(UsageError, match="--no_strict=perhaps"):
-        BenchmarkRun.from_env(KWS | {"CM_TINY_NO_STRICT": "perhaps"})
+        asked(KWS | {"CM_TINY_NO_STRICT": "perhaps"})
 
 
 def test_option_bytes_say_how_wide_flash_is_read() -> None:

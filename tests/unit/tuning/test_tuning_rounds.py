@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cm4tiny.cm import Step
 from cm4tiny.errors import FirmwareError, UsageError
+from cm4tiny.events import SILENT
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.kernels.base import Candidate
 from cm4tiny.firmware.kernels.int16.storage import nhwc
@@ -17,6 +19,7 @@ from cm4tiny.firmware.microtvm.costs import Costs, content
 from cm4tiny.firmware.microtvm.graph import Add, Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
 from cm4tiny.tuning.tuner import TuneRequest, halves, plan_rounds, tune, worth_measuring
+from cm4tiny.workflows.measure_mlperf_tiny_kernels import MeasureKernelsOptions, tune_request
 
 
 def action(height: int, *cycles: int, ram: int = 0) -> Action:
@@ -90,9 +93,13 @@ def test_a_process_that_dies_is_an_error_with_a_hint(tmp_path, monkeypatch):
     assert "same command again" in caught.value.hint
 
 
+def request(env):
+    return tune_request(Step(env, SILENT, Path("/work")).options(MeasureKernelsOptions))
+
+
 def test_a_number_of_jobs_that_is_none_is_refused():
     with pytest.raises(UsageError, match="is not a number"):
-        TuneRequest.from_env({"CM_TINY_MODEL": "kws", "CM_TINY_JOBS": "many"})
+        request({"CM_TINY_MODEL": "kws", "CM_TINY_JOBS": "many"})
 
 
 def test_a_wish_comes_from_the_env_and_the_users_model_goes_first():
@@ -102,6 +109,6 @@ def test_a_wish_comes_from_the_env_and_the_users_model_goes_first():
         "CM_TINY_ZEROS": "keep_zeros",
         "CM_TINY_DEAD": "drop_dead",
     }
-    wish = TuneRequest.from_env(env, "mine.tflite")
-    assert (wish.model, wish.skip_zero, wish.drop_dead, wish.jobs) == (Path("mine.tflite"), False, True, 0)
-    assert TuneRequest.from_env(env).model == Path("embedded.tflite")
+    wish = request(env | {"CM_TINY_MODEL_FILE": "mine.tflite"})
+    assert (wish.model, wish.skip_zero, wish.drop_dead, wish.jobs) == (Path("/work/mine.tflite"), False, True, 0)
+    assert request(env).model == Path("embedded.tflite")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,31 +46,19 @@ class Wishes:
     baud: int = DEFAULT_BAUD
     wiring: Wiring = field(default_factory=Wiring)
 
-    @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Wishes:
-        """Reads ``CM_TINY_PORT``, ``CM_TINY_PROBE``, ``CM_TINY_FLASHER``, ``CM_TINY_BAUD``, ``CM_TINY_PACK``, ``CM_TINY_PACK_SHA256``,
-        ``CM_TINY_DRIVE`` and ``CM_TINY_BOARD``.
+    def __post_init__(self) -> None:
+        """Checks what a user may get wrong.
 
         Raises:
             UsageError: a value is not possible.
         """
-        flasher, baud = _text(env, "FLASHER") or "auto", _text(env, "BAUD") or str(DEFAULT_BAUD)
         known = ("auto", "none", *FLASHERS)
-        if flasher not in known:
-            raise UsageError(f"there is no flasher '{flasher}'", hint=nearest(flasher, known) or f"use one of {', '.join(known)}")
-        if not baud.isdigit() or not 1200 <= int(baud) <= 4_000_000:
-            raise UsageError(f"--baud={baud} is not a valid baud rate", hint="give bits per second, e.g. 115200")
-        probe = _text(env, "PROBE")
-        if probe and not probe.isalnum():
+        if self.flasher not in known:
+            raise UsageError(f"there is no flasher '{self.flasher}'", hint=nearest(self.flasher, known) or f"use one of {', '.join(known)}")
+        if self.probe and not self.probe.isalnum():
             raise UsageError(
-                f"--probe={probe} is not a valid serial number", hint="give the letters and digits that this shows:\nst-info --probe"
+                f"--probe={self.probe} is not a valid serial number", hint="give the letters and digits that this shows:\nst-info --probe"
             )
-        wiring = Wiring(probe, _text(env, "PACK"), _text(env, "PACK_SHA256"), _text(env, "DRIVE"))
-        return cls(_text(env, "BOARD"), _text(env, "PORT"), probe, flasher, int(baud), wiring)
-
-
-def _text(env: Mapping[str, str], key: str) -> str:
-    return str(env.get(f"CM_TINY_{key}", "")).strip()
 
 
 def flash(elf: Path, wishes: Wishes, events: EventStream = SILENT, flasher: Flasher | None = None, claim: Claim | None = None) -> str:

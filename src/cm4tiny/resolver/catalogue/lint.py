@@ -6,6 +6,7 @@ Stricter than a run: the JSON Schema of our own metas, the house rules for a scr
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
@@ -18,6 +19,7 @@ from cm4tiny.errors import Cm4TinyError, MetaError
 from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
 from cm4tiny.resolver.catalogue.selection import candidates
 from cm4tiny.resolver.language import vocabulary
+from cm4tiny.resolver.language.inputs import inputs_of
 from cm4tiny.resolver.language.meta import Script, load_meta
 from cm4tiny.resolver.language.query import ScriptQuery, has_variation
 from cm4tiny.resolver.language.variations import choose
@@ -59,7 +61,8 @@ def lint_scripts_of(store: ScriptStore, scripts: list[Script], *, house_rules: b
     """
     problems = []
     for script in scripts:
-        checks = [_of_one(script)] if house_rules or script.own else [vocabulary.problems(script.meta), _variations(script)]
+        others = [vocabulary.problems(script.meta), _variations(script), _flags(script)]
+        checks = [_of_one(script)] if house_rules or script.own else others
         problems += [f"{script.alias}: {text}" for check in checks for text in check]
         problems += [f"{script.alias}: {text}" for text in _missing_dependencies(store, script, several=not script.own)]
     return problems
@@ -82,6 +85,46 @@ def _of_one(script: Script) -> Iterator[str]:
         if lines > CUSTOMIZE_LINES:
             yield f"customize.py has {lines} lines of code, more than {CUSTOMIZE_LINES}: move the work into the package"
     yield from _variations(script)
+    yield from _flags(script)
+
+
+def _flags(script: Script) -> Iterator[str]:
+    """Flags that customize.py declares (``cm.flag``) and the meta does not map, or the other way round; and what is not said about one.
+
+    Scripts that declare none are left alone: their hooks may read the environment in any way.
+    """
+    customize = script.path / "customize.py"
+    declared = declared_flags(customize.read_text(encoding="utf-8")) if customize.is_file() else {}
+    if not declared:
+        return
+    mapped = {str(flag): str(key) for block in script.blocks for flag, key in (block.get("input_mapping") or {}).items()}
+    for flag in sorted(declared.keys() | mapped.keys()):
+        if declared.get(flag) != mapped.get(flag):
+            yield f"--{flag}: customize.py sets {declared.get(flag, 'nothing')} by it, input_mapping {mapped.get(flag, 'nothing')}"
+    for given in inputs_of(script).values():
+        if given.flag in declared and not given.alias_of:
+            missing = [name for name, text in (("type", given.kind), ("desc", given.desc)) if not text]
+            missing += ["default or otherwise"] if given.kind != "switch" and not (given.default or given.otherwise) else []
+            if missing:
+                yield f"--{given.flag}: {', '.join(missing)} missing in input_description or inputs.yaml"
+
+
+def declared_flags(source: str) -> dict[str, str]:
+    """Flag -> key of the options classes in a customize.py: ``name: type = cm.flag("KEY", also=("old",))``; empty if it is not Python."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return {}
+    found = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.AnnAssign(
+                target=ast.Name(id=name),
+                value=ast.Call(func=ast.Attribute(attr="flag") | ast.Name(id="flag"), args=[ast.Constant(value=str(key))], keywords=more),
+            ):
+                names = [part.value for one in more if one.arg == "also" for part in ast.walk(one.value) if isinstance(part, ast.Constant)]
+                found.update(dict.fromkeys((name, *map(str, names)), key))
+    return found
 
 
 def _variations(script: Script) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from cm4tiny.resolver.language.inputs import inputs_of
+from cm4tiny.resolver.language.inputs import Input, inputs_of
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.language.vocabulary import CONDITIONS, DEP_LISTS
 
@@ -92,9 +92,9 @@ def _variations(script: Script) -> list[str]:
 def _flags(script: Script) -> list[str]:
     rows = []
     for given in inputs_of(script).values():
-        default = given.default if " " in given.default else _code(given.default)
         choices = f" ({', '.join(given.choices)})" if given.choices else ""
-        rows.append((_code(f"--{given.flag}"), _code(given.key), f"{given.desc}{choices}".strip(), default))
+        meaning = f"alias of {_code(f'--{given.alias_of}')}" if given.alias_of else f"{given.desc}{choices}".strip()
+        rows.append((_code(f"--{given.flag}"), _code(given.key), meaning, _without(given)))
     return _table(("flag", "sets", "meaning", "default"), rows)
 
 
@@ -129,6 +129,13 @@ def _condition(kind: str, keys: Any) -> str:
         for key, values in (keys or {}).items()
     ]
     return f"{verb} {joint.join(parts)}"
+
+
+def _without(given: Input) -> str:
+    """What happens without a flag. A default of other repositories' metas may be a sentence."""
+    if given.alias_of:
+        return ""
+    return given.otherwise or (given.default if " " in given.default else _code(given.default))
 
 
 def _text(value: Any) -> str:

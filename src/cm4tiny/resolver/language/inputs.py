@@ -34,7 +34,10 @@ class Input:
         flag: as the user types it, without dashes.
         key: of the environment.
         kind: ``type`` of the schema; empty if values are not checked.
-        desc, default: texts for --help and the reference.
+        desc: text for --help and the reference.
+        default: the value that counts without the flag.
+        otherwise: what happens without the flag, where that is no value.
+        alias_of: the flag that sets the same key; empty for the first of them.
         choices: values that a ``choice`` or ``choices`` may have.
         minimum, maximum: of a ``count``.
     """
@@ -44,6 +47,8 @@ class Input:
     kind: str = ""
     desc: str = ""
     default: str = ""
+    otherwise: str = ""
+    alias_of: str = ""
     choices: tuple[str, ...] = ()
     minimum: int = 1
     maximum: int = 2**31
@@ -51,9 +56,11 @@ class Input:
     @property
     def text(self) -> str:
         """Meaning, choices and default in one line."""
+        if self.alias_of:
+            return f"alias of --{self.alias_of}"
         parts = [self.desc or f"sets {self.key}"]
         parts += [f"({', '.join(self.choices)})"] if self.choices else []
-        parts += [f"[default: {self.default}]"] if self.default else []
+        parts += [f"[default: {self.default or self.otherwise}]"] if self.default or self.otherwise else []
         return " ".join(parts)
 
     def expanded(self, value: Any) -> Any:
@@ -154,21 +161,24 @@ def inputs_of(script: Script) -> dict[str, Input]:
     described = described if isinstance(described, Mapping) else {}
     mapped = [pair for block in script.blocks for pair in (block.get("input_mapping") or {}).items()]
     found: dict[str, Input] = {}
+    first: dict[str, str] = {}
     for flag, key in [*mapped, *((flag, "") for flag in described)]:
         flag = str(flag)
         if flag not in found:
             about = described.get(flag, {})
             own = about if isinstance(about, Mapping) else {"desc": about}
-            found[flag] = _input(flag, str(key), {**table.get(str(key), {}), **own}, script.alias)
+            name = first.setdefault(str(key), flag) if key else flag
+            found[flag] = _input(flag, str(key), {**table.get(str(key), {}), **own}, script.alias, "" if own or name == flag else name)
     return found
 
 
-def _input(flag: str, key: str, about: Mapping[str, Any], alias: str) -> Input:
+def _input(flag: str, key: str, about: Mapping[str, Any], script: str, alias_of: str) -> Input:
     kind = str(about.get("type", ""))
-    default = about.get("default", "")
+    default, otherwise = (
+        str(text.get(script, "") if isinstance(text, Mapping) else text) for text in (about.get("default", ""), about.get("otherwise", ""))
+    )
     return Input(
-        flag, key, kind if kind in _CHECKS or kind == "switch" else "", str(about.get("desc", "")),
-        str(default.get(alias, "") if isinstance(default, Mapping) else default),
+        flag, key, kind if kind in _CHECKS or kind == "switch" else "", str(about.get("desc", "")), default, otherwise, alias_of,
         tuple(str(choice) for choice in about.get("choices") or ()), int(about.get("minimum", 1)), int(about.get("maximum", 2**31)),
     )  # fmt: skip
 

@@ -3,7 +3,8 @@
 
 A version stands still while code changes, in a checkout and between two ``pip install .`` of one, so the content of the sub-packages that a
 script imports is hashed, with what they import in turn, and with the other sources of the same name (``firmware/`` beside ``src`` in a
-checkout, ``firmware_sources`` in a wheel).
+checkout, ``firmware_sources`` in a wheel). Of ``cm4tiny.workflows``, which imports everything, only the modules count that the script
+binds; they hold its options, so the keys of the environment that occur in them are words of the script.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from cm4tiny.digests import file_sha256
 from cm4tiny.paths import PACKAGE
 
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
-_IMPORT = re.compile(rb"cm4tiny\.([a-z_0-9]+)|from cm4tiny import ([a-z_0-9, ]+)")
+_IMPORT = re.compile(rb"cm4tiny\.(workflows\.[a-z_0-9]+|[a-z_0-9]+)|from cm4tiny import ([a-z_0-9, ]+)")
+"""Sub-packages, and single modules of ``workflows``: a step binds one of them, which imports what the step needs, and no other step's."""
+
+_WORKFLOW = "workflows."
 _INDIRECT = re.compile(rb"<<<[^>]*#")
 """A meta that makes names of keys from the suffix of a dynamic variation, so that they occur nowhere as words."""
 
@@ -48,6 +52,12 @@ class Content:
         with_words: collect the identifiers as well.
     """
 
+    digest: str
+    words: frozenset[str]
+    code_words: frozenset[str]
+    imported: frozenset[str]
+    indirect: bool
+
     def __init__(self, place: Path, *, with_words: bool) -> None:
         folder = place if place.is_dir() else place.parent
         digest = hashlib.sha256()
@@ -72,6 +82,12 @@ class Content:
             if file.suffix == ".py":
                 listed = b",".join(name for pair in _IMPORT.findall(data) for name in pair).decode()
                 imported.update(name.strip() for name in listed.split(",") if name.strip())
+        if with_words:
+            for name in imported:
+                bound = _places(name)[1]
+                if name.startswith(_WORKFLOW) and bound.is_file():
+                    words |= content_of(bound).words
+                    code_words |= content_of(bound).words
         self.digest = digest.hexdigest()
         self.words = frozenset(words)
         self.code_words = frozenset(code_words)
@@ -80,9 +96,9 @@ class Content:
 
 
 @cache
-def content_of(folder: Path) -> Content:
-    """The :class:`Content` of a script's folder, read once per process."""
-    return Content(folder, with_words=True)
+def content_of(place: Path) -> Content:
+    """The :class:`Content` of a script's folder, or of a module that it binds, read once per process."""
+    return Content(place, with_words=True)
 
 
 @cache
@@ -102,7 +118,8 @@ def is_checkout() -> bool:
 
 def _places(name: str) -> tuple[Path, ...]:
     other = PACKAGE.parent.parent / name if is_checkout() else PACKAGE / f"{name}_sources"
-    return PACKAGE / name, PACKAGE / f"{name}.py", other
+    inner = name.replace(".", "/")
+    return PACKAGE / inner, PACKAGE / f"{inner}.py", other
 
 
 @cache

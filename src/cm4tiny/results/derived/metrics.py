@@ -37,6 +37,11 @@ class Metric:
     expression: Expression
 
 
+def definitions(text: str) -> tuple[str, ...]:
+    """The definitions of a list separated by semicolons."""
+    return tuple(part.strip() for part in text.split(";") if part.strip())
+
+
 def parse_heading(text: str) -> Heading:
     """``"price [EUR] less"`` -> ``Heading("price", "EUR", "less")``.
 

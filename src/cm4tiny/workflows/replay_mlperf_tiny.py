@@ -11,21 +11,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cm4tiny.cm import Step, from_env
+from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import MismatchError, NotAvailableError, ResultsError, UsageError
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.fetch import Fetcher, Mirror
 from cm4tiny.results.audit import Finding, audit, write_audit
 from cm4tiny.results.files import write_whole
 from cm4tiny.results.replay import Replay, differences, known_mismatches, replay
 from cm4tiny.results.replay.expected import summary
 from cm4tiny.results.replay.output import csv_text, junit_text
-from cm4tiny.results.rounds.labels import LabelLists
 from cm4tiny.results.rounds.model import Check
 from cm4tiny.results.rounds.table import ROUNDS, get_round
-from cm4tiny.settings import cores, output_folder
+from cm4tiny.settings import JOBS, cores
+from cm4tiny.workflows.label_lists import label_lists
 
-DEFAULT_OUT = "mlperf-tiny-replay"
 REPLAY_CSV = "replay.csv"
 AUDIT_JSON = "audit.json"
 JUNIT_XML = "junit.xml"
@@ -79,20 +77,6 @@ class ReplayOutcome:
             )
 
 
-def label_lists(request: ReplayRequest, events: EventStream = SILENT) -> LabelLists:
-    """The label lists that a request asks for.
-
-    Raises:
-        AssetError: lists were named that are not available.
-    """
-    if request.labels is not None:
-        return LabelLists.open(request.labels)
-    mirror = Mirror.named(request.mirror)
-    if mirror is None:
-        return LabelLists.known()
-    return LabelLists.fetch(Fetcher(mirror=mirror, events=events, offline=request.offline))
-
-
 def run_replay(request: ReplayRequest, events: EventStream = SILENT) -> ReplayOutcome:
     """Replays, audits, writes the files and judges.
 
@@ -111,7 +95,7 @@ def run_replay(request: ReplayRequest, events: EventStream = SILENT) -> ReplayOu
         )
     if not request.paths:
         raise UsageError("nothing to replay", why="neither a folder nor a round was given", hint="give --path=CHECKOUT or a round (_v1.3)")
-    lists = label_lists(request, events)
+    lists = label_lists(request.labels, None, request.mirror, events, offline=request.offline)
     found = replay(request.paths, lists, round_id=request.round_id, jobs=request.jobs or cores(), events=events)
     if not found.results:
         where = ", ".join(str(path) for path in request.paths)
@@ -155,32 +139,29 @@ def write_replay(
     )
 
 
-@dataclass(frozen=True)
-class _ReplayOptions:
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions:
     """What the step ``replay,mlperf,tiny`` is asked for."""
 
-    path: Path | None = from_env("CM_TINY_REPLAY_PATH")
-    round_id: str = from_env("CM_TINY_ROUND")
-    labels: Path | None = from_env("CM_TINY_REPLAY_LABELS")
-    mirror: Path | None = from_env("CM_TINY_MIRROR")
-    offline: bool = from_env("CM_TINY_OFFLINE")
-    jobs: int | None = from_env("CM_TINY_JOBS")
-    expect: Path | None = from_env("CM_TINY_REPLAY_EXPECT")
-    accept_known: bool = from_env("CM_TINY_REPLAY_ACCEPT_KNOWN")
-    strict: bool = from_env("CM_TINY_REPLAY_STRICT")
+    path: Path | None = flag("CM_TINY_REPLAY_PATH")
+    outdirname: Path = flag("CM_TINY_OUTDIR", default="mlperf-tiny-replay")
+    labels: Path | None = flag("CM_TINY_REPLAY_LABELS")
+    expect: Path | None = flag("CM_TINY_REPLAY_EXPECT")
+    accept_known: bool = flag("CM_TINY_REPLAY_ACCEPT_KNOWN")
+    strict: bool = flag("CM_TINY_REPLAY_STRICT")
+    mirror: Path | None = flag("CM_TINY_MIRROR")
+    offline: bool = flag("CM_TINY_OFFLINE")
+    jobs: int | None = flag("CM_TINY_JOBS", limits=JOBS)
+    round_id: str = value("CM_TINY_ROUND")
+    rounds: dict[str, str] = value("CM_MLPERF_TINY_RESULTS_V*")
 
 
-def replay_request(step: Step) -> ReplayRequest:
-    """The request of the step ``replay,mlperf,tiny``: the folder that was given, else the rounds that steps before it fetched.
-
-    Raises:
-        UsageError: not a number of jobs.
-    """
-    options = step.options(_ReplayOptions)
-    fetched = tuple(Path(value) for key, value in sorted(step.env.items()) if key.startswith("CM_MLPERF_TINY_RESULTS_V"))
+def replay_request(options: ReplayOptions) -> ReplayRequest:
+    """The request: the folder that was given, else the rounds that steps before it fetched."""
+    fetched = tuple(Path(folder) for folder in options.rounds.values())
     return ReplayRequest(
         paths=fetched if options.path is None else (options.path,),
-        outdir=output_folder(step.env, DEFAULT_OUT),
+        outdir=options.outdirname,
         round_id="" if options.round_id == "all" else options.round_id,
         labels=options.labels,
         mirror=str(options.mirror or ""),
@@ -190,3 +171,20 @@ def replay_request(step: Step) -> ReplayRequest:
         accept_known=options.accept_known,
         strict=options.strict,
     )
+
+
+def check_replay(options: ReplayOptions, step: Step) -> None:
+    """Reading the options is the check."""
+
+
+def replay_step(options: ReplayOptions, step: Step) -> Outputs:
+    """Replays, shows the summary, and fails if a claim does not hold.
+
+    Raises:
+        MismatchError: it does not. Cm4TinyError: as :func:`run_replay`.
+    """
+    outcome = run_replay(replay_request(options), step.events)
+    step.show(f"\n{outcome.summary}\n\nWritten: {', '.join(map(str, outcome.files))}")
+    outcome.raise_if_failed()
+    keys = (f"CM_TINY_REPLAY_{name}" for name in ("CSV", "AUDIT", "JUNIT"))
+    return dict(zip(keys, outcome.files, strict=True))

@@ -1,54 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``view,mlperf,tiny`` asks for: from the step's env to a built site, and words for the terminal."""
+"""The step ``view,mlperf,tiny``: a dashboard of published results and own runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from cm4tiny.cm import Step, from_env
+from cm4tiny.cm import Outputs, Step, flag
 from cm4tiny.results.dashboard.builder import Site, build
-from cm4tiny.results.experiments.command import definitions
+from cm4tiny.results.derived.metrics import definitions
 from cm4tiny.results.experiments.own_runs import OUTCOME_JSON
 from cm4tiny.results.report import REPORT_JSON
-from cm4tiny.settings import output_folder
 
-OUTDIR = "mlperf-tiny-dashboard"
 USUAL_RUN = "mlperf-tiny-results"
-"""Where the reproduce step leaves its run unless told otherwise; shown if it is there and no runs were named."""
+"""Where the reproduce step leaves its run unless another folder is named; shown if it is there and no runs were named."""
 
 
-@dataclass(frozen=True)
-class _Options:
-    """What the step is asked for."""
+@dataclass(frozen=True, kw_only=True)
+class ViewOptions:
+    """What ``view,mlperf,tiny`` is asked for."""
 
-    rounds: tuple[Path, ...] = from_env("CM_TINY_VIEW_ROUNDS")
-    runs: tuple[Path, ...] = from_env("CM_TINY_VIEW_RUNS")
-    metrics: str = from_env("CM_TINY_VIEW_METRICS")
-    columns: Path | None = from_env("CM_TINY_VIEW_COLUMNS")
-    findings: tuple[Path, ...] = from_env("CM_TINY_VIEW_FINDINGS")
+    outdirname: Path = flag("CM_TINY_OUTDIR", default="mlperf-tiny-dashboard")
+    runs: tuple[Path, ...] = flag("CM_TINY_VIEW_RUNS")
+    path: tuple[Path, ...] = flag("CM_TINY_VIEW_ROUNDS")
+    columns: Path | None = flag("CM_TINY_VIEW_COLUMNS")
+    metrics: str = flag("CM_TINY_VIEW_METRICS")
+    findings: tuple[Path, ...] = flag("CM_TINY_VIEW_FINDINGS")
 
 
-def build_from_step(step: Step) -> tuple[Site, str]:
-    """Builds the site that a step asks for; returns it and what to tell the user.
+def view_step(options: ViewOptions, step: Step) -> Outputs:
+    """Builds the site.
 
     Raises:
-        Cm4TinyError: as :func:`build`.
+        Cm4TinyError: as :func:`cm4tiny.results.dashboard.builder.build`.
     """
-    options = step.options(_Options)
     runs = options.runs
     if not runs and any((step.here / USUAL_RUN / name).is_file() for name in (REPORT_JSON, OUTCOME_JSON)):
         runs = (step.here / USUAL_RUN,)
     site = build(
-        output_folder(step.env, OUTDIR),
+        options.outdirname,
         runs=runs,
-        rounds=options.rounds,
+        rounds=options.path,
         columns=options.columns,
         metrics=definitions(options.metrics),
         findings=options.findings,
         events=step.events,
     )
-    return site, _summary(site, str(options.columns or ""))
+    step.show(f"\n{_summary(site, str(options.columns or ''))}")
+    return {"CM_TINY_DASHBOARD": site.index}
 
 
 def _summary(site: Site, columns: str) -> str:

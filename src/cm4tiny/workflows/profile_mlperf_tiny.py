@@ -6,16 +6,19 @@ Each profile has a folder of its own below ``profile`` in the run's folder, with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cm4tiny.benchmarks.assets import AssetSource, model_file
 from cm4tiny.benchmarks.table import ALL_BENCHMARKS, BENCHMARKS
+from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.files import write_atomically
+from cm4tiny.firmware.build_inputs import check_build_inputs
 from cm4tiny.firmware.division import OPEN, open_division
 from cm4tiny.firmware.engines import octoml
 from cm4tiny.firmware.recipe import RECORD, read_record
@@ -26,12 +29,26 @@ from cm4tiny.profiling.plot import svg
 from cm4tiny.profiling.text import table
 from cm4tiny.results.conditions import OFFICIAL, assets_of_model
 from cm4tiny.runner.session import file_errors
-from cm4tiny.settings import output_folder, parse_switch
+from cm4tiny.workflows.build_flags import BuildFlags
 
 FOLDER = "profile"
-DEFAULT_OUT = "mlperf-tiny-results"
 STEP = "profile"
 IMAGES = ("performance", "energy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileOptions(BuildFlags):
+    """What the step is asked for; without ``--image`` the flags of the build are those of the step ``build`` before it."""
+
+    image: Path | None = flag("CM_TINY_IMAGE_FILE")
+    symbols: Path | None = flag("CM_TINY_PROFILE_SYMBOLS")
+    root: str = flag("CM_TINY_PROFILE_ROOT")
+    model: Path | None = flag("CM_TINY_MODEL_FILE")
+    outdirname: Path = flag("CM_TINY_OUTDIR", default="mlperf-tiny-results")
+    no_strict: bool = flag("CM_TINY_NO_STRICT")
+    benchmark: str = value("CM_TINY_BENCHMARK", default="all")
+    image_set: str = value("CM_TINY_IMAGE_SET")
+    firmware: dict[str, str] = value("CM_TINY_FIRMWARE_*")
 
 
 @dataclass(frozen=True)
@@ -45,52 +62,79 @@ class ProfileRun:
     wishes: tuple[tuple[str, ProfileRequest], ...]
     out: Path
 
-    @classmethod
-    def from_env(cls, env: Mapping[str, str], path: Callable[[str], str], events: EventStream = SILENT) -> ProfileRun:
-        """Reads the env of the step; ``path`` makes the user's paths absolute.
 
-        Raises:
-            UsageError: an unknown benchmark, no firmware, or published images, which have no symbols. ModelError: no such model file.
-        """
-        base = output_folder(env, DEFAULT_OUT)
-        root, model = env.get("CM_TINY_PROFILE_ROOT", ""), _model(path("CM_TINY_MODEL_FILE"))
-        if env.get("CM_TINY_IMAGE_SET"):
-            raise UsageError(
-                f"the published images of the set {env['CM_TINY_IMAGE_SET']} cannot be profiled",
-                why="they are .hex and .bin files without symbols, so their layers cannot be told apart",
-                hint="profile an ELF (--image=FILE.elf), or an engine whose sources are public (_octoml_cmsis_nn, _tflm_cmsis_nn)",
-            )
-        strict = not parse_switch("no_strict", env.get("CM_TINY_NO_STRICT", ""))
-        if image := path("CM_TINY_IMAGE_FILE"):
-            symbols = path("CM_TINY_PROFILE_SYMBOLS")
-            wish = replace(_wish(Path(image), Path(symbols) if symbols else None, root, model, events), strict=strict)
-            return cls(((Path(image).stem, wish),), base / FOLDER)
-        wanted = env.get("CM_TINY_BENCHMARK") or "all"
-        if wanted not in ("all", *ALL_BENCHMARKS):
-            raise UsageError(
-                f"there is no benchmark '{wanted}'", hint=nearest(wanted, ALL_BENCHMARKS) or f"use {', '.join(ALL_BENCHMARKS)}"
-            )
-        wishes = []
-        for benchmark in BENCHMARKS if wanted == "all" else (wanted,):
-            wish = replace(_wish(_firmware(env, benchmark), None, root, model, events), strict=strict)
-            if wish.engine in octoml.VARIANTS and not model:
-                wish = _with_official_model(wish, benchmark, env.get("CM_TINY_MIRROR", ""), events)
-            wishes.append(("-".join(part for part in (benchmark, wish.engine) if part), wish))
-        return cls(tuple(wishes), base / FOLDER)
+def profile_run(options: ProfileOptions, events: EventStream = SILENT) -> ProfileRun:
+    """What the options ask for.
+
+    Raises:
+        UsageError: an unknown benchmark, no firmware, or published images, which have no symbols. ModelError: no such model file.
+    """
+    out = options.outdirname / FOLDER
+    root, model = options.root, _model(options.model)
+    if options.image_set:
+        raise UsageError(
+            f"the published images of the set {options.image_set} cannot be profiled",
+            why="they are .hex and .bin files without symbols, so their layers cannot be told apart",
+            hint="profile an ELF (--image=FILE.elf), or an engine whose sources are public (_octoml_cmsis_nn, _tflm_cmsis_nn)",
+        )
+    strict = not options.no_strict
+    if options.image is not None:
+        wish = replace(_wish(options.image, options.symbols, root, model, events), strict=strict)
+        return ProfileRun(((options.image.stem, wish),), out)
+    wanted = options.benchmark
+    if wanted not in ("all", *ALL_BENCHMARKS):
+        raise UsageError(f"there is no benchmark '{wanted}'", hint=nearest(wanted, ALL_BENCHMARKS) or f"use {', '.join(ALL_BENCHMARKS)}")
+    wishes = []
+    for benchmark in BENCHMARKS if wanted == "all" else (wanted,):
+        wish = replace(_wish(_firmware(options.firmware, benchmark), None, root, model, events), strict=strict)
+        if wish.engine in octoml.VARIANTS and not model:
+            wish = _with_official_model(wish, benchmark, str(options.mirror or ""), events)
+        wishes.append(("-".join(part for part in (benchmark, wish.engine) if part), wish))
+    return ProfileRun(tuple(wishes), out)
 
 
-def _model(path: str) -> bytes:
+def check_profile(options: ProfileOptions, step: Step) -> None:
+    """Checks the firmware that would be built; the model next to ``--image`` is not built.
+
+    Raises:
+        Cm4TinyError: as :func:`cm4tiny.firmware.build_inputs.check_build_inputs`.
+    """
+    check_build_inputs(
+        options.benchmark,
+        engine=options.engine,
+        image=options.image_mode,
+        model=None if options.image else options.model,
+        costs=options.costs,
+        ram_budget=options.ram_budget,
+        zeros=options.zeros,
+        dead=options.dead,
+    )
+
+
+def profile_step(options: ProfileOptions, step: Step) -> Outputs:
+    """Measures the images, writes the files and shows the tables.
+
+    Raises:
+        Cm4TinyError: as :func:`run_profiles`.
+    """
+    run = profile_run(options, step.events)
+    for folder, text in run_profiles(run, step.events, width=shutil.get_terminal_size((170, 40)).columns):
+        step.show(f"\n{text}\nProfile: {folder / 'profile.html'}\n         {folder / 'profile.json'} (also .txt, .svg)")
+    return {"CM_TINY_PROFILE_DIR": run.out}
+
+
+def _model(path: Path | None) -> bytes:
     try:
-        return Path(path).read_bytes() if path else b""
+        return path.read_bytes() if path else b""
     except OSError as error:
         raise ModelError(
             f"the model {path} cannot be read", why=error.strerror or str(error), hint="give the image's .tflite file"
         ) from error
 
 
-def _firmware(env: Mapping[str, str], benchmark: str) -> Path:
+def _firmware(built: Mapping[str, str], benchmark: str) -> Path:
     keys = [f"CM_TINY_FIRMWARE_{benchmark}_{image}".upper() for image in IMAGES]
-    found = next((env[key] for key in keys if env.get(key)), "")
+    found = next((built[key] for key in keys if key in built), "")
     if not found:
         raise UsageError(
             f"{keys[0]} is not set",

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,18 @@ from support.tiny_elf import tiny_elf
 
 from cm4tiny.boards.virtual.loader import Symbol
 from cm4tiny.boards.virtual.trace import TraceCost, TraceKind, TraceSegment
+from cm4tiny.cm import Step
 from cm4tiny.errors import AssetError, ModelError, ResultsError, RunnerError, UsageError
-from cm4tiny.events import Event, EventStream, Message
-from cm4tiny.profiling import command
+from cm4tiny.events import SILENT, Event, EventStream, Message
 from cm4tiny.profiling.assemble import calls_of
-from cm4tiny.profiling.command import ProfileRun, run_profiles, write_profile
 from cm4tiny.profiling.measure import ProfileRequest, model_inside
 from cm4tiny.profiling.roots import Root
-
-
-def paths(env: dict[str, str]) -> Callable[[str], str]:
-    return lambda key: env.get(key, "")
+from cm4tiny.workflows import profile_mlperf_tiny as workflow
+from cm4tiny.workflows.profile_mlperf_tiny import ProfileOptions, ProfileRun, profile_run, run_profiles, write_profile
 
 
 def read(env: dict[str, str], events: EventStream | None = None) -> ProfileRun:
-    return ProfileRun.from_env(env, paths(env), events or EventStream())
+    return profile_run(Step(env, SILENT, Path.cwd()).options(ProfileOptions), events or EventStream())
 
 
 @pytest.fixture
@@ -78,11 +74,11 @@ def test_an_image_of_the_users_needs_no_record(tmp_path: Path) -> None:
         "CM_TINY_IMAGE_FILE": str(image),
         "CM_TINY_MODEL_FILE": str(model),
         "CM_TINY_PROFILE_ROOT": "run",
-        "CM_TINY_PROFILE_SYMBOLS": "s.elf",
+        "CM_TINY_PROFILE_SYMBOLS": "/s.elf",
     }
     ((name, wish),) = read(env).wishes
     assert name == "mine"
-    assert wish == ProfileRequest(image, Path("s.elf"), "run", model=b"model")
+    assert wish == ProfileRequest(image, Path("/s.elf"), "run", model=b"model")
 
 
 def test_a_record_of_another_image_is_not_used_and_that_is_said(elf: Path) -> None:
@@ -105,7 +101,7 @@ def test_octomls_layers_are_matched_with_the_official_model(elf: Path, monkeypat
     record(elf, "octoml_native")
     model = tmp_path / "official.tflite"
     model.write_bytes(b"official")
-    monkeypatch.setattr(command, "model_file", lambda benchmark, kind, source: model)
+    monkeypatch.setattr(workflow, "model_file", lambda benchmark, kind, source: model)
     env = {"CM_TINY_BENCHMARK": "kws", "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf)}
     ((name, wish),) = read(env).wishes
     assert (name, wish.model) == ("kws-octoml_native", b"official")
@@ -116,7 +112,7 @@ def test_without_the_official_model_the_profile_goes_on_and_says_so(elf: Path, m
         raise AssetError("no network", hint="get one")
 
     record(elf, "octoml_native")
-    monkeypatch.setattr(command, "model_file", absent)
+    monkeypatch.setattr(workflow, "model_file", absent)
     heard: list[Event] = []
     env = {"CM_TINY_BENCHMARK": "kws", "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf)}
     ((_, wish),) = read(env, EventStream(heard.append)).wishes
@@ -141,7 +137,7 @@ def test_what_cannot_be_profiled_is_refused_with_a_hint(env: dict[str, str], err
 
 
 def test_a_profile_is_four_files_and_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(command, "measure_profile", lambda wish, events: profile())
+    monkeypatch.setattr(workflow, "measure_profile", lambda wish, events: profile())
     ((folder, text),) = run_profiles(ProfileRun((("kws-x", ProfileRequest(tmp_path / "x.elf")),), tmp_path / "profile"), width=80)
     assert folder == tmp_path / "profile" / "kws-x"
     assert sorted(path.name for path in folder.iterdir()) == ["profile.html", "profile.json", "profile.svg", "profile.txt"]

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How firmware is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cm4tiny.cm import flag, value
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildFlags:
+    """How firmware is built. ``zeros``, ``dead`` and ``image`` come from variations."""
+
+    toolchain: str = flag("CM_TINY_TOOLCHAIN", default="auto")
+    mirror: Path | None = flag("CM_TINY_MIRROR")
+    ram_budget: str = flag("CM_TINY_RAM_BUDGET")
+    no_verify: str = flag("CM_TINY_NO_VERIFY")
+    tune: str = flag("CM_TINY_TUNE")
+    costs: Path | None = flag("CM_TINY_COSTS_FILE")
+    engine: str = value("CM_TINY_ENGINE")
+    image_mode: str = value("CM_TINY_IMAGE", default="performance")
+    zeros: str = value("CM_TINY_ZEROS")
+    dead: str = value("CM_TINY_DEAD")

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The step ``get,tiny,board``: makes sure that the board can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cm4tiny.boards.catalogue import check_board, emulator_facts
+from cm4tiny.cm import Outputs, Step
+from cm4tiny.workflows.board_flags import BoardFlags
+from cm4tiny.workflows.real_board import wishes_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardOptions(BoardFlags):
+    """What ``get,tiny,board`` is asked for."""
+
+
+def get_board(options: BoardOptions, step: Step) -> Outputs:
+    """Makes sure that the board can be used, and says what a virtual one is computed by.
+
+    Raises:
+        Cm4TinyError: as :func:`cm4tiny.boards.catalogue.check_board`.
+    """
+    check_board(options.kind, wishes_of(options), step.events)
+    facts = emulator_facts(options.kind)
+    if not facts:
+        return {}
+    if "library_sha256" in facts:
+        step.digests["virtual board"] = facts["library_sha256"]
+    return {
+        "CM_TINY_BOARD_UNICORN_VERSION": facts["unicorn"],
+        "CM_TINY_BOARD_UNICORN_FINGERPRINT": facts.get("unicorn_sha256", ""),
+        "CM_TINY_BOARD_SOURCES_FINGERPRINT": facts["sources_sha256"],
+    }

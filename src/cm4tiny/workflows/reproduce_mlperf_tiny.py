@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The step ``reproduce,mlperf,tiny``: the main job.
+
+The work is a chain of steps (``deps`` of the meta). Here what they are asked for is checked before the first of them runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cm4tiny.cm import Step, flag, value
+from cm4tiny.firmware.build_inputs import check_build_inputs
+from cm4tiny.settings import JOBS
+from cm4tiny.workflows.board_flags import BoardFlags
+from cm4tiny.workflows.build_flags import BuildFlags
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceOptions(BuildFlags, BoardFlags):
+    """What ``reproduce,mlperf,tiny`` is asked for."""
+
+    outdirname: Path = flag("CM_TINY_OUTDIR", default="mlperf-tiny-results")
+    jobs: int | None = flag("CM_TINY_JOBS", limits=JOBS)
+    profile: bool = flag("CM_TINY_PROFILE")
+    no_strict: bool = flag("CM_TINY_NO_STRICT")
+    model: Path | None = value("CM_TINY_MODEL_FILE")
+    benchmark: str = value("CM_TINY_BENCHMARK", default="all")
+
+
+def check_reproduce(options: ReproduceOptions, step: Step) -> None:
+    """Checks what firmware is asked for.
+
+    Raises:
+        Cm4TinyError: as :func:`cm4tiny.firmware.build_inputs.check_build_inputs`.
+    """
+    check_build_inputs(
+        options.benchmark,
+        engine=options.engine,
+        image=options.image_mode,
+        model=options.model,
+        costs=options.costs,
+        ram_budget=options.ram_budget,
+        zeros=options.zeros,
+        dead=options.dead,
+    )

@@ -43,10 +43,11 @@ def _virtual_board(options: argparse.Namespace) -> None:
         print("running; Ctrl-C ends it", flush=True)
 
     stop = threading.Event()
-    board = VirtualBoard(options.elf, baud=options.baud, strict=not options.no_strict, events=EventStream(_say_note))
+    events = EventStream(_say_note)
+    board = VirtualBoard(options.elf, baud=options.baud, strict=not options.no_strict, events=events)
     try:
         with _interrupt_sets(stop):
-            serve(board, tcp_port=options.port, stop=stop, on_ready=announce)
+            serve(board, tcp_port=options.port, stop=stop, on_ready=announce, events=events)
     finally:
         board.close()
     if stop.is_set():

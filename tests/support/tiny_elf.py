@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 EM_ARM, EM_386 = 40, 3
@@ -26,7 +27,12 @@ class Load:
 
 def attributes(profile: str = "M", thumb: int = 2, vfp_args: int = 1) -> bytes:
     """Contents of ``.ARM.attributes``: CPU_arch v7E-M, its profile, Thumb use and the float calling convention."""
-    tags = bytes([6, 13, 7, ord(profile), 9, thumb, 28, vfp_args])
+    return numbered({6: 13, 7: ord(profile), 9: thumb, 28: vfp_args})
+
+
+def numbered(numbers: Mapping[int, int]) -> bytes:
+    """Contents of ``.ARM.attributes``: numbers below 128 by tag."""
+    tags = bytes(part for entry in numbers.items() for part in entry)
     file_part = b"\x01" + struct.pack("<I", 5 + len(tags)) + tags
     vendor = b"aeabi\0"
     return b"A" + struct.pack("<I", 4 + len(vendor) + len(file_part)) + vendor + file_part
@@ -60,3 +66,22 @@ def tiny_elf(
 
 def _section(name: int, kind: int, offset: int, size: int) -> bytes:
     return struct.pack("<IIIIIIIIII", name, kind, 0, 0, offset, size, 0, 0, 1, 0)
+
+
+def add_symbols(elf: bytes, *symbols: tuple[str, int, int, int], sections: tuple[tuple[int, int], ...] = ((FLASH, 0x10000),)) -> bytes:
+    """An ELF of ``tiny_elf`` with other sections (address, size) and functions (name, address, size, section from 1)."""
+    names, rows, at = b"\0" + b"".join(name.encode() + b"\0" for name, *_ in symbols), bytes(16), 1
+    for name, address, size, section in symbols:
+        rows += struct.pack("<IIIBBH", at, address, size, 0x12, 0, section)
+        at += len(name) + 1
+    count = len(sections) + 3
+    place = len(elf) + 40 * count
+    table = bytes(40)
+    for address, size in sections:
+        table += struct.pack("<10I", 0, 8, 6, address, 0, size, 0, 0, 4, 0)
+    table += struct.pack("<10I", 0, 2, 0, 0, place, len(rows), count - 1, 0, 4, 16)
+    table += struct.pack("<10I", 0, 3, 0, 0, place + len(rows), len(names), 0, 0, 1, 0)
+    data = bytearray(elf)
+    struct.pack_into("<I", data, 32, len(elf))
+    struct.pack_into("<HH", data, 48, count, count - 1)
+    return bytes(data) + table + rows + names

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.tiny_elf import FLASH, VECTORS, Load, attributes, tiny_elf
+from support.tiny_elf import FLASH, VECTORS, Load, attributes, numbered, tiny_elf
 
 from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.boards.virtual.image_files import load_image
@@ -85,10 +85,7 @@ def test_sixty_thousand_symbols_with_names_that_do_not_end_are_read_in_linear_ti
 
 def tagged(**tags: int) -> bytes:
     """An attributes section: the CPU's architecture (6), profile (7), FPU (10)."""
-    numbers = {"arch": 6, "profile": 7, "fpu": 10}
-    body = bytes(x for name, value in tags.items() for x in (numbers[name], value))
-    part = b"\x01" + struct.pack("<I", 5 + len(body)) + body
-    return b"A" + struct.pack("<I", 4 + 6 + len(part)) + b"aeabi\0" + part
+    return numbered({{"arch": 6, "profile": 7, "fpu": 10}[name]: value for name, value in tags.items()})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from support.tiny_elf import EM_386, FLASH, RAM, VECTORS, Load, tiny_elf
+from support.tiny_elf import EM_386, FLASH, RAM, VECTORS, Load, add_symbols, tiny_elf
 
 from cm4tiny.boards.virtual.loader import LoadedElf, Symbol, load_elf
 from cm4tiny.errors import FirmwareError, ImageTooLargeError, WrongTargetError
@@ -84,24 +84,7 @@ def test_a_function_without_a_size_does_not_name_what_lies_far_behind_it() -> No
 
 
 def with_symbols(*symbols: tuple[str, int, int, int], sections: tuple[tuple[int, int], ...] = ((FLASH, 0x10000),)) -> bytes:
-    """The ELF of ``tiny_elf`` with sections (address, size) and functions (name, address, size, section from 1)."""
-    data = bytearray(tiny_elf())
-    names = b"\0" + b"".join(name.encode() + b"\0" for name, *_ in symbols)
-    rows, at = bytes(16), 1
-    for name, address, size, section in symbols:
-        rows += struct.pack("<IIIBBH", at, address, size, 0x12, 0, section)
-        at += len(name) + 1
-    count = len(sections) + 3
-    start = len(data)
-    table = bytes(40)
-    for address, size in sections:
-        table += struct.pack("<10I", 0, 8, 6, address, 0, size, 0, 0, 4, 0)
-    place = start + 40 * count
-    table += struct.pack("<10I", 0, 2, 0, 0, place, len(rows), count - 1, 0, 4, 16)
-    table += struct.pack("<10I", 0, 3, 0, 0, place + len(rows), len(names), 0, 0, 1, 0)
-    struct.pack_into("<I", data, 32, start)
-    struct.pack_into("<HH", data, 48, count, count - 1)
-    return bytes(data) + table + rows + names
+    return add_symbols(tiny_elf(), *symbols, sections=sections)
 
 
 def test_an_elf_without_symbols_has_no_functions(tmp_path: Path) -> None:

@@ -274,8 +274,16 @@ class VirtualBoard:
 
     def position(self) -> str:
         """Where the firmware is now, for people: ``"PC 0x08001234 (main+0x12)"``."""
+        return f"PC {self.place(self.program_counter())}"
+
+    def program_counter(self) -> int:
+        """The address of the instruction that is next."""
         with self.guard as machine:
-            return f"PC {place(self._elf, machine.program_counter())}"
+            return machine.program_counter()
+
+    def place(self, address: int) -> str:
+        """An address for people: ``"0x08001234 (main+0x12)"``, with its function if the image has symbols."""
+        return place(self._elf, address)
 
     def function_at(self, address: int) -> str | None:
         """The function around an address by the ELF's symbols."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from cm4tiny.boards.chips import Memory
 from cm4tiny.boards.virtual.loader import LoadedElf
 from cm4tiny.boards.virtual.machine import Fault, FaultKind, Note, NoteKind
 from cm4tiny.boards.virtual.peripheral_map import register_name
@@ -13,7 +14,7 @@ _WHAT = {
     FaultKind.WRITE: "write to an address where nothing is: 0x{address:08x}",
     FaultKind.FETCH: "jump to an address where no code can be: 0x{address:08x}",
     FaultKind.INSTRUCTION: "invalid instruction",
-    FaultKind.FLASH_WRITE: "write to flash at 0x{address:08x}",
+    FaultKind.FLASH_WRITE: "write to {memory} at 0x{address:08x}",
     FaultKind.BREAKPOINT: "BKPT instruction, and no debugger is there",
     FaultKind.SUPERVISOR_CALL: "SVC instruction where no SVC can be taken",
     FaultKind.FPU_DISABLED: "floating-point instruction while the FPU is off",
@@ -36,6 +37,10 @@ _HINT = {
     FaultKind.STATE: "function pointers to Thumb code have bit 0 set",
     FaultKind.FLASH_WRITE: "constant data was written; flash programming is not modelled",
 }
+_AT_AN_ADDRESS = {FaultKind.READ, FaultKind.WRITE, FaultKind.FLASH_WRITE, FaultKind.STACKING}
+_STACK_HINT = "look for a recursion that does not end, or for large local arrays; the linker script says how much room the stack has"
+_NEAR_STACK = 4096
+"""Bytes between the stack pointer and what a function of usual size pushes or addresses by it."""
 
 
 _EXCEPTIONS = {
@@ -67,15 +72,31 @@ def _taken_as(fault: Fault) -> str:
     return f"{inside}; the core locked up ({status})" if fault.locked_up else inside
 
 
+def _memory_at(elf: LoadedElf, address: int) -> Memory | None:
+    return next((m for m in elf.chip.memory if any(start <= address < start + m.size for start in (m.start, *m.aliases))), None)
+
+
+def _stack_ran_over(fault: Fault, elf: LoadedElf) -> bool:
+    """Whether the fault is an access near the stack pointer, which has reached the start of a memory or left it."""
+    if fault.kind not in _AT_AN_ADDRESS or abs(fault.address - fault.sp) >= _NEAR_STACK:
+        return False
+    memory = _memory_at(elf, fault.address)
+    return memory is None or memory.kind != "ram"
+
+
 def fault_error(fault: Fault, elf: LoadedElf, board: str) -> DeviceFaultError:
     """The error for a crash; it carries the :class:`Fault` as ``error.fault``."""
-    what = _WHAT[fault.kind].format(address=fault.address, detail=fault.detail)
+    memory = _memory_at(elf, fault.address)
+    what = _WHAT[fault.kind].format(address=fault.address, detail=fault.detail, memory=memory.name if memory else "memory")
+    hint = _HINT.get(fault.kind, "debug the firmware at this place")
+    if _stack_ran_over(fault, elf):
+        what, hint = f"the stack ran over: {what}, and the stack pointer is 0x{fault.sp:08x}", _STACK_HINT
     registers = " ".join(f"r{i}=0x{value:08x}" for i, value in enumerate(fault.registers))
     error = DeviceFaultError(
         f"the firmware on {board} crashed: {what}",
         why=f"at PC {place(elf, fault.pc)}, called from LR {place(elf, fault.lr)}{_taken_as(fault)}; "
         f"SP=0x{fault.sp:08x} xPSR=0x{fault.xpsr:08x} {registers}",
-        hint=_HINT.get(fault.kind, "debug the firmware at this place"),
+        hint=hint,
     )
     error.fault = fault  # type: ignore[attr-defined]
     return error
@@ -119,4 +140,4 @@ def note_text(note: Note, elf: LoadedElf) -> str:
         return f"code that reads the Q flag appeared after SMLAD had run: Q may be set where the chip has it clear, {near}"
     if note.kind is NoteKind.FAULT:
         return f"the firmware had a fault at PC {place(elf, note.address)} and its handler went on"
-    return f"the firmware ended in an endless loop at {place(elf, note.address)}"
+    return f"the firmware ended in an endless loop, or in a sleep that nothing ends, at {place(elf, note.address)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cm4tiny.boards.virtual.machine import PS_PER_S, Machine, StopReason
 from cm4tiny.deadline import Deadline
@@ -51,6 +51,20 @@ class Emulated(Protocol):
 
     def raise_fault(self) -> None:
         """Raises DeviceFaultError if the firmware is in a fault handler."""
+
+
+class Slice(NamedTuple):
+    """What came of a run for a server.
+
+    Attributes:
+        output: what the board said.
+        waits: it has nothing to do before the host speaks; no time passes for it.
+        listens: it takes bytes, or has ended: its silence means nothing.
+    """
+
+    output: bytes
+    waits: bool
+    listens: bool
 
 
 class VirtualLink:
@@ -117,16 +131,18 @@ class VirtualLink:
                         return output
                     machine.skip_until(end_ps)
 
-    def run_until_quiet(self, limit_s: float) -> tuple[bytes, bool]:
-        """Runs to the next line or to idleness, for servers: what the board said, and whether it waits for input.
+    def run_until_quiet(self, limit_s: float) -> Slice:
+        """Runs to the next line or to idleness, for servers. An unterminated rest stays here until :meth:`flush`.
 
-        An unterminated rest stays here until :meth:`flush`.
+        Raises:
+            DeviceFaultError: the firmware crashed. SiliconRuleError: the chip would not run it.
         """
         self._check_open()
         with self._board.guard as machine:
             reason = self._board.run_guarded(machine.time_ps + round(limit_s * PS_PER_S))
             fed = reason in (StopReason.IDLE, StopReason.QUIET) and self._feed()
-            return machine.take_output(), reason in (StopReason.IDLE, StopReason.PARKED) and not fed
+            waits = reason in (StopReason.IDLE, StopReason.PARKED) and not fed
+            return Slice(machine.take_output(), waits, reason in (StopReason.IDLE, StopReason.QUIET, StopReason.PARKED))
 
     @property
     def queued_bytes(self) -> int:

@@ -23,12 +23,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from cm4tiny.boards.virtual.board import VirtualBoard
+from cm4tiny.boards.virtual.board import STEP, VirtualBoard
 from cm4tiny.errors import LinkError
+from cm4tiny.events import SILENT, EventStream
 
 LOOPBACK = "127.0.0.1"
 FLUSH_AFTER_S = 0.5
 """Host seconds of silence after which an unterminated command is sent as it is."""
+SILENT_S = 20
+"""Virtual seconds in one loop without a word or a byte taken, after which the firmware may wait for ever: two windows of the benchmark."""
+LOOP_BYTES = 256
+"""Of code: a loop that waits is shorter, its calls included."""
 _SLICE_S = 0.05
 _WAIT_S = 0.05
 _CHUNK = 65536
@@ -133,9 +138,38 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-class _Server:
-    def __init__(self, board: VirtualBoard, tcp_port: int | None, pty: bool) -> None:
+class _Watch:
+    """Notices firmware that waits for ever: it says nothing, takes nothing, and stays in a few instructions."""
+
+    def __init__(self, board: VirtualBoard) -> None:
         self._board = board
+        self._since_s, self._first, self._last, self._said = 0.0, 0, 0, False
+
+    def see(self, busy: bool) -> str:
+        """After each slice; a line for people, once for each time."""
+        now_s, at = self._board.time_s, self._board.program_counter()
+        if busy or self._since_s == 0 or max(at, self._last) - min(at, self._first) > LOOP_BYTES:
+            self._since_s, self._first, self._last, self._said = now_s, at, at, False
+            return ""
+        self._first, self._last = min(at, self._first), max(at, self._last)
+        if self._said or now_s - self._since_s < SILENT_S:
+            return ""
+        self._said = True
+        with self._board.guard:
+            self._board.raise_fault()  # a handler that goes round for ever
+        first, last = self._board.place(self._first), self._board.place(self._last)
+        where = f"at {first}" if first == last else f"between {first} and {last}"
+        return (
+            f"the firmware has gone round {where} for {SILENT_S} virtual seconds without a word, and does not listen: "
+            "it waits for something that may never come (look for a register or a flag that it reads there)"
+        )
+
+
+class _Server:
+    def __init__(self, board: VirtualBoard, tcp_port: int | None, pty: bool, events: EventStream) -> None:
+        self._board = board
+        self._events = events
+        self._watch = _Watch(board)
         self._selector = selectors.DefaultSelector()
         self._clients: list[_Client] = []
         self._terminal: _Terminal | None = None
@@ -163,8 +197,10 @@ class _Server:
             if waiting and not heard and not behind:
                 self._send(b"")  # what did not fit before
                 continue
-            output, waiting = self._board.link.run_until_quiet(_SLICE_S)
+            output, waiting, listens = self._board.link.run_until_quiet(_SLICE_S)
             self._send(output)
+            if text := self._watch.see(busy=bool(output) or listens or heard):
+                self._events.message(STEP, text, "warning")
 
     def close(self) -> None:
         for client in self._clients:
@@ -227,6 +263,7 @@ def serve(
     pty: bool = True,
     stop: threading.Event,
     on_ready: Callable[[Addresses], None],
+    events: EventStream = SILENT,
 ) -> None:
     """Runs a board for other programs until ``stop`` is set.
 
@@ -236,12 +273,13 @@ def serve(
         pty: whether to make a pseudo terminal.
         stop: ends the server within about 0.1 s.
         on_ready: called once with where the board can be reached, before it starts.
+        events: gets a warning when the firmware seems to wait for ever.
 
     Raises:
         LinkError: the port is taken, or there is no pseudo terminal.
-        DeviceFaultError: the firmware crashed; the clients are disconnected.
+        DeviceFaultError, SiliconRuleError: the firmware crashed, or the chip would not run it; the clients are disconnected.
     """
-    server = _Server(board, tcp_port, pty)
+    server = _Server(board, tcp_port, pty, events)
     try:
         on_ready(server.addresses)
         server.run(stop)

@@ -31,6 +31,7 @@ from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
 from cm4tiny.firmware.kernels.int16.schedule import LINE_BYTES, Costed
 from cm4tiny.firmware.kernels.int16.storage import Storage
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN, Multiplier
+from cm4tiny.firmware.kernels.registers import Register
 
 _VALUES = 256
 _GROUP = 4  # values per group of instructions: two words of each input
@@ -42,6 +43,28 @@ _MAX_RATIOS = 6  # 255 times this, the table's reserve and the zero point remain
 _COPY_CYCLES = 1100
 _TABLE_BYTES = 4 * _VALUES
 _UNROLL = 8
+_ALLOCATION = (
+    Register("a_at", "r0", "argument a: the next values"),
+    Register("b_at", "r1", "argument b: the next values"),
+    Register("o_at", "r2", "argument o: the next results"),
+    Register("t", "r3", "argument, form with a table: its entry of value 0"),
+    Register("factor_a", "r3", "linear form: factor of a"),
+    Register("temp", "r4", "constants and ends on their way to the FPU registers and back"),
+    *(Register(f"a_pair{i}", f"r{4 + i}", "linear form: two values of a") for i in range(2)),
+    *(Register(f"b_pair{i}", f"r{6 + i}", "two values of b") for i in range(2)),
+    *(Register(f"sum{i}", f"r{8 + i}", "a value of a, then the sum, then the result") for i in range(_GROUP)),
+    Register("factor_b", "r12", "factor of b"),
+    Register("offset", "lr", "linear form: what sums start with"),
+    Register("iterations_end", "s0", "end in a of what a row's loop takes"),
+    Register("rows_end", "s1", "end of a"),
+    Register("zero_point", "s2", "of the output, twice"),
+)
+_COPY_ALLOCATION = (
+    Register("to", "r0", "argument: the copy in SRAM"),
+    Register("from", "r1", "argument: the table in flash"),
+    *(Register(f"word{i}", f"r{4 + i}", "a word of the table") for i in range(8)),
+    Register("end", "lr", "end of the copy"),
+)
 
 
 @dataclass(frozen=True)
@@ -238,36 +261,35 @@ def _function(key: _Key, run: _Run) -> tuple[CFunction, int]:
 
 
 class _Writer:
-    """Registers: r0, r1, r2 the three tensors; r3 the table's entry of 0 or ``factor_a``; r12 ``factor_b``; lr the offset; s0 the end of a
-    row's iterations, s1 the end of the rows, s2 the zero point twice."""
+    """Writes the function of one formula and one run."""
 
     def __init__(self, key: _Key, run: _Run, unroll: int) -> None:
         self.linear, self.lowest, self.factor_a, self.factor_b, self.offset, self.shift, self.relu, self.zero_point = key
-        self.run, self.unroll, self.code = run, unroll, Costed()
+        self.run, self.unroll, self.code = run, unroll, Costed(_ALLOCATION)
         self.parameters = "const int16_t *a, const int16_t *b, int16_t *o" + ("" if self.linear else ", const int32_t *t")
 
     def write(self) -> None:
         code, run = self.code, self.run
         code.emit("push {r4-r11, lr}")
         if self.linear:
-            code.constant("r3", self.factor_a)
-            code.constant("lr", self.offset)
+            code.constant("factor_a", self.factor_a)
+            code.constant("offset", self.offset)
         else:
-            code.add_imm("r3", "r3", -4 * self.lowest)
-        code.constant("r12", self.factor_b)
+            code.add_imm("t", "t", -4 * self.lowest)
+        code.constant("factor_b", self.factor_b)
         if not self.relu:
-            code.constant("r4", (self.zero_point & 0xFFFF) * 0x10001)
-            code.emit("vmov s2, r4")
+            code.constant("temp", (self.zero_point & 0xFFFF) * 0x10001)
+            code.emit("vmov zero_point, temp")
         if run.rows > 1:
-            code.add_imm("r4", "r0", 2 * run.rows * run.strides[0])
-            code.emit("vmov s1, r4")
+            code.add_imm("temp", "a_at", 2 * run.rows * run.strides[0])
+            code.emit("vmov rows_end, temp")
             code.label("1")
             code.times = run.rows
         done = self._row()
         if run.rows > 1:
-            for register, stride in zip(("r0", "r1", "r2"), run.strides, strict=True):
+            for register, stride in zip(("a_at", "b_at", "o_at"), run.strides, strict=True):
                 code.add_imm(register, register, 2 * (stride - done))
-            code.emit_all("vmov r4, s1", "cmp r0, r4")
+            code.emit_all("vmov temp, rows_end", "cmp a_at, temp")
             code.repeat_end("1", run.rows)
             code.times = 1
         code.emit("pop {r4-r11, pc}")
@@ -279,15 +301,15 @@ class _Writer:
         iterations = groups // self.unroll
         left, done = groups, 0
         if iterations > 1:
-            code.add_imm("r4", "r0", 2 * _GROUP * self.unroll * iterations)
-            code.emit("vmov s0, r4")
+            code.add_imm("temp", "a_at", 2 * _GROUP * self.unroll * iterations)
+            code.emit("vmov iterations_end, temp")
             code.label("2")
             code.times = times * iterations
             for i in range(self.unroll):
                 self._group(_GROUP, 2 * _GROUP * i)
-            for register in ("r0", "r1", "r2"):
+            for register in ("a_at", "b_at", "o_at"):
                 code.add_imm(register, register, 2 * _GROUP * self.unroll)
-            code.emit_all("vmov r4, s0", "cmp r0, r4")
+            code.emit_all("vmov temp, iterations_end", "cmp a_at, temp")
             code.repeat_end("2", iterations)
             code.times = times
             left, done = groups % self.unroll, iterations * self.unroll * _GROUP
@@ -300,24 +322,24 @@ class _Writer:
     def _group(self, count: int, at: int) -> None:
         """``count`` values from byte ``at`` on; what is read behind an odd one does not matter."""
         code, words = self.code, (count + 1) // 2
-        lanes = [(f"r{8 + i}", f"r{4 + i // 2}", f"r{6 + i // 2}", "bt"[i % 2]) for i in range(count)]
+        lanes = [(f"sum{i}", f"a_pair{i // 2}", f"b_pair{i // 2}", "bt"[i % 2]) for i in range(count)]
         if self.linear:
-            code.emit_all(*(f"ldr {('r4', 'r5')[i]}, [r0, #{at + 4 * i}]" for i in range(words)))
+            code.emit_all(*(f"ldr a_pair{i}, [a_at, #{at + 4 * i}]" for i in range(words)))
         else:
-            code.emit_all(*(f"ldrsh {r}, [r0, #{at + 2 * i}]" for i, (r, *_) in enumerate(lanes)))
-        code.emit_all(*(f"ldr {('r6', 'r7')[i]}, [r1, #{at + 4 * i}]" for i in range(words)))
+            code.emit_all(*(f"ldrsh {r}, [a_at, #{at + 2 * i}]" for i, (r, *_) in enumerate(lanes)))
+        code.emit_all(*(f"ldr b_pair{i}, [b_at, #{at + 4 * i}]" for i in range(words)))
         if self.linear:
-            code.emit_all(*(f"smlaw{half} {r}, r3, {a}, lr" for r, a, _, half in lanes))
+            code.emit_all(*(f"smlaw{half} {r}, factor_a, {a}, offset" for r, a, _, half in lanes))
         else:
-            code.emit_all(*(f"ldr {r}, [r3, {r}, lsl #2]" for r, *_ in lanes))
-        code.emit_all(*(f"smlaw{half} {r}, r12, {b}, {r}" for r, _, b, half in lanes))
+            code.emit_all(*(f"ldr {r}, [t, {r}, lsl #2]" for r, *_ in lanes))
+        code.emit_all(*(f"smlaw{half} {r}, factor_b, {b}, {r}" for r, _, b, half in lanes))
         code.emit_all(*(f"{'usat' if self.relu else 'ssat'} {r}, #8, {r}, asr #{self.shift}" for r, *_ in lanes))
-        code.emit_all(*(f"pkhbt r{8 + i}, r{8 + i}, r{9 + i}, lsl #16" for i in range(0, count - 1, 2)))
+        code.emit_all(*(f"pkhbt sum{i}, sum{i}, sum{i + 1}, lsl #16" for i in range(0, count - 1, 2)))
         if not self.relu and self.zero_point:
-            code.emit("vmov r4, s2")
-            code.emit_all(*(f"ssub16 r{8 + i}, r{8 + i}, r4" for i in range(0, count, 2)))
+            code.emit("vmov temp, zero_point")
+            code.emit_all(*(f"ssub16 sum{i}, sum{i}, temp" for i in range(0, count, 2)))
         for i in range(0, count, 2):
-            code.emit(f"{'str' if i + 1 < count else 'strh'} r{8 + i}, [r2, #{at + 2 * i}]")
+            code.emit(f"{'str' if i + 1 < count else 'strh'} sum{i}, [o_at, #{at + 2 * i}]")
 
     def twin(self) -> str:
         run = self.run
@@ -330,11 +352,11 @@ class _Writer:
 
 def _copy_function() -> CFunction:
     """1 KB from flash to SRAM."""
-    code = Costed()
+    code = Costed(_COPY_ALLOCATION)
     code.emit("push {r4-r11, lr}")
-    code.add_imm("lr", "r0", _TABLE_BYTES)
+    code.add_imm("end", "to", _TABLE_BYTES)
     code.label("1")
-    code.emit_all("ldmia r1!, {r4-r11}", "stmia r0!, {r4-r11}", "cmp r0, lr")
+    code.emit_all("ldmia from!, {word0-word7}", "stmia to!, {word0-word7}", "cmp to, end")
     code.loop_end("1")
     code.emit("pop {r4-r11, pc}")
     twin = f"    memcpy(to, from, {_TABLE_BYTES});"

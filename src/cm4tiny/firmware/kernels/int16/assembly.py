@@ -2,15 +2,17 @@
 """Text of Thumb-2 functions: what all generators of micro-kernels share.
 
 Every instruction gets its 32-bit encoding, so that code size is known while it is written, loops stay on word boundaries and none of them
-leaves the 1 KB instruction cache unnoticed. Functions start at a cache line.
+leaves the 1 KB instruction cache unnoticed. Functions start at a cache line. Operands are names from the function's register allocation
+(:mod:`~cm4tiny.firmware.kernels.registers`), which the assembler replaces.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
 
 from cm4tiny.boards.boards import default_board
 from cm4tiny.firmware.kernels.functions import CFunction
+from cm4tiny.firmware.kernels.registers import Register, Registers
 
 _FLASH = default_board().chip.flash_geometry
 ICACHE_BYTES = _FLASH.instruction_lines * _FLASH.line_bytes
@@ -24,16 +26,17 @@ _NARROW = frozenset(_WITH_NARROW_FORMS.split())
 
 
 class Assembly:
-    """Collects instructions and counts their bytes."""
+    """Collects instructions and counts their bytes. ``tables``: the fixed part of the register allocation."""
 
-    def __init__(self) -> None:
+    def __init__(self, *tables: Iterable[Register]) -> None:
+        self.registers = Registers(*tables)
         self.lines: list[str] = []
         self.bytes = 0
         self.loop_bytes = 0
         self._starts: dict[str, int] = {}
 
     def emit(self, instruction: str) -> None:
-        """Appends an instruction, e.g. ``emit("ldr r0, [r1, #4]!")``; its wide encoding is chosen."""
+        """Appends an instruction, e.g. ``emit("ldr value, [x, #4]!")``; its wide encoding is chosen."""
         mnemonic, _, operands = instruction.partition(" ")
         only_wide = "[" in operands and "#-" in operands  # clang's assembler refuses to be told so of a store below its base
         suffix = ".w" if mnemonic in _NARROW and not only_wide else ""
@@ -64,7 +67,7 @@ class Assembly:
     def add_imm(self, register: str, source: str, value: int) -> None:
         """``register = source + value``, for |value| < 2**24, in as few instructions as possible; none if nothing changes."""
         if value == 0:
-            if register != source:
+            if self.registers.of(register) != self.registers.of(source):
                 self.emit(f"mov {register}, {source}")
             return
         word, amount = ("add", value) if value > 0 else ("sub", -value)
@@ -79,10 +82,8 @@ class Assembly:
             self.add_imm(register, register, amount - part if value > 0 else part - amount)
 
     def function(self, prefix: str, parameters: str, portable: str) -> CFunction:
-        """The finished function. ``prefix`` tells what it is; the rest of its name is a digest of both versions."""
-        text = "\n".join([parameters, *self.lines, portable])
-        name = f"cm4t_{prefix}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-        return CFunction(name, parameters, tuple(self.lines), portable, self.bytes, self.loop_bytes)
+        """The finished function; ``prefix`` tells what it is."""
+        return CFunction(prefix, parameters, tuple(self.lines), portable, self.bytes, self.loop_bytes, self.registers.rows)
 
 
 def _encodes(value: int) -> bool:

@@ -44,8 +44,33 @@ from cm4tiny.firmware.kernels.int16.schedule import (
     schedule,
     schedule_merged,
 )
+from cm4tiny.firmware.kernels.registers import Register
 
-X, W = "r0", "r1"
+_ALLOCATION = (
+    Register("x", "r0", "argument: the tile's first pixel"),
+    Register("w", "r1", "argument: the weights"),
+    Register("p", "r2", "argument: the next block's parameters"),
+    Register("o", "r3", "argument: the first result"),
+    Register("output", "r2", "the tile's first result"),
+    Register("end", "r2", "end of the loop over pairs"),
+    Register("bound", "r3", "end of a loop over tiles or blocks"),
+    Register("even", "r3", "merged: bias of a channel"),
+    Register("odd", "r12", "merged: bias of the next channel"),
+    Register("mantissa", "r3", "of a channel"),
+    Register("rounding", "r12", "of a channel"),
+    Register("shift", "lr", "of a channel"),
+    Register("scaled", "r1", "a scaled sum, linear form"),
+)
+_HELD = ("bias", "mantissa", "rounding", "shift")
+_STATES = {
+    "output_kept": "see output",
+    "w_kept": "the block's weights, or behind them where they are resident",
+    "w_end": "end of the block's weights",
+    "row_end": "end in x of a row of tiles",
+    "rows_end": "end in x of the region",
+    "p_kept": "the next block's parameters",
+    "p_end": "end of the parameters",
+}
 MAX_OFFSET = 4095
 MAX_WRITEBACK = 255
 FPU_REGISTERS = 32
@@ -159,17 +184,23 @@ class _Writer:
         count, q = self.pixels * block.channels, block.channels
         if not 1 <= count <= len(ACCUMULATORS):
             raise KernelLimitError(f"a block of {self.pixels} x {q} needs more registers than there are")
-        self.acc, self.temps = ACCUMULATORS[:count], (*SPARE, *ACCUMULATORS[count:], *([W] if block.resident else []))
-        self.asm = Costed()
-        self.bias, self.mantissa, self.rounding, self.shift = ([f"s{n * q + i}" for i in range(q)] for n in range(4))
-        names = ("output", "weights", "weights_end", "row_end", "end", "parameters", "parameters_end")
-        self.state = {name: f"s{block.epilogue.parameters * q + i}" for i, name in enumerate(names)}
-        last = block.epilogue.parameters * q + len(names)
-        self.held = tuple(f"s{last + i}" for i in range(block.words if block.resident else 0))
-        if last + len(self.held) > FPU_REGISTERS:
+        parameters = block.epilogue.parameters
+        last, resident = parameters * q + len(_STATES), block.words if block.resident else 0
+        if last + resident > FPU_REGISTERS:
             raise KernelLimitError(f"{block.words} words of weights do not fit into the FPU registers")
-        self.saved = range(16, last + len(self.held))
-        self.low = {X: block.unit, W: 4} if block.unrolled else {X: 0, W: 0}
+        self.asm = Costed(_ALLOCATION)
+        names = self.asm.registers
+        self.acc = names.names([f"p{i // q}c{i % q}" for i in range(count)], ACCUMULATORS[:count], "sum of pixel p and channel c")
+        temps = (*SPARE, *ACCUMULATORS[count:], *(["r1"] if block.resident else []))
+        self.temps = names.numbered("t", temps, "a pair of inputs or of weights")
+        fpu = [f"s{i}" for i in range(last + resident)]
+        for n, name in enumerate(_HELD[:parameters]):
+            names.names([f"{name}_c{c}" for c in range(q)], fpu[n * q : n * q + q], f"{name} of a channel")
+        for (name, role), register in zip(_STATES.items(), fpu[parameters * q :], strict=False):
+            names.name(name, register, role)
+        self.held = names.numbered("weights", fpu[last:], "a pair of weights")
+        self.saved = range(16, last + resident)
+        self.low = {"x": block.unit, "w": 4} if block.unrolled else {"x": 0, "w": 0}
         """Pointers stand so much low where they move, so that the last load of an iteration moves them."""
         self.reloads = not block.resident and (block.unrolled > 0 or block.epilogue.kind == "linear")
         """Whether a tile changes the pointer to the weights."""
@@ -186,14 +217,14 @@ class _Writer:
         asm.emit("push {r4-r11, lr}")
         if len(self.saved):
             asm.emit(f"vpush {float_list(self.saved.start, self.saved.stop - 1)}")
-        asm.emit(f"vmov {self.state['output']}, r3")
-        asm.add_imm(X, X, -self.low[X])
-        asm.add_imm(W, W, -self.low[W])
+        asm.emit("vmov output_kept, o")
+        asm.add_imm("x", "x", -self.low["x"])
+        asm.add_imm("w", "w", -self.low["w"])
         if self.reloads or block.resident:
-            asm.emit(f"vmov {self.state['weights']}, {W}")
+            asm.emit("vmov w_kept, w")
         if block.blocks > 1:
-            asm.add_imm("r3", "r2", 4 * block.epilogue.parameters * block.channels * block.blocks)
-            asm.emit(f"vmov {self.state['parameters_end']}, r3")
+            asm.add_imm("bound", "p", 4 * block.epilogue.parameters * block.channels * block.blocks)
+            asm.emit("vmov p_end, bound")
             asm.times = block.blocks
             asm.label("3")
         self._block()
@@ -204,24 +235,22 @@ class _Writer:
         asm.cycles += TAKEN
 
     def _block(self) -> None:
-        """All tiles of one block of channels; at the start r2 points to its parameters."""
-        asm, block, state = self.asm, self.block, self.state
-        asm.emit(f"vldmia r2!, {{s0-s{block.epilogue.parameters * block.channels - 1}}}")
+        """All tiles of one block of channels; at the start ``p`` points to its parameters."""
+        asm, block = self.asm, self.block
+        asm.emit(f"vldmia p!, {{bias_c0-{_HELD[block.epilogue.parameters - 1]}_c{block.channels - 1}}}")
         if block.resident:
-            asm.emit_all(
-                f"vmov {W}, {state['weights']}", f"vldmia {W}!, {{{self.held[0]}-{self.held[-1]}}}", f"vmov {state['weights']}, {W}"
-            )
+            asm.emit_all("vmov w, w_kept", f"vldmia w!, {{{self.held[0]}-{self.held[-1]}}}", "vmov w_kept, w")
         if block.blocks > 1:
-            asm.emit(f"vmov {state['parameters']}, r2")
+            asm.emit("vmov p_kept, p")
         if self.columns > 1:
             self._end_of("row_end", self.columns * self.right[0])
         if self.rows > 1:
-            self._end_of("end", self.rows * (self.columns * self.right[0] + self.down[0]))
+            self._end_of("rows_end", self.rows * (self.columns * self.right[0] + self.down[0]))
         if block.iterations > 1:
             if block.blocks > 1:
-                asm.emit(f"vmov {W}, {state['weights']}")
-            asm.add_imm("r3", W, 4 * block.words)
-            asm.emit(f"vmov {state['weights_end']}, r3")
+                asm.emit("vmov w, w_kept")
+            asm.add_imm("bound", "w", 4 * block.words)
+            asm.emit("vmov w_end, bound")
         asm.times = block.blocks * self.rows * self.columns
         asm.label("1")
         self._sums()
@@ -232,8 +261,8 @@ class _Writer:
             self._next_block()
 
     def _end_of(self, name: str, distance: int) -> None:
-        self.asm.add_imm("r3", X, distance)
-        self.asm.emit(f"vmov {self.state[name]}, r3")
+        self.asm.add_imm("bound", "x", distance)
+        self.asm.emit(f"vmov {name}, bound")
 
     # --- the sums of a tile -------------------------------------------------------------------------------------------------------
 
@@ -241,10 +270,10 @@ class _Writer:
         asm, block, q = self.asm, self.block, self.block.channels
         starts: list[str | None] = [None] * q
         if self.reloads:
-            asm.emit(f"vmov {W}, {self.state['weights']}")
+            asm.emit("vmov w, w_kept")
         biased = not block.merged or block.epilogue.kind == "uniform"
         if biased:
-            asm.emit_all(*[f"vmov {self.acc[i]}, {self.bias[i]}" for i in range(q)])
+            asm.emit_all(*[f"vmov {self.acc[i]}, bias_c{i}" for i in range(q)])
             starts = list(self.acc[:q])
         if block.first:
             self._pairs(block.first, starts, moves=block.unrolled > 0)
@@ -259,7 +288,7 @@ class _Writer:
                 asm.label("2")
             self._pairs(block.unrolled, None, moves=True)
             if block.iterations > 1:
-                asm.emit_all(f"vmov {self.temps[0]}, {self.state['weights_end']}", f"cmp {W}, {self.temps[0]}")
+                asm.emit_all("vmov end, w_end", "cmp w, end")
                 asm.repeat_end("2", block.iterations)
             asm.times = tiles
 
@@ -268,11 +297,11 @@ class _Writer:
         block, words = self.block, self.block.pair_words
         step, weight_step = block.unit * count, 4 * count * len(block.runs) * words
         runs = list(reversed(block.runs))
-        near = max(block.runs) + max(block.pixels) + step + self.low[X] <= MAX_OFFSET
+        near = max(block.runs) + max(block.pixels) + step + self.low["x"] <= MAX_OFFSET
         base = done = 0
         for group in [runs] if near else [[run] for run in runs]:
             if not near:
-                self.asm.add_imm(X, X, group[0] - base)
+                self.asm.add_imm("x", "x", group[0] - base)
                 base = group[0]
             pairs = [self._pair(run - base + block.unit * i, done + n * count + i) for n, run in enumerate(group) for i in range(count)]
             done += len(pairs)
@@ -293,16 +322,16 @@ class _Writer:
         """Addresses of a pair's pixels, ``distance`` bytes from the pointer, and of its weights; the registers that hold them if
         resident."""
         words = self.block.pair_words
-        x = [self._at(X, distance + d + self.low[X]) for d in self.block.pixels]
-        w = [self._at(W, 4 * (number * words + c) + self.low[W]) for c in range(words)]
+        x = [self._at("x", distance + d + self.low["x"]) for d in self.block.pixels]
+        w = [self._at("w", 4 * (number * words + c) + self.low["w"]) for c in range(words)]
         return x, list(self.held[number * words : (number + 1) * words]) if self.block.resident else w
 
     def _move(self, step: int, weight_step: int) -> None:
         """Moves the pointers by what no load with write-back reaches."""
         if step > MAX_WRITEBACK:
-            self.asm.add_imm(X, X, step)
+            self.asm.add_imm("x", "x", step)
         if weight_step > MAX_WRITEBACK:
-            self.asm.add_imm(W, W, weight_step)
+            self.asm.add_imm("w", "w", weight_step)
 
     @staticmethod
     def _at(register: str, offset: int) -> str:
@@ -314,31 +343,30 @@ class _Writer:
 
     def _epilogue(self) -> None:
         asm, block, q = self.asm, self.block, self.block.channels
-        out, mantissa, rounding, shift = self.temps[:4]
-        asm.emit(f"vmov {out}, {self.state['output']}")
+        asm.emit("vmov output, output_kept")
         at = 0
         for c in range(q):
             if block.merged and c % 2 == 0:
-                self._separate(c, mantissa, rounding)
+                self._separate(c)
             a = self.acc[c::q]
-            asm.emit_all(f"vmov {mantissa}, {self.mantissa[c]}", f"vmov {rounding}, {self.rounding[c]}")
+            asm.emit_all(f"vmov mantissa, mantissa_c{c}", f"vmov rounding, rounding_c{c}")
             if block.epilogue.kind == "uniform":
-                requantise_uniform(asm, a, mantissa, rounding, block.epilogue.constant)
+                requantise_uniform(asm, a, "mantissa", "rounding", block.epilogue.constant)
             else:
-                asm.emit(f"vmov {shift}, {self.shift[c]}")
+                asm.emit(f"vmov shift, shift_c{c}")
                 if block.epilogue.kind == "relu":
-                    requantise_relu(asm, a, mantissa, rounding, shift)
+                    requantise_relu(asm, a, "mantissa", "rounding", "shift")
                 else:
-                    requantise_linear(asm, a, W, mantissa, rounding, shift, block.epilogue.constant)
+                    requantise_linear(asm, a, "scaled", "mantissa", "rounding", "shift", block.epilogue.constant)
             wanted = c * block.channel
             if wanted + max(block.outputs) - at > MAX_OFFSET:
-                asm.add_imm(out, out, wanted - at)
+                asm.add_imm("output", "output", wanted - at)
                 at = wanted
-            asm.emit_all(*[f"strh {register}, {self._at(out, wanted - at + d)}" for register, d in zip(a, block.outputs, strict=True)])
+            asm.emit_all(*[f"strh {register}, {self._at('output', wanted - at + d)}" for register, d in zip(a, block.outputs, strict=True)])
         if self.rows * self.columns > 1:
-            asm.add_imm(out, out, self.right[1] - at)
+            asm.add_imm("output", "output", self.right[1] - at)
 
-    def _separate(self, c: int, even: str, odd: str) -> None:
+    def _separate(self, c: int) -> None:
         """Sums with bias of channels c and c + 1, doubled or (uniform) times 256, from 256 times the first one plus the second one, and the
         second one."""
         q = self.block.channels
@@ -346,48 +374,46 @@ class _Writer:
             for a, b in zip(self.acc[c::q], self.acc[c + 1 :: q], strict=True):
                 self.asm.emit_all(f"sub {a}, {a}, {b}", f"lsl {b}, {b}, #8")
             return
-        self.asm.emit_all(f"vmov {even}, {self.bias[c]}", f"vmov {odd}, {self.bias[c + 1]}")
+        self.asm.emit_all(f"vmov even, bias_c{c}", f"vmov odd, bias_c{c + 1}")
         for a, b in zip(self.acc[c::q], self.acc[c + 1 :: q], strict=True):
-            self.asm.emit_all(f"sub {a}, {a}, {b}", f"add {b}, {odd}, {b}, lsl #1", f"add {a}, {even}, {a}, asr #7")
+            self.asm.emit_all(f"sub {a}, {a}, {b}", f"add {b}, odd, {b}, lsl #1", f"add {a}, even, {a}, asr #7")
 
     def _next_tile(self) -> None:
-        asm, block, state = self.asm, self.block, self.state
+        asm, block = self.asm, self.block
         if self.rows * self.columns == 1:
             return
-        out, t = self.temps[:2]
-        asm.emit(f"vmov {state['output']}, {out}")
-        asm.add_imm(X, X, self.right[0] - block.unit * block.length if block.unrolled else self.right[0])
-        asm.emit_all(f"vmov {t}, {state['row_end']}", f"cmp {X}, {t}")
+        asm.emit("vmov output_kept, output")
+        asm.add_imm("x", "x", self.right[0] - block.unit * block.length if block.unrolled else self.right[0])
+        asm.emit_all("vmov bound, row_end", "cmp x, bound")
         asm.repeat_end("1", self.columns)
         if self.rows == 1:
             return
         asm.times = block.blocks * self.rows
-        asm.add_imm(X, X, self.down[0])
-        asm.add_imm(out, out, self.down[1])
-        asm.add_imm(t, t, self.down[0] + self.columns * self.right[0])
-        asm.emit_all(f"vmov {state['output']}, {out}", f"vmov {state['row_end']}, {t}", f"vmov {t}, {state['end']}", f"cmp {X}, {t}")
+        asm.add_imm("x", "x", self.down[0])
+        asm.add_imm("output", "output", self.down[1])
+        asm.add_imm("bound", "bound", self.down[0] + self.columns * self.right[0])
+        asm.emit_all("vmov output_kept, output", "vmov row_end, bound", "vmov bound, rows_end", "cmp x, bound")
         asm.repeat_end("1", self.rows)
 
     def _next_block(self) -> None:
         """Pointers to the next block's weights, parameters and outputs, and back to the first tile."""
-        asm, block, state = self.asm, self.block, self.state
-        out = self.temps[0]
+        asm, block = self.asm, self.block
         moved = (block.unit * block.length if block.unrolled else 0, 0)
         if self.rows * self.columns > 1:
             moved = (self.rows * (self.columns * self.right[0] + self.down[0]), self.rows * (self.columns * self.right[1] + self.down[1]))
             if self.rows == 1:
                 moved = (self.columns * self.right[0], self.columns * self.right[1])
-        asm.add_imm(X, X, -moved[0])
-        asm.emit(f"vmov {out}, {state['output']}")
-        asm.add_imm(out, out, block.channels * block.channel - moved[1])
-        asm.emit(f"vmov {state['output']}, {out}")
+        asm.add_imm("x", "x", -moved[0])
+        asm.emit("vmov output, output_kept")
+        asm.add_imm("output", "output", block.channels * block.channel - moved[1])
+        asm.emit("vmov output_kept, output")
         if self.reloads:
-            asm.emit(f"vmov {W}, {state['weights']}")
+            asm.emit("vmov w, w_kept")
         if not block.resident:
-            asm.add_imm(W, W, 4 * block.words)
+            asm.add_imm("w", "w", 4 * block.words)
         if self.reloads:
-            asm.emit(f"vmov {state['weights']}, {W}")
-        asm.emit_all(f"vmov r2, {state['parameters']}", f"vmov r3, {state['parameters_end']}", "cmp r2, r3")
+            asm.emit("vmov w_kept, w")
+        asm.emit_all("vmov p, p_kept", "vmov bound, p_end", "cmp p, bound")
         asm.repeat_end("3", block.blocks, outer=True)
 
 
@@ -428,7 +454,7 @@ def _portable(block: Block) -> str:
         f"                for (int32_t i = 0; i < {len(block.pixels)}; ++i)",
         f"                    for (int32_t c = 0; c < {q}; ++c) {{",
         f"                        const int16_t *from = x + ty * {block.source[0] // 2} + tx * {block.source[1] // 2} + pixel[i];",
-        f"                        int16_t *to = o + ty * {block.target[0] // 2} + tx * {block.target[1] // 2} + place[i];",
+        f"                        int16_t *to = o + ty * {block.target[0] // 2} + tx * {block.target[1] // 2} + output[i];",
         f"                        int32_t acc = {'0' if block.merged else 'p[c]'};",
         f"                        for (int32_t k = 0; k < {len(order)}; ++k)",
         f"                            acc = cm4t_mla2(cm4t_load(from + pair[k]), {word}, acc);",

@@ -13,10 +13,19 @@ from cm4tiny.firmware.kernels.base import Kernel, Param, Tir, prim_func
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.assembly import Assembly
 from cm4tiny.firmware.kernels.int16.storage import Storage
+from cm4tiny.firmware.kernels.registers import Register
 
 _UNROLL = 16  # words per iteration of a loop
 _UNROLLED = 48  # stores that are written out rather than looped over
 _REACH = 4096  # bytes that an immediate offset reaches
+_ALLOCATION = (
+    Register("o", "r0", "argument: the tensor; later: the plane"),
+    Register("zero", "r1", "0"),
+    Register("at", "r2", "where a loop writes"),
+    Register("end", "r3", "where it ends"),
+    Register("planes_end", "r4", "end of the planes"),
+    Register("far", "r12", "cells out of reach of an immediate offset"),
+)
 
 _TWIN = """    for (int32_t plane = 0; plane < {planes}; ++plane, o += {plane}) {{
         for (int32_t i = 0; i < {head}; ++i) {{
@@ -85,36 +94,36 @@ def _stores(runs: tuple[tuple[int, int], ...]) -> int:
 
 
 def _fill(code: Assembly, base: str, start: int, end: int) -> None:
-    """Zeros from element ``start`` to ``end``; r1 is 0, ``base`` is word aligned, all offsets are in reach."""
+    """Zeros from element ``start`` to ``end``; ``base`` is word aligned, all offsets are in reach."""
     if start % 2 and start < end:
-        code.emit(f"strh r1, [{base}, #{2 * start}]")
+        code.emit(f"strh zero, [{base}, #{2 * start}]")
         start += 1
     for at in range(start, end - 1, 2):
-        code.emit(f"str r1, [{base}, #{2 * at}]")
+        code.emit(f"str zero, [{base}, #{2 * at}]")
     if end > start and end % 2:
-        code.emit(f"strh r1, [{base}, #{2 * (end - 1)}]")
+        code.emit(f"strh zero, [{base}, #{2 * (end - 1)}]")
 
 
 def _long_fill(code: Assembly, label: str, start: int, end: int) -> None:
-    """The same from r0, of any length and at any distance; r2 and r3 are free."""
+    """The same from the plane's start, of any length and at any distance."""
     if 2 * end <= _REACH and _stores(((start, end),)) <= _UNROLLED:
-        _fill(code, "r0", start, end)
+        _fill(code, "o", start, end)
         return
     even = start - start % 2
-    code.add_imm("r2", "r0", 2 * even)
+    code.add_imm("at", "o", 2 * even)
     if start % 2:
-        code.emit("strh r1, [r2, #2]")
-        code.add_imm("r2", "r2", 4)
+        code.emit("strh zero, [at, #2]")
+        code.add_imm("at", "at", 4)
         even += 2
     iterations = (end - even) // (2 * _UNROLL)
     if iterations:
-        code.add_imm("r3", "r2", 4 * _UNROLL * iterations)
+        code.add_imm("end", "at", 4 * _UNROLL * iterations)
         code.label(label)
-        _fill(code, "r2", 0, 2 * _UNROLL)
-        code.add_imm("r2", "r2", 4 * _UNROLL)
-        code.emit("cmp r2, r3")
+        _fill(code, "at", 0, 2 * _UNROLL)
+        code.add_imm("at", "at", 4 * _UNROLL)
+        code.emit("cmp at, end")
         code.loop_end(label)
-    _fill(code, "r2", 0, end - even - 2 * _UNROLL * iterations)
+    _fill(code, "at", 0, end - even - 2 * _UNROLL * iterations)
 
 
 def _between(code: Assembly, runs: _Runs) -> None:
@@ -126,21 +135,21 @@ def _between(code: Assembly, runs: _Runs) -> None:
     if reach <= _REACH and rows * stores <= _UNROLLED:
         for y in range(rows):
             for a, b in runs.middle:
-                _fill(code, "r0", a + y * runs.row, b + y * runs.row)
+                _fill(code, "o", a + y * runs.row, b + y * runs.row)
         return
     start = runs.middle[0][0] // 2 * 2
     per_iteration = max(1, min(rows, _UNROLLED // 2 // stores, _REACH // (2 * runs.row) - 1))
     iterations, rest = divmod(rows, per_iteration)
-    code.add_imm("r2", "r0", 2 * start)
-    code.add_imm("r3", "r2", 2 * runs.row * per_iteration * iterations)
+    code.add_imm("at", "o", 2 * start)
+    code.add_imm("end", "at", 2 * runs.row * per_iteration * iterations)
     code.label("2")
     for count in (per_iteration, rest):
         for y in range(count):
             for a, b in runs.middle:
                 _side(code, a - start + y * runs.row, b - start + y * runs.row)
         if count == per_iteration:
-            code.add_imm("r2", "r2", 2 * runs.row * per_iteration)
-            code.emit("cmp r2, r3")
+            code.add_imm("at", "at", 2 * runs.row * per_iteration)
+            code.emit("cmp at, end")
             code.loop_end("2")
             if not rest:
                 return
@@ -148,25 +157,25 @@ def _between(code: Assembly, runs: _Runs) -> None:
 
 def _side(code: Assembly, start: int, end: int) -> None:
     if 2 * end <= _REACH:
-        _fill(code, "r2", start, end)
+        _fill(code, "at", start, end)
         return
-    code.add_imm("r12", "r2", start // 2 * 4)
-    _fill(code, "r12", start % 2, end - start // 2 * 2)
+    code.add_imm("far", "at", start // 2 * 4)
+    _fill(code, "far", start % 2, end - start // 2 * 2)
 
 
 def _clear(runs: _Runs) -> CFunction:
-    code = Assembly()
-    code.emit("mov r1, #0")
+    code = Assembly(_ALLOCATION)
+    code.emit("mov zero, #0")
     if runs.planes > 1:
         code.emit("push {r4, r8}")
-        code.add_imm("r4", "r0", 2 * runs.plane * runs.planes)
+        code.add_imm("planes_end", "o", 2 * runs.plane * runs.planes)
         code.label("1")
     _long_fill(code, "3", 0, runs.head)
     _between(code, runs)
     _long_fill(code, "4", runs.tail, runs.end)
     if runs.planes > 1:
-        code.add_imm("r0", "r0", 2 * runs.plane)
-        code.emit("cmp r0, r4")
+        code.add_imm("o", "o", 2 * runs.plane)
+        code.emit("cmp o, planes_end")
         code.loop_end("1")
         code.emit("pop {r4, r8}")
     code.emit("bx lr")

@@ -16,12 +16,38 @@ from cm4tiny.firmware.kernels.int16.assembly import Assembly
 from cm4tiny.firmware.kernels.int16.border import clear_border
 from cm4tiny.firmware.kernels.int16.guards import require_same_image
 from cm4tiny.firmware.kernels.int16.storage import Storage
+from cm4tiny.firmware.kernels.registers import Register
 
 __all__ = ["clear_border", "fills_padding", "narrow", "relayout", "widen"]
 
 _GROUP = 4  # words of int8 per group of the dense loop: one LDM
 _RGB_WORDS = 3  # words that hold four pixels of three channels
-_SCRATCH = ("r4", "r5", "r6", "r7", "r8", "r9")
+_NARROW_ALLOCATION = (
+    Register("x", "r0", "argument: the next values"),
+    Register("o", "r1", "argument: the next results"),
+    Register("zero_point", "r3", "of the output, in all four bytes"),
+    *(Register(f"pair{i}", f"r{4 + i}", "two values") for i in range(4)),
+    Register("low", "r10", "even values, at last the result"),
+    Register("high", "r11", "odd values"),
+    Register("end", "lr", "end of the input"),
+)
+_WIDEN_ALLOCATION = (
+    Register("x", "r0", "argument: the next values"),
+    Register("o", "r1", "argument: the next results"),
+    Register("rows", "r2", "rows left"),
+    Register("minus_zero", "r3", "minus the input's zero point, in both halves"),
+    *(Register(f"quad{i}", f"r{4 + i}", "four values; later two results") for i in range(4)),
+    Register("even", "r10", "even values of a word, without zero point"),
+    Register("odd", "r11", "odd values of a word; later two results"),
+    Register("rgb0", "r4", "bytes r0 g0 b0 r1; later results"),
+    Register("rgb1", "r5", "bytes g1 b1 r2 g2"),
+    Register("rgb2", "r6", "bytes b2 r3 g3 b3"),
+    Register("even0", "r7", "even bytes of a word, without zero point; later results"),
+    Register("odd0", "r8", "odd bytes of a word; later results"),
+    Register("even1", "r9", "even bytes of the word in the middle"),
+    Register("odd1", "r10", "odd bytes of the word in the middle; later a result"),
+    Register("end", "lr", "end of the input's row"),
+)
 _SHORT_COPY = 16  # elements; shorter runs are copied one by one, without a call
 
 
@@ -116,24 +142,24 @@ def _narrow_dense(zero_point: int, count: int) -> CFunction:
     """``count`` values without gaps, a multiple of 4."""
 
     def group(code: Assembly, values: int, at: int) -> None:
-        words = _SCRATCH[: values // 2]
-        code.emit(f"ldm r0!, {{{', '.join(words)}}}")
+        words = [f"pair{i}" for i in range(values // 2)]
+        code.emit(f"ldm x!, {{{', '.join(words)}}}")
         for i in range(0, len(words), 2):
-            low, high = words[i : i + 2]
-            code.emit_all(f"pkhbt r10, {low}, {high}, lsl #16", f"pkhtb r11, {high}, {low}, asr #16", "uxtb16 r10, r10", "uxtb16 r11, r11")
-            code.emit_all("orr r10, r10, r11, lsl #8", "uadd8 r10, r10, r3", f"str r10, [r1, #{at + 2 * i}]")
+            a, b = words[i : i + 2]
+            code.emit_all(f"pkhbt low, {a}, {b}, lsl #16", f"pkhtb high, {b}, {a}, asr #16", "uxtb16 low, low", "uxtb16 high, high")
+            code.emit_all("orr low, low, high, lsl #8", "uadd8 low, low, zero_point", f"str low, [o, #{at + 2 * i}]")
 
-    code = Assembly()
+    code = Assembly(_NARROW_ALLOCATION)
     code.emit("push {r4-r11, lr}")
-    code.constant("r3", (zero_point & 0xFF) * 0x01010101)
+    code.constant("zero_point", (zero_point & 0xFF) * 0x01010101)
     iterations, rest = divmod(count, 16)
     if iterations:
-        code.add_imm("lr", "r0", 32 * iterations)
+        code.add_imm("end", "x", 32 * iterations)
         code.label("1")
         group(code, 8, 0)
         group(code, 8, 8)
-        code.add_imm("r1", "r1", 16)
-        code.emit("cmp r0, lr")
+        code.add_imm("o", "o", 16)
+        code.emit("cmp x, end")
         code.loop_end("1")
     for start in range(0, rest, 8):
         group(code, min(8, rest - start), start)
@@ -167,16 +193,16 @@ def _widen_dense(zero_point: int, rows: int, words: int, row: int) -> CFunction:
     """Rows of ``4 * words`` int8 values, without gaps, to rows ``row`` elements apart."""
 
     def group(code: Assembly, count: int, at: int) -> None:
-        """``count`` words to ``at`` bytes from the output pointer."""
-        registers = _SCRATCH[:count]
-        code.emit(f"ldm r0!, {{{', '.join(registers)}}}" if count > 1 else f"ldr {registers[0]}, [r0], #4")
-        for i, word in enumerate(registers):
-            code.emit(f"sxtab16 r10, r3, {word}")
-            code.emit(f"sxtab16 r11, r3, {word}, ror #8")
-            code.emit(f"pkhbt {word}, r10, r11, lsl #16")
-            code.emit("pkhtb r11, r11, r10, asr #16")
-            code.emit(f"str {word}, [r1, #{at + 8 * i}]")
-            code.emit(f"str r11, [r1, #{at + 8 * i + 4}]")
+        """``count`` words to the place ``at`` bytes from the output pointer."""
+        quads = [f"quad{i}" for i in range(count)]
+        code.emit(f"ldm x!, {{{', '.join(quads)}}}" if count > 1 else f"ldr {quads[0]}, [x], #4")
+        for i, quad in enumerate(quads):
+            code.emit(f"sxtab16 even, minus_zero, {quad}")
+            code.emit(f"sxtab16 odd, minus_zero, {quad}, ror #8")
+            code.emit(f"pkhbt {quad}, even, odd, lsl #16")
+            code.emit("pkhtb odd, odd, even, asr #16")
+            code.emit(f"str {quad}, [o, #{at + 8 * i}]")
+            code.emit(f"str odd, [o, #{at + 8 * i + 4}]")
 
     return _rows(zero_point, rows, words, (2 * _GROUP, _GROUP), group, 8, 2 * row, 8 * words, "widen", _DENSE.format(
         rows=rows, values=4 * words, row=row, zero_point=zero_point))  # fmt: skip
@@ -186,22 +212,23 @@ def _widen_rgb(zero_point: int, target: Storage) -> CFunction:
     """Rows of pixels of three channels to pixels of four; the fourth is zero."""
 
     def group(code: Assembly, _count: int, at: int) -> None:
-        code.emit("ldm r0!, {r4, r5, r6}")  # r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3
+        code.emit("ldm x!, {rgb0, rgb1, rgb2}")  # r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3
         offsets = iter(range(at, at + 32, 4))
 
         def put(register: str, *instructions: str) -> None:
-            code.emit_all(*instructions, f"str {register}, [r1, #{next(offsets)}]")
+            code.emit_all(*instructions, f"str {register}, [o, #{next(offsets)}]")
 
-        code.emit_all("sxtab16 r7, r3, r4", "sxtab16 r8, r3, r4, ror #8", "sxtab16 r9, r3, r5", "sxtab16 r10, r3, r5, ror #8")
-        put("r4", "pkhbt r4, r7, r8, lsl #16")  # r0 g0
-        put("r7", "lsr r7, r7, #16")  # b0
-        put("r8", "lsr r8, r8, #16", "pkhbt r8, r8, r9, lsl #16")  # r1 g1
-        put("r4", "uxth r4, r10")  # b1
-        code.emit_all("sxtab16 r7, r3, r6", "sxtab16 r8, r3, r6, ror #8")
-        put("r10", "pkhtb r10, r10, r9, asr #16")  # r2 g2
-        put("r4", "uxth r4, r7")  # b2
-        put("r7", "pkhbt r7, r8, r7")  # r3 g3
-        put("r8", "lsr r8, r8, #16")  # b3
+        code.emit_all("sxtab16 even0, minus_zero, rgb0", "sxtab16 odd0, minus_zero, rgb0, ror #8")
+        code.emit_all("sxtab16 even1, minus_zero, rgb1", "sxtab16 odd1, minus_zero, rgb1, ror #8")
+        put("rgb0", "pkhbt rgb0, even0, odd0, lsl #16")  # r0 g0
+        put("even0", "lsr even0, even0, #16")  # b0
+        put("odd0", "lsr odd0, odd0, #16", "pkhbt odd0, odd0, even1, lsl #16")  # r1 g1
+        put("rgb0", "uxth rgb0, odd1")  # b1
+        code.emit_all("sxtab16 even0, minus_zero, rgb2", "sxtab16 odd0, minus_zero, rgb2, ror #8")
+        put("odd1", "pkhtb odd1, odd1, even1, asr #16")  # r2 g2
+        put("rgb0", "uxth rgb0, even0")  # b2
+        put("even0", "pkhbt even0, odd0, even0")  # r3 g3
+        put("odd0", "lsr odd0, odd0, #16")  # b3
 
     words = target.width // 4 * _RGB_WORDS
     text = _RGB.format(rows=target.height, width=target.width, row=target.row, zero_point=zero_point)
@@ -218,29 +245,29 @@ def _rows(
     ``sizes`` is how many words an iteration of the inner loop and a group take, ``per_word`` how many bytes a word becomes, ``row_bytes``
     the distance of output rows and ``written`` what the groups of one row write.
     """
-    code = Assembly()
+    code = Assembly(_WIDEN_ALLOCATION)
     code.emit("push {r4-r11, lr}")
-    code.constant("r3", (-zero_point & 0xFFFF) * 0x10001)
+    code.constant("minus_zero", (-zero_point & 0xFFFF) * 0x10001)
     if rows > 1:
-        code.constant("r2", rows)
+        code.constant("rows", rows)
         code.label("1")
     per_iteration, per_group = sizes
     iterations, rest = divmod(words, per_iteration)
     if iterations:
         if iterations > 1:
-            code.add_imm("lr", "r0", 4 * per_iteration * iterations)
+            code.add_imm("end", "x", 4 * per_iteration * iterations)
             code.label("2")
         for i in range(per_iteration // per_group):
             group(code, per_group, round(per_word * per_group * i))
-        code.add_imm("r1", "r1", round(per_word * per_iteration))
+        code.add_imm("o", "o", round(per_word * per_iteration))
         if iterations > 1:
-            code.emit("cmp r0, lr")
+            code.emit("cmp x, end")
             code.loop_end("2")
     for start in range(0, rest, per_group):
         group(code, min(per_group, rest - start), round(per_word * start))
     if rows > 1:
-        code.add_imm("r1", "r1", row_bytes - written + round(per_word * rest))
-        code.emit("subs r2, r2, #1")
+        code.add_imm("o", "o", row_bytes - written + round(per_word * rest))
+        code.emit("subs rows, rows, #1")
         code.loop_end("1")
     code.emit("pop {r4-r11, pc}")
     return code.function(prefix, "const int8_t *x, int16_t *o", portable)

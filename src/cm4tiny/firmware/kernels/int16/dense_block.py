@@ -29,8 +29,31 @@ from cm4tiny.firmware.kernels.int16.schedule import (
     schedule,
     schedule_merged,
 )
+from cm4tiny.firmware.kernels.registers import Register
 
-X, W, PARAMETERS, OUTPUT = "r0", "r1", "lr", "r0"
+_ALLOCATION = (
+    Register("x", "r0", "argument: the next input values"),
+    Register("w", "r1", "argument: the next weights"),
+    Register("p", "r2", "argument: the first parameters"),
+    Register("o", "r3", "argument: the first result"),
+    Register("output", "r0", "a block's first result"),
+    Register("parameters", "lr", "the next parameters"),
+    Register("bound", "r3", "end of a loop on its way to the FPU registers"),
+    Register("end", "r2", "end of a loop"),
+    Register("even", "r2", "merged: bias of a channel"),
+    Register("odd", "r3", "merged: bias of the next channel"),
+    Register("mantissa", "r2", "of a channel, or of all"),
+    Register("rounding", "r3", "of a channel, or of all"),
+    Register("shift", "r12", "of a channel"),
+    Register("p_kept", "s0", "the next parameters"),
+    Register("output_kept", "s1", "see output"),
+    Register("x_start", "s2", "start of the input"),
+    Register("x_end", "s3", "end of the input"),
+    Register("p_end", "s4", "end of the parameters"),
+    Register("w_kept", "s5", "see w, while a linear output is scaled in its output"),
+    Register("mantissa_held", "s6", "of all channels"),
+    Register("rounding_held", "s7", "of all channels"),
+)
 MAX_OFFSET = 4095
 MAX_WRITEBACK = 255
 
@@ -87,36 +110,36 @@ class DenseKernel:
 
 class _Writer:
     def __init__(self, block: DenseBlock) -> None:
-        self.block, self.asm = block, Costed()
-        self.acc, self.temps = ACCUMULATORS[: block.channels], (*SPARE, *ACCUMULATORS[block.channels :])
+        self.block, self.asm = block, Costed(_ALLOCATION)
+        names = self.asm.registers
+        self.acc = names.numbered("sum", ACCUMULATORS[: block.channels], "an output channel")
+        self.temps = names.numbered("t", (*SPARE, *ACCUMULATORS[block.channels :]), "a pair of inputs or of weights")
+        self.scaled = names.name("scaled", "r12" if block.shift else "r1", "a scaled sum, linear form")
         self.biased = -4 if block.unrolled else 0
-        names = ("parameters", "output", "start", "x_end", "parameters_end", "weights")
-        self.state = {name: f"s{i}" for i, name in enumerate(names)}
-        self.mantissa, self.rounding = "s6", "s7"
 
     def write(self) -> None:
-        asm, block, state = self.asm, self.block, self.state
+        asm, block = self.asm, self.block
         asm.emit("push {r4-r11, lr}")
-        asm.add_imm(X, X, self.biased)
+        asm.add_imm("x", "x", self.biased)
         if block.unrolled:
-            asm.add_imm(W, W, self.biased)
+            asm.add_imm("w", "w", self.biased)
         if block.shift:
-            asm.emit(f"vldmia r2!, {{{self.mantissa}-{self.rounding}}}")
-        asm.emit_all(f"vmov {state['parameters']}, r2", f"vmov {state['output']}, r3", f"vmov {state['start']}, {X}")
+            asm.emit("vldmia p!, {mantissa_held-rounding_held}")
+        asm.emit_all("vmov p_kept, p", "vmov output_kept, o", "vmov x_start, x")
         if block.blocks > 1:
-            asm.add_imm("r3", "r2", (4 if block.shift else 16) * block.channels * block.blocks)
-            asm.emit(f"vmov {state['parameters_end']}, r3")
+            asm.add_imm("bound", "p", (4 if block.shift else 16) * block.channels * block.blocks)
+            asm.emit("vmov p_end, bound")
         if block.iterations > 1:
-            asm.add_imm("r3", X, 4 * block.pairs)
-            asm.emit(f"vmov {state['x_end']}, r3")
+            asm.add_imm("bound", "x", 4 * block.pairs)
+            asm.emit("vmov x_end, bound")
         asm.times = block.blocks
         asm.label("1")
-        asm.emit(f"vmov {X}, {state['start']}")
+        asm.emit("vmov x, x_start")
         self._sums()
         self._epilogue()
         if block.blocks > 1:
-            asm.emit_all(f"vmov {state['parameters']}, {PARAMETERS}", f"vmov {state['output']}, {OUTPUT}")
-            asm.emit_all(f"vmov r2, {state['parameters_end']}", f"cmp {PARAMETERS}, r2")
+            asm.emit_all("vmov p_kept, parameters", "vmov output_kept, output")
+            asm.emit_all("vmov end, p_end", "cmp parameters, end")
             asm.repeat_end("1", block.blocks)
         asm.times = 1
         asm.emit("pop {r4-r11, pc}")
@@ -126,9 +149,9 @@ class _Writer:
         asm, block = self.asm, self.block
         starts: list[str | None] | None = [None] * block.channels
         if not block.merged or block.shift:
-            asm.emit(f"vmov {PARAMETERS}, {self.state['parameters']}")
-            asm.emit(f"ldmia {PARAMETERS}!, {{{', '.join(self.acc)}}}")
-            asm.emit(f"vmov {self.state['parameters']}, {PARAMETERS}")
+            asm.emit("vmov parameters, p_kept")
+            asm.emit(f"ldmia parameters!, {{{', '.join(self.acc)}}}")
+            asm.emit("vmov p_kept, parameters")
             starts = None
         elif not block.first:
             asm.emit_all(*[f"mov {a}, #0" for a in self.acc])
@@ -138,7 +161,7 @@ class _Writer:
             asm.times = block.blocks * block.iterations
             asm.label("2")
             self._pairs(block.unrolled, None)
-            asm.emit_all(f"vmov r2, {self.state['x_end']}", f"cmp {X}, r2")
+            asm.emit_all("vmov end, x_end", "cmp x, end")
             asm.repeat_end("2", block.iterations)
             asm.times = block.blocks
 
@@ -149,69 +172,68 @@ class _Writer:
             weights = [4 * (j * words + c) - self.biased for c in range(words)]
             if weights[-1] > MAX_OFFSET:
                 raise KernelLimitError(f"an iteration reads {weights[-1]} bytes of weights; loads reach {MAX_OFFSET}")
-            pairs.append(([f"[{X}, #{4 * j - self.biased}]"], [f"[{W}, #{at}]" for at in weights]))
+            pairs.append(([f"[x, #{4 * j - self.biased}]"], [f"[w, #{at}]" for at in weights]))
         if moves and 4 * count <= MAX_WRITEBACK:
             pairs[-1][0][0] += "!"
         if moves and 4 * count * words <= MAX_WRITEBACK:
             pairs[-1][1][-1] += "!"
         self.asm.emit_all(*(schedule_merged if self.block.merged else schedule)(pairs, self.acc, self.temps, starts))
         if moves and 4 * count > MAX_WRITEBACK:
-            self.asm.add_imm(X, X, 4 * count)
+            self.asm.add_imm("x", "x", 4 * count)
         if not moves or 4 * count * words > MAX_WRITEBACK:
-            self.asm.add_imm(W, W, 4 * count * words)
+            self.asm.add_imm("w", "w", 4 * count * words)
 
     def _epilogue(self) -> None:
-        asm, block, state = self.asm, self.block, self.state
-        asm.emit_all(f"vmov {PARAMETERS}, {state['parameters']}", f"vmov {OUTPUT}, {state['output']}")
+        asm, block = self.asm, self.block
+        asm.emit_all("vmov parameters, p_kept", "vmov output, output_kept")
         if block.shift:
             self._shared_epilogue()
             return
         if not block.relu:
-            asm.emit(f"vmov {state['weights']}, {W}")
+            asm.emit("vmov w_kept, w")
         at = 0
         for c, a in enumerate(self.acc):
             if block.merged and c % 2 == 0:
                 b = self.acc[c + 1]
-                asm.emit_all(
-                    f"ldmia {PARAMETERS}!, {{r2, r3}}", f"sub {a}, {a}, {b}", f"add {b}, r3, {b}, lsl #1", f"add {a}, r2, {a}, asr #7"
-                )
-            asm.emit(f"ldmia {PARAMETERS}!, {{r2, r3, r12}}")
+                asm.emit_all("ldmia parameters!, {even, odd}", f"sub {a}, {a}, {b}")
+                asm.emit_all(f"add {b}, odd, {b}, lsl #1", f"add {a}, even, {a}, asr #7")
+            asm.emit("ldmia parameters!, {mantissa, rounding, shift}")
             if block.relu:
-                requantise_relu(asm, [a], "r2", "r3", "r12")
+                requantise_relu(asm, [a], "mantissa", "rounding", "shift")
             else:
-                requantise_linear(asm, [a], W, "r2", "r3", "r12", block.zero_point)
+                requantise_linear(asm, [a], self.scaled, "mantissa", "rounding", "shift", block.zero_point)
             if c * block.channel - at > MAX_OFFSET:
-                asm.add_imm(OUTPUT, OUTPUT, c * block.channel - at)
+                asm.add_imm("output", "output", c * block.channel - at)
                 at = c * block.channel
-            asm.emit(f"strh {a}, [{OUTPUT}, #{c * block.channel - at}]")
-        asm.add_imm(OUTPUT, OUTPUT, block.channels * block.channel - at)
+            asm.emit(f"strh {a}, [output, #{c * block.channel - at}]")
+        asm.add_imm("output", "output", block.channels * block.channel - at)
         if not block.relu:
-            asm.emit(f"vmov {W}, {state['weights']}")
+            asm.emit("vmov w, w_kept")
 
     def _shared_epilogue(self) -> None:
         asm, block = self.asm, self.block
-        asm.emit_all(f"vmov r2, {self.mantissa}", f"vmov r3, {self.rounding}")
+        asm.emit_all("vmov mantissa, mantissa_held", "vmov rounding, rounding_held")
         if block.merged:
             for a, b in zip(self.acc[::2], self.acc[1::2], strict=True):
                 asm.emit(f"sub {a}, {a}, {b}")
                 asm.emit_all(*([f"lsl {b}, {b}, #8"] if block.scaled else [f"asr {a}, {a}, #7", f"lsl {b}, {b}, #1"]))
         if not block.relu:
-            scale_linear(asm, self.acc, "r12", "r2", "r3")
+            scale_linear(asm, self.acc, self.scaled, "mantissa", "rounding")
             asm.emit_all(*[f"ssat {a}, #8, {a}, asr #{block.shift}" for a in self.acc])
             for a in self.acc:
                 asm.add_imm(a, a, -block.zero_point)
         elif block.scaled:
-            requantise_uniform(asm, self.acc, "r2", "r3", block.shift)
+            requantise_uniform(asm, self.acc, "mantissa", "rounding", block.shift)
         else:
-            asm.emit_all(*[f"smmlar {a}, {a}, r2, r3" for a in self.acc])
+            asm.emit_all(*[f"smmlar {a}, {a}, mantissa, rounding" for a in self.acc])
             asm.emit_all(*[f"usat {a}, #8, {a}, asr #{block.shift}" for a in self.acc])
         at = 0
         for c, a in enumerate(self.acc):
             if c * block.channel - at > MAX_OFFSET:
-                asm.add_imm(OUTPUT, OUTPUT, c * block.channel - at)
+                asm.add_imm("output", "output", c * block.channel - at)
                 at = c * block.channel
-            asm.emit(f"strh {a}, [{OUTPUT}, #{c * block.channel - at}]")
-        asm.add_imm(OUTPUT, OUTPUT, block.channels * block.channel - at)
+            asm.emit(f"strh {a}, [output, #{c * block.channel - at}]")
+        asm.add_imm("output", "output", block.channels * block.channel - at)
 
 
 def write_dense_block(block: DenseBlock) -> DenseKernel:

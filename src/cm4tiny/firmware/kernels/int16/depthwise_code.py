@@ -8,15 +8,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cm4tiny.firmware.kernels.functions import CFunction
-from cm4tiny.firmware.kernels.int16.finish import Finish
+from cm4tiny.firmware.kernels.int16.finish import Finish, Scratch
 from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
 from cm4tiny.firmware.kernels.int16.schedule import Costed
+from cm4tiny.firmware.kernels.registers import Register
 
 TAPS = 3
 _REGISTERS = tuple(f"r{i}" for i in range(12))
-_IN, _OUT = "r12", "lr"
-_BIAS, _PARAMETERS_HELD = "s0", ("s1", "s2", "s3")
-_OUTER_END, _INNER_END, _CHANNELS_END, _WEIGHTS = "s4", "s5", "s6", "s7"
+_PARAMETERS_HELD = ("mantissa", "rounding", "shift")
+_ALLOCATION = (
+    Register("x", "r0", "argument: the first plane"),
+    Register("w", "r1", "argument: weights and parameters of all channels"),
+    Register("o", "r2", "argument: the first result"),
+    Register("stream", "r11", "where the next channel's weights stand"),
+    Register("end", "r11", "end of a loop"),
+    Register("source", "r12", "the first input of a block"),
+    Register("place", "lr", "the first result of a block"),
+    Register("bias", "s0", "of the channel"),
+    Register("mantissa", "s1", "of the channel"),
+    Register("rounding", "s2", "of the channel"),
+    Register("shift", "s3", "of the channel; not in the uniform form"),
+    Register("bands_end", "s4", "end in x of the bands of rows"),
+    Register("columns_end", "s5", "end in x of the loop along a row or over the columns"),
+    Register("channels_end", "s6", "end of x"),
+    Register("stream_kept", "s7", "see stream"),
+)
 _UNROLL = 5  # blocks per iteration; more do not fit into the instruction cache
 _TALLEST = 8  # rows of outputs that are written out
 _REACH = 4095  # of an immediate offset, in bytes
@@ -121,43 +137,44 @@ class _Block:
 
 class _Writer:
     def __init__(self, shape: Shape, walk: Walk) -> None:
-        self.shape, self.walk, self.code = shape, walk, Costed()
-        self.weights, self.free = _REGISTERS[: shape.weight_words], _REGISTERS[shape.weight_words :]
+        self.shape, self.walk, self.code = shape, walk, Costed(_ALLOCATION)
+        held, free = _REGISTERS[: shape.weight_words], _REGISTERS[shape.weight_words :]
+        names = self.code.registers
+        self.weights = names.numbered("taps", held, "two weights of the channel")
+        self.sums = names.numbered("sum", free[:4], "an output of the block, row by row")
+        self.temps = names.numbered("t", free, "a word of inputs, then parameters: those behind the block's sums are free")
 
     def write(self) -> None:
         code, shape = self.code, self.shape
-        last = self.free[-1]
         code.emit("push {r4-r11, lr}")
-        code.emit_all(f"mov {_IN}, r0", f"mov {_OUT}, r2", f"vmov {_WEIGHTS}, r1")
+        code.emit_all("mov source, x", "mov place, o", "vmov stream_kept, w")
         if shape.channels > 1:
-            self._end(_CHANNELS_END, shape.plane * shape.channels)
+            self._end("channels_end", shape.plane * shape.channels)
         code.times = shape.channels
         code.label("9")
-        code.emit(f"vmov {last}, {_WEIGHTS}")
-        code.emit(f"ldmia {last}!, {{{', '.join(self.weights)}}}")
-        code.emit(f"vldmia {last}!, {{s0-s{shape.stream - shape.weight_words - 1}}}")
-        code.emit(f"vmov {_WEIGHTS}, {last}")
+        code.emit("vmov stream, stream_kept")
+        code.emit(f"ldmia stream!, {{{', '.join(self.weights)}}}")
+        code.emit(f"vldmia stream!, {{bias-{_PARAMETERS_HELD[shape.finish.parameters - 2]}}}")
+        code.emit("vmov stream_kept, stream")
         gone, out_gone = self._by_rows() if self.walk.unroll else self._by_columns()
         self._move(shape.plane - gone, shape.out_channel - out_gone)
         if shape.channels > 1:
-            self._until(_CHANNELS_END, "9", shape.channels)
+            self._until("channels_end", "9", shape.channels)
         code.times = 1
         code.emit("pop {r4-r11, pc}")
 
     def _end(self, register: str, distance: int) -> None:
         """Keeps where the input pointer will be at the end of a loop."""
-        temp = self.free[-1]
-        self.code.add_imm(temp, _IN, distance)
-        self.code.emit(f"vmov {register}, {temp}")
+        self.code.add_imm("end", "source", distance)
+        self.code.emit(f"vmov {register}, end")
 
     def _until(self, register: str, label: str, iterations: int) -> None:
-        temp = self.free[-1]
-        self.code.emit_all(f"vmov {temp}, {register}", f"cmp {_IN}, {temp}")
+        self.code.emit_all(f"vmov end, {register}", "cmp source, end")
         self.code.repeat_end(label, iterations)
 
     def _move(self, distance: int, out_distance: int) -> None:
-        self.code.add_imm(_IN, _IN, distance)
-        self.code.add_imm(_OUT, _OUT, out_distance)
+        self.code.add_imm("source", "source", distance)
+        self.code.add_imm("place", "place", out_distance)
 
     def _by_rows(self) -> tuple[int, int]:
         """Bands of rows, from left to right; returns how far the pointers have moved."""
@@ -165,13 +182,13 @@ class _Writer:
         bands, rest = divmod(shape.height, rows)
         down, out_down = rows * shape.stride * shape.row, rows * shape.out_row
         if bands > 1:
-            self._end(_OUTER_END, bands * down)
+            self._end("bands_end", bands * down)
             code.label("8")
         code.times = shape.channels * bands
         gone, out_gone = self._band(rows, None if bands > 1 else 0, "7")
         if bands > 1:
             self._move(down - gone, out_down - out_gone)
-            self._until(_OUTER_END, "8", bands)
+            self._until("bands_end", "8", bands)
             gone, out_gone = bands * down, bands * out_down
         code.times = shape.channels
         if rest:
@@ -189,13 +206,13 @@ class _Writer:
         done = 0
         if iterations > 1:
             done = iterations * unroll
-            self._end(_INNER_END, done * step)
+            self._end("columns_end", done * step)
             code.label(label)
             code.times = times * iterations
             for i in range(unroll):
                 self._block(_Block(rows, 2, i * step, i * out_step, y, None))
             self._move(unroll * step, unroll * out_step)
-            self._until(_INNER_END, label, iterations)
+            self._until("columns_end", label, iterations)
             code.times = times
         for i in range(pairs - done):
             self._block(_Block(rows, 2, i * step, i * out_step, y, 2 * (done + i)))
@@ -210,13 +227,13 @@ class _Writer:
         step, out_step = 4 * shape.stride, 2 * shape.out_pixel
         if pairs:
             if pairs > 1:
-                self._end(_INNER_END, pairs * step)
+                self._end("columns_end", pairs * step)
                 code.label("8")
             code.times = shape.channels * pairs
             out_gone = self._column(2, None if pairs > 1 else 0)
             self._move(step, out_step - out_gone)
             if pairs > 1:
-                self._until(_INNER_END, "8", pairs)
+                self._until("columns_end", "8", pairs)
             code.times = shape.channels
         out_gone = self._column(1, 2 * pairs) if single else 0
         return pairs * step, pairs * out_step + out_gone
@@ -235,17 +252,17 @@ class _Writer:
 
     def _block(self, block: _Block) -> None:
         shape, code = self.shape, self.code
-        sums = [[self.free[y * block.columns + x] for x in range(block.columns)] for y in range(block.rows)]
+        sums = [[self.sums[y * block.columns + x] for x in range(block.columns)] for y in range(block.rows)]
         flat = [register for row in sums for register in row]
-        temps = self.free[len(flat) :]
-        code.emit(f"vmov {flat[-1]}, {_BIAS}")
+        temps = self.temps[len(flat) :]
+        code.emit(f"vmov {flat[-1]}, bias")
         self._sums(block, sums, temps)
-        shape.finish.emit(code, flat, temps, _PARAMETERS_HELD)
+        shape.finish.emit(code, flat, Scratch(temps[0], temps[1], temps[0], temps[2] if len(temps) > 2 else None), _PARAMETERS_HELD)
         for y, row in enumerate(sums):
             for x, register in enumerate(row):
                 offset = block.out_at + y * shape.out_row + x * shape.out_pixel
                 _reachable(offset)
-                code.emit(f"strh {register}, [{_OUT}, #{offset}]")
+                code.emit(f"strh {register}, [place, #{offset}]")
 
     def _sums(self, block: _Block, sums: Sequence[Sequence[str]], temps: Sequence[str]) -> None:
         """Loads in groups as large as the registers allow, and the products. The first one of each sum is added to the bias, which the
@@ -257,15 +274,15 @@ class _Writer:
             group, words = words[: len(temps)], words[len(temps) :]
             for (offset, _), temp in zip(group, temps, strict=False):
                 _reachable(offset)
-                code.emit(f"ldr {temp}, [{_IN}, #{offset}]")
+                code.emit(f"ldr {temp}, [source, #{offset}]")
             for (_, products), temp in zip(group, temps, strict=False):
                 for word, register, w in products:
                     if register not in started and holder in started:
-                        code.emit(f"vmov {register}, {_BIAS}")
+                        code.emit(f"vmov {register}, bias")
                         started.add(register)
                     code.emit(f"{word} {register}, {temp}, {w}, {register if register in started else holder}")
                     started.add(register)
-        code.emit_all(*(f"vmov {register}, {_BIAS}" for register in flat[:-1] if register not in started))
+        code.emit_all(*(f"vmov {register}, bias" for register in flat[:-1] if register not in started))
 
     def _words(self, block: _Block, sums: Sequence[Sequence[str]]) -> list[tuple[int, list[tuple[str, str, str]]]]:
         """The words that a block reads: their distances from the pointer and what is done with them: (instruction, sum, weights).

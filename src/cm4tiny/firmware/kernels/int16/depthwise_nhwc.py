@@ -20,16 +20,41 @@ from cm4tiny.firmware.kernels.base import Array, Candidate, Kernel, Param, Tir, 
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.int16.assembly import ICACHE_BYTES
-from cm4tiny.firmware.kernels.int16.finish import Finish, as_words, pack, plan_finish
+from cm4tiny.firmware.kernels.int16.finish import Finish, Scratch, as_words, pack, plan_finish
 from cm4tiny.firmware.kernels.int16.guards import require_window
 from cm4tiny.firmware.kernels.int16.requant import Int16Requant, KernelLimitError
 from cm4tiny.firmware.kernels.int16.schedule import LINE_BYTES, Costed
 from cm4tiny.firmware.kernels.int16.storage import Storage
+from cm4tiny.firmware.kernels.registers import Register
 
 _LARGEST_TILE = 4
-_SUMS = tuple(f"r{i}" for i in range(4, 12))
-_TEMPS = ("r2", "r3", "r12", "lr")
-_OUT, _TILES_END, _ROWS_END, _PAIRS_END = "s8", "s9", "s10", "s11"
+_LANES = ("even", "odd")
+_PARAMETERS = ("bias", "mantissa", "rounding", "shift")
+_VALUES = ("value0", "value1", "value2")
+_SCRATCH = Scratch("mantissa", "rounding", "shift", "scaled")
+_ALLOCATION = (
+    Register("x", "r0", "argument: the tile's first pixel"),
+    Register("w", "r1", "argument: parameters and weights of the pair of channels"),
+    Register("o", "r2", "argument: the first result"),
+    Register("place", "r2", "the tile's first result"),
+    Register("end", "r2", "end of a loop"),
+    Register("taps", "r2", "both channels' weights of a tap"),
+    Register("value0", "r3", "both channels of a pixel"),
+    Register("value1", "r12", "both channels of a pixel"),
+    Register("value2", "lr", "both channels of a pixel"),
+    Register("mantissa", "r2", "of a channel"),
+    Register("rounding", "r3", "of a channel"),
+    Register("shift", "r2", "of a channel"),
+    Register("scaled", "r12", "a scaled sum, linear form"),
+    *(Register(f"sum{i // 2}_{_LANES[i % 2]}", f"r{4 + i}", "an output of the tile, one channel") for i in range(2 * _LARGEST_TILE)),
+    *(Register(f"{_PARAMETERS[i // 2]}_{_LANES[i % 2]}", f"s{i}", "of a channel") for i in range(8)),
+    Register("place_kept", "s8", "see place"),
+    Register("tiles_end", "s9", "end in x of a row's tiles"),
+    Register("rows_end", "s10", "end in x of the rows"),
+    Register("pairs_end", "s11", "end in x of the pairs of channels"),
+    Register("taps_end", "s12", "end of the weights, large kernels only"),
+)
+_SUMS = tuple(f"sum{i // 2}_{_LANES[i % 2]}" for i in range(2 * _LARGEST_TILE))
 _WRITTEN_OUT = 12  # taps; larger kernels loop over their rows
 _REACH = 4095
 _FLASH_CYCLES = 1.25  # of a word of weights in flash; the data cache keeps those of a pair of channels for all tiles
@@ -125,51 +150,49 @@ def _kernel(code: CFunction, stream: Array, source: Storage, target: Storage, st
 
 @functools.lru_cache(maxsize=64)
 def _function(shape: _Shape, tile: int) -> tuple[CFunction, int, int]:
-    """The function, its cycles, and how many lines of the instruction cache it needs. Registers: r0 the tile's first pixel, r1 weights;
-    s0-s7 the parameters of two channels."""
-    code = Costed()
-    parameters = 2 * shape.finish.parameters
+    """The function, its cycles, and how many lines of the instruction cache it needs."""
+    code = Costed(_ALLOCATION)
     tiles = shape.width // tile
-    code.emit_all("push {r4-r11, lr}", f"vmov {_OUT}, r2")
+    code.emit_all("push {r4-r11, lr}", "vmov place_kept, o")
 
-    def end(register: str, base: str, distance: int) -> None:
-        code.add_imm("r2", base, distance)
-        code.emit(f"vmov {register}, r2")
+    def end(register: str, distance: int) -> None:
+        code.add_imm("end", "x", distance)
+        code.emit(f"vmov {register}, end")
 
-    def until(register: str, moved: str, label: str, iterations: int) -> None:
-        code.emit_all(f"vmov r2, {register}", f"cmp {moved}, r2")
+    def until(register: str, label: str, iterations: int) -> None:
+        code.emit_all(f"vmov end, {register}", "cmp x, end")
         code.repeat_end(label, iterations)
 
     if shape.pairs > 1:
-        end(_PAIRS_END, "r0", 4 * shape.pairs)
+        end("pairs_end", 4 * shape.pairs)
         code.label("9")
     code.times = shape.pairs
-    code.emit(f"vldmia r1!, {{s0-s{parameters - 1}}}")
+    code.emit(f"vldmia w!, {{bias_even-{_PARAMETERS[shape.finish.parameters - 1]}_odd}}")
     if shape.height > 1:
-        end(_ROWS_END, "r0", shape.height * shape.down)
+        end("rows_end", shape.height * shape.down)
         code.label("8")
     code.times = shape.pairs * shape.height
     if tiles > 1:
-        end(_TILES_END, "r0", tiles * tile * shape.step)
+        end("tiles_end", tiles * tile * shape.step)
         code.label("7")
     code.times = shape.pairs * shape.height * tiles
     _tile(code, shape, tile)
     if tiles > 1:
-        code.add_imm("r0", "r0", tile * shape.step)
-        until(_TILES_END, "r0", "7", tiles)
+        code.add_imm("x", "x", tile * shape.step)
+        until("tiles_end", "7", tiles)
     code.times = shape.pairs * shape.height
     gone = tiles * tile * shape.step if tiles > 1 else 0
     _move(code, shape.out_row - tiles * tile * shape.out_pixel)
     if shape.height > 1:
-        code.add_imm("r0", "r0", shape.down - gone)
-        until(_ROWS_END, "r0", "8", shape.height)
+        code.add_imm("x", "x", shape.down - gone)
+        until("rows_end", "8", shape.height)
         gone = shape.height * shape.down
     code.times = shape.pairs
     if shape.pairs > 1:
-        code.add_imm("r0", "r0", 4 - gone)
-        code.add_imm("r1", "r1", 4 * shape.taps)
+        code.add_imm("x", "x", 4 - gone)
+        code.add_imm("w", "w", 4 * shape.taps)
         _move(code, 4 - shape.height * shape.out_row)
-        until(_PAIRS_END, "r0", "9", shape.pairs)
+        until("pairs_end", "9", shape.pairs)
     code.times = 1
     code.emit("pop {r4-r11, pc}")
     return code.function("depthwise", "const int16_t *x, const int32_t *w, int16_t *o", _twin(shape)), round(code.cycles), code.loop_lines
@@ -178,9 +201,9 @@ def _function(shape: _Shape, tile: int) -> tuple[CFunction, int, int]:
 def _move(code: Costed, distance: int) -> None:
     """Moves the output pointer."""
     if distance:
-        code.emit(f"vmov r2, {_OUT}")
-        code.add_imm("r2", "r2", distance)
-        code.emit(f"vmov {_OUT}, r2")
+        code.emit("vmov place, place_kept")
+        code.add_imm("place", "place", distance)
+        code.emit("vmov place_kept, place")
 
 
 def _tile(code: Costed, shape: _Shape, tile: int) -> None:
@@ -188,56 +211,55 @@ def _tile(code: Costed, shape: _Shape, tile: int) -> None:
     ky, kx = shape.kernel
     sums = _SUMS[: 2 * tile]
     times, written_out = code.times, shape.taps <= _WRITTEN_OUT
-    code.emit_all(*(f"vmov {a}, s{i % 2}" for i, a in enumerate(sums)))
+    code.emit_all(*(f"vmov {a}, bias_{_LANES[i % 2]}" for i, a in enumerate(sums)))
     gone = 0
     if not written_out:
-        code.add_imm("r2", "r1", 4 * shape.taps)
-        code.emit("vmov s12, r2")
+        code.add_imm("end", "w", 4 * shape.taps)
+        code.emit("vmov taps_end, end")
         code.label("6")
         code.times = times * ky
     for y in range(ky if written_out else 1):
         for x in range(kx):
             furthest = y * shape.row + x * shape.pixel + (tile - 1) * shape.step
             if furthest - gone > _REACH:
-                code.add_imm("r0", "r0", y * shape.row - gone)
+                code.add_imm("x", "x", y * shape.row - gone)
                 gone = y * shape.row
-            operands = [f"[r0, #{y * shape.row + x * shape.pixel + t * shape.step - gone}]" for t in range(tile)]
-            _tap(code, sums, f"[r1, #{4 * (y * kx + x)}]", operands)
+            operands = [f"[x, #{y * shape.row + x * shape.pixel + t * shape.step - gone}]" for t in range(tile)]
+            _tap(code, sums, f"[w, #{4 * (y * kx + x)}]", operands)
     if written_out:
-        code.add_imm("r0", "r0", -gone)
+        code.add_imm("x", "x", -gone)
     else:
-        code.add_imm("r0", "r0", shape.row)
-        code.add_imm("r1", "r1", 4 * kx)
-        code.emit_all("vmov r2, s12", "cmp r1, r2")
+        code.add_imm("x", "x", shape.row)
+        code.add_imm("w", "w", 4 * kx)
+        code.emit_all("vmov end, taps_end", "cmp w, end")
         code.repeat_end("6", ky)
         code.times = times
-        code.add_imm("r0", "r0", -ky * shape.row)
-        code.add_imm("r1", "r1", -4 * shape.taps)
-    for lane in range(2):
-        shape.finish.emit(code, sums[lane::2], _TEMPS, [f"s{2 * i + lane}" for i in (1, 2, 3)])
-    code.emit(f"vmov r2, {_OUT}")
+        code.add_imm("x", "x", -ky * shape.row)
+        code.add_imm("w", "w", -4 * shape.taps)
+    for i, lane in enumerate(_LANES):
+        shape.finish.emit(code, sums[i::2], _SCRATCH, [f"{name}_{lane}" for name in _PARAMETERS[1:]])
+    code.emit("vmov place, place_kept")
     gone = 0
     for t in range(tile):
         if t * shape.out_pixel - gone > _REACH:
-            code.add_imm("r2", "r2", t * shape.out_pixel - gone)
+            code.add_imm("place", "place", t * shape.out_pixel - gone)
             gone = t * shape.out_pixel
         code.emit(f"pkhbt {sums[2 * t]}, {sums[2 * t]}, {sums[2 * t + 1]}, lsl #16")
-        code.emit(f"str {sums[2 * t]}, [r2, #{t * shape.out_pixel - gone}]")
-    code.add_imm("r2", "r2", tile * shape.out_pixel - gone)
-    code.emit(f"vmov {_OUT}, r2")
+        code.emit(f"str {sums[2 * t]}, [place, #{t * shape.out_pixel - gone}]")
+    code.add_imm("place", "place", tile * shape.out_pixel - gone)
+    code.emit("vmov place_kept, place")
 
 
 def _tap(code: Costed, sums: tuple[str, ...], weights: str, operands: list[str]) -> None:
     """The products of one tap: loads in groups of up to three, the weights first."""
-    w, *free = _TEMPS
-    for start in range(0, len(operands), len(free)):
-        group = operands[start : start + len(free)]
+    for start in range(0, len(operands), len(_VALUES)):
+        group = operands[start : start + len(_VALUES)]
         if start == 0:
-            code.emit(f"ldr {w}, {weights}")
-        code.emit_all(*(f"ldr {register}, {operand}" for register, operand in zip(free, group, strict=False)))
-        for i, register in zip(range(len(group)), free, strict=False):
+            code.emit(f"ldr taps, {weights}")
+        code.emit_all(*(f"ldr {value}, {operand}" for value, operand in zip(_VALUES, group, strict=False)))
+        for i, value in zip(range(len(group)), _VALUES, strict=False):
             low, high = sums[2 * (start + i) : 2 * (start + i) + 2]
-            code.emit_all(f"smlabb {low}, {register}, {w}, {low}", f"smlatt {high}, {register}, {w}, {high}")
+            code.emit_all(f"smlabb {low}, {value}, taps, {low}", f"smlatt {high}, {value}, taps, {high}")
 
 
 _TWIN = """    for (int32_t c = 0; c < {channels}; ++c) {{

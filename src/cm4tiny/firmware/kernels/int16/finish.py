@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,15 @@ from cm4tiny.firmware.kernels.int16.assembly import Assembly
 from cm4tiny.firmware.kernels.int16.requant import Int16Requant
 from cm4tiny.firmware.kernels.int16.schedule import clamp_linear, clamp_relu, requantise_uniform, scale_linear
 from cm4tiny.firmware.kernels.int16.uniform import plan_uniform
+
+
+class Scratch(NamedTuple):
+    """Registers that a requantisation may spend. ``shift`` may be one with ``mantissa``, which it follows; ``scaled`` may be missing."""
+
+    mantissa: str
+    rounding: str
+    shift: str
+    scaled: str | None
 
 
 @dataclass(frozen=True)
@@ -36,32 +46,31 @@ class Finish:
         """Words per channel: bias, mantissa, rounding and, unless it is uniform, shift."""
         return 3 if self.form == "uniform" else 4
 
-    def emit(self, code: Assembly, sums: Sequence[str], temps: Sequence[str], held: Sequence[str]) -> None:
-        """Turns sums into stored values; ``held`` are the FPU registers of mantissa, rounding and shift, ``temps`` two or
-        more free registers."""
-        m, r, *free = temps
+    def emit(self, code: Assembly, sums: Sequence[str], scratch: Scratch, held: Sequence[str]) -> None:
+        """Turns sums into stored values; ``held`` are the FPU registers of mantissa, rounding and shift."""
+        m, r, shift, _ = scratch
         code.emit_all(f"vmov {m}, {held[0]}", f"vmov {r}, {held[1]}")
         if self.form == "linear":
-            self._emit_linear(code, sums, (m, r, *free), held[2])
+            self._emit_linear(code, sums, scratch, held[2])
             return
         if self.form == "uniform":
             requantise_uniform(code, sums, m, r, self.shift)
             return
         code.emit_all(*(f"smmlar {a}, {a}, {m}, {r}" for a in sums))
-        code.emit(f"vmov {m}, {held[2]}")
-        clamp_relu(code, sums, m)
+        code.emit(f"vmov {shift}, {held[2]}")
+        clamp_relu(code, sums, shift)
 
-    def _emit_linear(self, code: Assembly, sums: Sequence[str], temps: Sequence[str], shift: str) -> None:
-        """Needs a third register; with two, the rounding is added by itself."""
-        m, r, *free = temps
-        if free:
-            scale_linear(code, sums, free[0], m, r)
+    def _emit_linear(self, code: Assembly, sums: Sequence[str], scratch: Scratch, held_shift: str) -> None:
+        """Needs a register for the scaled sum; without it, the rounding is added by itself."""
+        m, r, shift, scaled = scratch
+        if scaled is not None:
+            scale_linear(code, sums, scaled, m, r)
         else:
             code.emit_all(*(f"smmulr {a}, {a}, {m}" for a in sums))
             code.emit_all(*(f"add {a}, {a}, {a}, asr #31" for a in sums))
             code.emit_all(*(f"add {a}, {a}, {r}" for a in sums))
-        code.emit(f"vmov {m}, {shift}")
-        clamp_linear(code, sums, m, self.zero_point)
+        code.emit(f"vmov {shift}, {held_shift}")
+        clamp_linear(code, sums, shift, self.zero_point)
 
     def expression(self, stride: int = 1) -> str:
         """C expression of the stored value of ``acc``, with parameters ``p[stride]`` (mantissa) and on, ``stride`` apart."""

@@ -11,6 +11,7 @@ from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.assembly import float_list
 from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
 from cm4tiny.firmware.kernels.int16.schedule import Costed, requantise_uniform
+from cm4tiny.firmware.kernels.registers import Register
 
 FIELD = 21
 """Bits from one sum to the next in a 64-bit accumulator."""
@@ -19,9 +20,36 @@ SPARE_BITS = 32 - FIELD
 PARAMETERS = 4
 """Words behind a channel's weights: both halves of what its accumulators start with, mantissa, rounding."""
 MOST_SUMS = 3
-_SUMS = (("r4", "r5"), ("r6", "r7"), ("r8", "r9"))
-_TEMPS = ("r1", "r2", "r3", "r10", "r11", "r12")
-_STATES = ("out", "stream", "stream_end", "rows_end")
+_SUMS = tuple((f"low{i}", f"high{i}") for i in range(MOST_SUMS))
+_TEMPS = tuple(f"x{i}" for i in range(6))
+_STATES = {"place": "see place", "stream": "see stream", "stream_end": "end of the weights", "rows_end": "end of the packed image"}
+_ALLOCATION = (
+    Register("x", "r0", "argument: the packed image, first word of an output row's window"),
+    Register("w", "r1", "argument: weights and parameters of all channels"),
+    Register("o", "r2", "argument: the first result"),
+    Register("stream", "r1", "the next channel's weights"),
+    Register("place", "r1", "the row's first result"),
+    Register("end", "r2", "end of a loop"),
+    Register("bound", "r3", "end of a loop on its way to the FPU registers"),
+    Register("mantissa", "r2", "of the channel"),
+    Register("rounding", "r3", "of the channel"),
+    *(Register(word, register, "a packed word") for word, register in zip(_TEMPS, ("r1", "r2", "r3", "r10", "r11", "r12"), strict=True)),
+    *(Register(f"{half}{i}", f"r{4 + 2 * i + n}", f"{half} word of an accumulator")
+      for i in range(MOST_SUMS) for n, half in enumerate(("low", "high"))),
+    Register("weight", "lr", "a word of weights"),
+)  # fmt: skip
+_PACKING_ALLOCATION = (
+    Register("x", "r0", "argument: the image's row"),
+    Register("to", "r1", "argument: the row's words"),
+    Register("low_zero", "r2", "minus the zero point, in the lower field"),
+    Register("both_zero", "r3", "minus the zero point, in both fields"),
+    Register("high_zero", "r12", "minus the zero point, in the upper field"),
+    Register("rows_end", "lr", "end of the image"),
+    Register("zero", "r4", "0"),
+    Register("zeros_end", "r5", "end of rows of zeros"),
+    *(Register(f"{half}{i}", f"r{4 + 2 * i + n}", f"{role} field of a word") for i in range(4)
+      for n, (half, role) in enumerate((("low", "lower"), ("high", "upper")))),
+)  # fmt: skip
 MOST_WEIGHTS = 32 - PARAMETERS - len(_STATES)
 _REACH = 4095
 
@@ -88,43 +116,47 @@ def convolution(shape: Shape) -> tuple[CFunction, int]:
         raise KernelLimitError(f"{shape.sums} accumulators and {shape.weights} words of weights do not fit into the registers")
     if max(4 * unit.at for unit in shape.units) + 4 * len(_TEMPS) > _REACH or 2 * shape.width * shape.pixel > _REACH:
         raise KernelLimitError("its rows are too long for immediate offsets")
-    code, n = Costed(), shape.weights
-    low, high, mantissa, rounding = (f"s{n + i}" for i in range(PARAMETERS))
-    state = {name: f"s{n + PARAMETERS + i}" for i, name in enumerate(_STATES)}
+    code, n = Costed(_ALLOCATION), shape.weights
+    names = code.registers
+    names.numbered("weight", [f"s{i}" for i in range(n)], "a word of the channel's weights")
+    names.names(("start_low", "start_high"), (f"s{n}", f"s{n + 1}"), "what the channel's accumulators start with")
+    names.names(("mantissa_held", "rounding_held"), (f"s{n + 2}", f"s{n + 3}"), "of the channel")
+    for i, (name, role) in enumerate(_STATES.items()):
+        names.name(name if name.endswith("end") else f"{name}_kept", f"s{n + PARAMETERS + i}", role)
     last = n + PARAMETERS + len(_STATES) - 1
     saved = float_list(16, last)
     code.emit("push {r4-r11, lr}")
     if last >= 16:
         code.emit(f"vpush {saved}")
-    code.emit_all(f"vmov {state['stream']}, r1", f"vmov {state['out']}, r2")
-    code.add_imm("r3", "r1", 4 * shape.stream * shape.channels)
-    code.emit(f"vmov {state['stream_end']}, r3")
-    code.add_imm("r3", "r0", 4 * shape.step * shape.height)
-    code.emit(f"vmov {state['rows_end']}, r3")
+    code.emit_all("vmov stream_kept, w", "vmov place_kept, o")
+    code.add_imm("bound", "w", 4 * shape.stream * shape.channels)
+    code.emit("vmov stream_end, bound")
+    code.add_imm("bound", "x", 4 * shape.step * shape.height)
+    code.emit("vmov rows_end, bound")
     code.times = shape.channels
     code.label("9")
-    code.emit_all(f"vmov r1, {state['stream']}", f"vldmia r1!, {{s0-{rounding}}}", f"vmov {state['stream']}, r1")
+    code.emit_all("vmov stream, stream_kept", "vldmia stream!, {weight0-rounding_held}", "vmov stream_kept, stream")
     code.times = shape.channels * shape.height
     code.label("8")
     sums = _SUMS[: shape.sums]
-    code.emit_all(f"vmov {sums[0][0]}, {low}", f"vmov {sums[0][1]}, {high}")
+    code.emit_all(f"vmov {sums[0][0]}, start_low", f"vmov {sums[0][1]}, start_high")
     for pair in sums[1:]:
         code.emit_all(*(f"mov {register}, {first}" for register, first in zip(pair, sums[0], strict=True)))
     for group in _groups(shape):
         _products(code, group, sums)
     values = _values(code, shape.width, sums)
-    code.emit_all(f"vmov r1, {state['out']}", f"vmov r2, {mantissa}", f"vmov r3, {rounding}")
-    requantise_uniform(code, values, "r2", "r3", shape.shift)
-    code.emit_all(*(f"strh {value}, [r1, #{2 * shape.pixel * i}]" for i, value in enumerate(values)))
-    code.add_imm("r1", "r1", 2 * shape.row)
-    code.emit(f"vmov {state['out']}, r1")
-    code.add_imm("r0", "r0", 4 * shape.step)
-    code.emit_all(f"vmov r2, {state['rows_end']}", "cmp r0, r2")
+    code.emit_all("vmov place, place_kept", "vmov mantissa, mantissa_held", "vmov rounding, rounding_held")
+    requantise_uniform(code, values, "mantissa", "rounding", shape.shift)
+    code.emit_all(*(f"strh {value}, [place, #{2 * shape.pixel * i}]" for i, value in enumerate(values)))
+    code.add_imm("place", "place", 2 * shape.row)
+    code.emit("vmov place_kept, place")
+    code.add_imm("x", "x", 4 * shape.step)
+    code.emit_all("vmov end, rows_end", "cmp x, end")
     code.repeat_end("8", shape.height)
     code.times = shape.channels
-    code.add_imm("r0", "r0", -4 * shape.step * shape.height)
-    code.add_imm("r1", "r1", 2 * (shape.channel - shape.row * shape.height))
-    code.emit_all(f"vmov {state['out']}, r1", f"vmov r1, {state['stream']}", f"vmov r2, {state['stream_end']}", "cmp r1, r2")
+    code.add_imm("x", "x", -4 * shape.step * shape.height)
+    code.add_imm("place", "place", 2 * (shape.channel - shape.row * shape.height))
+    code.emit_all("vmov place_kept, place", "vmov stream, stream_kept", "vmov end, stream_end", "cmp stream, end")
     code.repeat_end("9", shape.channels, outer=True)
     code.times = 1
     if last >= 16:
@@ -154,11 +186,11 @@ def _products(code: Costed, group: Sequence[Unit], sums: Sequence[tuple[str, str
     free = iter(_TEMPS)
     words = [[next(free) for _ in range(len(sums) + len(unit.weights) - 1)] for unit in group]
     for unit, registers in zip(group, words, strict=True):
-        code.emit_all(*(f"ldr {register}, [r0, #{4 * (unit.at + i)}]" for i, register in enumerate(registers)))
+        code.emit_all(*(f"ldr {register}, [x, #{4 * (unit.at + i)}]" for i, register in enumerate(registers)))
     for unit, registers in zip(group, words, strict=True):
         for n, weight in enumerate(unit.weights):
-            code.emit(f"vmov lr, s{weight}")
-            code.emit_all(*(f"smlal {low}, {high}, {registers[d + n]}, lr" for d, (low, high) in enumerate(sums)))
+            code.emit(f"vmov weight, weight{weight}")
+            code.emit_all(*(f"smlal {low}, {high}, {registers[d + n]}, weight" for d, (low, high) in enumerate(sums)))
 
 
 def _values(code: Costed, width: int, sums: Sequence[tuple[str, str]]) -> list[str]:
@@ -228,36 +260,36 @@ def packing(plan: Packing) -> tuple[CFunction, int]:
     Raises:
         KernelLimitError: its rows are too long for one piece of code.
     """
-    words, registers = len(plan.words), tuple(f"r{i}" for i in range(4, 12))
+    words, registers = len(plan.words), tuple(f"{half}{i}" for i in range(4) for half in ("low", "high"))
     if 4 * words > _REACH or plan.row_bytes > _REACH:
         raise KernelLimitError("its rows are too long for immediate offsets")
-    code = Costed()
+    code = Costed(_PACKING_ALLOCATION)
     code.emit("push {r4-r11, lr}")
     low, both = -plan.zero_point, -plan.zero_point * (1 + (1 << FIELD))
-    code.constant("r2", low)
-    code.constant("r3", both)
-    code.constant("r12", both - low)
+    code.constant("low_zero", low)
+    code.constant("both_zero", both)
+    code.constant("high_zero", both - low)
     above, inside, below = plan.rows
     _zeros(code, above * words, "1")
-    code.add_imm("lr", "r0", inside * plan.row_bytes)
+    code.add_imm("rows_end", "x", inside * plan.row_bytes)
     code.times = inside
     code.label("2")
     for start in range(0, words, len(registers) // 2):
         todo = list(enumerate(plan.words[start : start + len(registers) // 2], start))
         pairs = [registers[2 * i : 2 * i + 2] for i in range(len(todo))]
         for (_, word), pair in zip(todo, pairs, strict=True):
-            code.emit_all(*(f"ldrsb {register}, [r0, #{byte}]" for register, byte in zip(pair, word, strict=True) if byte is not None))
+            code.emit_all(*(f"ldrsb {register}, [x, #{byte}]" for register, byte in zip(pair, word, strict=True) if byte is not None))
         for (_, (lower, upper)), (a, b) in zip(todo, pairs, strict=True):
             if upper is None:
-                code.emit(f"add {a}, {a}, r2" if lower is not None else f"mov {a}, #0")
+                code.emit(f"add {a}, {a}, low_zero" if lower is not None else f"mov {a}, #0")
             elif lower is None:
-                code.emit(f"add {a}, r12, {b}, lsl #{FIELD}")
+                code.emit(f"add {a}, high_zero, {b}, lsl #{FIELD}")
             else:
-                code.emit_all(f"add {a}, {a}, {b}, lsl #{FIELD}", f"add {a}, {a}, r3")
-        code.emit_all(*(f"str {pair[0]}, [r1, #{4 * at}]" for (at, _), pair in zip(todo, pairs, strict=True)))
-    code.add_imm("r0", "r0", plan.row_bytes)
-    code.add_imm("r1", "r1", 4 * words)
-    code.emit("cmp r0, lr")
+                code.emit_all(f"add {a}, {a}, {b}, lsl #{FIELD}", f"add {a}, {a}, both_zero")
+        code.emit_all(*(f"str {pair[0]}, [to, #{4 * at}]" for (at, _), pair in zip(todo, pairs, strict=True)))
+    code.add_imm("x", "x", plan.row_bytes)
+    code.add_imm("to", "to", 4 * words)
+    code.emit("cmp x, rows_end")
     code.repeat_end("2", inside)
     code.times = 1
     _zeros(code, below * words, "3")
@@ -266,14 +298,14 @@ def packing(plan: Packing) -> tuple[CFunction, int]:
 
 
 def _zeros(code: Costed, count: int, label: str) -> None:
-    """Writes zeros to where r1 points and moves it."""
+    """Writes zeros to where ``to`` points and moves it."""
     if not count:
         return
-    code.emit("mov r4, #0")
-    code.add_imm("r5", "r1", 4 * count)
+    code.emit("mov zero, #0")
+    code.add_imm("zeros_end", "to", 4 * count)
     code.times = count
     code.label(label)
-    code.emit_all("str r4, [r1], #4", "cmp r1, r5")
+    code.emit_all("str zero, [to], #4", "cmp to, zeros_end")
     code.repeat_end(label, count)
     code.times = 1
 

@@ -24,11 +24,31 @@ from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
 from cm4tiny.firmware.kernels.int16.schedule import Costed
 from cm4tiny.firmware.kernels.int16.storage import Storage
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
+from cm4tiny.firmware.kernels.registers import Register
 
 _WORDS = 4  # words of channels per pass over the window
 _UNROLL = 8  # pixels per iteration
 _MOST_VALUES = 256  # in a window: then sums fit into 16 bits
 _CALL_CYCLES = 12
+_ALLOCATION = (
+    Register("x", "r0", "argument: the window's first pixel, channels of this pass"),
+    Register("o", "r1", "argument: the results of this pass"),
+    Register("at", "r2", "where the window is read"),
+    Register("row_end", "r3", "end of the window's row"),
+    *(Register(f"value{i}", f"r{4 + i}", "two channels of a pixel") for i in range(_WORDS)),
+    *(Register(f"sum{i}", f"r{8 + i}", "two channels' sums, as unsigned halves") for i in range(_WORDS)),
+    Register("temp", "r4", "constants and ends on their way to the FPU registers and back"),
+    Register("low", "r4", "sum, quotient of the lower channel; at last both"),
+    Register("high", "r5", "sum, quotient of the upper channel"),
+    Register("scratch", "r6", "sign of a sum; low word of a product"),
+    Register("back", "r7", "what lies between a quotient and the stored value, twice"),
+    Register("reciprocal", "r12", "2**32 over the number of values, rounded up"),
+    Register("tie", "lr", "the least positive sum, even numbers of values only"),
+    Register("channels_end", "s0", "end of the passes in x"),
+    Register("start", "s1", "where sums start, twice"),
+    Register("rows_end", "s2", "end of the window"),
+    Register("back_kept", "s3", "see back"),
+)
 
 _TWIN = """    for (int32_t c = 0; c < {channels}; ++c) {{
         int32_t sum = 0;
@@ -86,39 +106,37 @@ def _kernel(window: Window, code: CFunction, source: Storage, target: Storage) -
 
 
 def _function(kernel: tuple[int, int], row: int, pixel: int, channels: int, zero_point: int) -> tuple[CFunction, int]:
-    """One window; ``row`` and ``pixel`` in elements. Registers: r0 input and r1 output of the pass, r2 walks over the window, r3 ends a
-    row of it, r12 the reciprocal, lr what tells the sign of a sum; s0 ends the channels, s1 where sums start, s2 ends the rows, s3 what
-    lies between a quotient and the stored value."""
+    """One window; ``row`` and ``pixel`` in elements."""
     height, width = kernel
     count = height * width
     twin = _TWIN.format(channels=channels, height=height, width=width, row=row, pixel=pixel, zero_point=zero_point, half=count // 2,
                         count=count)  # fmt: skip
     if row == width * pixel:
         height, width = 1, height * width
-    code = Costed()
+    code = Costed(_ALLOCATION)
     code.emit("push {r4-r11, lr}")
-    for register, value in (("s1", count * (128 + zero_point) + count // 2), ("s3", 128 + zero_point)):
-        code.constant("r4", (value & 0xFFFF) * 0x10001)
-        code.emit(f"vmov {register}, r4")
-    code.constant("r12", -(-(1 << 32) // count))
+    for register, value in (("start", count * (128 + zero_point) + count // 2), ("back_kept", 128 + zero_point)):
+        code.constant("temp", (value & 0xFFFF) * 0x10001)
+        code.emit(f"vmov {register}, temp")
+    code.constant("reciprocal", -(-(1 << 32) // count))
     if count % 2 == 0:
-        code.constant("lr", 128 * count + count // 2 + 1)
+        code.constant("tie", 128 * count + count // 2 + 1)
     groups, rest = divmod((channels + 1) // 2, _WORDS)
     passes = [(groups, _WORDS)] * (groups > 0) + [(1, rest)] * (rest > 0)
     for i, (times, words) in enumerate(passes):
         if times > 1:
-            code.add_imm("r4", "r0", 4 * words * times)
-            code.emit("vmov s0, r4")
+            code.add_imm("temp", "x", 4 * words * times)
+            code.emit("vmov channels_end, temp")
             code.label("1")
         code.times = times
         _sums(code, (height, width), 2 * row, 2 * pixel, words)
         last = i == len(passes) - 1
         _means(code, words, even=count % 2 == 0, single=last and times == 1 and channels % 2 == 1)
         if times > 1 or not last:
-            code.add_imm("r0", "r0", 4 * words)
-            code.add_imm("r1", "r1", 4 * words)
+            code.add_imm("x", "x", 4 * words)
+            code.add_imm("o", "o", 4 * words)
         if times > 1:
-            code.emit_all("vmov r4, s0", "cmp r0, r4")
+            code.emit_all("vmov temp, channels_end", "cmp x, temp")
             code.repeat_end("1", times)
         code.times = 1
     code.emit("pop {r4-r11, pc}")
@@ -126,49 +144,49 @@ def _function(kernel: tuple[int, int], row: int, pixel: int, channels: int, zero
 
 
 def _sums(code: Costed, size: tuple[int, int], row: int, pixel: int, words: int) -> None:
-    """Sums of up to four words of channels into r8-r11; ``row`` and ``pixel`` in bytes."""
+    """Sums of up to four words of channels; ``row`` and ``pixel`` in bytes."""
     height, width = size
     unroll = max(n for n in range(1, _UNROLL + 1) if width % n == 0)
     iterations, times = width // unroll, code.times
-    code.emit_all(*(f"vmov r{8 + i}, s1" for i in range(words)))
-    code.emit("mov r2, r0")
+    code.emit_all(*(f"vmov sum{i}, start" for i in range(words)))
+    code.emit("mov at, x")
     if height > 1:
-        code.add_imm("r4", "r2", height * row)
-        code.emit("vmov s2, r4")
+        code.add_imm("temp", "at", height * row)
+        code.emit("vmov rows_end, temp")
         code.label("2")
     code.times = times * height
     if iterations > 1:
-        code.add_imm("r3", "r2", width * pixel)
+        code.add_imm("row_end", "at", width * pixel)
         code.label("3")
         code.times = times * height * iterations
     reach = 0
     for i in range(unroll):
         if i * pixel - reach + 4 * words > 4095:
-            code.add_imm("r2", "r2", i * pixel - reach)
+            code.add_imm("at", "at", i * pixel - reach)
             reach = i * pixel
-        code.emit_all(*(f"ldr r{4 + k}, [r2, #{i * pixel - reach + 4 * k}]" for k in range(words)))
-        code.emit_all(*(f"sadd16 r{8 + k}, r{8 + k}, r{4 + k}" for k in range(words)))
+        code.emit_all(*(f"ldr value{k}, [at, #{i * pixel - reach + 4 * k}]" for k in range(words)))
+        code.emit_all(*(f"sadd16 sum{k}, sum{k}, value{k}" for k in range(words)))
     if iterations > 1:
-        code.add_imm("r2", "r2", unroll * pixel - reach)
-        code.emit("cmp r2, r3")
+        code.add_imm("at", "at", unroll * pixel - reach)
+        code.emit("cmp at, row_end")
         code.repeat_end("3", iterations)
         code.times = times * height
         reach = width * pixel
     if height > 1:
-        code.add_imm("r2", "r2", row - reach)
-        code.emit_all("vmov r4, s2", "cmp r2, r4")
+        code.add_imm("at", "at", row - reach)
+        code.emit_all("vmov temp, rows_end", "cmp at, temp")
         code.repeat_end("2", height)
     code.times = times
 
 
 def _means(code: Costed, words: int, *, even: bool, single: bool) -> None:
     """Quotients of the sums, and their stores; ``single``: the last word has one channel only."""
-    code.emit("vmov r7, s3")
+    code.emit("vmov back, back_kept")
     for i in range(words):
-        code.emit_all(f"uxth r4, r{8 + i}", f"lsr r5, r{8 + i}, #16")
-        for register in ("r4", "r5"):
+        code.emit_all(f"uxth low, sum{i}", f"lsr high, sum{i}, #16")
+        for register in ("low", "high"):
             if even:
-                code.emit_all(f"sub r6, {register}, lr", f"add {register}, {register}, r6, asr #31")
-            code.emit(f"umull r6, {register}, {register}, r12")
-        code.emit_all("pkhbt r4, r4, r5, lsl #16", "ssub16 r4, r4, r7")
-        code.emit(f"{'strh' if single and i == words - 1 else 'str'} r4, [r1, #{4 * i}]")
+                code.emit_all(f"sub scratch, {register}, tie", f"add {register}, {register}, scratch, asr #31")
+            code.emit(f"umull scratch, {register}, {register}, reciprocal")
+        code.emit_all("pkhbt low, low, high, lsl #16", "ssub16 low, low, back")
+        code.emit(f"{'strh' if single and i == words - 1 else 'str'} low, [o, #{4 * i}]")

@@ -7,9 +7,10 @@ in groups as large as the free registers allow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cm4tiny.firmware.kernels.int16.assembly import Assembly
+from cm4tiny.firmware.kernels.registers import Register
 
 ACCUMULATORS = tuple(f"r{i}" for i in range(4, 12))
 SPARE = ("r2", "r3", "r12", "lr")
@@ -23,8 +24,8 @@ class Costed(Assembly):
     ``loop_lines`` are the lines of the instruction cache that the largest loop touches; functions start at a line.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *tables: Iterable[Register]) -> None:
+        super().__init__(*tables)
         self.cycles = 0.0
         self.times = 1.0
         self.loop_lines = self.outer_lines = 0
@@ -34,8 +35,10 @@ class Costed(Assembly):
         super().emit(instruction)
         mnemonic, _, operands = instruction.partition(" ")
         kind, cost = "", 1
-        if mnemonic in ("push", "pop", "vpush", "vpop", "vldmia", "ldmia", "stmia"):
+        if mnemonic in ("push", "pop", "vpush", "vpop"):
             cost = 1 + count_registers(operands)
+        elif mnemonic in ("vldmia", "ldmia", "stmia"):
+            cost = 1 + count_registers(self.registers.plain(operands))
         elif mnemonic.startswith("ldr"):
             kind, cost = "memory", 1 if self._last == "memory" else 2
         elif mnemonic.startswith("str"):

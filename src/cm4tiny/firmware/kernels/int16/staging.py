@@ -12,6 +12,16 @@ from dataclasses import dataclass
 
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.assembly import Assembly
+from cm4tiny.firmware.kernels.registers import Register
+
+_ALLOCATION = (
+    Register("from", "r0", "argument: the constant in flash"),
+    Register("to", "r1", "argument: the scratch"),
+    Register("units", "r2", "argument: units left"),
+    Register("end", "r2", "expand: end of the constant"),
+)
+_QUADS = ("r3", "r12", "lr", "r11")
+_UNIT = tuple(f"r{i}" for i in range(4, 12))
 
 UNIT = 8
 """Words of the scratch that one iteration writes."""
@@ -45,15 +55,16 @@ class Stage:
 @functools.cache
 def expand() -> Stage:
     """35 cycles per 16 weights, and 5 for their 16 bytes of flash."""
-    asm = Assembly()
-    asm.emit_all("push {r4-r11, lr}", "add r2, r0, r2, lsl #4")
+    asm = Assembly(_ALLOCATION)
+    quads = asm.registers.numbered("quad", _QUADS, "four weights as bytes (a, b, c, d)")
+    pairs = asm.registers.numbered("pair", _UNIT, "two doubled weights: of quad n, (a, c) in pair 2 n and (b, d) in the next one")
+    asm.emit_all("push {r4-r11, lr}", "add end, from, units, lsl #4")
     asm.label("1")
-    quads = ("r3", "r12", "lr", "r11")
-    asm.emit_all(*[f"ldr {r}, [r0, #{4 * i}]" for i, r in enumerate(quads)], "add r0, r0, #16")
-    for i, r in enumerate(quads):
-        asm.emit_all(f"sxtb16 r{4 + 2 * i}, {r}", f"sxtb16 r{5 + 2 * i}, {r}, ror #8")
-    asm.emit_all(*[f"sadd16 r{i}, r{i}, r{i}" for i in range(4, 12)])
-    asm.emit_all("stm r1!, {r4-r11}", "cmp r0, r2")
+    asm.emit_all(*[f"ldr {quad}, [from, #{4 * i}]" for i, quad in enumerate(quads)], "add from, from, #16")
+    for i, quad in enumerate(quads):
+        asm.emit_all(f"sxtb16 {pairs[2 * i]}, {quad}", f"sxtb16 {pairs[2 * i + 1]}, {quad}, ror #8")
+    asm.emit_all(*[f"sadd16 {pair}, {pair}, {pair}" for pair in pairs])
+    asm.emit_all("stm to!, {pair0-pair7}", "cmp from, end")
     asm.loop_end("1")
     asm.emit("pop {r4-r11, pc}")
     return Stage(asm.function("expand", "const int8_t *from, int32_t *to, int32_t units", _EXPAND), 2, 5)
@@ -62,10 +73,11 @@ def expand() -> Stage:
 @functools.cache
 def copy() -> Stage:
     """22 cycles per 8 words, and 10 for their 32 bytes of flash."""
-    asm = Assembly()
+    asm = Assembly(_ALLOCATION)
+    asm.registers.numbered("word", _UNIT, "a word of a unit")
     asm.emit("push {r4-r11, lr}")
     asm.label("1")
-    asm.emit_all("ldm r0!, {r4-r11}", "stm r1!, {r4-r11}", "subs r2, r2, #1")
+    asm.emit_all("ldm from!, {word0-word7}", "stm to!, {word0-word7}", "subs units, units, #1")
     asm.loop_end("1")
     asm.emit("pop {r4-r11, pc}")
     return Stage(asm.function("copy", "const int32_t *from, int32_t *to, int32_t units", _COPY), 1, 4)

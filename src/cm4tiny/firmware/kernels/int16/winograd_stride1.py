@@ -12,7 +12,7 @@ import numpy as np
 
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.assembly import Assembly
-from cm4tiny.firmware.kernels.int16.winograd_code import OutputParts, Result, Shape, scatter
+from cm4tiny.firmware.kernels.int16.winograd_code import INPUT_ALLOCATION, OutputParts, Result, Shape, scatter
 from cm4tiny.firmware.kernels.int16.winograd_code import output_transform as framed
 from cm4tiny.firmware.kernels.int16.winograd_method import Method
 
@@ -24,33 +24,33 @@ def input_transform(shape: Shape, pixel: int, row: int, *, unsigned: bool) -> CF
 
     ``pixel`` and ``row`` are the source's strides in elements. ``unsigned``: no input value is negative.
     """
-    a = Assembly()
+    a = Assembly(INPUT_ALLOCATION)
     stride = 4 * shape.v_slice
-    a.emit_all("push {r4-r11, lr}", "sub sp, sp, #144", "mov r11, r1", "mov r9, r0")
-    a.constant("lr", shape.pairs)
-    a.emit("vmov s0, lr")
+    a.emit_all("push {r4-r11, lr}", "sub sp, sp, #144", "mov target, v", "mov source, x")
+    a.constant("pairs", shape.pairs)
+    a.emit("vmov pairs_kept, pairs")
     a.label("9")
-    a.emit_all("mov r10, sp", "mov lr, #2")
+    a.emit_all("mov patch, sp", "mov iterations, #2")
     a.label("8")
     for y in range(3):
-        a.emit_all(*[f"ldr r{j}, [r9, #{2 * pixel * j}]" for j in range(PATCH)])
+        a.emit_all(*[f"ldr u{j}, [source, #{2 * pixel * j}]" for j in range(PATCH)])
         out = _transform(a, unsigned)
-        a.add_imm("r9", "r9", 2 * row)
-        a.emit_all(*[f"str {out[j]}, [r10, #{24 * y + 4 * j}]" for j in range(PATCH)])
-    a.emit_all("add r10, r10, #72", "subs lr, lr, #1")
+        a.add_imm("source", "source", 2 * row)
+        a.emit_all(*[f"str {out[j]}, [patch, #{24 * y + 4 * j}]" for j in range(PATCH)])
+    a.emit_all("add patch, patch, #72", "subs iterations, iterations, #1")
     a.loop_end("8")
-    a.emit_all("mov r10, sp", "mov lr, #2")
+    a.emit_all("mov patch, sp", "mov iterations, #2")
     a.label("7")
     moved = 0
     for j in range(3):
-        a.emit_all(*[f"ldr r{y}, [r10, #{24 * y + 4 * j}]" for y in range(PATCH)])
-        moved = scatter(a, "r11", _transform(a, False), 6 * j * stride, stride, moved)
-    a.add_imm("r11", "r11", 18 * stride - moved)
-    a.emit_all("add r10, r10, #12", "subs lr, lr, #1")
+        a.emit_all(*[f"ldr u{y}, [patch, #{24 * y + 4 * j}]" for y in range(PATCH)])
+        moved = scatter(a, "target", _transform(a, False), 6 * j * stride, stride, moved)
+    a.add_imm("target", "target", 18 * stride - moved)
+    a.emit_all("add patch, patch, #12", "subs iterations, iterations, #1")
     a.loop_end("7")
-    a.add_imm("r11", "r11", 16 - 36 * stride)
-    a.add_imm("r9", "r9", 4 - 12 * row)
-    a.emit_all("vmov lr, s0", "subs lr, lr, #1", "vmov s0, lr")
+    a.add_imm("target", "target", 16 - 36 * stride)
+    a.add_imm("source", "source", 4 - 12 * row)
+    a.emit_all("vmov pairs, pairs_kept", "subs pairs, pairs, #1", "vmov pairs_kept, pairs")
     a.loop_end("9")
     a.emit_all("add sp, sp, #144", "pop {r4-r11, pc}")
     portable = f"""
@@ -77,7 +77,7 @@ def input_transform(shape: Shape, pixel: int, row: int, *, unsigned: bool) -> CF
 
 
 def _transform(a: Assembly, unsigned: bool) -> list[str]:
-    """Six values in r0..r5 by B, on pairs of int16; returns the registers of the results. Spends r6 and r7."""
+    """Six values in ``u0``..``u5`` by B, on pairs of int16; returns the registers of the results. Spends ``u6`` and ``u7``."""
 
     def times_4(to: str, source: str) -> None:
         if unsigned:
@@ -85,17 +85,17 @@ def _transform(a: Assembly, unsigned: bool) -> list[str]:
         else:
             a.emit_all(f"sadd16 {to}, {source}, {source}", f"sadd16 {to}, {to}, {to}")
 
-    times_4("r6", "r2")
-    a.emit("ssub16 r6, r4, r6")  # u = d4 - 4 d2
-    times_4("r7", "r0")
-    a.emit_all("sadd16 r7, r7, r6", "ssub16 r0, r7, r2")  # 0: u + 4 d0 - d2
-    a.emit("ssub16 r4, r4, r2")  # a = d4 - d2
-    times_4("r7", "r1")
-    a.emit_all("ssub16 r7, r3, r7", "sadd16 r2, r6, r7", "ssub16 r6, r6, r7")  # 1, 2: u +- (d3 - 4 d1)
-    a.emit_all("ssub16 r1, r3, r1", "ssub16 r5, r5, r3")  # e = d3 - d1
-    a.emit_all("sadd16 r1, r1, r1", "sadd16 r3, r4, r1", "ssub16 r4, r4, r1")  # 3, 4: a +- 2 e
-    a.emit_all("sadd16 r1, r1, r1", "ssub16 r5, r5, r1")  # 5: d5 - d3 - 4 e
-    return ["r0", "r2", "r6", "r3", "r4", "r5"]
+    times_4("u6", "u2")
+    a.emit("ssub16 u6, u4, u6")  # u = d4 - 4 d2
+    times_4("u7", "u0")
+    a.emit_all("sadd16 u7, u7, u6", "ssub16 u0, u7, u2")  # 0: u + 4 d0 - d2
+    a.emit("ssub16 u4, u4, u2")  # a = d4 - d2
+    times_4("u7", "u1")
+    a.emit_all("ssub16 u7, u3, u7", "sadd16 u2, u6, u7", "ssub16 u6, u6, u7")  # 1, 2: u +- (d3 - 4 d1)
+    a.emit_all("ssub16 u1, u3, u1", "ssub16 u5, u5, u3")  # e = d3 - d1
+    a.emit_all("sadd16 u1, u1, u1", "sadd16 u3, u4, u1", "ssub16 u4, u4, u1")  # 3, 4: a +- 2 e
+    a.emit_all("sadd16 u1, u1, u1", "ssub16 u5, u5, u1")  # 5: d5 - d3 - 4 e
+    return ["u0", "u2", "u6", "u3", "u4", "u5"]
 
 
 def _portable_transform(target: str, indent: int) -> str:
@@ -112,19 +112,19 @@ def output_transform(shape: Shape, to: Result) -> CFunction:
     stride = 4 * shape.m_slice
 
     def columns(a: Assembly) -> None:
-        a.emit_all("mov lr, sp", "mov r1, #2")
+        a.emit_all("mov rows, sp", "mov iterations, #2")
         a.label("8")
         for j in range(3):
-            a.emit_all(*[f"ldr r{4 + i}, [r0, #{(6 * j + i) * stride}]" for i in range(PATCH)])
+            a.emit_all(*[f"ldr u{i}, [m, #{(6 * j + i) * stride}]" for i in range(PATCH)])
             out = _combine(a)
             if j == 2:
-                a.add_imm("r0", "r0", 18 * stride)
-            a.emit_all(*[f"str {out[y]}, [lr, #{24 * y + 4 * j}]" for y in range(4)])
-        a.emit_all("add lr, lr, #12", "subs r1, r1, #1")
+                a.add_imm("m", "m", 18 * stride)
+            a.emit_all(*[f"str {out[y]}, [rows, #{24 * y + 4 * j}]" for y in range(4)])
+        a.emit_all("add rows, rows, #12", "subs iterations, iterations, #1")
         a.loop_end("8")
 
     def row(a: Assembly, offset: int) -> list[str]:
-        a.emit_all(*[f"ldr r{4 + j}, [lr, #{offset + 4 * j}]" for j in range(PATCH)])
+        a.emit_all(*[f"ldr u{j}, [rows, #{offset + 4 * j}]" for j in range(PATCH)])
         return _combine(a)
 
     portable = f"""        for (int32_t j = 0; j < 6; ++j) {{
@@ -146,11 +146,11 @@ def output_transform(shape: Shape, to: Result) -> CFunction:
 
 
 def _combine(a: Assembly) -> list[str]:
-    """Six sums in r4..r9 by A to four; returns their registers. Spends r10."""
-    a.emit_all("add r10, r5, r6", "sub r5, r5, r6", "add r6, r7, r8", "sub r7, r7, r8")
-    a.emit_all("add r4, r4, r10", "add r4, r4, r6", "add r8, r5, r7, lsl #1", "add r10, r10, r6, lsl #2")
-    a.emit_all("add r5, r5, r7, lsl #3", "add r9, r5, r9, lsl #2")
-    return ["r4", "r8", "r10", "r9"]
+    """Six sums in ``u0``..``u5`` by A to four; returns their registers. Spends ``u6``."""
+    a.emit_all("add u6, u1, u2", "sub u1, u1, u2", "add u2, u3, u4", "sub u3, u3, u4")
+    a.emit_all("add u0, u0, u6", "add u0, u0, u2", "add u4, u1, u3, lsl #1", "add u6, u6, u2, lsl #2")
+    a.emit_all("add u1, u1, u3, lsl #3", "add u5, u1, u5, lsl #2")
+    return ["u0", "u4", "u6", "u5"]
 
 
 METHOD = Method(

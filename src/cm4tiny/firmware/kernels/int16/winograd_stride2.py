@@ -19,7 +19,7 @@ import numpy as np
 
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.assembly import Assembly
-from cm4tiny.firmware.kernels.int16.winograd_code import OutputParts, Result, Shape, scatter
+from cm4tiny.firmware.kernels.int16.winograd_code import INPUT_ALLOCATION, OutputParts, Result, Shape, scatter
 from cm4tiny.firmware.kernels.int16.winograd_code import output_transform as framed
 from cm4tiny.firmware.kernels.int16.winograd_method import Method
 
@@ -31,64 +31,64 @@ _FIRST = {"even column": 0, "odd column": 25, "odd row": 45}
 def input_transform(shape: Shape, pixel: int, row: int, *, unsigned: bool) -> CFunction:
     """As in :mod:`.winograd_stride1`; here it does not matter whether an input value is negative."""
     del unsigned
-    a = Assembly()
+    a = Assembly(INPUT_ALLOCATION)
     stride, step = 4 * shape.v_slice, 2 * pixel
-    a.emit_all("push {r4-r11, lr}", "sub sp, sp, #184", "mov r11, r1", "mov r9, r0")
-    a.constant("lr", shape.pairs)
-    a.emit("vmov s0, lr")
+    a.emit_all("push {r4-r11, lr}", "sub sp, sp, #184", "mov target, v", "mov source, x")
+    a.constant("pairs", shape.pairs)
+    a.emit("vmov pairs_kept, pairs")
     a.label("9")
-    a.emit_all("mov r10, sp", "mov lr, #5")
+    a.emit_all("mov patch, sp", "mov iterations, #5")
     a.label("8")  # even rows, to the stack
     a.emit_all(
-        *[f"ldr r{k}, [r9, #{step * (2 * k + 1)}]" for k in range(ODD)], *[f"str r{k}, [r10, #{4 * (EVEN + k)}]" for k in range(ODD)]
+        *[f"ldr u{k}, [source, #{step * (2 * k + 1)}]" for k in range(ODD)], *[f"str u{k}, [patch, #{4 * (EVEN + k)}]" for k in range(ODD)]
     )
-    a.emit_all(*[f"ldr r{b}, [r9, #{step * 2 * b}]" for b in range(EVEN)])
+    a.emit_all(*[f"ldr u{b}, [source, #{step * 2 * b}]" for b in range(EVEN)])
     out = _transform(a)
-    a.add_imm("r9", "r9", 4 * row)
-    a.emit_all(*[f"str {out[b]}, [r10, #{4 * b}]" for b in range(EVEN)], "add r10, r10, #36", "subs lr, lr, #1")
+    a.add_imm("source", "source", 4 * row)
+    a.emit_all(*[f"str {out[b]}, [patch, #{4 * b}]" for b in range(EVEN)], "add patch, patch, #36", "subs iterations, iterations, #1")
     a.loop_end("8")
-    a.add_imm("r9", "r9", -18 * row)
-    a.add_imm("r12", "r11", _FIRST["odd row"] * stride)
-    a.emit("mov lr, #2")
+    a.add_imm("source", "source", -18 * row)
+    a.add_imm("far", "target", _FIRST["odd row"] * stride)
+    a.emit("mov iterations, #2")
     a.label("7")  # odd rows, to their place
     for _ in range(2):
-        a.emit_all(*[f"ldr r{b}, [r9, #{step * 2 * b}]" for b in range(EVEN)])
-        moved = scatter(a, "r12", _transform(a), 0, 4 * stride)
-        a.emit_all(*[f"ldr r{k}, [r9, #{step * (2 * k + 1)}]" for k in range(ODD)])
-        moved = scatter(a, "r12", [f"r{k}" for k in range(ODD)], 4 * stride * EVEN, 4 * stride, moved)
-        a.add_imm("r12", "r12", stride - moved)
-        a.add_imm("r9", "r9", 4 * row)
-    a.emit("subs lr, lr, #1")
+        a.emit_all(*[f"ldr u{b}, [source, #{step * 2 * b}]" for b in range(EVEN)])
+        moved = scatter(a, "far", _transform(a), 0, 4 * stride)
+        a.emit_all(*[f"ldr u{k}, [source, #{step * (2 * k + 1)}]" for k in range(ODD)])
+        moved = scatter(a, "far", [f"u{k}" for k in range(ODD)], 4 * stride * EVEN, 4 * stride, moved)
+        a.add_imm("far", "far", stride - moved)
+        a.add_imm("source", "source", 4 * row)
+    a.emit("subs iterations, iterations, #1")
     a.loop_end("7")
-    a.add_imm("r9", "r9", 4 - 18 * row)
-    a.emit_all("mov r10, sp", "mov r12, r11", "mov lr, #5")
+    a.add_imm("source", "source", 4 - 18 * row)
+    a.emit_all("mov patch, sp", "mov far, target", "mov iterations, #5")
     a.label("6")  # even columns
-    a.emit_all(*[f"ldr r{i}, [r10, #{36 * i}]" for i in range(EVEN)])
-    moved = scatter(a, "r12", _transform(a), 0, stride)
-    a.add_imm("r12", "r12", EVEN * stride - moved)
-    a.emit_all("add r10, r10, #4", "subs lr, lr, #1")
+    a.emit_all(*[f"ldr u{i}, [patch, #{36 * i}]" for i in range(EVEN)])
+    moved = scatter(a, "far", _transform(a), 0, stride)
+    a.add_imm("far", "far", EVEN * stride - moved)
+    a.emit_all("add patch, patch, #4", "subs iterations, iterations, #1")
     a.loop_end("6")
-    a.emit("mov lr, #2")
+    a.emit("mov iterations, #2")
     a.label("5")  # odd columns
     for k in range(2):
-        a.emit_all(*[f"ldr r{i}, [r10, #{36 * i + 4 * k}]" for i in range(EVEN)])
-        a.add_imm("r12", "r12", stride - scatter(a, "r12", _transform(a), 0, 4 * stride))
-    a.emit_all("add r10, r10, #8", "subs lr, lr, #1")
+        a.emit_all(*[f"ldr u{i}, [patch, #{36 * i + 4 * k}]" for i in range(EVEN)])
+        a.add_imm("far", "far", stride - scatter(a, "far", _transform(a), 0, 4 * stride))
+    a.emit_all("add patch, patch, #8", "subs iterations, iterations, #1")
     a.loop_end("5")
-    a.emit_all("add r11, r11, #16", "vmov lr, s0", "subs lr, lr, #1", "vmov s0, lr")
+    a.emit_all("add target, target, #16", "vmov pairs, pairs_kept", "subs pairs, pairs, #1", "vmov pairs_kept, pairs")
     a.loop_end("9")
     a.emit_all("add sp, sp, #184", "pop {r4-r11, pc}")
     return a.function("winograd_input", "const int16_t *x, int32_t *v", _portable_input(shape, pixel, row))
 
 
 def _transform(a: Assembly) -> list[str]:
-    """Five values in r0..r4 by B, on pairs of int16; returns the registers of the results. Spends r5 and r6."""
-    a.emit("ssub16 r5, r3, r1")  # 3: t = e3 - e1
-    a.emit_all("ssub16 r0, r0, r2", "sadd16 r0, r0, r0", "sadd16 r0, r0, r5")  # 0: 2 (e0 - e2) + t
-    a.emit_all("ssub16 r4, r4, r2", "sadd16 r6, r5, r5", "ssub16 r4, r4, r6")  # 4: e4 - e2 - 2 t
-    a.emit_all("sadd16 r1, r1, r1", "ssub16 r3, r3, r2", "ssub16 r6, r3, r1")  # 1: e3 - e2 - 2 e1
-    a.emit_all("sadd16 r3, r3, r1", "sadd16 r2, r2, r2", "ssub16 r3, r3, r2")  # 2: e3 - 3 e2 + 2 e1
-    return ["r0", "r6", "r3", "r5", "r4"]
+    """Five values in ``u0``..``u4`` by B, on pairs of int16; returns the registers of the results. Spends ``u5`` and ``u6``."""
+    a.emit("ssub16 u5, u3, u1")  # 3: t = e3 - e1
+    a.emit_all("ssub16 u0, u0, u2", "sadd16 u0, u0, u0", "sadd16 u0, u0, u5")  # 0: 2 (e0 - e2) + t
+    a.emit_all("ssub16 u4, u4, u2", "sadd16 u6, u5, u5", "ssub16 u4, u4, u6")  # 4: e4 - e2 - 2 t
+    a.emit_all("sadd16 u1, u1, u1", "ssub16 u3, u3, u2", "ssub16 u6, u3, u1")  # 1: e3 - e2 - 2 e1
+    a.emit_all("sadd16 u3, u3, u1", "sadd16 u2, u2, u2", "ssub16 u3, u3, u2")  # 2: e3 - 3 e2 + 2 e1
+    return ["u0", "u6", "u3", "u5", "u4"]
 
 
 def _portable_input(shape: Shape, pixel: int, row: int) -> str:
@@ -131,38 +131,38 @@ def output_transform(shape: Shape, to: Result) -> CFunction:
     stride = 4 * shape.m_slice
 
     def column(a: Assembly, even: int, ahead: int) -> None:
-        """From [r0, even * i] and [r12, i slices] to lr; r0 moves by ``ahead`` slices."""
-        a.emit_all(*[f"ldr r{4 + i}, [r0, #{even * i}]" for i in range(EVEN)])
+        """From [m, even * i] and [odd_rows, i slices] to ``rows``; ``m`` moves by ``ahead`` slices."""
+        a.emit_all(*[f"ldr u{i}, [m, #{even * i}]" for i in range(EVEN)])
         out = _combine(a)
-        spare = ["r5", "r7", "r10", "r3"]
-        a.emit_all(*[f"ldr {r}, [r12, #{k * stride}]" for k, r in enumerate(spare)])
+        spare = ["u1", "u3", "u6", "extra"]
+        a.emit_all(*[f"ldr {r}, [odd_rows, #{k * stride}]" for k, r in enumerate(spare)])
         a.emit_all(*[f"add {v}, {v}, {r}" for v, r in zip(out, spare, strict=True)])
-        a.add_imm("r0", "r0", ahead * stride)
-        a.add_imm("r12", "r12", ODD * stride)
-        a.emit_all(*[f"str {out[y]}, [lr, #{36 * y}]" for y in range(4)])
+        a.add_imm("m", "m", ahead * stride)
+        a.add_imm("odd_rows", "odd_rows", ODD * stride)
+        a.emit_all(*[f"str {out[y]}, [rows, #{36 * y}]" for y in range(4)])
 
     def columns(a: Assembly) -> None:
-        a.emit_all("mov lr, sp", "mov r1, #5")
-        a.add_imm("r12", "r0", _FIRST["odd row"] * stride)
+        a.emit_all("mov rows, sp", "mov iterations, #5")
+        a.add_imm("odd_rows", "m", _FIRST["odd row"] * stride)
         a.label("8")
         column(a, stride, EVEN)
-        a.emit_all("add lr, lr, #4", "subs r1, r1, #1")
+        a.emit_all("add rows, rows, #4", "subs iterations, iterations, #1")
         a.loop_end("8")
-        a.emit("mov r1, #2")
+        a.emit("mov iterations, #2")
         a.label("6")
         for _ in range(2):
             column(a, ODD * stride, 1)
-            a.emit("add lr, lr, #4")
-        a.emit("subs r1, r1, #1")
+            a.emit("add rows, rows, #4")
+        a.emit("subs iterations, iterations, #1")
         a.loop_end("6")
-        a.emit("mov r0, r12")
+        a.emit("mov m, odd_rows")
 
     def row(a: Assembly, offset: int) -> list[str]:
-        a.emit_all(*[f"ldr r{4 + j}, [lr, #{offset + 4 * j}]" for j in range(EVEN)], f"ldr r10, [lr, #{offset + 20}]")
+        a.emit_all(*[f"ldr u{j}, [rows, #{offset + 4 * j}]" for j in range(EVEN)], f"ldr u6, [rows, #{offset + 20}]")
         out = _combine(a)
-        a.emit(f"add {out[0]}, {out[0]}, r10")
-        spare = ["r5", "r7", "r10"]
-        a.emit_all(*[f"ldr {r}, [lr, #{offset + 24 + 4 * k}]" for k, r in enumerate(spare)])
+        a.emit(f"add {out[0]}, {out[0]}, u6")
+        spare = ["u1", "u3", "u6"]
+        a.emit_all(*[f"ldr {r}, [rows, #{offset + 24 + 4 * k}]" for k, r in enumerate(spare)])
         a.emit_all(*[f"add {v}, {v}, {r}" for v, r in zip(out[1:], spare, strict=True)])
         return out
 
@@ -182,10 +182,10 @@ def output_transform(shape: Shape, to: Result) -> CFunction:
 
 
 def _combine(a: Assembly) -> list[str]:
-    """Five sums in r4..r8 by the even half of A to four; returns their registers. Spends r9; r5 and r7 are free then."""
-    a.emit_all("add r9, r5, r6", "sub r5, r5, r6", "add r4, r4, r9", "add r4, r4, r7", "add r6, r5, r7, lsl #1", "add r9, r9, r7, lsl #2")
-    a.emit_all("add r5, r5, r7, lsl #3", "add r8, r8, r5")
-    return ["r4", "r6", "r9", "r8"]
+    """Five sums in ``u0``..``u4`` by the even half of A to four; returns their registers. Spends ``u5``; ``u1`` and ``u3`` are free."""
+    a.emit_all("add u5, u1, u2", "sub u1, u1, u2", "add u0, u0, u5", "add u0, u0, u3", "add u2, u1, u3, lsl #1")
+    a.emit_all("add u5, u5, u3, lsl #2", "add u1, u1, u3, lsl #3", "add u4, u4, u1")
+    return ["u0", "u2", "u5", "u4"]
 
 
 def _even(taps: list[int]) -> list[int]:

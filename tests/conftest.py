@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.cm_command import run_cm
+from support.durations import LONG_S, slowest_first, unmarked
 
 import cm4tiny
 
@@ -45,6 +46,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items:
                 if item.get_closest_marker(mark):
                     item.add_marker(pytest.mark.skip(reason=how))
+    slowest_first(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names tests that took long without saying so; on a busy machine there are more of them."""
+    if lines := unmarked(terminalreporter.getreports("passed") + terminalreporter.getreports("failed")):
+        terminalreporter.section(f"more than {LONG_S:g} s without the mark 'long'")
+        terminalreporter.write_line("\n".join(lines))
 
 
 @pytest.fixture(scope="session")

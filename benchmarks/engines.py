@@ -39,7 +39,7 @@ from cm4tiny.images.fidelity import write_rows as write_fidelity
 from cm4tiny.images.performance.again import AGAIN, measure_again
 from cm4tiny.images.performance.freshness import code_of
 from cm4tiny.images.performance.page import CHART, Evidence, chart, page
-from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, Measured, read_rows, replace_rows, write_rows
+from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, MeasuredRow, read_rows, replace_rows, write_rows
 from cm4tiny.images.performance.variants import VARIANTS, Variant, variant
 from cm4tiny.results.published import published_results
 from cm4tiny.runner import Dut
@@ -116,7 +116,7 @@ def published_of(engine: str, benchmark: str) -> float | None:
 
 def measure_variant(
     one: Variant, benchmarks: Sequence[str], *, mirror: str, folder: Path, kws01: Path | None = None, constants: bool = False
-) -> Iterator[tuple[Measured, Row]]:
+) -> Iterator[tuple[MeasuredRow, Row]]:
     """The rows of a variant: for the performance page, and for the fidelity report where its code was published.
 
     Args:
@@ -135,10 +135,10 @@ def measure_variant(
         top_1, took = accuracy(image.elf, kws01) if kws01 and benchmark == "kws" else (None, None)
         flash, ram = image.flash_bytes, image.ram_bytes
         figures = (row.cycles, row.instructions, row.predicted, flash, ram, seconds, top_1, took)
-        yield Measured(one.id, benchmark, *figures, code=code_of(HERE.parent).of(one.id), stall_cycles=row.stall_cycles), row
+        yield MeasuredRow(one.id, benchmark, *figures, code=code_of(HERE.parent).of(one.id), stall_cycles=row.stall_cycles), row
 
 
-def write_page(rows: Sequence[Measured], out: Path) -> None:
+def write_page(rows: Sequence[MeasuredRow], out: Path) -> None:
     """The page and its chart from all rows there are."""
     fidelity = read_fidelity(FIDELITY) if FIDELITY.is_file() else ()
     kept = (read_rows(COMPILERS, Compiled), fidelity, read_rows(CORES, Harsher), read_rows(EMBEDDED, Again))
@@ -161,7 +161,7 @@ def main() -> None:
     if options.upstream:
         os.environ["CM4TINY_UPSTREAM"] = options.upstream
     kws01 = data_set("kws", "mlcommons", source=AssetSource(mirror=options.mirror)).root if options.kws else None
-    rows = read_rows(options.keep, Measured)
+    rows = read_rows(options.keep, MeasuredRow)
     fidelity: list[Row] = []
     for one in [variant(name) for name in options.only]:
         with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ from cm4tiny.firmware.kernels.int16 import winograd
 from cm4tiny.firmware.kernels.int16.requant import Int16Requant, plan_int16
 from cm4tiny.firmware.kernels.int16.storage import Storage, nchw, nhwc
 from cm4tiny.firmware.kernels.int16.winograd import STRIDE_1, STRIDE_2, candidates
-from cm4tiny.firmware.kernels.int16.winograd_code import COMPONENTS, INVERSE_OF_9, Form, Result, Shape, product
+from cm4tiny.firmware.kernels.int16.winograd_code import COMPONENTS, INVERSE_OF_9, Form, Result, WinogradShape, product
 from cm4tiny.firmware.kernels.int16.winograd_method import Method
 from cm4tiny.firmware.kernels.quant import quantize_multiplier
 
@@ -193,8 +193,8 @@ def test_layers_of_the_image_classifier_are_exact_and_cheap(size: int, channels:
     assert min(found) < limit
 
 
-def some_shape(method: Method, tiles: int, channels: int) -> Shape:
-    return Shape(tiles, channels, method.groups)
+def some_shape(method: Method, tiles: int, channels: int) -> WinogradShape:
+    return WinogradShape(tiles, channels, method.groups)
 
 
 @METHODS

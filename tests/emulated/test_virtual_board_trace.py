@@ -12,7 +12,7 @@ from trace_programs import build_trace_firmware
 from virtual_board_programs import ask, numbers
 
 from cm4tiny.boards import VirtualBoard
-from cm4tiny.boards.virtual.loader import Symbol
+from cm4tiny.boards.virtual.loader import FunctionSymbol
 from cm4tiny.boards.virtual.trace import TraceCost, TraceKind, TraceSegment
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import BoardError, DeviceFaultError, UsageError
@@ -23,7 +23,7 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_trace_firmware(tmp_path_factory.mktemp("trace"))
 
 
-def function(board: VirtualBoard, name: str) -> Symbol:
+def function(board: VirtualBoard, name: str) -> FunctionSymbol:
     return next(symbol for symbol in board.functions if symbol.name == name)
 
 
@@ -199,6 +199,6 @@ def test_a_trace_needs_exact_simulation_and_a_size(firmware: Path) -> None:
         with pytest.raises(UsageError, match="exact") as caught, board.trace(function(board, "chain")):
             pass
         assert "exact=True" in caught.value.hint
-    nowhere = Symbol(0x0800_0100, 0, "label")
+    nowhere = FunctionSymbol(0x0800_0100, 0, "label")
     with VirtualBoard(firmware, exact=True) as board, pytest.raises(UsageError, match="size of the function label"), board.trace(nowhere):
         pass

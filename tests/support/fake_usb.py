@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
-from cm4tiny.boards.nucleo.tools import Outcome
+from cm4tiny.boards.nucleo.tools import ToolOutcome
 
 OPENOCD_ID = "0xe0042000: 10016470\n\n0x1fff7590: {}\n"
 OPENOCD_DONE = "** Programming Finished **\n** Verify Started **\n** Verified OK **\n** Resetting Target **\n"
@@ -76,12 +76,12 @@ class FakeOpenOcd:
         self.uid = uid
         self.on_write = lambda: None
 
-    def __call__(self, command: list[str], timeout_s: float) -> Outcome:
+    def __call__(self, command: list[str], timeout_s: float) -> ToolOutcome:
         self.asked.append(list(command))
         if "mdw" in command[-1]:
-            return Outcome(tuple(command), 0, OPENOCD_ID.format(self.uid))
+            return ToolOutcome(tuple(command), 0, OPENOCD_ID.format(self.uid))
         self.on_write()
-        return Outcome(tuple(command), 0, OPENOCD_DONE)
+        return ToolOutcome(tuple(command), 0, OPENOCD_DONE)
 
     @property
     def writes(self) -> int:

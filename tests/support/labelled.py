@@ -18,7 +18,7 @@ from support.xlsx import sheets
 
 from cm4tiny.images.performance.page import Evidence
 from cm4tiny.images.performance.page import page as performance_page
-from cm4tiny.images.performance.rows import Measured
+from cm4tiny.images.performance.rows import MeasuredRow
 from cm4tiny.images.performance.variants import DEFAULT
 from cm4tiny.profiling.page import page as profile_page
 from cm4tiny.profiling.plot import svg
@@ -189,7 +189,7 @@ def draft_tables(run: Path) -> Iterator[Element]:
 
 def performance(_run: Path) -> Iterator[Element]:
     """Rows of the page of engines; its models are official and the division is the plan's."""
-    text = performance_page(Evidence([Measured(DEFAULT, "kws", 4e6, 3e6, 30.0, 50_000, 60_000)]))
+    text = performance_page(Evidence([MeasuredRow(DEFAULT, "kws", 4e6, 3e6, 30.0, 50_000, 60_000)]))
     for line in text.splitlines():
         if line.startswith("| **cm4tiny**"):
             labels = line.removesuffix(" |").rpartition("| ")[2]

@@ -98,3 +98,8 @@ class TestTheTool:
             "p.b imports p.a",
             "p.c imports p.b",
         ]
+
+
+def test_public_names_of_classes_mean_one_thing() -> None:
+    doubled = HOUSE["doubled_classes"]()
+    assert len(doubled) <= 5, doubled

@@ -29,7 +29,7 @@ OWN_PORT = "cm4tiny"
 
 
 @dataclass(frozen=True)
-class Port:
+class ImageSettings:
     """What the images of a submitter clock.
 
     Attributes:
@@ -56,7 +56,7 @@ class Energy:
     """
 
     source: str
-    port: Port
+    port: ImageSettings
     supply_v: float
     published: float
     inf_per_s: float
@@ -125,9 +125,9 @@ def _table() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def ports() -> dict[str, Port]:
+def ports() -> dict[str, ImageSettings]:
     """All ports by name, this project's own firmware (:data:`OWN_PORT`) among them."""
-    return {name: Port(name, row["evidence"], row["reason"], _settings(row)) for name, row in _table()["ports"].items()}
+    return {name: ImageSettings(name, row["evidence"], row["reason"], _settings(row)) for name, row in _table()["ports"].items()}
 
 
 def own_settings() -> PowerSettings:
@@ -152,7 +152,7 @@ def _published(source: str, streaming: bool) -> float:
     return figure
 
 
-def _port(name: str) -> Port:
+def _port(name: str) -> ImageSettings:
     if name not in ports():
         raise ResultsError(f"energies.yaml names the port '{name}', which it does not describe", hint="add it under 'ports', with a reason")
     return ports()[name]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cm4tiny.boards.virtual.loader import Symbol
+from cm4tiny.boards.virtual.loader import FunctionSymbol
 from cm4tiny.boards.virtual.trace import TraceCost, TraceKind, TraceSegment
 from cm4tiny.errors import RunnerError
 from cm4tiny.firmware.layers import operator_layers
@@ -33,7 +33,7 @@ class Parts:
     """
 
     segments: tuple[TraceSegment, ...]
-    functions: tuple[Symbol, ...]
+    functions: tuple[FunctionSymbol, ...]
     calls: int
     hclk_hz: int
     outside: float | None
@@ -110,12 +110,12 @@ def assemble(
     )
 
 
-def _callees(segments: Sequence[TraceSegment], functions: Sequence[Symbol]) -> list[_Callee]:
+def _callees(segments: Sequence[TraceSegment], functions: Sequence[FunctionSymbol]) -> list[_Callee]:
     names = {symbol.address: symbol.name for symbol in functions}
     return [_Callee(s, names.get(s.address, f"0x{s.address:08x}"), _functions(s, functions)) for s in segments]
 
 
-def _functions(segment: TraceSegment, functions: Sequence[Symbol]) -> tuple[FunctionCost, ...]:
+def _functions(segment: TraceSegment, functions: Sequence[FunctionSymbol]) -> tuple[FunctionCost, ...]:
     found = [FunctionCost(functions[i - 1].name if i else "", Cost.of(cost)) for i, cost in segment.functions.items()]
     return tuple(sorted(found, key=lambda f: (-f.cost.ticks, f.name)))
 

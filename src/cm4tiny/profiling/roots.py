@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.benchmarks.tables import load_table
-from cm4tiny.boards.virtual.loader import Symbol
+from cm4tiny.boards.virtual.loader import FunctionSymbol
 from cm4tiny.errors import FirmwareError, UsageError, nearest
 from cm4tiny.profiling.names import base_name, short_name
 
@@ -29,7 +29,7 @@ class Root:
         match: ``"names"``, ``"order"``, ``"operators"``, or empty: callees are not matched with a model.
     """
 
-    symbol: Symbol
+    symbol: FunctionSymbol
     engine: str = ""
     helpers: tuple[str, ...] = ()
     match: str = ""
@@ -45,7 +45,7 @@ def _table() -> dict[str, Any]:
     return load_table(_HERE / "roots.yaml", _HERE / "roots.schema.json")
 
 
-def find_root(functions: Sequence[Symbol], image: str, wanted: str = "") -> Root:
+def find_root(functions: Sequence[FunctionSymbol], image: str, wanted: str = "") -> Root:
     """The function whose callees are the layers.
 
     Args:
@@ -82,11 +82,11 @@ def find_root(functions: Sequence[Symbol], image: str, wanted: str = "") -> Root
     )
 
 
-def _root(symbol: Symbol, row: dict[str, Any]) -> Root:
+def _root(symbol: FunctionSymbol, row: dict[str, Any]) -> Root:
     return Root(symbol, row["engine"], tuple(row["helpers"]), row["match"])
 
 
-def _wanted(functions: Sequence[Symbol], image: str, wanted: str) -> Symbol:
+def _wanted(functions: Sequence[FunctionSymbol], image: str, wanted: str) -> FunctionSymbol:
     found = [s for s in functions if wanted in (s.name, base_name(s.name))] or [s for s in functions if short_name(s.name) == wanted]
     if not found:
         names = [short_name(s.name) for s in functions]

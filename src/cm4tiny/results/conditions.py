@@ -25,7 +25,7 @@ from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.errors import ResultsError, UsageError
 
 if TYPE_CHECKING:
-    from cm4tiny.results.rounds import Session
+    from cm4tiny.results.rounds import LoggedSession
 
 Figure = Literal["throughput", "energy", "outputs"]
 HOME_BOARD = default_board().name
@@ -198,7 +198,7 @@ class Conditions:
 
 
 def session_conditions(
-    sessions: Iterable[Session],
+    sessions: Iterable[LoggedSession],
     *,
     board: str,
     division: str,
@@ -222,7 +222,7 @@ def session_conditions(
     )
 
 
-def _inputs(session: Session) -> tuple[str, ...]:
+def _inputs(session: LoggedSession) -> tuple[str, ...]:
     return session.scores.files if session.scores is not None else tuple(window.file for window in session.windows)
 
 

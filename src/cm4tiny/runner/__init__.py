@@ -9,7 +9,7 @@ from cm4tiny.runner.dut import Dut, DutStatistics, Identity, Inference
 from cm4tiny.runner.energy import EnergyResult, EnergyWindow, run_energy
 from cm4tiny.runner.job_pool import Board, Job, JobResult, run_jobs
 from cm4tiny.runner.journal import Journal, JournalKey, data_set_hash
-from cm4tiny.runner.performance import PerformanceResult, Window, run_performance
+from cm4tiny.runner.performance import PerformanceResult, PerformanceWindow, run_performance
 from cm4tiny.runner.rules import Rules, load_rules, official_rules
 from cm4tiny.runner.session import SessionWriter
 
@@ -27,9 +27,9 @@ __all__ = [
     "Journal",
     "JournalKey",
     "PerformanceResult",
+    "PerformanceWindow",
     "Rules",
     "SessionWriter",
-    "Window",
     "data_set_hash",
     "load_rules",
     "official_rules",

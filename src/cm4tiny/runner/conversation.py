@@ -24,7 +24,7 @@ from cm4tiny.runner.link_reader import READY, LinkReader
 from cm4tiny.runner.messages import (
     Buffer,
     BufferCrc,
-    Check,
+    CheckMessage,
     DutMessage,
     Error,
     Expecting,
@@ -35,7 +35,7 @@ from cm4tiny.runner.messages import (
     Malformed,
     Model,
     Name,
-    Profile,
+    ProfileMessage,
     Ready,
     Results,
     Text,
@@ -63,18 +63,18 @@ UNREADY_S = 2.0
 
 MESSAGES: Mapping[str, tuple[type[DutMessage], ...]] = {
     "name": (Name,),
-    "profile": (Profile, Model),
+    "profile": (ProfileMessage, Model),
     "timestamp": (LapUs,),
     "results": (Results,),
     "infer": (Warmup, Infer, LapUs, Results),
-    "check": (Check,),
+    "check": (CheckMessage,),
     "db load": (Expecting,),
     "db print": (Buffer,),
     "db crc": (BufferCrc,),
     "db": (LoadDone,),
 }
 """Command -> messages that its answer may hold, besides errors and text."""
-SINGLE = (Name, Profile, Model, Results, Check, Expecting, BufferCrc, LoadDone)
+SINGLE = (Name, ProfileMessage, Model, Results, CheckMessage, Expecting, BufferCrc, LoadDone)
 """Messages that an answer holds once."""
 
 HINT_SILENT = (

@@ -19,7 +19,7 @@ from cm4tiny.errors import Cm4TinyError, DeviceResetError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner.conversation import BOOT_S, HINT_DAMAGE, Answer, Conversation
 from cm4tiny.runner.loading import Loader, chunk_bytes_for
-from cm4tiny.runner.messages import Check, Error, Infer, LapUs, Model, Name, Profile, Results, Warmup
+from cm4tiny.runner.messages import CheckMessage, Error, Infer, LapUs, Model, Name, ProfileMessage, Results, Warmup
 from cm4tiny.runner.retry import DAMAGE, POLICY
 from cm4tiny.runner.witness import WRAP_US, Timing, elapsed_us
 
@@ -203,7 +203,7 @@ class Dut:
                 self._refuse_failed_setup()
                 self._conversation.resync(NAME_S)
             name = self._twice("name", lambda answer: answer.one(Name))
-            profile, model = self._twice("profile", lambda answer: (answer.one(Profile), answer.one(Model)))
+            profile, model = self._twice("profile", lambda answer: (answer.one(ProfileMessage), answer.one(Model)))
             if name is None or profile is None or model is None:
                 raise ProtocolError(
                     "the device does not tell its name" if name is None else "the device does not tell its profile and model",
@@ -277,7 +277,7 @@ class Dut:
                 try:
                     before = self._conversation.ask("name", NAME_S, settle=True).check()
                     answer = self._ask("check", NAME_S)
-                    told = answer.one(Check)
+                    told = answer.one(CheckMessage)
                     if told is not None and told.crc == before.crc:
                         answer.check()
                         self._checks = self._loader.has_crc = True
@@ -402,7 +402,7 @@ class Dut:
     def _proved(self, answer: Answer, results: tuple[float, ...]) -> tuple[float, ...]:
         """The results of an answer that its checksum, or another reading, confirms."""
         if self.knows_check():
-            told = self._ask("check").check().one(Check)
+            told = self._ask("check").check().one(CheckMessage)
             if told is None or told.crc != answer.crc:
                 raise ProtocolError(
                     f"the answer to '{answer.command}' is not what the device sent",

@@ -38,7 +38,7 @@ class Name(DutMessage):
 
 
 @dataclass(frozen=True)
-class Profile(DutMessage):
+class ProfileMessage(DutMessage):
     """``m-profile-[text]``."""
 
     profile: str
@@ -104,7 +104,7 @@ class BufferCrc(DutMessage):
 
 
 @dataclass(frozen=True)
-class Check(DutMessage):
+class CheckMessage(DutMessage):
     """``m-check-XXXXXXXX-N``: CRC-32 of the answer before, and the characters that a command may have."""
 
     crc: int
@@ -173,7 +173,7 @@ def _buffer(line: str, digits: str) -> DutMessage:
 
 def _check(line: str, text: str) -> DutMessage:
     crc, _, size = text.partition("-")
-    return Check(line, int(crc, 16), int(size)) if len(size) <= 6 else Malformed(line, "a command size of more than 6 digits")
+    return CheckMessage(line, int(crc, 16), int(size)) if len(size) <= 6 else Malformed(line, "a command size of more than 6 digits")
 
 
 def _count(kind: Callable[[str, int], DutMessage]) -> Callable[[str, str], DutMessage]:
@@ -191,7 +191,7 @@ _TOKENS: tuple[tuple[str, str, Callable[[str, str], DutMessage]], ...] = (
     ("lap", rf"m-lap-us-(\d+){_END}", _lap),
     ("broken_lap", r"m-lap-us-", lambda line, _: Malformed(line, "a time stamp that is not a number")),
     ("name", r"m-name-dut-\[([^\]]*)\]", Name),
-    ("profile", r"m-profile-\[([^\]]*)\]", Profile),
+    ("profile", r"m-profile-\[([^\]]*)\]", ProfileMessage),
     ("model", r"m-model-\[([^\]]*)\]", Model),
     ("mode", r"m-timestamp-mode-(performance|energy)", TimestampMode),
     ("init", r"m-init-done", lambda line, _: InitDone(line)),

@@ -35,7 +35,7 @@ NUCLEO systems: 0.17 %, one 0.49 %), those of a board under an operating system 
 
 
 @dataclass(frozen=True)
-class Window:
+class PerformanceWindow:
     """One measured window.
 
     Attributes:
@@ -69,7 +69,7 @@ class PerformanceResult:
 
     benchmark: str
     identity: Identity
-    windows: tuple[Window, ...]
+    windows: tuple[PerformanceWindow, ...]
     throughput: float
     breaches: tuple[str, ...]
     cycles_per_inference: float | None = None
@@ -148,7 +148,7 @@ class _Run:
 
         return self.repeated(measure)
 
-    def window(self, number: int, sample: Sample, data: bytes, iterations: int) -> tuple[Window, Inference, int]:
+    def window(self, number: int, sample: Sample, data: bytes, iterations: int) -> tuple[PerformanceWindow, Inference, int]:
         def run(count: int) -> tuple[Inference, int]:
             report_lines.loading(self.session, sample)
             self.dut.load(data)
@@ -163,7 +163,7 @@ class _Run:
         elapsed_us = inference.elapsed_us or 0
         throughput = iterations / (elapsed_us / 1e6)
         return (
-            Window(
+            PerformanceWindow(
                 file=sample.file,
                 iterations=iterations,
                 warmups=self.warmups,
@@ -176,7 +176,7 @@ class _Run:
             iterations,
         )
 
-    def window_again(self, number: int, sample: Sample, data: bytes, first: Window) -> tuple[Window, Inference]:
+    def window_again(self, number: int, sample: Sample, data: bytes, first: PerformanceWindow) -> tuple[PerformanceWindow, Inference]:
         """Measures a window that is not like the others a second time, and a third time if the two differ: what two agree on.
 
         Raises:
@@ -236,7 +236,7 @@ def run_performance(
         dut.expect_mode("performance")
         report_lines.greet(session, dut, identity)
         iterations = run.calibrate(inputs[0][1]) if iterations is None else max(iterations, rules.min_iterations)
-        windows: list[Window] = []
+        windows: list[PerformanceWindow] = []
         inferences: list[tuple[Sample, Inference]] = []
         done, note = 0.0, ""
         for number in range(rules.windows):
@@ -268,13 +268,15 @@ def unproved(dut: Dut) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _outliers(windows: list[Window]) -> list[int]:
+def _outliers(windows: list[PerformanceWindow]) -> list[int]:
     """Numbers of the windows whose throughput is not like the others'."""
     median = statistics.median(w.throughput for w in windows)
     return [number for number, w in enumerate(windows) if abs(w.throughput / median - 1.0) > WINDOW_SPREAD]
 
 
-def _summary(benchmark: Benchmark, identity: Identity, windows: tuple[Window, ...], doubts: tuple[str, ...]) -> PerformanceResult:
+def _summary(
+    benchmark: Benchmark, identity: Identity, windows: tuple[PerformanceWindow, ...], doubts: tuple[str, ...]
+) -> PerformanceResult:
     counted = [w.cycles_per_inference for w in windows if w.cycles_per_inference is not None]
     return PerformanceResult(
         benchmark=benchmark.id,
@@ -286,7 +288,7 @@ def _summary(benchmark: Benchmark, identity: Identity, windows: tuple[Window, ..
     )
 
 
-def _spread(windows: tuple[Window, ...]) -> tuple[str, ...]:
+def _spread(windows: tuple[PerformanceWindow, ...]) -> tuple[str, ...]:
     median = statistics.median(w.throughput for w in windows)
     return tuple(
         f"window {number} differs from the median throughput by {100 * abs(w.throughput / median - 1.0):.1f} %"

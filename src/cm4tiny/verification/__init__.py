@@ -8,6 +8,6 @@ reference kernels answer. docs/verification.md says what is compared, how exactl
 
 from cm4tiny.verification.building import build, wanted
 from cm4tiny.verification.comparison import Verification, verify_image
-from cm4tiny.verification.image_run import ImageRun, run_image
+from cm4tiny.verification.image_run import ImageAnswers, run_image
 
-__all__ = ["ImageRun", "Verification", "build", "run_image", "verify_image", "wanted"]
+__all__ = ["ImageAnswers", "Verification", "build", "run_image", "verify_image", "wanted"]

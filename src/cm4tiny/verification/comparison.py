@@ -22,7 +22,7 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.inference_code import TensorInfo
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
 from cm4tiny.firmware.reference import oracle_name, reference_run
-from cm4tiny.verification.image_run import ImageRun, Int8, run_image
+from cm4tiny.verification.image_run import ImageAnswers, Int8, run_image
 
 SEED = 1
 _INPUTS = 3
@@ -151,7 +151,7 @@ def compare(found: npt.NDArray[Any], expected: npt.NDArray[Any], name: str, *, m
     return differing, largest
 
 
-def _check_printed(run: ImageRun, inputs: Int8, benchmark: Benchmark, tensors: tuple[TensorInfo, TensorInfo], name: str) -> None:
+def _check_printed(run: ImageAnswers, inputs: Int8, benchmark: Benchmark, tensors: tuple[TensorInfo, TensorInfo], name: str) -> None:
     """What the image printed is what its output means."""
     entry, result = tensors
     for row, output, printed in zip(inputs, run.outputs, run.printed, strict=True):

@@ -44,7 +44,7 @@ _REBUILD = "build the image again, or report the model with this message"
 
 
 @dataclass(frozen=True)
-class ImageRun:
+class ImageAnswers:
     """What an image answered.
 
     Attributes:
@@ -60,7 +60,7 @@ class ImageRun:
 
 def run_image(
     elf: Path, benchmark: Benchmark, inputs: Int8, tensors: tuple[TensorInfo, TensorInfo], events: EventStream = SILENT
-) -> ImageRun:
+) -> ImageAnswers:
     """Infers each row of ``inputs``.
 
     Args:
@@ -97,7 +97,7 @@ def run_image(
                 )
             rows.append(np.frombuffer(output, np.int8 if result.dtype == "int8" else "<f4"))
             printed.append(tuple(float(value) for value in found[0].split(",")))
-        return ImageRun(np.stack(rows), tuple(printed), board.cycles)
+        return ImageAnswers(np.stack(rows), tuple(printed), board.cycles)
 
 
 def boot_image(elf: Path) -> None:

@@ -28,7 +28,7 @@ from cm4tiny.boards.links import SerialLink
 from cm4tiny.boards.nucleo import board as nucleo_board
 from cm4tiny.boards.nucleo import ports, tools
 from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, await_port
-from cm4tiny.boards.nucleo.claim import Target
+from cm4tiny.boards.nucleo.claim import ClaimTarget
 from cm4tiny.boards.nucleo.flashers import MassStorage, OpenOcd, Wiring, check_drive
 from cm4tiny.boards.nucleo.tools import run_tool
 from cm4tiny.deadline import Deadline
@@ -211,7 +211,7 @@ def port_returns(inputs: Mapping[str, Any], folder: Path) -> Outcome:
         clock = _Clock(later)
 
         def use() -> Outcome:
-            target = Target(find_board(), str(board.device), board.serial)
+            target = ClaimTarget(find_board(), str(board.device), board.serial)
             again = await_port(link, target, 115200, clock=clock, sleep=clock.sleep)
             board.say(b"m-ready\r\n")
             right = again.read(Deadline(5)) == b"m-ready\r\n"

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from cm4tiny.boards.virtual.accesses import MOST_ACCESSES, REGISTERS, Access, Flag, accesses
+from cm4tiny.boards.virtual.accesses import MOST_ACCESSES, REGISTERS, Access, AccessFlag, accesses
 from cm4tiny.boards.virtual.instruction_facts import instruction
 
-ALONE, CHAINED, AT_END, EXACT, READ = Flag.ALONE, Flag.CHAINED, Flag.AT_END, Flag.EXACT, Flag.READ
+ALONE, CHAINED, AT_END, EXACT, READ = AccessFlag.ALONE, AccessFlag.CHAINED, AccessFlag.AT_END, AccessFlag.EXACT, AccessFlag.READ
 SP = REGISTERS.index("sp")
 
 
-def of(*lines: str) -> list[tuple[int, int, Flag]]:
+def of(*lines: str) -> list[tuple[int, int, AccessFlag]]:
     parts = [line.partition(" ")[::2] for line in lines]
     found = accesses((mnemonic, operands, instruction(mnemonic, operands)) for mnemonic, operands in parts)
     return [(access.register, access.displacement, access.flags) for access in found]

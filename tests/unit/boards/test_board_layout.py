@@ -16,8 +16,8 @@ _TYPES = {
     "int32_t": ctypes.c_int32,
     "uint32_t": ctypes.c_uint32,
     "uint64_t": ctypes.c_uint64,
-    "struct trace_cost": layout.Cost,
-    "struct block_access": layout.BlockAccess,
+    "struct trace_cost": layout.CostStruct,
+    "struct block_access": layout.BlockAccessStruct,
 }
 _COUNTS = {"MAX_ACCESSES": accesses.MOST_ACCESSES}
 
@@ -58,7 +58,7 @@ def load() -> object:
 
 def test_a_structure_of_another_size_is_refused_when_the_library_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     class Liar(ctypes.Structure):
-        _fields_ = [*layout.Note._fields_, ("more", ctypes.c_uint32)]
+        _fields_ = [*layout.NoteStruct._fields_, ("more", ctypes.c_uint32)]
 
     monkeypatch.setitem(layout.SHARED, "note", Liar)
     with pytest.raises(BoardError, match="does not belong to this version") as caught:
@@ -67,7 +67,7 @@ def test_a_structure_of_another_size_is_refused_when_the_library_is_loaded(monke
 
 
 def test_a_structure_that_the_library_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(layout.SHARED, "notes", layout.Note)
+    monkeypatch.setitem(layout.SHARED, "notes", layout.NoteStruct)
     with pytest.raises(BoardError, match="does not belong") as caught:
         load()
     assert "'notes' has 0 bytes" in caught.value.why
@@ -85,6 +85,6 @@ def test_the_marks_of_an_access_are_the_same_in_both_languages() -> None:
     marks = re.search(r"enum { (ACCESS_READ[^}]*) };", text)
     assert marks
     in_header = {name.removeprefix("ACCESS_"): int(value) for name, value in re.findall(r"(\w+) = (\d+)", marks[1])}
-    assert in_header == {flag.name: flag.value for flag in accesses.Flag}
+    assert in_header == {flag.name: flag.value for flag in accesses.AccessFlag}
     most = re.search(r"#define MAX_ACCESSES (\d+)u", text)
     assert most and int(most[1]) == accesses.MOST_ACCESSES

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.tiny_elf import EM_386, FLASH, RAM, VECTORS, Load, add_symbols, tiny_elf
 
-from cm4tiny.boards.virtual.loader import LoadedElf, Symbol, load_elf
+from cm4tiny.boards.virtual.loader import FunctionSymbol, LoadedElf, load_elf
 from cm4tiny.errors import FirmwareError, ImageTooLargeError, WrongTargetError
 
 
@@ -69,7 +69,7 @@ def test_an_elf_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
 
 
 def test_addresses_are_named_by_the_function_around_them() -> None:
-    image = LoadedElf((), (Symbol(0x100, 16, "first"), Symbol(0x120, 0, "second")))
+    image = LoadedElf((), (FunctionSymbol(0x100, 16, "first"), FunctionSymbol(0x120, 0, "second")))
     assert image.function_at(0x100) == "first"
     assert image.function_at(0x10E) == "first+0xe"
     assert image.function_at(0x110) is None
@@ -78,7 +78,7 @@ def test_addresses_are_named_by_the_function_around_them() -> None:
 
 
 def test_a_function_without_a_size_does_not_name_what_lies_far_behind_it() -> None:
-    image = LoadedElf((), (Symbol(0x100, 0, "handler"),))
+    image = LoadedElf((), (FunctionSymbol(0x100, 0, "handler"),))
     assert image.function_at(0x10FF) == "handler+0xfff"
     assert image.function_at(0x1100) is None and image.function_at(0x2000_0000) is None
 

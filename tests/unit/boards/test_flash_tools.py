@@ -14,7 +14,7 @@ import pytest
 from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.nucleo import flashers, tools
 from cm4tiny.boards.nucleo.flashers import MassStorage, OpenOcd, PyOcd, StFlash, Wiring
-from cm4tiny.boards.nucleo.tools import Outcome, run_tool
+from cm4tiny.boards.nucleo.tools import ToolOutcome, run_tool
 from cm4tiny.errors import BoardError
 
 ROW = find_board()
@@ -72,13 +72,13 @@ def test_a_hostile_list_of_probes_is_read_in_linear_time() -> None:
     text = "serial: A\n" * 25_000
     began = time.monotonic()
     with pytest.raises(BoardError, match="cannot read the chip's id"):
-        StFlash(ROW, Wiring(), lambda command, timeout_s: Outcome(tuple(command), 0, text)).identify()
+        StFlash(ROW, Wiring(), lambda command, timeout_s: ToolOutcome(tuple(command), 0, text)).identify()
     assert time.monotonic() - began < 5
 
 
 def test_the_chip_of_one_probe_is_not_taken_for_anothers() -> None:
     text = "  serial: AA01\n  serial: AA02\n  chipid: 0x470\n  chipid: 0x415\n"
-    flasher = StFlash(ROW, Wiring(), lambda command, timeout_s: Outcome(tuple(command), 0, text))
+    flasher = StFlash(ROW, Wiring(), lambda command, timeout_s: ToolOutcome(tuple(command), 0, text))
     assert "0x470" in flasher.identify() and flasher.probe == "AA02" and flasher.identities == ("probe-AA02",)
 
 
@@ -88,13 +88,13 @@ def test_the_chip_of_one_probe_is_not_taken_for_anothers() -> None:
 def test_a_tool_that_fails_in_the_middle_says_that_the_flash_may_be_half_written(flasher: Callable[..., flashers.Flasher]) -> None:
     text = "** Programming Started **\nError: libusb_bulk_read error: LIBUSB_ERROR_NO_DEVICE\n"
     with pytest.raises(BoardError, match="did not flash the board") as caught:
-        flasher(lambda command, timeout_s: Outcome(tuple(command), 1, text)).write(Path("a.bin"))
+        flasher(lambda command, timeout_s: ToolOutcome(tuple(command), 1, text)).write(Path("a.bin"))
     assert "LIBUSB_ERROR_NO_DEVICE" in caught.value.why and "a part of the image" in caught.value.why
 
 
 def test_the_chips_unique_id_is_part_of_what_is_locked() -> None:
     text = "0xe0042000: 10016470\n0x1fff7590: 00430031 3131510B 38383334\n"
-    flasher = OpenOcd(ROW, Wiring(), lambda command, timeout_s: Outcome(tuple(command), 0, text))
+    flasher = OpenOcd(ROW, Wiring(), lambda command, timeout_s: ToolOutcome(tuple(command), 0, text))
     flasher.identify()
     assert flasher.identities == ("chip-00430031-3131510b-38383334",)
 

@@ -20,7 +20,7 @@ from cm4tiny.boards.nucleo import board as nucleo_board
 from cm4tiny.boards.nucleo import flashers, ports
 from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, flash
 from cm4tiny.boards.nucleo.flashers import MassStorage, OpenOcd, PyOcd, StFlash, Wiring, choose, raw_image
-from cm4tiny.boards.nucleo.tools import Outcome, run_tool
+from cm4tiny.boards.nucleo.tools import ToolOutcome, run_tool
 from cm4tiny.cm import Step
 from cm4tiny.errors import BoardError, BusyError, LinkError, ToolchainError, UsageError, WrongTargetError
 from cm4tiny.events import SILENT
@@ -69,9 +69,9 @@ class Tool:
         self.answers, self.code = list(answers), code
         self.asked: list[list[str]] = []
 
-    def __call__(self, command: list[str], timeout_s: float) -> Outcome:
+    def __call__(self, command: list[str], timeout_s: float) -> ToolOutcome:
         self.asked.append(list(command))
-        return Outcome(tuple(command), self.code, self.answers.pop(0))
+        return ToolOutcome(tuple(command), self.code, self.answers.pop(0))
 
 
 # --- chips -----------------------------------------------------------------------------------------------------------------------

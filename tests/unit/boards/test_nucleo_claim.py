@@ -20,7 +20,7 @@ from cm4tiny.boards.links import SerialLink
 from cm4tiny.boards.nucleo import board as nucleo_board
 from cm4tiny.boards.nucleo import ports
 from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, await_port
-from cm4tiny.boards.nucleo.claim import Claim, Target, locate
+from cm4tiny.boards.nucleo.claim import Claim, ClaimTarget, locate
 from cm4tiny.boards.nucleo.flashers import OpenOcd, check_drive
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import BoardError, BusyError, LinkError, UsageError
@@ -146,7 +146,7 @@ def test_a_port_that_does_not_show_its_probe_needs_one_where_there_are_several(d
     assert "--probe" in caught.value.hint and desk.tool.asked == []
     desk.open("loop://", probe="ff02").close()
     assert "adapter serial 066BFF02" in desk.tool.asked[0]
-    assert locate(ROW, "loop://", writes=False) == Target(ROW, "loop://", "")
+    assert locate(ROW, "loop://", writes=False) == ClaimTarget(ROW, "loop://", "")
 
 
 def test_a_port_of_another_probe_than_the_one_that_was_named_is_refused(desk: Desk) -> None:
@@ -232,7 +232,7 @@ class Clock:
 
 
 def waited(board: FakeBoard, clock: Clock, link: SerialLink, events: EventStream | None = None) -> SerialLink:
-    target = Target(ROW, str(board.folder / "ttyACM0"), board.serial)
+    target = ClaimTarget(ROW, str(board.folder / "ttyACM0"), board.serial)
     return await_port(link, target, 115200, events or EventStream(), clock=clock, sleep=clock.sleep)
 
 
@@ -278,7 +278,7 @@ def test_a_port_that_keeps_coming_and_going_is_an_error_in_time(desk: Desk, monk
             board.plug("ttyACM0")
 
     with pytest.raises(LinkError, match="did not come back"):
-        await_port(link, Target(ROW, str(board.device), board.serial), 115200, clock=clock, sleep=flap)
+        await_port(link, ClaimTarget(ROW, str(board.device), board.serial), 115200, clock=clock, sleep=flap)
     assert clock.now < 22
 
 

@@ -17,7 +17,7 @@ from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.errors import AssetError, CompileError, FirmwareError, ModelError, UnsupportedOpError, UsageError
 from cm4tiny.firmware.c_library import CLibrary
 from cm4tiny.firmware.engines import archive, catalogue, octoml, sources, tflm
-from cm4tiny.firmware.engines.archive import EngineLibrary, Job, Unit
+from cm4tiny.firmware.engines.archive import CompileJob, EngineLibrary, TranslationUnit
 from cm4tiny.firmware.toolchain import Toolchain
 
 LIBRARY = CLibrary((), (), (), "none")
@@ -186,7 +186,7 @@ def test_a_library_needs_its_record(tmp_path: Path) -> None:
 
 
 def test_a_missing_checkout_is_named_before_anything_is_compiled(tmp_path: Path) -> None:
-    job = Job({"ruy": tmp_path / "gone"}, (), {})
+    job = CompileJob({"ruy": tmp_path / "gone"}, (), {})
     with pytest.raises(AssetError) as caught:
         archive.build_archive(job, tmp_path / "lib.a", GCC, step="x")
     assert "ruy" in caught.value.why
@@ -194,7 +194,7 @@ def test_a_missing_checkout_is_named_before_anything_is_compiled(tmp_path: Path)
 
 def test_a_missing_source_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
-    job = Job({"ruy": tmp_path / "src"}, (Unit("src/ruy/a.c", "a", ()),), {})
+    job = CompileJob({"ruy": tmp_path / "src"}, (TranslationUnit("src/ruy/a.c", "a", ()),), {})
     with pytest.raises(AssetError, match=r"ruy/a\.c is missing"):
         archive.build_archive(job, tmp_path / "lib.a", GCC, step="x")
 
@@ -202,7 +202,7 @@ def test_a_missing_source_file_is_named(tmp_path: Path) -> None:
 def test_a_compiler_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src/a.c").write_text("int a;\n")
-    job = Job({"ruy": tmp_path / "src"}, (Unit("src/ruy/a.c", "a", ()),), {})
+    job = CompileJob({"ruy": tmp_path / "src"}, (TranslationUnit("src/ruy/a.c", "a", ()),), {})
     with pytest.raises(CompileError, match="does not run"):
         archive.build_archive(job, tmp_path / "lib.a", GCC, step="x")
     assert not (tmp_path / "lib.a").exists()

@@ -12,7 +12,7 @@ from support.int16_layers import int16_layer, storages
 
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.int16 import conv, dense
-from cm4tiny.firmware.kernels.int16.block import Block, Epilogue, write_block
+from cm4tiny.firmware.kernels.int16.block import Epilogue, MacBlock, write_block
 from cm4tiny.firmware.kernels.int16.cover import SHAPES, cover
 from cm4tiny.firmware.kernels.int16.dense_block import DenseBlock, write_dense_block
 from cm4tiny.firmware.kernels.int16.plan import groups, unrolls
@@ -22,7 +22,7 @@ from cm4tiny.firmware.kernels.int16.storage import SLACK, nchw, nhwc
 from cm4tiny.firmware.kernels.int16.weights import MERGED_LIMIT, merge, mergeable
 
 ONE = (1, 1)
-BLOCK = Block((0, 16), (0, 8), 2, 2, (0,), 4, 4, (1, 2), (32, 32), (16, 16), Epilogue("relu"), 4, 0)
+BLOCK = MacBlock((0, 16), (0, 8), 2, 2, (0,), 4, 4, (1, 2), (32, 32), (16, 16), Epilogue("relu"), 4, 0)
 
 
 def found(window: Window, outputs: int = 4, **changes: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from cm4tiny.firmware.kernels.int16.assembly import ICACHE_BYTES
 from cm4tiny.firmware.kernels.int16.requant import Int16Requant, KernelLimitError, plan_int16
 from cm4tiny.firmware.kernels.int16.storage import Border, nchw, nhwc
 from cm4tiny.firmware.kernels.int16.winograd import STRIDE_1, STRIDE_2, candidates
-from cm4tiny.firmware.kernels.int16.winograd_code import COMPONENTS, Form, Result, Shape, product
+from cm4tiny.firmware.kernels.int16.winograd_code import COMPONENTS, Form, Result, WinogradShape, product
 from cm4tiny.firmware.kernels.int16.winograd_method import Method
 from cm4tiny.firmware.kernels.quant import quantize_multiplier
 
@@ -157,13 +157,13 @@ def test_a_layer_whose_loops_do_not_fit_into_the_instruction_cache_is_refused(mo
 @pytest.mark.parametrize("tiles", [4, 8, 16, 24])
 def test_no_micro_kernel_is_larger_than_the_instruction_cache(method: Method, tiles: int) -> None:
     for channels in (2, 16, 18, 28, 30, 32, 34, 48, 60, 62, 64, 128, 256):
-        shape = Shape(tiles, channels, method.groups)
+        shape = WinogradShape(tiles, channels, method.groups)
         assert product(shape).bytes <= ICACHE_BYTES
         for row in (10 * channels, 34 * channels + 2, 100 * channels):
             assert method.input_transform(shape, channels, row, unsigned=False).bytes <= ICACHE_BYTES
     for pixel, row, channel in ((16, 544, 1), (1, 34, 1156), (1, 1154, 12346), (682, 68200, 1)):
         result = Result(pixel, row, channel, Form(relu=False, zero_point=77))
-        assert method.output_transform(Shape(tiles, 16, method.groups), result).bytes <= ICACHE_BYTES
+        assert method.output_transform(WinogradShape(tiles, 16, method.groups), result).bytes <= ICACHE_BYTES
 
 
 def test_candidates_have_stable_names_and_say_what_they_need() -> None:

@@ -4,11 +4,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cm4tiny.firmware.microtvm.arena import ALIGNMENT, Block, plan_arena
+from cm4tiny.firmware.microtvm.arena import ALIGNMENT, ArenaBlock, plan_arena
 
 lives = st.tuples(st.integers(0, 20), st.integers(0, 8))
 blocks = st.lists(st.tuples(st.integers(1, 5000), lives), max_size=25).map(
-    lambda rows: [Block(f"b{i}", size, first, first + length) for i, (size, (first, length)) in enumerate(rows)]
+    lambda rows: [ArenaBlock(f"b{i}", size, first, first + length) for i, (size, (first, length)) in enumerate(rows)]
 )
 
 
@@ -39,7 +39,7 @@ def test_the_arena_is_never_larger_than_all_blocks_together(given_blocks):
 
 
 def test_memory_is_used_again_when_its_owner_is_dead():
-    plan = plan_arena([Block("a", 100, 0, 1), Block("b", 100, 1, 2), Block("c", 100, 2, 3)])
+    plan = plan_arena([ArenaBlock("a", 100, 0, 1), ArenaBlock("b", 100, 1, 2), ArenaBlock("c", 100, 2, 3)])
     assert plan.offsets["a"] == plan.offsets["c"] == 0
     assert plan.size == 208
 

@@ -12,12 +12,12 @@ import pytest
 from cm4tiny.errors import ResultsError
 from cm4tiny.images.performance.freshness import OTHERS, OWN, SOURCES, UNKNOWN, Code, banner, code_of, outdated, source_digest
 from cm4tiny.images.performance.page import Evidence, page
-from cm4tiny.images.performance.rows import Compiled, Harsher, Measured
+from cm4tiny.images.performance.rows import Compiled, Harsher, MeasuredRow
 from cm4tiny.images.performance.variants import DEFAULT, TFLM_CMSIS_NN
 
 ROOT = Path(__file__).resolve().parents[3]
 TODAY = Code({OWN: "a", OTHERS: "b"})
-KWS = Measured(DEFAULT, "kws", 4e6, 3e6, 30.0, 50_000, 60_000, code="a")
+KWS = MeasuredRow(DEFAULT, "kws", 4e6, 3e6, 30.0, 50_000, 60_000, code="a")
 TFLM = replace(KWS, engine=TFLM_CMSIS_NN, code="b")
 COMPILED = Compiled("gcc-12", "gcc 12.2", "kws", 1.0, 1, 1, 8, 8, reference=True, code="a")
 CORE = Harsher("slow", "kws", 10.0, "a")

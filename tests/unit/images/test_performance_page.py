@@ -10,17 +10,17 @@ from xml.etree import ElementTree
 
 from cm4tiny.images.fidelity import Row
 from cm4tiny.images.fidelity import read_rows as read_fidelity
-from cm4tiny.images.performance.chart import Bar, Group, bar_chart
+from cm4tiny.images.performance.chart import Bar, BarGroup, bar_chart
 from cm4tiny.images.performance.energy import own_energy_uj
 from cm4tiny.images.performance.freshness import code_of
 from cm4tiny.images.performance.page import CHART, Evidence, chart, fastest, page, shown_published
-from cm4tiny.images.performance.rows import Again, Compiled, Harsher, Measured, read_rows
+from cm4tiny.images.performance.rows import Again, Compiled, Harsher, MeasuredRow, read_rows
 from cm4tiny.images.performance.variants import DEFAULT, NO_DEAD, NO_SKIP
 from cm4tiny.results.published import published_for
 
 BEST = 23.155
 """kws of STMicroelectronics in round v1.2."""
-OURS = Measured(DEFAULT, "kws", 4e6, 3e6, BEST * 1.5, 50_000, 60_000)
+OURS = MeasuredRow(DEFAULT, "kws", 4e6, 3e6, BEST * 1.5, 50_000, 60_000)
 FIDELITY = (Row("one", "image", "kws", 11.0, 10.0), Row("two", "image", "ic", 10.0, 10.0), Row("three", "build", "ic", 8.0, 10.0))
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -119,7 +119,7 @@ def test_a_page_without_any_row_still_tells_what_is_not_measured() -> None:
 def test_the_page_in_the_manual_is_made_of_the_kept_rows() -> None:
     root = Path(__file__).resolve().parents[3]
     kept = root / "benchmarks"
-    rows, compiled = read_rows(kept / "engine_rows.json", Measured), read_rows(kept / "compiler_rows.json", Compiled)
+    rows, compiled = read_rows(kept / "engine_rows.json", MeasuredRow), read_rows(kept / "compiler_rows.json", Compiled)
     harsher, again = read_rows(kept / "core_rows.json", Harsher), read_rows(kept / "embedded_rows.json", Again)
     evidence = Evidence(rows, compiled, read_fidelity(kept / "fidelity_rows.json"), harsher, again, code_of(root))
     assert rows and compiled and harsher and again
@@ -154,13 +154,15 @@ def widths(svg: str) -> dict[str, float]:
 
 def test_bars_are_as_long_as_their_values() -> None:
     found = widths(
-        bar_chart([Group("g", (Bar("a", 2.0, "own"), Bar("b", 0.5, "other"), Bar("c", 1.0, "published")))], title="t", subtitle="s")
+        bar_chart([BarGroup("g", (Bar("a", 2.0, "own"), Bar("b", 0.5, "other"), Bar("c", 1.0, "published")))], title="t", subtitle="s")
     )
     assert abs(found["a"] / found["b"] - 4) < 0.01 and abs(found["a"] / found["c"] - 2) < 0.01
 
 
 def test_everything_stays_inside_the_picture() -> None:
-    svg = bar_chart([Group("g", (Bar("a", 3.0, "own"),)), Group("h", (Bar("b", 1.0, "published"),))], title="t", subtitle="s", error=0.1)
+    svg = bar_chart(
+        [BarGroup("g", (Bar("a", 3.0, "own"),)), BarGroup("h", (Bar("b", 1.0, "published"),))], title="t", subtitle="s", error=0.1
+    )
     root = ElementTree.fromstring(svg)
     width, height = float(root.get("width", "0")), float(root.get("height", "0"))
     for node in root.iter(f"{SVG}rect"):
@@ -170,12 +172,12 @@ def test_everything_stays_inside_the_picture() -> None:
 
 def test_whiskers_show_the_error_of_predicted_bars_only() -> None:
     bars = (Bar("a", 1.0, "own"), Bar("c", 1.0, "published"))
-    assert bar_chart([Group("g", bars)], title="t", subtitle="s", error=0.1).count("<path") == 1
-    assert bar_chart([Group("g", bars)], title="t", subtitle="s").count("<path") == 0
+    assert bar_chart([BarGroup("g", bars)], title="t", subtitle="s", error=0.1).count("<path") == 1
+    assert bar_chart([BarGroup("g", bars)], title="t", subtitle="s").count("<path") == 0
 
 
 def test_names_are_escaped_and_the_figures_are_readable_without_the_picture() -> None:
-    svg = bar_chart([Group("<g>", (Bar('a & "b"', 1.25, "own"),))], title="a < b", subtitle="s")
+    svg = bar_chart([BarGroup("<g>", (Bar('a & "b"', 1.25, "own"),))], title="a < b", subtitle="s")
     root = ElementTree.fromstring(svg)
     described = root.find(f"{SVG}desc")
     assert described is not None and described.text == '<g>: a & "b" 1.25'

@@ -13,22 +13,22 @@ from cm4tiny.firmware.engines.catalogue import ENGINES
 from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.images.performance.compilers import compilers_section, loss, worst_loss
 from cm4tiny.images.performance.energy import energy_lines, own_energy_uj
-from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, Measured, read_rows, replace_rows, write_rows
-from cm4tiny.images.performance.targets import Target, judge, targets_section
+from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, MeasuredRow, read_rows, replace_rows, write_rows
+from cm4tiny.images.performance.targets import PerformanceTarget, judge, targets_section
 from cm4tiny.images.performance.variants import DEFAULT, LOW_RAM, TFLM_CMSIS_NN, VARIANTS, variant
 
-KWS = Measured(DEFAULT, "kws", 4e6, 3e6, 30.0, 50_000, 60_000)
+KWS = MeasuredRow(DEFAULT, "kws", 4e6, 3e6, 30.0, 50_000, 60_000)
 SLOW = replace(KWS, engine=TFLM_CMSIS_NN, inf_per_s=10.0)
 
 
 def test_rows_survive_being_kept(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     write_rows(path, [KWS, replace(SLOW, top_1=90.1)])
-    assert read_rows(path, Measured) == [KWS, replace(SLOW, top_1=90.1)]
+    assert read_rows(path, MeasuredRow) == [KWS, replace(SLOW, top_1=90.1)]
 
 
 def test_without_a_file_there_are_no_rows(tmp_path: Path) -> None:
-    assert read_rows(tmp_path / "none.json", Measured) == []
+    assert read_rows(tmp_path / "none.json", MeasuredRow) == []
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '[{"engine": "x"}]', '[{"nonsense": 1}]'])
@@ -36,7 +36,7 @@ def test_a_file_of_something_else_is_refused_with_the_hint(tmp_path: Path, text:
     path = tmp_path / "rows.json"
     path.write_text(text)
     with pytest.raises(ResultsError, match="holds no rows of the performance page") as caught:
-        read_rows(path, Measured)
+        read_rows(path, MeasuredRow)
     assert caught.value.why and "measure everything again" in caught.value.hint
 
 
@@ -84,20 +84,20 @@ def test_a_mistyped_variant_gets_a_suggestion() -> None:
     ],
 )
 def test_throughput_is_to_reach_the_limit_and_memory_to_stay_below_it(quantity: str, limit: float | str, met: bool | None) -> None:
-    (verdict,) = judge([KWS, SLOW], [Target("kws", DEFAULT, quantity, limit)])
+    (verdict,) = judge([KWS, SLOW], [PerformanceTarget("kws", DEFAULT, quantity, limit)])
     assert verdict.met is met
 
 
 def test_a_target_is_not_met_by_another_benchmark_s_row_or_another_plan_s() -> None:
-    verdicts = judge([KWS], [Target("ic", DEFAULT, "inf_per_s", 1.0), Target("kws", LOW_RAM, "inf_per_s", 1.0)])
+    verdicts = judge([KWS], [PerformanceTarget("ic", DEFAULT, "inf_per_s", 1.0), PerformanceTarget("kws", LOW_RAM, "inf_per_s", 1.0)])
     assert [verdict.measured for verdict in verdicts] == [None, None]
 
 
 def test_the_table_says_what_is_not_met_and_what_was_not_measured() -> None:
     targets = [
-        Target("kws", DEFAULT, "inf_per_s", 32.0),
-        Target("kws", DEFAULT, "inf_per_s", TFLM_CMSIS_NN),
-        Target("ic", LOW_RAM, "ram_bytes", 7),
+        PerformanceTarget("kws", DEFAULT, "inf_per_s", 32.0),
+        PerformanceTarget("kws", DEFAULT, "inf_per_s", TFLM_CMSIS_NN),
+        PerformanceTarget("ic", LOW_RAM, "ram_bytes", 7),
     ]
     assert targets_section([KWS, SLOW], targets)[2:] == [
         "| kws | cm4tiny | at least 32 inf/s | 30.000 | **no** |",

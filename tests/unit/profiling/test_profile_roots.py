@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from cm4tiny.boards.virtual.loader import Symbol
+from cm4tiny.boards.virtual.loader import FunctionSymbol
 from cm4tiny.errors import FirmwareError, UsageError
 from cm4tiny.profiling.names import base_name, plain_name, short_name
 from cm4tiny.profiling.roots import find_root, kinds_of
@@ -17,8 +17,8 @@ OLD_TFLM = "_ZN6tflite10MicroGraph14InvokeSubgraphEi"
 TFLM_NAME, TVM_NAME = "TensorFlow Lite for Microcontrollers", "microTVM, ahead-of-time executor"
 
 
-def symbols(*names: str, size: int = 64) -> list[Symbol]:
-    return [Symbol(0x0800_0100 + 0x100 * i, size, name) for i, name in enumerate(names)]
+def symbols(*names: str, size: int = 64) -> list[FunctionSymbol]:
+    return [FunctionSymbol(0x0800_0100 + 0x100 * i, size, name) for i, name in enumerate(names)]
 
 
 @pytest.mark.parametrize(

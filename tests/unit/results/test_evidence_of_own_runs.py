@@ -19,7 +19,7 @@ from fake_dut import FakeDut, Faults, make_data_set
 from support.session_maker import HostClock
 
 from cm4tiny.benchmarks import metrics
-from cm4tiny.results.rounds import Mode, Session, read_session_folder
+from cm4tiny.results.rounds import LoggedSession, Mode, read_session_folder
 from cm4tiny.runner import Dut, SessionWriter, run_accuracy, run_energy, run_performance
 
 
@@ -51,7 +51,7 @@ class Monitor:
         return Trace(0.001, samples, (0.001, *edges) if edges and edges[0] > 0.01 else edges)  # after warm-ups only
 
 
-def run(folder: Path, mode: Mode, benchmark: str = "kws", **device: Any) -> tuple[Session, Any]:
+def run(folder: Path, mode: Mode, benchmark: str = "kws", **device: Any) -> tuple[LoggedSession, Any]:
     from cm4tiny.benchmarks import get_benchmark
 
     fake = FakeDut(benchmark=get_benchmark(benchmark), energy=mode == "energy", **device)

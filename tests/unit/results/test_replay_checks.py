@@ -14,7 +14,7 @@ from support.sessions import KWS, EembcSession, Infer, MlcSession, five_windows,
 
 from cm4tiny.results.replay import formulas, replay_result
 from cm4tiny.results.replay.checks import agreement
-from cm4tiny.results.rounds import Check, EnergyWindow, LabelLists, Window, get_round, walk
+from cm4tiny.results.rounds import Check, LabelLists, LoggedEnergyWindow, LoggedWindow, get_round, walk
 from cm4tiny.results.rounds import labels as labels_module
 
 WORDS = ((10.0, 10.5), (20.0, 20.5), (30.0, 30.5))
@@ -34,17 +34,17 @@ def performance(root: Path, session: EembcSession | None = None, results: bytes 
 
 # --- formulas -----------------------------------------------------------------------------------------------------------------
 def test_throughput_is_the_median_and_one_window_without_length_spoils_it() -> None:
-    windows = [Window(n, "", 100, (0, us), None) for n, us in enumerate((10_000_000, 20_000_000, 50_000_000), 1)]
+    windows = [LoggedWindow(n, "", 100, (0, us), None) for n, us in enumerate((10_000_000, 20_000_000, 50_000_000), 1)]
     assert formulas.throughput(windows) == 5.0
-    assert math.isnan(formulas.throughput([*windows, Window(4, "", 100, (5, 5), None)]))
+    assert math.isnan(formulas.throughput([*windows, LoggedWindow(4, "", 100, (5, 5), None)]))
     assert math.isnan(formulas.throughput([]))
 
 
 def test_energy_needs_the_inferences_of_every_window() -> None:
-    windows = [EnergyWindow(0, 2, 10, 50.0), EnergyWindow(2, 4, 10, 70.0)]
+    windows = [LoggedEnergyWindow(0, 2, 10, 50.0), LoggedEnergyWindow(2, 4, 10, 70.0)]
     assert (formulas.energy(windows), formulas.energy_run_throughput(windows)) == (6.0, 5.0)
-    assert math.isnan(formulas.energy([*windows, EnergyWindow(4, 6, 0, 1.0)]))
-    assert math.isnan(formulas.energy_run_throughput([EnergyWindow(2, 2, 10, 1.0)]))
+    assert math.isnan(formulas.energy([*windows, LoggedEnergyWindow(4, 6, 0, 1.0)]))
+    assert math.isnan(formulas.energy_run_throughput([LoggedEnergyWindow(2, 2, 10, 1.0)]))
 
 
 def test_a_detection_counts_until_two_seconds_after_the_word() -> None:

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from support.sessions import KWS, EembcSession, Infer, MlcSession, five_windows, trace, vector, write
 
-from cm4tiny.results.rounds import Mode, Session, read_printed, read_script, read_session_folder
+from cm4tiny.results.rounds import LoggedSession, Mode, read_printed, read_script, read_session_folder
 from cm4tiny.results.rounds.energy_trace import TraceProblem, read_samples, read_timestamps, window_energies
 from cm4tiny.results.rounds.numbers import median, number_in_json, real, whole
 from cm4tiny.results.rounds.numbers import vector as numbers
 
 
-def read(folder: Path, mode: Mode = "performance", benchmark: str = "kws", **files: bytes | None) -> Session:
+def read(folder: Path, mode: Mode = "performance", benchmark: str = "kws", **files: bytes | None) -> LoggedSession:
     return read_session_folder(write(folder, **files), mode, benchmark)
 
 
-def tolerated(session: Session) -> dict[str, int]:
+def tolerated(session: LoggedSession) -> dict[str, int]:
     return {record.kind: record.line for record in session.tolerated}
 
 

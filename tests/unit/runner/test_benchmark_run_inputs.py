@@ -13,12 +13,12 @@ from cm4tiny.results.report import make_report
 from cm4tiny.runner.benchmark_run import BenchmarkRun, _entries
 from cm4tiny.runner.dut import Identity
 from cm4tiny.runner.job_pool import Job, JobResult
-from cm4tiny.runner.performance import PerformanceResult, Window
+from cm4tiny.runner.performance import PerformanceResult, PerformanceWindow
 
 
 def entries(tmp_path: Path, assets: str, data_set: DataSet) -> list[dict[str, Any]]:
     request = BenchmarkRun(("ic",), ("performance",), "virtual", {}, {"ic": data_set.root}, tmp_path, assets=assets)
-    window = Window("a.bin", 60, 5, 10_500_000, 5.7, (0.0,) * 10, 21e6)
+    window = PerformanceWindow("a.bin", 60, 5, 10_500_000, 5.7, (0.0,) * 10, 21e6)
     result = PerformanceResult("ic", Identity("dut", "profile", "ic01"), (window,) * 5, 5.7, (), 21e6)
     job = Job(board=lambda: None, benchmark=get_benchmark("ic"), data_set=data_set, mode="performance", image="0" * 64)  # type: ignore[arg-type,return-value]
     return _entries(request, JobResult(job, result, tmp_path / "sessions"))

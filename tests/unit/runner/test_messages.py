@@ -17,7 +17,7 @@ from cm4tiny.runner import messages as m
         (b"m-name-dut-[STMicroelectronics]", m.Name("m-name-dut-[STMicroelectronics]", "STMicroelectronics")),
         (
             b"m-profile-[ULPMark for tinyML Firmware V0.0.1]",
-            m.Profile("m-profile-[ULPMark for tinyML Firmware V0.0.1]", "ULPMark for tinyML Firmware V0.0.1"),
+            m.ProfileMessage("m-profile-[ULPMark for tinyML Firmware V0.0.1]", "ULPMark for tinyML Firmware V0.0.1"),
         ),
         (b"m-model-[kws01]", m.Model("m-model-[kws01]", "kws01")),
         (b"m-init-done", m.InitDone("m-init-done")),

@@ -10,7 +10,7 @@ import pytest
 from support.profiles import profile
 from support.tiny_elf import tiny_elf
 
-from cm4tiny.boards.virtual.loader import Symbol
+from cm4tiny.boards.virtual.loader import FunctionSymbol
 from cm4tiny.boards.virtual.trace import TraceCost, TraceKind, TraceSegment
 from cm4tiny.cm import Step
 from cm4tiny.errors import AssetError, ModelError, ResultsError, RunnerError, UsageError
@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 # --- what the calls of the root say ---------------------------------------------------------------------------------------------------
 
-ROOT = Root(Symbol(0x0800_0100, 64, "_ZN1a3runEv"))
+ROOT = Root(FunctionSymbol(0x0800_0100, 64, "_ZN1a3runEv"))
 
 
 def call(number: int, complete: bool = True) -> TraceSegment:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cm4tiny.boards.boards import BoardDescription, default_board
-from cm4tiny.boards.energy.table import Block, current_table
+from cm4tiny.boards.energy.table import ClockEnable, current_table
 
 PWR_CR1, PWR_CR5 = 0x4000_7000, 0x4000_7080
 RCC_CR, RCC_CFGR = 0x4002_1000, 0x4002_1008
@@ -88,7 +88,7 @@ def _apb_divider(bits: int) -> int:
     return 1 if bits < 4 else 1 << bits - 3
 
 
-def _share(block: Block, divider: int) -> float:
+def _share(block: ClockEnable, divider: int) -> float:
     doubled = block.kind == "timer" and divider > 1  # RM0432 section 6.2.15
     return (2.0 if doubled else 1.0) / divider
 

@@ -14,7 +14,7 @@ _FOLDER = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
-class Block:
+class ClockEnable:
     """A clock enable: which bit of which register, and what it clocks. ``kind`` is ``"bus"``, ``"kernel"`` or ``"timer"``."""
 
     register: int
@@ -39,7 +39,7 @@ class CurrentTable:
     constants: Mapping[str, float]
     polling_less: Mapping[int, float]
     limits: Mapping[str, Limit]
-    blocks: tuple[Block, ...]
+    blocks: tuple[ClockEnable, ...]
 
     def __getitem__(self, name: str) -> float:
         return self.constants[name]
@@ -54,7 +54,7 @@ def current_table() -> CurrentTable:
     """
     table = load_table(_FOLDER / "current.yaml", _FOLDER / "current.schema.json")
     blocks = tuple(
-        Block(row["register"], bit, name, kind, row.get("divider", ""))
+        ClockEnable(row["register"], bit, name, kind, row.get("divider", ""))
         for row in table["blocks"]
         for kind in ("bus", "kernel", "timer")
         for bit, name in row.get(kind, {}).items()

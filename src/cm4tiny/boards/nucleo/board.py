@@ -12,7 +12,7 @@ from pathlib import Path
 from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.boards.links import DEFAULT_BAUD, SerialLink
-from cm4tiny.boards.nucleo.claim import Claim, Target, locate, probe_for_tools
+from cm4tiny.boards.nucleo.claim import Claim, ClaimTarget, locate, probe_for_tools
 from cm4tiny.boards.nucleo.flashers import FLASHERS, Flasher, Wiring, check_drive, choose, raw_image, with_raw_image
 from cm4tiny.boards.nucleo.ports import ports
 from cm4tiny.deadline import Deadline
@@ -130,7 +130,7 @@ class NucleoBoard:
 
 def await_port(
     link: SerialLink,
-    target: Target,
+    target: ClaimTarget,
     baud: int,
     events: EventStream = SILENT,
     *,

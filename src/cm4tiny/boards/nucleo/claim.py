@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from cm4tiny.boards.boards import BoardDescription
 from cm4tiny.boards.links import is_pty
-from cm4tiny.boards.nucleo.ports import Listed, Port, only_port, port_of, ports, several_boards
+from cm4tiny.boards.nucleo.ports import Listed, SerialPort, only_port, port_of, ports, several_boards
 from cm4tiny.boards.processes import terminals_behind, users_of
 from cm4tiny.errors import BusyError, LinkError, UsageError
 from cm4tiny.locks import HeldLock, acquire
@@ -24,7 +24,7 @@ from cm4tiny.paths import user_cache
 
 
 @dataclass(frozen=True)
-class Target:
+class ClaimTarget:
     """One board.
 
     Attributes:
@@ -49,7 +49,7 @@ class Target:
         return next((port.device for port in ports(self.row, listed) if port.serial == self.probe), self.device)
 
 
-def locate(row: BoardDescription, port: str = "", probe: str = "", *, writes: bool, listed: Listed | None = None) -> Target:
+def locate(row: BoardDescription, port: str = "", probe: str = "", *, writes: bool, listed: Listed | None = None) -> ClaimTarget:
     """The board that a user means.
 
     Args:
@@ -62,7 +62,7 @@ def locate(row: BoardDescription, port: str = "", probe: str = "", *, writes: bo
     """
     if not port:
         found = only_port(row, probe, listed)
-        return Target(row, found.device, found.serial)
+        return ClaimTarget(row, found.device, found.serial)
     own = None if "://" in port else port_of(port, listed)
     if own is not None and own.usb_id in row.usb_ids:
         if not own.serial.upper().endswith(probe.upper()):
@@ -71,11 +71,11 @@ def locate(row: BoardDescription, port: str = "", probe: str = "", *, writes: bo
                 why=f"it is that of the probe {own.serial or 'without a serial number'}",
                 hint="leave out --port or --probe",
             )
-        return Target(row, port, own.serial)
-    return Target(row, port, _probe(ports(row, listed), probe, writes))
+        return ClaimTarget(row, port, own.serial)
+    return ClaimTarget(row, port, _probe(ports(row, listed), probe, writes))
 
 
-def probe_for_tools(target: Target) -> str:
+def probe_for_tools(target: ClaimTarget) -> str:
     """The serial number of the board's probe as a flash tool can take it: OpenOCD reads arguments as Tcl, and some probes have odd bytes.
 
     Raises:
@@ -93,7 +93,7 @@ def probe_for_tools(target: Target) -> str:
     return ""
 
 
-def _probe(plugged: list[Port], probe: str, writes: bool) -> str:
+def _probe(plugged: list[SerialPort], probe: str, writes: bool) -> str:
     """The probe of a board whose port does not show it: a pty, a socket, a serial adapter on the board's pins."""
     if not probe and not writes:
         return ""
@@ -111,7 +111,7 @@ class Claim:
         LockingError: the cache's file system cannot lock.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: ClaimTarget) -> None:
         self._subject = f"the {target.row.name} at {target.device}"
         self._held: dict[str, HeldLock] = {}
         self.add(*_keys(target))
@@ -147,7 +147,7 @@ def probe_key(serial: str) -> str:
     return f"probe-{serial.upper()}"
 
 
-def _keys(target: Target) -> list[str]:
+def _keys(target: ClaimTarget) -> list[str]:
     keys = [probe_key(target.probe)] if target.probe else []
     if target.is_url:
         return keys + _url_keys(target.device)
@@ -179,7 +179,7 @@ def _url_keys(url: str) -> list[str]:
     return [f"url-{host}-{port}", *map(_terminal_key, terminals_behind(host, port))]
 
 
-def _check_users(target: Target) -> None:
+def _check_users(target: ClaimTarget) -> None:
     """A program that has the port open takes bytes away. The server of a pty keeps it open, so a pty is not looked at."""
     if target.is_url:
         return

@@ -21,7 +21,7 @@ from typing import Protocol
 from cm4tiny.boards.boards import BoardDescription, all_boards
 from cm4tiny.boards.nucleo.claim import probe_key
 from cm4tiny.boards.nucleo.ports import permission_hint
-from cm4tiny.boards.nucleo.tools import Outcome, run_tool, tail_of
+from cm4tiny.boards.nucleo.tools import ToolOutcome, run_tool, tail_of
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import BoardError, ToolchainError
 from cm4tiny.scratch import scratch_folder
@@ -36,7 +36,7 @@ _IMAGE, _FAILED, _MARKS = "FIRMWARE.BIN", "FAIL.TXT", ("DETAILS.TXT", "MBED.HTM"
 _NO_PROBE = ("open failed", "couldn't find any st-link", "found 0 stlink", "no connected debug probes", "no available debug probes")
 _NO_PERMISSION = ("libusb_error_access", "permission", "access denied", "insufficient permissions")
 
-Run = Callable[[list[str], float], Outcome]
+Run = Callable[[list[str], float], ToolOutcome]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Flasher(Protocol):
         """
 
 
-def _failure(row: BoardDescription, outcome: Outcome, what: str) -> BoardError:
+def _failure(row: BoardDescription, outcome: ToolOutcome, what: str) -> BoardError:
     if outcome.says(*_NO_PERMISSION):
         return BoardError(f"{what}: the probe may not be opened by this user", why=outcome.tail, hint=permission_hint(row))
     if outcome.says(*_NO_PROBE):
@@ -92,7 +92,7 @@ def _failure(row: BoardDescription, outcome: Outcome, what: str) -> BoardError:
     )
 
 
-def _write_failure(row: BoardDescription, outcome: Outcome, what: str) -> BoardError:
+def _write_failure(row: BoardDescription, outcome: ToolOutcome, what: str) -> BoardError:
     """As :func:`_failure`, for a tool that may have stopped half-way."""
     error = _failure(row, outcome, what)
     return BoardError(error.what, why=f"{error.why}\nthe flash may hold a part of the image", hint=error.hint)

@@ -18,7 +18,7 @@ RULES_FILE = "/etc/udev/rules.d/49-cm4tiny-stlink.rules"
 
 
 @dataclass(frozen=True)
-class Port:
+class SerialPort:
     """A serial port of a probe. ``usb_id`` is ``vendor:product``, ``serial`` the probe's serial number."""
 
     device: str
@@ -31,24 +31,24 @@ Listed = Callable[[], Iterable[Any]]
 """Lists the serial ports of this machine, as pyserial does."""
 
 
-def all_ports(listed: Listed | None = None) -> list[Port]:
+def all_ports(listed: Listed | None = None) -> list[SerialPort]:
     """All serial ports on USB, by device name. A port that vanishes while it is read is left out, with the rest of that listing."""
     found = []
     try:
         for info in (listed or list_ports.comports)():
             if info.vid is not None and info.pid is not None:
-                found.append(Port(info.device, f"{info.vid:04x}:{info.pid:04x}", info.serial_number or "", info.description or ""))
+                found.append(SerialPort(info.device, f"{info.vid:04x}:{info.pid:04x}", info.serial_number or "", info.description or ""))
     except (OSError, TypeError, ValueError, AttributeError):  # pyserial reads several files of sysfs for each
         pass
     return sorted(found, key=lambda port: port.device)
 
 
-def ports(row: BoardDescription, listed: Listed | None = None) -> list[Port]:
+def ports(row: BoardDescription, listed: Listed | None = None) -> list[SerialPort]:
     """The ports of all probes of the board's kind, by device name."""
     return [port for port in all_ports(listed) if port.usb_id in row.usb_ids]
 
 
-def port_of(device: str, listed: Listed | None = None) -> Port | None:
+def port_of(device: str, listed: Listed | None = None) -> SerialPort | None:
     """The USB port that a name means: the name itself, or a link to it such as one in ``/dev/serial/by-id``."""
     meant = os.path.realpath(device)
     return next((port for port in all_ports(listed) if os.path.realpath(port.device) == meant), None)
@@ -67,7 +67,7 @@ def find_port(row: BoardDescription, probe: str = "", device: str = "", listed: 
     return device or only_port(row, probe, listed).device
 
 
-def only_port(row: BoardDescription, probe: str = "", listed: Listed | None = None) -> Port:
+def only_port(row: BoardDescription, probe: str = "", listed: Listed | None = None) -> SerialPort:
     """The port of the one board that is meant; raises as :func:`find_port`."""
     found = [port for port in ports(row, listed) if port.serial.upper().endswith(probe.upper())]
     if not found:
@@ -84,7 +84,7 @@ def only_port(row: BoardDescription, probe: str = "", listed: Listed | None = No
     return port
 
 
-def several_boards(found: Iterable[Port]) -> LinkError:
+def several_boards(found: Iterable[SerialPort]) -> LinkError:
     """Nobody said which of several boards is meant."""
     named = [f"{port.device} has the probe {port.serial or 'without a serial number'}" for port in found]
     return LinkError(f"{len(named)} boards are plugged in", why="; ".join(named), hint="name one: --probe=SERIAL or --port=DEVICE")

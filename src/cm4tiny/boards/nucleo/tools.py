@@ -24,7 +24,7 @@ _REST_S = 2.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ToolOutcome:
     """What a tool said (both streams, in order of each) and how it ended."""
 
     command: tuple[str, ...]
@@ -75,7 +75,7 @@ class _Output:
         return (bytes(self._head) + bytes(self._tail)).decode("utf-8", "replace")
 
 
-def run_tool(command: Sequence[str], timeout_s: float) -> Outcome:
+def run_tool(command: Sequence[str], timeout_s: float) -> ToolOutcome:
     """Runs a tool to its end. It gets a process group of its own, which is ended with it.
 
     Raises:
@@ -103,7 +103,7 @@ def run_tool(command: Sequence[str], timeout_s: float) -> Outcome:
             why=tail_of(text) or "it said nothing",
             hint=f"unplug the board, plug it in again, and try by hand:\n{shlex.join(command)}",
         )
-    return Outcome(tuple(command), code, text)
+    return ToolOutcome(tuple(command), code, text)
 
 
 def _wait(process: subprocess.Popen[bytes], output: _Output, timeout_s: float) -> int | None:

@@ -20,7 +20,7 @@ MOST_ACCESSES = 256
 """Of one block that are looked at; mirrored in core.h."""
 
 
-class Flag(enum.IntFlag):
+class AccessFlag(enum.IntFlag):
     """What an access is; mirrored in core.h."""
 
     READ = 1
@@ -36,12 +36,12 @@ class Flag(enum.IntFlag):
 
 @dataclass(frozen=True)
 class Access:
-    """One access: register number, what is added to it, bytes, :class:`Flag`."""
+    """One access: register number, what is added to it, bytes, :class:`AccessFlag`."""
 
     register: int
     displacement: int
     size: int
-    flags: Flag
+    flags: AccessFlag
 
 
 def _copied(mnemonic: str, operands: str) -> tuple[str, str, int | None] | None:
@@ -95,17 +95,21 @@ def accesses(block: Iterable[tuple[str, str, Instruction]]) -> tuple[Access, ...
         block: mnemonic, operands and facts of its instructions.
     """
     registers = _Registers()
-    found: list[tuple[Instruction, Flag, tuple[str, int, bool] | None, int]] = []
+    found: list[tuple[Instruction, AccessFlag, tuple[str, int, bool] | None, int]] = []
     before: Instruction | None = None
     for mnemonic, operands, this in block:
         if this.base in REGISTERS:
             assert this.base is not None
-            flags = Flag(0)
+            flags = AccessFlag(0)
             if this.reads:
                 pipelined = this.kind is Kind.LOAD and before is not None and before.kind is Kind.LOAD
                 depends = pipelined and before is not None and before.loaded in this.address
                 chained = pipelined and before is not None and before.writes_back and before.base in this.address
-                flags = Flag.READ | (Flag(0) if pipelined else Flag.ALONE) | (Flag.CHAINED if chained and not depends else Flag(0))
+                flags = (
+                    AccessFlag.READ
+                    | (AccessFlag(0) if pipelined else AccessFlag.ALONE)
+                    | (AccessFlag.CHAINED if chained and not depends else AccessFlag(0))
+                )
             found.append((this, flags, registers.origin[this.base], registers.version[this.base]))
         copied = _copied(mnemonic, operands) if this.base is None else None
         if copied is not None and this.every:
@@ -120,14 +124,16 @@ def accesses(block: Iterable[tuple[str, str, Instruction]]) -> tuple[Access, ...
     return tuple(_resolved(found, registers))[:MOST_ACCESSES]
 
 
-def _resolved(found: Iterable[tuple[Instruction, Flag, tuple[str, int, bool] | None, int]], registers: _Registers) -> Iterable[Access]:
+def _resolved(
+    found: Iterable[tuple[Instruction, AccessFlag, tuple[str, int, bool] | None, int]], registers: _Registers
+) -> Iterable[Access]:
     for this, flags, origin, version in found:
         assert this.base is not None
         offset = this.offset or 0
         if origin is not None:
             register, constant, exact = origin
             if exact and this.offset is not None and this.kind is not Kind.MULTIPLE:
-                flags |= Flag.EXACT
+                flags |= AccessFlag.EXACT
             yield Access(REGISTERS.index(register), constant + offset, this.size, flags)
         elif version == registers.version[this.base]:
-            yield Access(REGISTERS.index(this.base), offset, this.size, flags | Flag.AT_END)
+            yield Access(REGISTERS.index(this.base), offset, this.size, flags | AccessFlag.AT_END)

@@ -25,7 +25,7 @@ from cm4tiny.boards.virtual.energy_history import idle_history, power_history, s
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.boards.virtual.link import Guard, VirtualLink
-from cm4tiny.boards.virtual.loader import Symbol
+from cm4tiny.boards.virtual.loader import FunctionSymbol
 from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, NoteKind, SettingChange, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
 from cm4tiny.boards.virtual.process import open_machine
@@ -235,12 +235,12 @@ class VirtualBoard:
             return machine.spans()
 
     @property
-    def functions(self) -> tuple[Symbol, ...]:
+    def functions(self) -> tuple[FunctionSymbol, ...]:
         """The functions of the ELF by address; none if it was stripped, or for an image without symbols."""
         return self._elf.functions
 
     @contextlib.contextmanager
-    def trace(self, root: Symbol) -> Iterator[list[TraceSegment]]:
+    def trace(self, root: FunctionSymbol) -> Iterator[list[TraceSegment]]:
         """Traces every call of a function for the length of a ``with`` block; the list is filled when it ends.
 
         Args:

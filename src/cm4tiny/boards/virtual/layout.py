@@ -17,7 +17,7 @@ LAYOUT_VERSION = 1
 _u32, _u64 = ctypes.c_uint32, ctypes.c_uint64
 
 
-class Constants(ctypes.Structure):
+class ConstantsStruct(ctypes.Structure):
     _fields_ = [
         *((name, _u32) for name in ("taken_transfer_ticks", "icache_lines", "dcache_lines", "receive_pace", "idle_polls", "idle_gap")),
         *((name, _u64) for name in ("profile_min", "profile_max", "unprofiled_window", "unprofiled_limit")),
@@ -25,18 +25,18 @@ class Constants(ctypes.Structure):
     ]
 
 
-class BlockAccess(ctypes.Structure):
+class BlockAccessStruct(ctypes.Structure):
     _fields_ = [("displacement", ctypes.c_int32), *((name, ctypes.c_uint8) for name in ("reg", "size", "flags", "unused"))]
 
 
-class BlockFacts(ctypes.Structure):
+class BlockFactsStruct(ctypes.Structure):
     _fields_ = [
         *((name, _u32) for name in ("cost_ticks", "instructions", "fpu_offset", "exit_ticks", "entry_ticks", "access_count")),
-        ("accesses", BlockAccess * MOST_ACCESSES),
+        ("accesses", BlockAccessStruct * MOST_ACCESSES),
     ]
 
 
-class Fault(ctypes.Structure):
+class FaultStruct(ctypes.Structure):
     _fields_ = [
         *((name, _u32) for name in ("kind", "address", "detail", "pc", "lr", "sp", "xpsr")),
         ("r", _u32 * 13),
@@ -44,84 +44,84 @@ class Fault(ctypes.Structure):
     ]
 
 
-class Note(ctypes.Structure):
+class NoteStruct(ctypes.Structure):
     _fields_ = [(name, _u32) for name in ("kind", "address", "pc")]
 
 
-class Cost(ctypes.Structure):
+class CostStruct(ctypes.Structure):
     _fields_ = [(entry.name, _u64) for entry in dataclasses.fields(TraceCost)]  # in the order of the C structure
 
     def value(self) -> TraceCost:
         return TraceCost(*(getattr(self, entry.name) for entry in dataclasses.fields(TraceCost)))
 
 
-class Segment(ctypes.Structure):
+class SegmentStruct(ctypes.Structure):
     _fields_ = [
         *((name, _u32) for name in ("call", "kind", "address", "complete")),
-        ("cost", Cost),
+        ("cost", CostStruct),
         *((name, _u64) for name in ("code_bytes", "data_bytes", "ram_bytes")),
     ]
 
 
-class Cell(ctypes.Structure):
-    _fields_ = [("function", _u32), ("unused", _u32), ("cost", Cost)]
+class CellStruct(ctypes.Structure):
+    _fields_ = [("function", _u32), ("unused", _u32), ("cost", CostStruct)]
 
 
-class ClockChange(ctypes.Structure):
+class ClockChangeStruct(ctypes.Structure):
     _fields_ = [(name, _u64) for name in ("time_ps", "ticks", "hclk_hz")]
 
 
-class PinChange(ctypes.Structure):
+class PinChangeStruct(ctypes.Structure):
     _fields_ = [("time_ps", _u64), ("pin", _u32), ("level", _u32)]
 
 
-class SettingChange(ctypes.Structure):
+class SettingChangeStruct(ctypes.Structure):
     _fields_ = [("time_ps", _u64), ("ticks", _u64), ("address", _u32), ("value", _u32)]
 
 
-class ClockGate(ctypes.Structure):
+class ClockGateStruct(ctypes.Structure):
     _fields_ = [(name, _u32) for name in ("base", "size", "enable_offset", "enable_mask")]
 
 
-class PinFunction(ctypes.Structure):
+class PinFunctionStruct(ctypes.Structure):
     _fields_ = [(name, _u32) for name in ("uart", "transmits", "pin", "function")]
 
 
-class BrokenRule(ctypes.Structure):
+class BrokenRuleStruct(ctypes.Structure):
     _fields_ = [
         *((name, _u32) for name in ("rule", "address", "value", "detail", "limit", "is_store", "block", "block_size", "hclk_hz")),
         ("r", _u32 * 15),
     ]
 
 
-class Span(ctypes.Structure):
+class SpanStruct(ctypes.Structure):
     _fields_ = [("from_ticks", _u64), ("to_ticks", _u64), ("kind", _u32), ("unused", _u32)]
 
 
 COUNTERS = tuple(field.name for field in dataclasses.fields(Counters))  # in the order of the C structure
 
 
-class Statistics(ctypes.Structure):
+class StatisticsStruct(ctypes.Structure):
     _fields_ = [(name, _u64) for name in COUNTERS]
 
 
 SHARED: dict[str, type[ctypes.Structure]] = {
-    "timing_constants": Constants,
-    "block_access": BlockAccess,
-    "block_facts": BlockFacts,
-    "fault": Fault,
-    "note": Note,
-    "trace_cost": Cost,
-    "trace_segment": Segment,
-    "trace_cell": Cell,
-    "clock_change": ClockChange,
-    "pin_change": PinChange,
-    "setting_change": SettingChange,
-    "span": Span,
-    "clock_gate": ClockGate,
-    "pin_function": PinFunction,
-    "broken_rule": BrokenRule,
-    "statistics": Statistics,
+    "timing_constants": ConstantsStruct,
+    "block_access": BlockAccessStruct,
+    "block_facts": BlockFactsStruct,
+    "fault": FaultStruct,
+    "note": NoteStruct,
+    "trace_cost": CostStruct,
+    "trace_segment": SegmentStruct,
+    "trace_cell": CellStruct,
+    "clock_change": ClockChangeStruct,
+    "pin_change": PinChangeStruct,
+    "setting_change": SettingChangeStruct,
+    "span": SpanStruct,
+    "clock_gate": ClockGateStruct,
+    "pin_function": PinFunctionStruct,
+    "broken_rule": BrokenRuleStruct,
+    "statistics": StatisticsStruct,
 }
 """By their names in C."""
 

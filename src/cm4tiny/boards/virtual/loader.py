@@ -27,7 +27,7 @@ _FOUR_GIB = 1 << 32
 
 
 @dataclass(frozen=True)
-class Symbol:
+class FunctionSymbol:
     """A function.
 
     Attributes:
@@ -47,7 +47,7 @@ class LoadedElf:
     """What goes into a chip's memory, and the functions by address."""
 
     segments: tuple[tuple[int, bytes], ...]
-    functions: tuple[Symbol, ...]
+    functions: tuple[FunctionSymbol, ...]
     chip: ChipDescription = field(default_factory=lambda: default_board().chip, repr=False)
 
     def function_at(self, address: int) -> str | None:
@@ -165,7 +165,7 @@ def _lies_in(chip: ChipDescription, kind: str, address: int) -> bool:
     return any(start <= address < start + size for start, size in places)
 
 
-def _functions(elf: ELFFile) -> tuple[Symbol, ...]:
+def _functions(elf: ELFFile) -> tuple[FunctionSymbol, ...]:
     found: dict[int, tuple[int, str, int]] = {}
     sections = [(int(section["sh_addr"]), int(section["sh_size"])) for section in elf.iter_sections()]
     for section in elf.iter_sections():
@@ -181,6 +181,6 @@ def _functions(elf: ELFFile) -> tuple[Symbol, ...]:
     rows = sorted(found.items())
     ends = [*(address for address, _ in rows[1:]), _FOUR_GIB]
     return tuple(
-        Symbol(address, size, name, min(room, size or min(MAX_REACH, end - address)))
+        FunctionSymbol(address, size, name, min(room, size or min(MAX_REACH, end - address)))
         for (address, (size, name, room)), end in zip(rows, ends, strict=False)
     )

@@ -34,7 +34,7 @@ _FOR_EVER = 2**64 - 1
 _u8p, _u32, _u64 = ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint32, ctypes.c_uint64
 
 
-_Classify = ctypes.CFUNCTYPE(None, _u32, _u32, ctypes.POINTER(layout.BlockFacts))
+_Classify = ctypes.CFUNCTYPE(None, _u32, _u32, ctypes.POINTER(layout.BlockFactsStruct))
 
 
 @lru_cache(maxsize=4)
@@ -56,7 +56,7 @@ def load_library(built: NativeLibrary) -> ctypes.CDLL:
     layout.check_layout(library)
     machine = ctypes.c_void_p
     signatures: dict[str, tuple[Any, list[Any]]] = {
-        "cm4_new": (machine, [ctypes.POINTER(layout.Constants), _Classify, _u32]),
+        "cm4_new": (machine, [ctypes.POINTER(layout.ConstantsStruct), _Classify, _u32]),
         "cm4_free": (None, [machine]),
         "cm4_write_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
         "cm4_read_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
@@ -73,25 +73,28 @@ def load_library(built: NativeLibrary) -> ctypes.CDLL:
         "cm4_time_ps": (_u64, [machine]),
         "cm4_ticks": (_u64, [machine]),
         "cm4_hclk_hz": (_u64, [machine]),
-        "cm4_fault": (None, [machine, ctypes.POINTER(layout.Fault)]),
+        "cm4_fault": (None, [machine, ctypes.POINTER(layout.FaultStruct)]),
         "cm4_edges": (_u32, [machine, _u32, ctypes.POINTER(_u64), _u32]),
-        "cm4_pin_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.PinChange), _u32]),
-        "cm4_clock_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.ClockChange), _u32]),
+        "cm4_pin_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.PinChangeStruct), _u32]),
+        "cm4_clock_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.ClockChangeStruct), _u32]),
         "cm4_peek": (ctypes.c_int, [machine, _u32, ctypes.POINTER(_u32)]),
-        "cm4_setting_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.SettingChange), _u32]),
-        "cm4_spans": (_u32, [machine, _u32, ctypes.POINTER(layout.Span), _u32]),
-        "cm4_set_rules": (ctypes.c_int, [machine, _u32, ctypes.POINTER(layout.ClockGate), _u32, ctypes.POINTER(layout.PinFunction), _u32]),
-        "cm4_broken_rules": (_u32, [machine, _u32, ctypes.POINTER(layout.BrokenRule), _u32]),
+        "cm4_setting_changes": (_u32, [machine, _u32, ctypes.POINTER(layout.SettingChangeStruct), _u32]),
+        "cm4_spans": (_u32, [machine, _u32, ctypes.POINTER(layout.SpanStruct), _u32]),
+        "cm4_set_rules": (
+            ctypes.c_int,
+            [machine, _u32, ctypes.POINTER(layout.ClockGateStruct), _u32, ctypes.POINTER(layout.PinFunctionStruct), _u32],
+        ),
+        "cm4_broken_rules": (_u32, [machine, _u32, ctypes.POINTER(layout.BrokenRuleStruct), _u32]),
         "cm4_rule_name": (ctypes.c_char_p, [_u32]),
         "cm4_strict": (_u32, [machine]),
         "cm4_refused_by": (_u32, [machine]),
-        "cm4_take_notes": (_u32, [machine, ctypes.POINTER(layout.Note), _u32]),
-        "cm4_statistics": (None, [machine, ctypes.POINTER(layout.Statistics)]),
+        "cm4_take_notes": (_u32, [machine, ctypes.POINTER(layout.NoteStruct), _u32]),
+        "cm4_statistics": (None, [machine, ctypes.POINTER(layout.StatisticsStruct)]),
         "cm4_trace_start": (ctypes.c_int, [machine, _u32, _u32, ctypes.POINTER(_u32), ctypes.POINTER(_u32), _u32]),
         "cm4_trace_stop": (None, [machine]),
         "cm4_trace_overflow": (ctypes.c_int, [machine]),
-        "cm4_trace_segments": (_u32, [machine, _u32, ctypes.POINTER(layout.Segment), _u32]),
-        "cm4_trace_cells": (_u32, [machine, _u32, ctypes.POINTER(layout.Cell)]),
+        "cm4_trace_segments": (_u32, [machine, _u32, ctypes.POINTER(layout.SegmentStruct), _u32]),
+        "cm4_trace_cells": (_u32, [machine, _u32, ctypes.POINTER(layout.CellStruct)]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
@@ -124,7 +127,7 @@ class NativeMachine:
         self._stopped = False
         self.exact = exact
         self._classify = _Classify(self._on_classify)  # kept: the library holds only its address
-        constants = layout.Constants(
+        constants = layout.ConstantsStruct(
             taken_transfer_ticks=model.taken_transfer * TICKS_PER_CYCLE,
             icache_lines=model.icache_lines,
             dcache_lines=model.dcache_lines,
@@ -148,8 +151,8 @@ class NativeMachine:
                 "the virtual board did not start", why="there is no memory for it, or unicorn did not open a Cortex-M4", hint=_HINT_START
             )
         gates, pins = clock_gates(built.board.chip), pin_functions(built.board.chip)
-        given = (layout.ClockGate * len(gates))(*(layout.ClockGate(*row) for row in gates))
-        functions = (layout.PinFunction * len(pins))(*(layout.PinFunction(*row) for row in pins))
+        given = (layout.ClockGateStruct * len(gates))(*(layout.ClockGateStruct(*row) for row in gates))
+        functions = (layout.PinFunctionStruct * len(pins))(*(layout.PinFunctionStruct(*row) for row in pins))
         if self._library.cm4_set_rules(self._machine, int(strict), given, len(gates), functions, len(pins)) != 0:
             raise BoardError("the virtual board did not start", why="its tables of clocks and pins are too long", hint=_HINT_START)
         self._broken: list[BrokenRule] = []
@@ -175,7 +178,7 @@ class NativeMachine:
         facts[0].exit_ticks, facts[0].entry_ticks = known.exit_ticks, known.entry_ticks
         facts[0].access_count = len(known.accesses)
         for i, access in enumerate(known.accesses):
-            facts[0].accesses[i] = layout.BlockAccess(access.displacement, access.register, access.size, access.flags)
+            facts[0].accesses[i] = layout.BlockAccessStruct(access.displacement, access.register, access.size, access.flags)
 
     @property
     def _handle(self) -> int:
@@ -269,13 +272,13 @@ class NativeMachine:
         return tuple(self._edges)
 
     def pin_changes(self) -> tuple[PinChange, ...]:
-        chunk = (layout.PinChange * 256)()
+        chunk = (layout.PinChangeStruct * 256)()
         while count := self._library.cm4_pin_changes(self._handle, len(self._pin_changes), chunk, 256):
             self._pin_changes.extend(PinChange(c.time_ps, c.pin, c.level) for c in chunk[:count])
         return tuple(self._pin_changes)
 
     def clock_changes(self) -> tuple[ClockChange, ...]:
-        chunk = (layout.ClockChange * 64)()
+        chunk = (layout.ClockChangeStruct * 64)()
         while count := self._library.cm4_clock_changes(self._handle, len(self._clock_changes), chunk, 64):
             self._clock_changes.extend(ClockChange(c.time_ps, c.ticks, c.hclk_hz) for c in chunk[:count])
         return tuple(self._clock_changes)
@@ -291,13 +294,13 @@ class NativeMachine:
         return int(value.value)
 
     def setting_changes(self) -> tuple[SettingChange, ...]:
-        chunk = (layout.SettingChange * 256)()
+        chunk = (layout.SettingChangeStruct * 256)()
         while count := self._library.cm4_setting_changes(self._handle, len(self._setting_changes), chunk, 256):
             self._setting_changes.extend(SettingChange(c.time_ps, c.ticks, c.address, c.value) for c in chunk[:count])
         return tuple(self._setting_changes)
 
     def spans(self) -> NDArray[np.uint64]:
-        chunk, pieces, known = (layout.Span * 4096)(), [], 0  # from the start: the last one known may have grown since
+        chunk, pieces, known = (layout.SpanStruct * 4096)(), [], 0  # from the start: the last one known may have grown since
         while count := self._library.cm4_spans(self._handle, known, chunk, 4096):
             words = np.frombuffer(memoryview(chunk).cast("B"), dtype="<u8").reshape(-1, 3)[:count].copy()
             words[:, 2] &= 0xFFFF_FFFF
@@ -315,7 +318,7 @@ class NativeMachine:
         return self.broken_rules()[int(self._library.cm4_refused_by(self._handle))]
 
     def broken_rules(self) -> tuple[BrokenRule, ...]:
-        chunk = (layout.BrokenRule * 32)()
+        chunk = (layout.BrokenRuleStruct * 32)()
         while count := self._library.cm4_broken_rules(self._handle, len(self._broken), chunk, 32):
             for raw in chunk[:count]:
                 code = ctypes.create_string_buffer(raw.block_size)
@@ -337,12 +340,12 @@ class NativeMachine:
         return tuple(self._broken)
 
     def take_notes(self) -> tuple[Note, ...]:
-        chunk = (layout.Note * 256)()
+        chunk = (layout.NoteStruct * 256)()
         count = self._library.cm4_take_notes(self._handle, chunk, 256)
         return tuple(Note(NoteKind(n.kind), n.address, n.pc) for n in chunk[:count])
 
     def fault(self) -> Fault | None:
-        raw = layout.Fault()
+        raw = layout.FaultStruct()
         self._library.cm4_fault(self._handle, ctypes.byref(raw))
         if raw.kind == FaultKind.NONE:
             return None
@@ -363,7 +366,7 @@ class NativeMachine:
         )
 
     def counters(self) -> Counters:
-        raw = layout.Statistics()
+        raw = layout.StatisticsStruct()
         self._library.cm4_statistics(self._handle, ctypes.byref(raw))
         return Counters(**{name: getattr(raw, name) for name in layout.COUNTERS})
 
@@ -376,7 +379,7 @@ class NativeMachine:
 
     def stop_trace(self) -> Traced:
         self._library.cm4_trace_stop(self._handle)
-        raw, cells = (layout.Segment * MAX_SEGMENTS)(), (layout.Cell * (self._traced_functions + 1))()
+        raw, cells = (layout.SegmentStruct * MAX_SEGMENTS)(), (layout.CellStruct * (self._traced_functions + 1))()
         count = self._library.cm4_trace_segments(self._handle, 0, raw, MAX_SEGMENTS)
         segments = []
         for i, s in enumerate(raw[:count]):

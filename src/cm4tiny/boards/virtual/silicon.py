@@ -32,7 +32,7 @@ _WITH_CLOCK = ("ready-unread", "pll-source", "sysclk-source")
 
 
 @dataclass(frozen=True)
-class Rule:
+class SiliconRule:
     """One row of ``silicon.yaml``.
 
     Attributes:
@@ -76,9 +76,9 @@ def _table() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def rules() -> Mapping[str, Rule]:
+def rules() -> Mapping[str, SiliconRule]:
     """All rules by their id."""
-    return {row["id"]: Rule(**row) for row in _table()["rules"]}
+    return {row["id"]: SiliconRule(**row) for row in _table()["rules"]}
 
 
 def checked(value: object) -> BrokenRule:

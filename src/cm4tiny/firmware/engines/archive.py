@@ -26,7 +26,7 @@ UNIT_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True)
-class Unit:
+class TranslationUnit:
     """One object: ``source`` relative to the folder of links, ``name`` of the object, all ``flags``."""
 
     source: str
@@ -35,7 +35,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Job:
+class CompileJob:
     """What to put into a library.
 
     Attributes:
@@ -47,7 +47,7 @@ class Job:
     """
 
     roots: Mapping[str, Path]
-    units: tuple[Unit, ...]
+    units: tuple[TranslationUnit, ...]
     texts: Mapping[str, str]
     precompiled: tuple[str, tuple[str, ...]] | None = None
 
@@ -61,7 +61,7 @@ class EngineLibrary:
     key: str
 
 
-def build_archive(job: Job, target: Path, toolchain: Toolchain, *, step: str, events: EventStream = SILENT, jobs: int = 0) -> Path:
+def build_archive(job: CompileJob, target: Path, toolchain: Toolchain, *, step: str, events: EventStream = SILENT, jobs: int = 0) -> Path:
     """Compiles all units and writes ``target`` (``*.a``), at once when everything is done.
 
     Raises:
@@ -80,7 +80,7 @@ def build_archive(job: Job, target: Path, toolchain: Toolchain, *, step: str, ev
             _compile(toolchain, [*flags, "-x", "c++-header", header, "-o", f"{header}.gch"], staging, header)
         events.progress(step, 1, total)
 
-        def one(unit: Unit) -> None:
+        def one(unit: TranslationUnit) -> None:
             _compile(toolchain, [*unit.flags, "-c", unit.source, "-o", f"obj/{unit.name}.o"], staging, unit.source)
 
         with ThreadPoolExecutor(max_workers=jobs or cores()) as pool:
@@ -96,7 +96,7 @@ def build_archive(job: Job, target: Path, toolchain: Toolchain, *, step: str, ev
     return target
 
 
-def _lay_out(job: Job, staging: Path) -> None:
+def _lay_out(job: CompileJob, staging: Path) -> None:
     (staging / "src").mkdir()
     (staging / "obj").mkdir()
     for name, root in job.roots.items():
@@ -139,7 +139,7 @@ def _archive(toolchain: Toolchain, objects: list[str], staging: Path) -> None:
         raise CompileError(f"{archiver} cannot make a library", why=done.stderr.strip()[:300], hint="choose another tool chain")
 
 
-def digest(job: Job, toolchain: Toolchain, extra: str = "") -> str:
+def digest(job: CompileJob, toolchain: Toolchain, extra: str = "") -> str:
     """SHA-256 over everything that decides the library's bytes; headers count by their repositories' commits, which ``extra`` names."""
     total = hashlib.sha256(f"{toolchain.fingerprint}\n{extra}\n".encode())
     for unit in sorted(job.units, key=lambda u: u.name):

@@ -21,7 +21,7 @@ from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.errors import AssetError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.c_library import CLibrary
-from cm4tiny.firmware.engines.archive import EngineLibrary, Job, Unit, build_archive, digest
+from cm4tiny.firmware.engines.archive import CompileJob, EngineLibrary, TranslationUnit, build_archive, digest
 from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.inference_code import HEADER, InferenceCode, TensorInfo, model_header
 from cm4tiny.firmware.toolchain import Toolchain
@@ -126,8 +126,8 @@ def build_library(
         return None
     include = [f"-Isrc/{CMSIS}/{name}" for name in row["include"]]
     chosen = (*flags("target", toolchain.family), *_table()["flags"], *include, *library.compile)
-    units = tuple(Unit(f"src/{CMSIS}/{source}", Path(source).stem, chosen) for source in row["sources"])
-    job = Job({CMSIS: roots[CMSIS]}, units, {})
+    units = tuple(TranslationUnit(f"src/{CMSIS}/{source}", Path(source).stem, chosen) for source in row["sources"])
+    job = CompileJob({CMSIS: roots[CMSIS]}, units, {})
     target = build_archive(job, folder / f"lib{variant}.a", toolchain, step=f"build {variant}", events=events, jobs=jobs)
     return EngineLibrary(variant, target, digest(job, toolchain, str(sorted((commits or {}).items()))))
 

@@ -17,7 +17,7 @@ from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.errors import UnsupportedOpError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.c_library import CLibrary, fingerprint
-from cm4tiny.firmware.engines.archive import EngineLibrary, Job, Unit, build_archive, digest
+from cm4tiny.firmware.engines.archive import CompileJob, EngineLibrary, TranslationUnit, build_archive, digest
 from cm4tiny.firmware.flags import flags
 from cm4tiny.firmware.inference_code import HEADER, MODEL_UNIT, InferenceCode, model_header
 from cm4tiny.firmware.layers import operator_layers
@@ -86,7 +86,7 @@ def build_library(
     return EngineLibrary(variant, target, digest(job, toolchain, extra))
 
 
-def _job(variant: str, roots: dict[str, Path], toolchain: Toolchain, library: CLibrary) -> Job:
+def _job(variant: str, roots: dict[str, Path], toolchain: Toolchain, library: CLibrary) -> CompileJob:
     table, row = _table(), _variant(variant)
     include = [
         f"-Isrc/{repo}/{folder}".removesuffix("/.")
@@ -105,19 +105,19 @@ def _job(variant: str, roots: dict[str, Path], toolchain: Toolchain, library: CL
     )
     cxx = (*common, *switches["cxx"], *library.compile_cxx, *library.compile)
     with_pch = ("-I.", "-include", _PCH, *cxx)
-    units = [Unit(f"src/{_OWN}/tflm_engine.cc", "tflm_engine", with_pch)]
+    units = [TranslationUnit(f"src/{_OWN}/tflm_engine.cc", "tflm_engine", with_pch)]
     for kind, method in table["operators"].items():
         names = (f"-DTFLM_ADD={method}", f"-DTFLM_FUNCTION={_add_function(kind)}")
-        units.append(Unit(f"src/{_OWN}/tflm_operator.cc", f"operator_{kind.lower()}", (*with_pch, *names)))
+        units.append(TranslationUnit(f"src/{_OWN}/tflm_operator.cc", f"operator_{kind.lower()}", (*with_pch, *names)))
     for block in (table, row):
         for repo, sources in block["sources"].items():
             for source in sources:
                 is_cxx = source.endswith(".cc")
                 chosen = with_pch if is_cxx else (*common, *library.compile)
-                units.append(Unit(f"src/{repo}/{source}", f"{repo}-{source.rpartition('.')[0].replace('/', '-')}", chosen))
+                units.append(TranslationUnit(f"src/{repo}/{source}", f"{repo}-{source.rpartition('.')[0].replace('/', '-')}", chosen))
     own = firmware_sources() / "engines" / "tflm"
     texts = {_PCH: "".join(f'#include "{name}"\n' for name in table["precompiled"])}
-    return Job({**roots, _OWN: own}, tuple(units), texts, precompiled=(_PCH, cxx))
+    return CompileJob({**roots, _OWN: own}, tuple(units), texts, precompiled=(_PCH, cxx))
 
 
 def _add_function(kind: str) -> str:

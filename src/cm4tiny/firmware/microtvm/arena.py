@@ -14,7 +14,7 @@ ALIGNMENT = 8
 
 
 @dataclass(frozen=True)
-class Block:
+class ArenaBlock:
     """A piece of memory that is needed from step ``first`` to step ``last``, both included."""
 
     name: str
@@ -22,7 +22,7 @@ class Block:
     first: int
     last: int
 
-    def meets(self, other: Block) -> bool:
+    def meets(self, other: ArenaBlock) -> bool:
         """Whether both are alive at some step."""
         return self.first <= other.last and other.first <= self.last
 
@@ -35,9 +35,9 @@ class ArenaPlan:
     size: int
 
 
-def plan_arena(blocks: Sequence[Block]) -> ArenaPlan:
+def plan_arena(blocks: Sequence[ArenaBlock]) -> ArenaPlan:
     """Places all blocks; the result depends on the blocks and their order only."""
-    placed: list[tuple[int, Block]] = []
+    placed: list[tuple[int, ArenaBlock]] = []
     for block in sorted(blocks, key=lambda b: -b.size):  # a stable sort: equal sizes keep their order
         offset = 0
         for start, other in sorted((p for p in placed if p[1].meets(block)), key=lambda p: p[0]):

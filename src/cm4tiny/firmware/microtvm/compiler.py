@@ -27,7 +27,7 @@ from cm4tiny.firmware.microtvm.graph import Conv, Graph
 from cm4tiny.firmware.microtvm.importer import check_model, import_relax
 from cm4tiny.firmware.microtvm.layout import Action, Value, lay_out
 from cm4tiny.firmware.microtvm.lowering import lower_relax
-from cm4tiny.firmware.microtvm.planner import Plan, arena_of, choose, least_budget, scratch_name, within_flash
+from cm4tiny.firmware.microtvm.planner import ModelPlan, arena_of, choose, least_budget, scratch_name, within_flash
 from cm4tiny.firmware.microtvm.select import scratch_bytes
 from cm4tiny.firmware.microtvm.sparsity import skip_zero
 
@@ -135,7 +135,7 @@ def _passes(graph: Graph, options: CompileOptions) -> tuple[Graph, str]:
     return graph, reason
 
 
-def _plan(graph: Graph, options: CompileOptions, costs: Costs) -> tuple[tuple[Action, ...], Plan]:
+def _plan(graph: Graph, options: CompileOptions, costs: Costs) -> tuple[tuple[Action, ...], ModelPlan]:
     """The plan with int16 kernels; the one with int8 kernels alone if only that fits."""
     problems = []
     for int16 in (True, False) if options.int16 else (False,):
@@ -163,7 +163,7 @@ class _Problem:
     flash_budget: int | None
     sizes: dict[Candidate, int] = field(default_factory=dict)
 
-    def solve(self, budget: int | None) -> tuple[tuple[Action, ...], Plan]:
+    def solve(self, budget: int | None) -> tuple[tuple[Action, ...], ModelPlan]:
         """Raises RamBudgetError if nothing fits."""
         actions = self.actions
         while True:
@@ -214,7 +214,7 @@ def _outside(graph: Graph, actions: Sequence[Action]) -> frozenset[str]:
     return frozenset(value.name for value in values if value.storage is None and value.tensor.key in keys)
 
 
-def _steps(graph: Graph, actions: Sequence[Action], plan: Plan) -> list[_Step]:
+def _steps(graph: Graph, actions: Sequence[Action], plan: ModelPlan) -> list[_Step]:
     steps: list[_Step] = []
     for number, (action, candidate) in enumerate(zip(actions, plan.chosen, strict=True)):
         written = action.writes
@@ -228,7 +228,7 @@ def _steps(graph: Graph, actions: Sequence[Action], plan: Plan) -> list[_Step]:
     return steps
 
 
-def _calls(graph: Graph, steps: Sequence[_Step], plan: Plan, arena: ArenaPlan) -> list[emit.Step]:
+def _calls(graph: Graph, steps: Sequence[_Step], plan: ModelPlan, arena: ArenaPlan) -> list[emit.KernelCall]:
     """The calls of all kernels, with their arguments."""
     calls = []
     for step in steps:
@@ -241,11 +241,11 @@ def _calls(graph: Graph, steps: Sequence[_Step], plan: Plan, arena: ArenaPlan) -
             arguments.append(emit.arena_pointer(offset, dtype))
             offset += -(-size // 8) * 8
         arguments.append(_argument(step.action.writes, graph, plan, arena))
-        calls.append(emit.Step(step.name, tuple(arguments)))
+        calls.append(emit.KernelCall(step.name, tuple(arguments)))
     return calls
 
 
-def _argument(value: Value, graph: Graph, plan: Plan, arena: ArenaPlan) -> str:
+def _argument(value: Value, graph: Graph, plan: ModelPlan, arena: ArenaPlan) -> str:
     if value.storage is None and value.tensor.key == graph.input.key:
         return "input"
     if value.storage is None and value.tensor.key == graph.output.key:

@@ -14,14 +14,14 @@ _PER_LINE = 24
 
 
 @dataclass(frozen=True)
-class Step:
+class KernelCall:
     """One call: a kernel's C function and the C expressions of its arguments."""
 
     name: str
     arguments: tuple[str, ...]
 
 
-def source(title: str, kernels: Mapping[str, Kernel], steps: Sequence[Step], arena_bytes: int, functions: str) -> str:
+def source(title: str, kernels: Mapping[str, Kernel], steps: Sequence[KernelCall], arena_bytes: int, functions: str) -> str:
     """Text of ``model.c``."""
     parts = [
         f"/* Generated from the model {title}: integer inference without heap or operating system. */",

@@ -16,7 +16,7 @@ import numpy as np
 
 from cm4tiny.errors import RamBudgetError
 from cm4tiny.firmware.kernels.base import Candidate
-from cm4tiny.firmware.microtvm.arena import ArenaPlan, Block, plan_arena
+from cm4tiny.firmware.microtvm.arena import ArenaBlock, ArenaPlan, plan_arena
 from cm4tiny.firmware.microtvm.layout import Action, Value
 
 _GRAIN = 256  # bytes per step of the knapsack
@@ -36,14 +36,14 @@ class Memory:
         cleared: values whose border is cleared before each use.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[ArenaBlock, ...]
     homes: Mapping[str, str]
     kept: frozenset[str]
     cleared: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ModelPlan:
     """A choice for every action.
 
     Attributes:
@@ -79,14 +79,14 @@ def plan_memory(actions: Sequence[Action], outside: frozenset[str], *, keep: boo
             values[value.name] = value
             first.setdefault(value.name, i)
             last[value.name] = i
-    blocks: list[Block] = []
+    blocks: list[ArenaBlock] = []
     homes: dict[str, str] = {}
     groups: dict[object, list[tuple[str, list[str]]]] = {}
     for name, value in values.items():
         if name in outside:
             continue
         if not (keep and value.bordered):
-            blocks.append(Block(name, value.bytes, first[name], last[name]))
+            blocks.append(ArenaBlock(name, value.bytes, first[name], last[name]))
             homes[name] = name
             continue
         same = groups.setdefault(value.storage, [])
@@ -98,14 +98,14 @@ def plan_memory(actions: Sequence[Action], outside: frozenset[str], *, keep: boo
         else:
             same.append((name, [name]))
             homes[name] = name
-            blocks.append(Block(name, value.bytes, 0, len(actions)))
+            blocks.append(ArenaBlock(name, value.bytes, 0, len(actions)))
     bordered = frozenset(name for name in homes if values[name].bordered)
     return Memory(tuple(blocks), homes, bordered if keep else frozenset(), frozenset() if keep else bordered)
 
 
 def arena_of(memory: Memory, scratch: Sequence[int]) -> ArenaPlan:
     """Places all blocks; ``scratch`` is the scratch memory of each action, whose block is named :func:`scratch_name`."""
-    blocks = [*memory.blocks, *(Block(scratch_name(i), size, i, i) for i, size in enumerate(scratch) if size)]
+    blocks = [*memory.blocks, *(ArenaBlock(scratch_name(i), size, i, i) for i, size in enumerate(scratch) if size)]
     return plan_arena(blocks)
 
 
@@ -114,7 +114,7 @@ def scratch_name(index: int) -> str:
     return f"scratch{index}"
 
 
-def choose(actions: Sequence[Action], outside: frozenset[str], *, budget: int | None, clearing: Mapping[str, int]) -> Plan:
+def choose(actions: Sequence[Action], outside: frozenset[str], *, budget: int | None, clearing: Mapping[str, int]) -> ModelPlan:
     """The best plan.
 
     Args:
@@ -185,8 +185,8 @@ def within_flash(
     return (*actions[:number], replace(actions[number], candidates=kept), *actions[number + 1 :])
 
 
-def _evaluate(actions: Sequence[Action], memory: Memory, chosen: Sequence[Candidate], extra: int) -> Plan:
-    return Plan(
+def _evaluate(actions: Sequence[Action], memory: Memory, chosen: Sequence[Candidate], extra: int) -> ModelPlan:
+    return ModelPlan(
         chosen=tuple(chosen),
         memory=memory,
         arena_bytes=arena_of(memory, [c.workspace_bytes for c in chosen]).size,
@@ -195,14 +195,14 @@ def _evaluate(actions: Sequence[Action], memory: Memory, chosen: Sequence[Candid
     )
 
 
-def _best(actions: Sequence[Action], memory: Memory, budget: int | None, extra: int) -> Plan | None:
+def _best(actions: Sequence[Action], memory: Memory, budget: int | None, extra: int) -> ModelPlan | None:
     if budget is None:
         return _evaluate(actions, memory, [min(a.candidates, key=lambda c: (c.cycles, c.ram_bytes)) for a in actions], extra)
     arena = _arena_sizes(actions, memory)
     sizes = sorted(set(arena.values()))
     if len(sizes) > _ARENA_SIZES:
         sizes = sorted({sizes[round(i * (len(sizes) - 1) / (_ARENA_SIZES - 1))] for i in range(_ARENA_SIZES)})
-    best: Plan | None = None
+    best: ModelPlan | None = None
     for size in sizes:
         if size > budget:
             break
@@ -227,7 +227,7 @@ def _arena_sizes(actions: Sequence[Action], memory: Memory) -> dict[tuple[int, i
     sizes = {}
     for i, action in enumerate(actions):
         for size in {c.workspace_bytes for c in action.candidates}:
-            sizes[i, size] = plan_arena([*memory.blocks, Block("scratch", size, i, i)]).size if size else base
+            sizes[i, size] = plan_arena([*memory.blocks, ArenaBlock("scratch", size, i, i)]).size if size else base
     return sizes
 
 

@@ -29,14 +29,14 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Group:
+class BarGroup:
     """Bars under a heading."""
 
     name: str
     bars: tuple[Bar, ...]
 
 
-def bar_chart(groups: Sequence[Group], *, title: str, subtitle: str, error: float = 0.0) -> str:
+def bar_chart(groups: Sequence[BarGroup], *, title: str, subtitle: str, error: float = 0.0) -> str:
     """The chart.
 
     Args:
@@ -85,5 +85,5 @@ def _bar(bar: Bar, y: int, scale: float, error: float) -> list[str]:
     return lines
 
 
-def _description(groups: Sequence[Group]) -> str:
+def _description(groups: Sequence[BarGroup]) -> str:
     return ". ".join(f"{group.name}: " + ", ".join(f"{bar.label} {bar.value:.2f}" for bar in group.bars) for group in groups)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.errors import ResultsError
-from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, Harsher, Measured
+from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, Harsher, MeasuredRow
 from cm4tiny.images.performance.variants import variant
 
 OWN, OTHERS = "own", "others"
@@ -98,7 +98,7 @@ def code_of(root: Path) -> Code:
     return Code({name: source_digest(root, parts) for name, parts in SOURCES.items()})
 
 
-def outdated(code: Code, measured: Sequence[Measured], compiled: Sequence[Compiled], harsher: Sequence[Harsher]) -> list[str]:
+def outdated(code: Code, measured: Sequence[MeasuredRow], compiled: Sequence[Compiled], harsher: Sequence[Harsher]) -> list[str]:
     """Names of the rows whose sources have changed since they were measured, as the page's head gives them."""
     found = []
     for name in dict.fromkeys(row.engine for row in measured):

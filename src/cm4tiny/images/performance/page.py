@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.images.energies import own_settings
 from cm4tiny.images.fidelity import Row, errors_of
-from cm4tiny.images.performance.chart import Bar, Group, bar_chart
+from cm4tiny.images.performance.chart import Bar, BarGroup, bar_chart
 from cm4tiny.images.performance.compilers import compilers_section
 from cm4tiny.images.performance.energy import CLOCK_HZ, energy_lines, own_energy_uj
 from cm4tiny.images.performance.freshness import UNKNOWN, Code, banner, outdated
 from cm4tiny.images.performance.ours import again_section, harsher_section
-from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, Measured
+from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, MeasuredRow
 from cm4tiny.images.performance.targets import targets_section
 from cm4tiny.images.performance.variants import DEFAULT, VARIANTS, Variant, variant
 from cm4tiny.results.conditions import (
@@ -55,14 +55,14 @@ class Evidence:
     """All that the page is made of: rows of the engines, of the compilers, of the fidelity report, of harsher cores and of the embedded
     models; and the sources of today, which tell whether the rows are still of theirs."""
 
-    measured: Sequence[Measured]
+    measured: Sequence[MeasuredRow]
     compiled: Sequence[Compiled] = ()
     fidelity: Sequence[Row] = ()
     harsher: Sequence[Harsher] = ()
     again: Sequence[Again] = ()
     code: Code = UNKNOWN
 
-    def row(self, name: str, benchmark: str) -> Measured | None:
+    def row(self, name: str, benchmark: str) -> MeasuredRow | None:
         """The row of a variant."""
         return next((row for row in self.measured if (row.engine, row.benchmark) == (name, benchmark)), None)
 
@@ -72,7 +72,7 @@ class Evidence:
         rows = [(one, self.row(one.id, benchmark)) for one in VARIANTS if one.own and one.id != DEFAULT]
         return [one for one, row in rows if default and row and _figures(row) == _figures(default)]
 
-    def shown(self, benchmark: str) -> list[tuple[Variant, Measured]]:
+    def shown(self, benchmark: str) -> list[tuple[Variant, MeasuredRow]]:
         """The variants with a row of their own in tables and in the chart."""
         hidden = self.same_as_default(benchmark)
         return [(one, row) for one in VARIANTS if one not in hidden and (row := self.row(one.id, benchmark)) is not None]
@@ -114,7 +114,7 @@ def chart(evidence: Evidence) -> str:
     """The chart as SVG."""
     worst = evidence.worst_error
     subtitle = ", ".join(_CONDITIONS.words[:5]) + f"; whiskers: the model's worst error on code of others, {100 * worst:.1f} %"
-    groups = [Group(benchmark, _bars(evidence, benchmark)) for benchmark in BENCHMARKS]
+    groups = [BarGroup(benchmark, _bars(evidence, benchmark)) for benchmark in BENCHMARKS]
     return bar_chart([group for group in groups if group.bars], title=_TITLE, subtitle=subtitle, error=worst)
 
 
@@ -188,11 +188,11 @@ def _same(evidence: Evidence, benchmark: str) -> list[str]:
     return [f"The default plan's figures also hold for: {'; '.join(one.label for one in same)}.", ""] if same else []
 
 
-def _figures(row: Measured) -> tuple[float, int, int]:
+def _figures(row: MeasuredRow) -> tuple[float, int, int]:
     return row.cycles, row.flash_bytes, row.ram_bytes
 
 
-def _measured_cells(one: Variant, row: Measured) -> tuple[str, str, tuple[str, ...]]:
+def _measured_cells(one: Variant, row: MeasuredRow) -> tuple[str, str, tuple[str, ...]]:
     label = f"**{one.label}**" if one.own else one.label
     counts = (f"{row.cycles:,.0f}", f"{row.instructions:,.0f}", f"{row.flash_bytes:,}", f"{row.ram_bytes:,}")
     labels = replace(_CONDITIONS, division=one.division, figures=("throughput", "energy")).text
@@ -239,7 +239,7 @@ def _kind(one: Variant) -> str:
     return "own" if one.id == DEFAULT else "plan"
 
 
-def _accuracy(rows: Iterable[Measured]) -> list[str]:
+def _accuracy(rows: Iterable[MeasuredRow]) -> list[str]:
     judged = [row for row in rows if row.top_1 is not None]
     if not judged:
         return []

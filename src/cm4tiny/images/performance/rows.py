@@ -15,7 +15,7 @@ BENCHMARKS = ("ad", "ic", "kws", "vww", "sww")
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRow:
     """One image on the virtual board.
 
     Attributes:
@@ -99,7 +99,7 @@ class Again:
     ram_bytes: int
 
 
-RowType = TypeVar("RowType", Measured, Compiled, Harsher, Again)
+RowType = TypeVar("RowType", MeasuredRow, Compiled, Harsher, Again)
 
 
 def read_rows(path: Path, kind: type[RowType]) -> list[RowType]:
@@ -118,12 +118,12 @@ def read_rows(path: Path, kind: type[RowType]) -> list[RowType]:
         ) from error
 
 
-def write_rows(path: Path, rows: Iterable[Measured | Compiled | Harsher | Again]) -> None:
+def write_rows(path: Path, rows: Iterable[MeasuredRow | Compiled | Harsher | Again]) -> None:
     """Writes rows as JSON."""
     path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
 
 
-def replace_rows(known: Iterable[Measured], fresh: Iterable[Measured]) -> list[Measured]:
+def replace_rows(known: Iterable[MeasuredRow], fresh: Iterable[MeasuredRow]) -> list[MeasuredRow]:
     """Known rows, those of the same engine and benchmark replaced; a top-1 that was not judged again is dropped with its row."""
     merged = {(row.engine, row.benchmark): row for row in known}
     merged.update({(row.engine, row.benchmark): row for row in fresh})

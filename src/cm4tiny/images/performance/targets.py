@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cm4tiny.images.performance.rows import BENCHMARKS, Measured
+from cm4tiny.images.performance.rows import BENCHMARKS, MeasuredRow
 from cm4tiny.images.performance.variants import DEFAULT, LOW_RAM, NO_SKIP, TFLM_CMSIS_NN, variant
 
 KB = 1024
@@ -19,7 +19,7 @@ SMALL_RAM = 128 * KB
 
 
 @dataclass(frozen=True)
-class Target:
+class PerformanceTarget:
     """One line of the table.
 
     Attributes:
@@ -40,22 +40,22 @@ class Target:
 
 
 TARGETS = (
-    Target("kws", DEFAULT, "inf_per_s", 40.0),
-    Target("ic", DEFAULT, "inf_per_s", 16.5),
-    Target("vww", NO_SKIP, "inf_per_s", 14.0),
-    Target("vww", DEFAULT, "inf_per_s", 23.0),
-    Target("ad", DEFAULT, "inf_per_s", 350.0),
-    *(Target(benchmark, DEFAULT, "ram_bytes", BOARD_RAM) for benchmark in BENCHMARKS),
-    *(Target(benchmark, LOW_RAM, "ram_bytes", SMALL_RAM) for benchmark in ("kws", "ic")),
-    *(Target(benchmark, LOW_RAM, "inf_per_s", TFLM_CMSIS_NN) for benchmark in ("kws", "ic")),
+    PerformanceTarget("kws", DEFAULT, "inf_per_s", 40.0),
+    PerformanceTarget("ic", DEFAULT, "inf_per_s", 16.5),
+    PerformanceTarget("vww", NO_SKIP, "inf_per_s", 14.0),
+    PerformanceTarget("vww", DEFAULT, "inf_per_s", 23.0),
+    PerformanceTarget("ad", DEFAULT, "inf_per_s", 350.0),
+    *(PerformanceTarget(benchmark, DEFAULT, "ram_bytes", BOARD_RAM) for benchmark in BENCHMARKS),
+    *(PerformanceTarget(benchmark, LOW_RAM, "ram_bytes", SMALL_RAM) for benchmark in ("kws", "ic")),
+    *(PerformanceTarget(benchmark, LOW_RAM, "inf_per_s", TFLM_CMSIS_NN) for benchmark in ("kws", "ic")),
 )
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TargetVerdict:
     """A target and what was measured; None where a row is missing."""
 
-    target: Target
+    target: PerformanceTarget
     limit: float | None
     measured: float | None
 
@@ -67,20 +67,22 @@ class Verdict:
         return self.measured >= self.limit if self.target.quantity == "inf_per_s" else self.measured <= self.limit
 
 
-def judge(rows: Sequence[Measured], targets: Sequence[Target] = TARGETS) -> list[Verdict]:
+def judge(rows: Sequence[MeasuredRow], targets: Sequence[PerformanceTarget] = TARGETS) -> list[TargetVerdict]:
     """Each target with the figures of the rows."""
 
-    def figure(name: str, target: Target) -> float | None:
+    def figure(name: str, target: PerformanceTarget) -> float | None:
         row = next((row for row in rows if (row.engine, row.benchmark) == (name, target.benchmark)), None)
         return None if row is None else float(getattr(row, target.quantity))
 
     return [
-        Verdict(target, figure(target.limit, target) if isinstance(target.limit, str) else target.limit, figure(target.variant, target))
+        TargetVerdict(
+            target, figure(target.limit, target) if isinstance(target.limit, str) else target.limit, figure(target.variant, target)
+        )
         for target in targets
     ]
 
 
-def targets_section(rows: Sequence[Measured], targets: Sequence[Target] = TARGETS) -> list[str]:
+def targets_section(rows: Sequence[MeasuredRow], targets: Sequence[PerformanceTarget] = TARGETS) -> list[str]:
     """The table as Markdown."""
     lines = ["| benchmark | plan | to reach | predicted | met |", "|---|---|---|---|---|"]
     for verdict in judge(rows, targets):
@@ -90,13 +92,13 @@ def targets_section(rows: Sequence[Measured], targets: Sequence[Target] = TARGET
     return lines
 
 
-def _figure(target: Target, value: float | None) -> str:
+def _figure(target: PerformanceTarget, value: float | None) -> str:
     if value is None:
         return "not measured"
     return f"{value:.3f}" if target.quantity == "inf_per_s" else f"{value:,.0f}"
 
 
-def _wanted(verdict: Verdict) -> str:
+def _wanted(verdict: TargetVerdict) -> str:
     target = verdict.target
     if isinstance(target.limit, str):
         return f"as {variant(target.limit).label}: {_figure(target, verdict.limit)} {target.unit}"

@@ -20,7 +20,7 @@ from cm4tiny.results.rounds.table import benchmark_facts, judged_as
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark
     from cm4tiny.results.replay import Replayed
-    from cm4tiny.results.rounds import Check, LabelLists, Mode, ModeFiles, ResultDir, Round, Session
+    from cm4tiny.results.rounds import Check, LabelLists, LoggedSession, Mode, ModeFiles, ResultDir, Round
 
 DIVISIONS = ("closed", "open")
 _SMALL = 16 * 1024 * 1024
@@ -214,7 +214,7 @@ class SessionView:
     of: ResultView
     mode: Mode
     files: ModeFiles
-    session: Session
+    session: LoggedSession
 
     @property
     def benchmark(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cm4tiny.results.conditions import HOME_BOARD, VIRTUAL_SUFFIX, differences, virtual_name
 from cm4tiny.results.dashboard.columns import UserTable
-from cm4tiny.results.dashboard.findings import Audit, Finding, findings_by_record
+from cm4tiny.results.dashboard.findings import Audit, RowFinding, findings_by_record
 from cm4tiny.results.derived import BUILT_IN, Metric, Value, apply, parse_metrics
 from cm4tiny.results.experiments.records import COLUMNS, OWN_RUN, Column, Record, conditions_of, harmonise
 
@@ -37,7 +37,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Mapping[str, Value], ...]
     records: tuple[Record, ...]
-    findings: Mapping[str, tuple[Finding, ...]]
+    findings: Mapping[str, tuple[RowFinding, ...]]
     own: frozenset[str] = frozenset()
     audited: tuple[str, ...] = ()
     unmatched: tuple[int, ...] = ()

@@ -19,7 +19,7 @@ SEVERITIES = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
-class Finding:
+class RowFinding:
     """One finding. ``path`` is relative to the round's root: of a session, a result, a system description or a submitter."""
 
     rule: str
@@ -34,7 +34,7 @@ class Audit:
     """What an ``audit.json`` holds: the rounds that were audited, and what was found."""
 
     rounds: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[RowFinding, ...]
 
 
 def read_findings(path: Path) -> Audit:
@@ -54,20 +54,20 @@ def read_findings(path: Path) -> Audit:
     return Audit(rounds, findings)
 
 
-def _finding(item: Mapping[str, Any]) -> Finding:
+def _finding(item: Mapping[str, Any]) -> RowFinding:
     texts = {name: item[name] for name in ("rule", "severity", "round", "path", "message")}
     if not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a finding's fields are not texts")
     severity = texts["severity"] if texts["severity"] in SEVERITIES else "note"
-    return Finding(**{**texts, "severity": severity, "path": texts["path"].strip("/")})
+    return RowFinding(**{**texts, "severity": severity, "path": texts["path"].strip("/")})
 
 
-def findings_by_record(records: Iterable[Record], findings: Iterable[Finding]) -> dict[str, tuple[Finding, ...]]:
+def findings_by_record(records: Iterable[Record], findings: Iterable[RowFinding]) -> dict[str, tuple[RowFinding, ...]]:
     """Record id -> what was found in its folder, its sessions, its system description, or its submitter's folder; worst first."""
-    places: dict[str, list[Finding]] = {}
+    places: dict[str, list[RowFinding]] = {}
     for finding in findings:
         places.setdefault(f"tiny_results_{finding.round}/{finding.path}", []).append(finding)
-    found: dict[str, list[Finding]] = {}
+    found: dict[str, list[RowFinding]] = {}
     below: dict[str, list[str]] = {}  # each folder -> the places in it
     for place in places:
         parts = place.split("/")

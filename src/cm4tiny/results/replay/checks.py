@@ -18,7 +18,7 @@ import numpy as np
 from cm4tiny.benchmarks import metrics
 from cm4tiny.results.replay import formulas
 from cm4tiny.results.rounds.labels import Identified, LabelLists
-from cm4tiny.results.rounds.model import Check, ModeFiles, Printed, ResultDir, Scores, Session, Status
+from cm4tiny.results.rounds.model import Check, LoggedSession, ModeFiles, Printed, ResultDir, Scores, Status
 from cm4tiny.results.rounds.read import DIFFER
 from cm4tiny.results.rounds.table import judged_as
 
@@ -103,7 +103,7 @@ def _judge(claim: _Claim) -> tuple[Status, tuple[str, ...]]:
     return "mismatch", causes
 
 
-def check_session(result: ResultDir, files: ModeFiles, session: Session, lists: LabelLists) -> tuple[Check, ...]:
+def check_session(result: ResultDir, files: ModeFiles, session: LoggedSession, lists: LabelLists) -> tuple[Check, ...]:
     """A check for every claim that a session of this kind makes, in the order of ``replay.csv``."""
     if result.benchmark == "sww":
         claims = _streaming(files, session, lists)
@@ -123,11 +123,11 @@ def check_session(result: ResultDir, files: ModeFiles, session: Session, lists: 
     return tuple(found)
 
 
-def _printed(session: Session) -> Printed:
+def _printed(session: LoggedSession) -> Printed:
     return session.printed or Printed()
 
 
-def _general(session: Session, files: ModeFiles) -> list[str]:
+def _general(session: LoggedSession, files: ModeFiles) -> list[str]:
     found = []
     if session.printed is None and files.results is None:
         found.append("no results file submitted")
@@ -136,7 +136,7 @@ def _general(session: Session, files: ModeFiles) -> list[str]:
     return found
 
 
-def _doubts(session: Session) -> list[str]:
+def _doubts(session: LoggedSession) -> list[str]:
     return [note for note in session.notes if note == DIFFER]
 
 
@@ -151,7 +151,7 @@ def _short(lengths: Sequence[float]) -> list[str]:
 
 
 # --- performance --------------------------------------------------------------------------------------------------------------
-def _performance(result: ResultDir, files: ModeFiles, session: Session) -> Iterator[_Claim]:
+def _performance(result: ResultDir, files: ModeFiles, session: LoggedSession) -> Iterator[_Claim]:
     printed = _printed(session)
     causes = _general(session, files) + _short([w.runtime_s for w in session.windows if w.runtime_s is not None])
     doubts = _doubts(session)
@@ -180,7 +180,7 @@ def _performance(result: ResultDir, files: ModeFiles, session: Session) -> Itera
     )
 
 
-def _no_windows(files: ModeFiles, session: Session, log: str) -> str:
+def _no_windows(files: ModeFiles, session: LoggedSession, log: str) -> str:
     if files.log is None and files.json is None:
         return _missing(files, "log", log)
     lost = sum(window.throughput is None for window in session.windows)
@@ -188,7 +188,7 @@ def _no_windows(files: ModeFiles, session: Session, log: str) -> str:
 
 
 # --- accuracy -----------------------------------------------------------------------------------------------------------------
-def _accuracy(result: ResultDir, files: ModeFiles, session: Session, lists: LabelLists) -> Iterator[_Claim]:
+def _accuracy(result: ResultDir, files: ModeFiles, session: LoggedSession, lists: LabelLists) -> Iterator[_Claim]:
     printed = _printed(session)
     top_1 = auc = math.nan
     causes, auc_causes, why_not, doubts = _general(session, files), [], "", _doubts(session)
@@ -243,7 +243,7 @@ def _common_prefix(names: Sequence[str]) -> str:
     return first[:same]
 
 
-def _accuracies(session: Session, scores: Scores, found: Identified) -> tuple[float, float]:
+def _accuracies(session: LoggedSession, scores: Scores, found: Identified) -> tuple[float, float]:
     labels = found.labels
     if scores.width == 1:
         auc = metrics.auc if session.runner == "mlc" else metrics.eembc_auc
@@ -257,7 +257,7 @@ def _accuracies(session: Session, scores: Scores, found: Identified) -> tuple[fl
 
 
 # --- energy -------------------------------------------------------------------------------------------------------------------
-def _energy(files: ModeFiles, session: Session) -> Iterator[_Claim]:
+def _energy(files: ModeFiles, session: LoggedSession) -> Iterator[_Claim]:
     printed = _printed(session)
     causes = [f"directory is named {files.folder_name}/"] if files.folder_name != "energy" else []
     causes += _general(session, files)
@@ -276,7 +276,7 @@ def _energy(files: ModeFiles, session: Session) -> Iterator[_Claim]:
         yield _Claim("throughput(energy run)", printed.throughput, speed, tuple(causes), "windows without a length", tuple(doubts))
 
 
-def _no_energy(files: ModeFiles, session: Session) -> str:
+def _no_energy(files: ModeFiles, session: LoggedSession) -> str:
     if session.runner == "mlc":
         if files.json is None:
             return _missing(files, "json", "energy/results.json")
@@ -289,7 +289,7 @@ def _no_energy(files: ModeFiles, session: Session) -> str:
 
 
 # --- streaming wakeword -------------------------------------------------------------------------------------------------------
-def _streaming(files: ModeFiles, session: Session, lists: LabelLists) -> Iterator[_Claim]:
+def _streaming(files: ModeFiles, session: LoggedSession, lists: LabelLists) -> Iterator[_Claim]:
     printed, streaming = _printed(session), session.streaming
     causes, doubts = tuple(_general(session, files)), tuple(_doubts(session))
     words = lists.windows.get("sww01", ())

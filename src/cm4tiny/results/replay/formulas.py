@@ -11,23 +11,23 @@ import math
 from collections.abc import Sequence
 
 from cm4tiny.results.rounds.detections import detected
-from cm4tiny.results.rounds.model import EnergyWindow, Window
+from cm4tiny.results.rounds.model import LoggedEnergyWindow, LoggedWindow
 from cm4tiny.results.rounds.numbers import median
 
 
-def throughput(windows: Sequence[Window]) -> float:
+def throughput(windows: Sequence[LoggedWindow]) -> float:
     """Median of the windows' inferences per second; NaN if a window has no length."""
     values = [window.throughput for window in windows]
     return math.nan if any(value is None for value in values) else median(value for value in values if value is not None)
 
 
-def energy(windows: Sequence[EnergyWindow]) -> float:
+def energy(windows: Sequence[LoggedEnergyWindow]) -> float:
     """Median energy of an inference in uJ; NaN if a window's inferences are not known."""
     values = [window.uj_per_inference for window in windows]
     return math.nan if any(map(math.isnan, values)) else median(values)
 
 
-def energy_run_throughput(windows: Sequence[EnergyWindow]) -> float:
+def energy_run_throughput(windows: Sequence[LoggedEnergyWindow]) -> float:
     """Median throughput of an energy run, by the trace's time stamps; NaN as above."""
     values = [w.iterations / w.runtime_s if w.runtime_s > 0 and w.iterations else math.nan for w in windows]
     return math.nan if any(map(math.isnan, values)) else median(values)

@@ -15,7 +15,7 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.results.replay.checks import check_session
 from cm4tiny.results.rounds.labels import LabelLists
 from cm4tiny.results.rounds.layout import find_rounds, walk
-from cm4tiny.results.rounds.model import Check, Mode, ResultDir, Round, Session
+from cm4tiny.results.rounds.model import Check, LoggedSession, Mode, ResultDir, Round
 from cm4tiny.results.rounds.read import read_files
 from cm4tiny.results.rounds.table import ROUNDS
 
@@ -28,7 +28,7 @@ class Replayed:
     """A result, its sessions by mode, and a check for each of their claims."""
 
     result: ResultDir
-    sessions: dict[Mode, Session]
+    sessions: dict[Mode, LoggedSession]
     checks: tuple[Check, ...]
 
 
@@ -63,7 +63,7 @@ def _order(check: Check) -> tuple[int, int, str]:
 
 def replay_result(result: ResultDir, lists: LabelLists) -> Replayed:
     """One result: its sessions read, their claims checked."""
-    sessions: dict[Mode, Session] = {}
+    sessions: dict[Mode, LoggedSession] = {}
     checks: list[Check] = []
     for files in result.modes:
         session = read_files(files, result.benchmark)

@@ -9,7 +9,9 @@ from cm4tiny.results.rounds.layout import find_rounds, walk
 from cm4tiny.results.rounds.model import (
     MODES,
     Check,
-    EnergyWindow,
+    LoggedEnergyWindow,
+    LoggedSession,
+    LoggedWindow,
     Mode,
     ModeFiles,
     Printed,
@@ -18,15 +20,13 @@ from cm4tiny.results.rounds.model import (
     ResultDir,
     Round,
     Scores,
-    Session,
     Status,
     Streaming,
     Tolerated,
-    Window,
 )
 from cm4tiny.results.rounds.printed import read_printed
 from cm4tiny.results.rounds.read import read_files, read_session, read_session_folder, session_files
-from cm4tiny.results.rounds.scripts import Script, read_script
+from cm4tiny.results.rounds.scripts import RunScript, read_script
 from cm4tiny.results.rounds.systems import System, read_system
 from cm4tiny.results.rounds.table import ROUNDS, get_round, layouts
 
@@ -34,8 +34,10 @@ __all__ = [
     "MODES",
     "ROUNDS",
     "Check",
-    "EnergyWindow",
     "LabelLists",
+    "LoggedEnergyWindow",
+    "LoggedSession",
+    "LoggedWindow",
     "Mode",
     "ModeFiles",
     "Printed",
@@ -43,14 +45,12 @@ __all__ = [
     "Quirk",
     "ResultDir",
     "Round",
+    "RunScript",
     "Scores",
-    "Script",
-    "Session",
     "Status",
     "Streaming",
     "System",
     "Tolerated",
-    "Window",
     "find_rounds",
     "get_round",
     "layouts",

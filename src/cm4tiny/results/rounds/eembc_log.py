@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cm4tiny.results.rounds.lines import LineFile, Sink, printable
-from cm4tiny.results.rounds.model import Mode, Scores, Tolerated, Window
+from cm4tiny.results.rounds.model import LoggedWindow, Mode, Scores, Tolerated
 from cm4tiny.results.rounds.numbers import vector, whole
 from cm4tiny.results.rounds.scores import ScoreTable
 
@@ -46,13 +46,13 @@ _MONITOR = re.compile(rb" (?:emon|io): m-lap-us-")
 
 @dataclass
 class EembcLog:
-    """What an EEMBC log tells; fields as in :class:`cm4tiny.results.rounds.model.Session`."""
+    """What an EEMBC log tells; fields as in :class:`cm4tiny.results.rounds.model.LoggedSession`."""
 
     session_id: str = ""
     run_mode: str = ""
     iterations_set: str = ""
     texts: dict[str, str] = field(default_factory=dict)
-    windows: list[Window] = field(default_factory=list)
+    windows: list[LoggedWindow] = field(default_factory=list)
     scores: Scores | None = None
     infers: int = 0
     vectors: int = 0
@@ -207,7 +207,7 @@ class _Reader:
         laps = (self._laps[0], self._laps[1]) if len(self._laps) == 2 else None
         if laps is None and self._laps:
             self.sink.add("lap-count", line, f"{len(self._laps)} time stamps in a window")
-        window = Window(
+        window = LoggedWindow(
             number=len(self.log.windows) + 1,
             file=file,
             iterations=iterations,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cm4tiny.results.rounds.eembc_log import MAX_WINDOWS, basename
 from cm4tiny.results.rounds.lines import LineFile, Sink, printable
-from cm4tiny.results.rounds.model import Mode, Scores, Tolerated, Window
+from cm4tiny.results.rounds.model import LoggedWindow, Mode, Scores, Tolerated
 from cm4tiny.results.rounds.numbers import real, vector, whole
 from cm4tiny.results.rounds.record.log_lines import LogRecord
 from cm4tiny.results.rounds.scores import ScoreTable
@@ -35,11 +35,11 @@ _ROUNDING = 0.00051
 
 @dataclass
 class MlcLog:
-    """What an MLCommons log tells; fields as in :class:`cm4tiny.results.rounds.model.Session`."""
+    """What an MLCommons log tells; fields as in :class:`cm4tiny.results.rounds.model.LoggedSession`."""
 
     session_id: str = ""
     texts: dict[str, str] = field(default_factory=dict)
-    windows: list[Window] = field(default_factory=list)
+    windows: list[LoggedWindow] = field(default_factory=list)
     scores: Scores | None = None
     detections_ms: tuple[int, ...] = ()
     duty_s: dict[str, list[float]] = field(default_factory=dict)
@@ -128,9 +128,9 @@ class _Reader:
             self.log.vectors += 1
             if self.mode == "accuracy":
                 self.table.add(self._loaded, values, number, segment=self._loaded in self._segments)
-        self._window(Window(0, self._loaded, iterations or 0, None, runtime, values or (), at, speed, self._host_s(), warmups))
+        self._window(LoggedWindow(0, self._loaded, iterations or 0, None, runtime, values or (), at, speed, self._host_s(), warmups))
 
-    def _window(self, window: Window) -> None:
+    def _window(self, window: LoggedWindow) -> None:
         if self.mode == "accuracy":
             return
         if len(self.log.windows) >= MAX_WINDOWS:
@@ -176,7 +176,7 @@ class _Reader:
         iterations, line, warmups = self._infer
         self._infer = None
         if self.mode == "energy":
-            self._window(Window(0, self._loaded, iterations, None, None, (), line, host_s=self._host_s(), warmups=warmups))
+            self._window(LoggedWindow(0, self._loaded, iterations, None, None, (), line, host_s=self._host_s(), warmups=warmups))
         else:
             self.sink.add("infer-without-results", line)
 

@@ -198,7 +198,7 @@ class Discrepancy:
 
 
 @dataclass(frozen=True)
-class Window:
+class LoggedWindow:
     """One ``infer`` of a performance or energy session.
 
     Attributes:
@@ -238,7 +238,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class EnergyWindow:
+class LoggedEnergyWindow:
     """Energy of one window, recomputed from the samples.
 
     Attributes:
@@ -357,7 +357,7 @@ class Printed:
 
 
 @dataclass(frozen=True, eq=False)
-class Session:
+class LoggedSession:
     """One session as its files tell it. What a file lacks is empty; ``complete`` and ``notes`` say what that means.
 
     Attributes:
@@ -398,9 +398,9 @@ class Session:
     session_id: str = ""
     run_mode: str = ""
     iterations_set: str = ""
-    windows: tuple[Window, ...] = ()
+    windows: tuple[LoggedWindow, ...] = ()
     scores: Scores | None = None
-    energy: tuple[EnergyWindow, ...] = ()
+    energy: tuple[LoggedEnergyWindow, ...] = ()
     timestamps_s: tuple[float, ...] = ()
     voltage_mv: str = ""
     analyser: str = ""

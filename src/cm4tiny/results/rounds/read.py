@@ -18,7 +18,18 @@ from cm4tiny.results.rounds.eembc_log import read_eembc_log
 from cm4tiny.results.rounds.energy_trace import TraceProblem, read_samples, read_timestamps, window_energies
 from cm4tiny.results.rounds.lines import sha256_of
 from cm4tiny.results.rounds.mlc_log import MlcLog, read_mlc_log
-from cm4tiny.results.rounds.model import EnergyWindow, Mode, ModeFiles, Printed, ResultDir, Runner, Scores, Session, Streaming, Window
+from cm4tiny.results.rounds.model import (
+    LoggedEnergyWindow,
+    LoggedSession,
+    LoggedWindow,
+    Mode,
+    ModeFiles,
+    Printed,
+    ResultDir,
+    Runner,
+    Scores,
+    Streaming,
+)
 from cm4tiny.results.rounds.printed import read_printed
 from cm4tiny.results.rounds.record import Files, examine, load_json
 from cm4tiny.results.rounds.results_json import MlcJson, read_mlc_json
@@ -36,7 +47,7 @@ _T = TypeVar("_T")
 
 @dataclass
 class _Parts:
-    """What becomes the :class:`Session`; keys of ``values`` are its fields."""
+    """What becomes the :class:`LoggedSession`; keys of ``values`` are its fields."""
 
     values: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -79,20 +90,20 @@ def session_files(folder: Path, mode: Mode) -> ModeFiles:
     return ModeFiles(mode, folder.name, missing=names, pointers=names, **found)
 
 
-def read_session(result: ResultDir, mode: Mode) -> Session:
+def read_session(result: ResultDir, mode: Mode) -> LoggedSession:
     """The session of ``mode`` of a result; an empty one if there is no such directory."""
     files = result.files(mode)
     if files is None:
-        return Session("", mode, result.benchmark, f"{result.path}/{mode}")
+        return LoggedSession("", mode, result.benchmark, f"{result.path}/{mode}")
     return read_files(files, result.benchmark)
 
 
-def read_session_folder(folder: Path, mode: Mode, benchmark: str) -> Session:
+def read_session_folder(folder: Path, mode: Mode, benchmark: str) -> LoggedSession:
     """A session outside a round's tree."""
     return read_files(session_files(folder, mode), benchmark)
 
 
-def read_files(files: ModeFiles, benchmark: str) -> Session:
+def read_files(files: ModeFiles, benchmark: str) -> LoggedSession:
     """A session from its files."""
     parts = _Parts()
     parts.notes += [f"{name}: {NOTE}" for name in files.pointers]
@@ -114,7 +125,7 @@ def read_files(files: ModeFiles, benchmark: str) -> Session:
         _eembc(files, parts)
     printed_simulated = bool(parts.values.get("printed") and parts.values["printed"].simulated)
     parts.values["simulated"] = parts.values.get("simulated", False) or printed_simulated
-    return Session(
+    return LoggedSession(
         runner=runner,
         mode=files.mode,
         benchmark=benchmark,
@@ -160,7 +171,7 @@ def _eembc(files: ModeFiles, parts: _Parts) -> None:
     )
 
 
-def _trace(files: ModeFiles, windows: list[Window], parts: _Parts) -> list[EnergyWindow]:
+def _trace(files: ModeFiles, windows: list[LoggedWindow], parts: _Parts) -> list[LoggedEnergyWindow]:
     stamps_file, trace_file = files.timestamps, files.trace
     stamps = parts.attempt(lambda: read_timestamps(stamps_file), stamps_file.name) if stamps_file else None
     parts.values["timestamps_s"] = stamps or ()
@@ -176,17 +187,17 @@ def _trace(files: ModeFiles, windows: list[Window], parts: _Parts) -> list[Energ
     counts = [window.iterations for window in windows]
     if len(found) != len(counts):  # which window lacks its stamps is not known: only one common count can be taken
         counts = counts[:1] * len(found) if len(set(counts)) == 1 else [0] * len(found)
-    return [EnergyWindow(start, stop, count, energy) for (start, stop, energy), count in zip(found, counts, strict=True)]
+    return [LoggedEnergyWindow(start, stop, count, energy) for (start, stop, energy), count in zip(found, counts, strict=True)]
 
 
-def _with_lengths(windows: list[Window], energy: list[EnergyWindow]) -> list[Window]:
+def _with_lengths(windows: list[LoggedWindow], energy: list[LoggedEnergyWindow]) -> list[LoggedWindow]:
     """An energy log has no time stamps of its own; the windows' lengths are those of the trace."""
     if len(windows) != len(energy):
         return windows
     return [replace(window, lap_us=None, runtime_s=of.runtime_s) for window, of in zip(windows, energy, strict=True)]
 
 
-def _timed_by_host(windows: list[Window], logged: list[Window]) -> list[Window]:
+def _timed_by_host(windows: list[LoggedWindow], logged: list[LoggedWindow]) -> list[LoggedWindow]:
     """The exact windows with what the log's time stamps tell of them."""
     if len(windows) != len(logged):
         return windows
@@ -254,7 +265,7 @@ def _differ(log: MlcLog, exact: MlcJson, mode: Mode) -> bool:
     return not all(any(_same_window(mine, theirs) for theirs in printed) for mine in exact.windows)
 
 
-def _same_window(exact: Window, printed: Window) -> bool:
+def _same_window(exact: LoggedWindow, printed: LoggedWindow) -> bool:
     if exact.file != printed.file or exact.iterations != printed.iterations:
         return False
     if printed.runtime_s is not None and exact.runtime_s is not None and abs(printed.runtime_s - exact.runtime_s) > 0.00051:

@@ -15,7 +15,7 @@ from typing import Any
 
 from cm4tiny.results.rounds.eembc_log import basename
 from cm4tiny.results.rounds.lines import Sink
-from cm4tiny.results.rounds.model import EnergyWindow, Mode, Scores, Tolerated, Window
+from cm4tiny.results.rounds.model import LoggedEnergyWindow, LoggedWindow, Mode, Scores, Tolerated
 from cm4tiny.results.rounds.numbers import number_in_json, numbers_in_json
 from cm4tiny.results.rounds.record.strict_json import LoadedJson, load_json
 from cm4tiny.results.rounds.scores import ScoreTable
@@ -25,12 +25,12 @@ RATE_HZ = 1000
 
 @dataclass
 class MlcJson:
-    """What a ``results.json`` tells; fields as in :class:`cm4tiny.results.rounds.model.Session`."""
+    """What a ``results.json`` tells; fields as in :class:`cm4tiny.results.rounds.model.LoggedSession`."""
 
     problem: str = ""
-    windows: list[Window] = field(default_factory=list)
+    windows: list[LoggedWindow] = field(default_factory=list)
     scores: Scores | None = None
-    energy: list[EnergyWindow] = field(default_factory=list)
+    energy: list[LoggedEnergyWindow] = field(default_factory=list)
     entries: int = 0
     detections_ms: tuple[int, ...] = ()
     on_s: tuple[float, ...] = ()
@@ -86,7 +86,9 @@ class _Reader:
             self.sink.add("bad-window", number)
         runtime = elapsed / 1e6 if elapsed else None
         speed = _throughput(iterations, elapsed)
-        self.found.windows.append(Window(len(self.found.windows) + 1, name, iterations or 0, None, runtime, values or (), number, speed))
+        self.found.windows.append(
+            LoggedWindow(len(self.found.windows) + 1, name, iterations or 0, None, runtime, values or (), number, speed)
+        )
         if "power" in entry:
             self._power(entry["power"], iterations or 0, number)
 
@@ -147,7 +149,7 @@ def _throughput(iterations: int | None, elapsed_us: float | None) -> float | Non
     return 1e6 * iterations / elapsed_us if iterations and elapsed_us else None
 
 
-def _energy_window(power: object, iterations: int) -> EnergyWindow | None:
+def _energy_window(power: object, iterations: int) -> LoggedEnergyWindow | None:
     """The samples between the last two time stamps; stamps before them are noise of the pin, as the runner's source says."""
     if not isinstance(power, dict):
         return None
@@ -158,7 +160,7 @@ def _energy_window(power: object, iterations: int) -> EnergyWindow | None:
     start, stop = marks
     if start is None or stop is None or not start < stop <= len(samples):
         return None
-    return EnergyWindow(start / RATE_HZ, stop / RATE_HZ, iterations, math.fsum(samples[start:stop]) * 1e6)
+    return LoggedEnergyWindow(start / RATE_HZ, stop / RATE_HZ, iterations, math.fsum(samples[start:stop]) * 1e6)
 
 
 def read_mlc_json(path: Path, mode: Mode, loaded: LoadedJson | None = None) -> MlcJson:

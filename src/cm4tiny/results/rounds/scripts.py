@@ -24,7 +24,7 @@ _COMMAND = re.compile(
 
 
 @dataclass(frozen=True)
-class Script:
+class RunScript:
     """What a script loads and runs.
 
     Attributes:
@@ -42,7 +42,7 @@ class Script:
     tolerated: tuple[Tolerated, ...] = ()
 
 
-def read_script(path: Path) -> Script:
+def read_script(path: Path) -> RunScript:
     """Reads a script, streaming. No content makes it fail.
 
     Raises:
@@ -65,4 +65,4 @@ def read_script(path: Path) -> Script:
                 continue
             loads[name] = loads.get(name, 0) + 1
             last[name] = max(last.get(name, 0), whole(match["offset"] or b"0") or 0)
-    return Script(loads, last, infers, tuple(sorted(counts)[:100]), sink.records())
+    return RunScript(loads, last, infers, tuple(sorted(counts)[:100]), sink.records())

@@ -29,7 +29,7 @@ _MAX_CODE_BYTES = 2 * 1024**3
 
 
 @dataclass(frozen=True)
-class Image:
+class SubmittedImage:
     """An image of this project and the folder that it was built in."""
 
     folder: Path
@@ -57,7 +57,7 @@ def cache_of_cm() -> Path:
     return Path(os.environ.get("CM_REPOS") or Path.home() / "CM") / "repos" / "local" / "cache"
 
 
-def find_image(digest: str, folders: Iterable[Path]) -> Image:
+def find_image(digest: str, folders: Iterable[Path]) -> SubmittedImage:
     """The image with a SHA-256 and what it was built from.
 
     Raises:
@@ -67,7 +67,7 @@ def find_image(digest: str, folders: Iterable[Path]) -> Image:
     for record_file in (path for folder in folders for path in sorted(folder.glob(f"*/firmware/{_RECORD}"))):
         try:
             record, build = (json.loads((record_file.parent / name).read_text(encoding="utf-8")) for name in (_RECORD, _BUILD))
-            image = Image(record_file.parent, record, build)
+            image = SubmittedImage(record_file.parent, record, build)
             if record["elf"]["sha256"] != digest or not _has(image.elf, digest):
                 continue
             names = image.changed()
@@ -127,7 +127,7 @@ def _copy_own(code: Path, benchmark: str, folder: Path) -> None:
             path.rmdir()
 
 
-def _copy_image(image: Image, folder: Path, benchmark: str, models: Mapping[str, Path]) -> None:
+def _copy_image(image: SubmittedImage, folder: Path, benchmark: str, models: Mapping[str, Path]) -> None:
     for name in image.build["sources"]:
         target = folder / name
         if not target.resolve().is_relative_to(folder.resolve()):
@@ -162,7 +162,7 @@ def _candidates(benchmark: str, models: Mapping[str, Path]) -> Iterator[Path]:
             return
 
 
-def _readme(image: Image) -> str:
+def _readme(image: SubmittedImage) -> str:
     record, build = image.record, image.build
     tools = "\n".join(f"- {name} {version}" for name, version in record["tools"].items())
     return f"""# {record["benchmark"]}, {record["mode"]} image

@@ -61,7 +61,7 @@ FIELDS = (
 
 
 @dataclass(frozen=True)
-class BoardRow:
+class SubmissionBoard:
     """A board: the template's hardware fields and where they come from."""
 
     id: str
@@ -70,7 +70,7 @@ class BoardRow:
 
 
 @cache
-def boards(path: Path = _TABLE) -> Mapping[str, BoardRow]:
+def boards(path: Path = _TABLE) -> Mapping[str, SubmissionBoard]:
     """The boards by id: those that are described for this project's own use, then those of the table.
 
     Raises:
@@ -91,10 +91,10 @@ def boards(path: Path = _TABLE) -> Mapping[str, BoardRow]:
     except (OSError, ValueError, yaml.YAMLError, jsonschema.ValidationError) as error:
         why = str(error).splitlines()[0]
         raise AssetError(f"the table of boards {path.name} cannot be used", why=why, hint="restore the file") from error
-    return {name: BoardRow(name, row["source"], dict(row["fields"])) for name, row in rows.items()}
+    return {name: SubmissionBoard(name, row["source"], dict(row["fields"])) for name, row in rows.items()}
 
 
-def get_board(name: str) -> BoardRow:
+def get_board(name: str) -> SubmissionBoard:
     """A row of the table; UsageError suggests the nearest."""
     table = boards()
     if name not in table:

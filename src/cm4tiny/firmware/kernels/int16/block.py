@@ -6,7 +6,7 @@ in registers and takes two values of each pixel and two weights of each channel 
 under a tile is described by runs of consecutive pairs: one run per row of the window, all equally long. Pixels and runs are constant byte
 offsets, so most loads need no pointer updates.
 
-An iteration of the inner loop takes the same few pairs of every run (the order of a sum is free; :meth:`Block.order` tells the packer of
+An iteration of the inner loop takes the same few pairs of every run (the order of a sum is free; :meth:`MacBlock.order` tells the packer of
 the
 weights), so runs need no loop of their own. Pairs of a run are ``unit`` bytes apart: a run may also go down the window's rows. The first
 pairs of a tile may stand in front of the loop: there the first one adds to the bias instead of to copies of it. Bias, mantissa, rounding
@@ -95,7 +95,7 @@ class Epilogue:
 
 
 @dataclass(frozen=True)
-class Block:
+class MacBlock:
     """What one micro-kernel computes. All distances are in bytes.
 
     Attributes:
@@ -178,7 +178,7 @@ class MicroKernel:
 class _Writer:
     """Writes one block's function."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: MacBlock) -> None:
         self.block = block
         self.pixels = len(block.pixels)
         count, q = self.pixels * block.channels, block.channels
@@ -417,7 +417,7 @@ class _Writer:
         asm.repeat_end("3", block.blocks, outer=True)
 
 
-def write_block(block: Block) -> MicroKernel:
+def write_block(block: MacBlock) -> MicroKernel:
     """Both versions of a block.
 
     Raises:
@@ -432,7 +432,7 @@ def write_block(block: Block) -> MicroKernel:
     return MicroKernel(function, block.order(), writer.asm.cycles, writer.asm.loop_lines, writer.asm.outer_lines)
 
 
-def _portable(block: Block) -> str:
+def _portable(block: MacBlock) -> str:
     """The sums one after another. Merged weights are taken apart here: the low byte is the odd channel, what is left the even one."""
     q, pair_words = block.channels, block.pair_words
     epilogue = f"{block.epilogue.kind}(acc, p[{q} + c], p[{2 * q} + c]"
@@ -465,7 +465,7 @@ def _portable(block: Block) -> str:
     return "\n".join(lines)
 
 
-def _merged_sum(block: Block) -> str:
+def _merged_sum(block: MacBlock) -> str:
     """C expression of a merged channel's sum as the epilogue takes it, from its products' sum ``acc``."""
     if block.epilogue.kind != "uniform":
         return "cm4t_add(p[c], cm4t_add(acc, acc))"

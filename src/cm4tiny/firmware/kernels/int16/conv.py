@@ -29,7 +29,7 @@ from cm4tiny.firmware.kernels.int16.block import Epilogue, MicroKernel
 from cm4tiny.firmware.kernels.int16.cover import SHAPES, Shape
 from cm4tiny.firmware.kernels.int16.geometry import Geometry, plan_geometries
 from cm4tiny.firmware.kernels.int16.guards import require_window
-from cm4tiny.firmware.kernels.int16.plan import MAX_PIXELS, PLACEMENTS, Placement, Plan, groups, plans
+from cm4tiny.firmware.kernels.int16.plan import MAX_PIXELS, PLACEMENTS, ConvPlan, Placement, groups, plans
 from cm4tiny.firmware.kernels.int16.requant import Int16Requant, KernelLimitError
 from cm4tiny.firmware.kernels.int16.staging import UNIT
 from cm4tiny.firmware.kernels.int16.storage import Storage
@@ -94,7 +94,7 @@ def _even_start(live: tuple[int, int]) -> tuple[int, int]:
     return live[0] // 2 * 2, max(1, live[1] + live[0] % 2)
 
 
-Choice = list[tuple[Geometry, Plan]]
+Choice = list[tuple[Geometry, ConvPlan]]
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class _Maker:
         spaces = (4 * self.scratch,) if self.scratch else ()
         return Kernel("conv", prim_func(params, body), tuple(constants), spaces, tuple(self.code.values()), in_ram)
 
-    def _add(self, geometry: Geometry, plan: Plan) -> None:
+    def _add(self, geometry: Geometry, plan: ConvPlan) -> None:
         """Weights, parameters and calls of one group."""
         group, rule = plan.group, self.layer.rule(plan.placement)
         packed = packed_weights(self._stored(plan), geometry, plan.order, plan.words // len(plan.order))
@@ -210,7 +210,7 @@ class _Maker:
             per_block = (_epilogue(rule).parameters * group.channels, group.channels * geometry.channel)
             self.calls.append(_caller(kernel, plan, (x, first, table, o), per_block))
 
-    def _stored(self, plan: Plan) -> Array:
+    def _stored(self, plan: ConvPlan) -> Array:
         """The weights of a group's channels, or pairs of channels, as they are stored: int16."""
         group, rule = plan.group, self.layer.rule(plan.placement)
         weights = self.layer.weights[group.start : group.stop].astype(np.int16)
@@ -237,7 +237,7 @@ def _epilogue(rule: Int16Requant | UniformRelu) -> Epilogue:
     return Epilogue("relu") if rule.relu else Epilogue("linear", rule.zero_point)
 
 
-def _caller(kernel: MicroKernel, plan: Plan, starts: tuple[int, int, int, int], per_block: tuple[int, int]) -> Callable[..., None]:
+def _caller(kernel: MicroKernel, plan: ConvPlan, starts: tuple[int, int, int, int], per_block: tuple[int, int]) -> Callable[..., None]:
     """Writes all calls of a region; ``starts`` are offsets in x, w, p and o, ``per_block`` distances of blocks in p and o."""
     x, w, p, o = starts
     stage = plan.placement.stage

@@ -18,7 +18,7 @@ SHAPES: tuple[Shape, ...] = ((1, 4), (4, 1), (2, 2), (1, 3), (3, 1), (1, 2), (2,
 
 
 @dataclass(frozen=True)
-class Region:
+class TileRegion:
     """``tiles`` (down, right) tiles of ``shape`` from pixel (y, x) on, without gaps."""
 
     y: int
@@ -26,14 +26,14 @@ class Region:
     shape: Shape
     tiles: tuple[int, int]
 
-    def moved(self, y: int, x: int) -> Region:
+    def moved(self, y: int, x: int) -> TileRegion:
         return replace(self, y=self.y + y, x=self.x + x)
 
 
-Cover = tuple[float, tuple[Region, ...]]
+Cover = tuple[float, tuple[TileRegion, ...]]
 
 
-def cover(height: int, width: int, main: Shape, costs: Mapping[Shape, float], call_cost: float) -> tuple[Region, ...] | None:
+def cover(height: int, width: int, main: Shape, costs: Mapping[Shape, float], call_cost: float) -> tuple[TileRegion, ...] | None:
     """The cheapest cover that starts with tiles of shape ``main``; None if not one of them fits.
 
     Args:
@@ -43,7 +43,7 @@ def cover(height: int, width: int, main: Shape, costs: Mapping[Shape, float], ca
         call_cost: cycles of each region.
     """
 
-    def region_cost(region: Region) -> float:
+    def region_cost(region: TileRegion) -> float:
         return call_cost + region.tiles[0] * region.tiles[1] * costs[region.shape]
 
     @functools.cache
@@ -56,7 +56,7 @@ def cover(height: int, width: int, main: Shape, costs: Mapping[Shape, float], ca
     def placed(found: Cover, y: int, x: int) -> Cover:
         return found[0], tuple(r.moved(y, x) for r in found[1])
 
-    def alone(region: Region) -> Cover:
+    def alone(region: TileRegion) -> Cover:
         return region_cost(region), (region,)
 
     def start(h: int, w: int, shape: Shape) -> Cover | None:
@@ -66,12 +66,12 @@ def cover(height: int, width: int, main: Shape, costs: Mapping[Shape, float], ca
         high, wide = down * shape[0], right * shape[1]
         sides = [placed(best(high, w - wide), 0, wide)]
         if w > wide:
-            sides.append(alone(Region(0, w - shape[1], shape, (down, 1))))
+            sides.append(alone(TileRegion(0, w - shape[1], shape, (down, 1))))
         below = [placed(best(h - high, w), high, 0)]
         if h > high:
-            row, corner = alone(Region(h - shape[0], 0, shape, (1, right))), placed(best(shape[0], w - wide), h - shape[0], wide)
+            row, corner = alone(TileRegion(h - shape[0], 0, shape, (1, right))), placed(best(shape[0], w - wide), h - shape[0], wide)
             below.append((row[0] + corner[0], row[1] + corner[1]))
-        parts = [alone(Region(0, 0, shape, (down, right))), min(sides, key=_cost), min(below, key=_cost)]
+        parts = [alone(TileRegion(0, 0, shape, (down, right))), min(sides, key=_cost), min(below, key=_cost)]
         return sum(p[0] for p in parts), tuple(r for p in parts for r in p[1])
 
     whole = start(height, width, main)

@@ -22,7 +22,7 @@ from cm4tiny.firmware.kernels.int16 import conv
 from cm4tiny.firmware.kernels.int16.assembly import ICACHE_BYTES
 from cm4tiny.firmware.kernels.int16.dense_block import DenseBlock, DenseKernel, write_dense_block
 from cm4tiny.firmware.kernels.int16.guards import require_vectors
-from cm4tiny.firmware.kernels.int16.plan import CALL_CYCLES, FETCH_BYTES, MISS_CYCLES, Group, groups
+from cm4tiny.firmware.kernels.int16.plan import CALL_CYCLES, FETCH_BYTES, MISS_CYCLES, ChannelGroup, groups
 from cm4tiny.firmware.kernels.int16.requant import Int16Requant, KernelLimitError
 from cm4tiny.firmware.kernels.int16.schedule import LINE_BYTES
 from cm4tiny.firmware.kernels.int16.storage import Storage
@@ -75,7 +75,7 @@ def unrolls(pairs: int, channels: int, *, merged: bool) -> list[tuple[int, int]]
     return [(first, unrolled) for _, (_, first, unrolled) in sorted(smallest.items())[:3]]
 
 
-def parameter_stream(requant: Int16Requant, group: Group, *, merged: bool, shift: int = 0) -> Array:
+def parameter_stream(requant: Int16Requant, group: ChannelGroup, *, merged: bool, shift: int = 0) -> Array:
     """int32, per block of channels: all biases, then mantissa, rounding and shift of each channel; merged: both biases of two channels,
     then the rest of the one and of the other.
 
@@ -91,7 +91,7 @@ def parameter_stream(requant: Int16Requant, group: Group, *, merged: bool, shift
     return _joined(twos[:, :, 0], twos[:, :, 1:])
 
 
-def _shared_parameters(requant: Int16Requant, group: Group, *, merged: bool) -> Array:
+def _shared_parameters(requant: Int16Requant, group: ChannelGroup, *, merged: bool) -> Array:
     mantissa, rounding = int(requant.mantissa[0]), int(requant.rounding[0])
     bias = requant.bias[group.start : group.stop].astype(np.int64)
     if merged:
@@ -154,7 +154,7 @@ class _Layer:
         merged = placement.startswith("merged")
         if merged and (channels == 1 or not mergeable(self.weights[: len(self.weights) // 2 * 2])):
             return None
-        choice: list[tuple[Group, DenseKernel]] = []
+        choice: list[tuple[ChannelGroup, DenseKernel]] = []
         cycles, size = 0.0, 0
         for group in groups(len(self.weights), channels):
             halved = merged and group.channels > 1
@@ -177,7 +177,7 @@ class _Layer:
     def _shift(self, merged: bool) -> int:
         return shared_shift(self.weights, self.requant, merged=merged)
 
-    def _kernel(self, group: Group, *, merged: bool) -> DenseKernel | None:
+    def _kernel(self, group: ChannelGroup, *, merged: bool) -> DenseKernel | None:
         """The fastest one whose loops stay in the instruction cache."""
         shift = self._shift(merged)
         channel, relu, zero_point = 2 * self.target.channel, self.requant.relu, self.requant.zero_point
@@ -189,7 +189,7 @@ class _Layer:
         ]
         return min((k for k in found if k.loop_lines * LINE_BYTES <= ICACHE_BYTES), key=lambda k: k.cycles, default=None)
 
-    def _make(self, choice: list[tuple[Group, DenseKernel]], placement: str) -> Kernel:
+    def _make(self, choice: list[tuple[ChannelGroup, DenseKernel]], placement: str) -> Kernel:
         calls: list[tuple[str, int, int, int]] = []
         weights: list[Array] = []
         table: list[Array] = []

@@ -31,7 +31,7 @@ from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.int16 import depthwise_nhwc
 from cm4tiny.firmware.kernels.int16.assembly import ICACHE_BYTES
-from cm4tiny.firmware.kernels.int16.depthwise_code import TAPS, Shape, depthwise_function, walks
+from cm4tiny.firmware.kernels.int16.depthwise_code import TAPS, DepthwiseShape, depthwise_function, walks
 from cm4tiny.firmware.kernels.int16.finish import as_words, pack, plan_finish
 from cm4tiny.firmware.kernels.int16.guards import require_window
 from cm4tiny.firmware.kernels.int16.requant import Int16Requant, KernelLimitError
@@ -91,14 +91,14 @@ def _check(window: Window, source: Storage, target: Storage) -> None:
         raise KernelLimitError("its input does not start at whole words")
 
 
-def _plan(window: Window, weights: Array, requant: Int16Requant, source: Storage, target: Storage) -> tuple[Shape, Array]:
+def _plan(window: Window, weights: Array, requant: Int16Requant, source: Storage, target: Storage) -> tuple[DepthwiseShape, Array]:
     """The shape and the stream of weights and parameters, int32."""
     rows = weights.reshape(TAPS * TAPS, -1).T
     finish, scaled, columns = plan_finish(rows, requant)
     height, width = window.output
     top, left = window.padding[:2]
     inside = (top, top + window.height - 1, left, left + window.width - 1)
-    shape = Shape(window.strides[0], height, width, window.channels, 2 * source.row, 2 * source.channel, 2 * target.pixel,
+    shape = DepthwiseShape(window.strides[0], height, width, window.channels, 2 * source.row, 2 * source.channel, 2 * target.pixel,
                    2 * target.row, 2 * target.channel, inside, finish)  # fmt: skip
     taps = scaled.reshape(-1, TAPS, TAPS)
     nothing = np.zeros_like(taps[:, 0, 0])

@@ -40,7 +40,7 @@ _PARAMETERS = "const int16_t *x, const int32_t *w, int16_t *o"
 
 
 @dataclass(frozen=True)
-class Shape:
+class DepthwiseShape:
     """A layer as the assembly sees it; strides in bytes.
 
     Attributes:
@@ -93,7 +93,7 @@ class Walk:
         return f"{self.rows}x2 u{self.unroll}" if self.unroll else f"{self.rows}x2 columns"
 
 
-def walks(shape: Shape) -> Iterator[Walk]:
+def walks(shape: DepthwiseShape) -> Iterator[Walk]:
     """The orders worth trying: what fills a row evenly, what leaves no loop at all."""
     blocks = max(1, shape.width // 2)
     if 1 < shape.height <= _TALLEST:
@@ -105,7 +105,7 @@ def walks(shape: Shape) -> Iterator[Walk]:
 
 
 @functools.lru_cache(maxsize=256)
-def depthwise_function(shape: Shape, walk: Walk) -> tuple[CFunction, int, int]:
+def depthwise_function(shape: DepthwiseShape, walk: Walk) -> tuple[CFunction, int, int]:
     """The function for all channels, its cycles, and how many lines of the instruction cache it needs.
 
     Raises:
@@ -136,7 +136,7 @@ class _Block:
 
 
 class _Writer:
-    def __init__(self, shape: Shape, walk: Walk) -> None:
+    def __init__(self, shape: DepthwiseShape, walk: Walk) -> None:
         self.shape, self.walk, self.code = shape, walk, Costed(_ALLOCATION)
         held, free = _REGISTERS[: shape.weight_words], _REGISTERS[shape.weight_words :]
         names = self.code.registers
@@ -350,7 +350,7 @@ _WEIGHTS_OF = {
 }
 
 
-def _twin(shape: Shape) -> str:
+def _twin(shape: DepthwiseShape) -> str:
     epilogue = f"o[{shape.out_row // 2} * y + {shape.out_pixel // 2} * i] = {shape.finish.expression()};"
     return _TWIN.format(
         channels=shape.channels, weight_words=shape.weight_words, height=shape.height, width=shape.width, stride=shape.stride,

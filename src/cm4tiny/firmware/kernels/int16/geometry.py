@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cm4tiny.firmware.kernels.image import Window
-from cm4tiny.firmware.kernels.int16.block import Block, Epilogue
-from cm4tiny.firmware.kernels.int16.cover import Region
+from cm4tiny.firmware.kernels.int16.block import Epilogue, MacBlock
+from cm4tiny.firmware.kernels.int16.cover import TileRegion
 from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
 from cm4tiny.firmware.kernels.int16.storage import Storage
 
@@ -56,7 +56,7 @@ class Geometry:
         steps = {b - a for a, b in zip(self.runs, self.runs[1:], strict=False)}
         return steps.pop() if len(steps) == 1 else 0
 
-    def block(self, region: Region, channels: int, epilogue: Epilogue, unroll: Unroll) -> Block:
+    def block(self, region: TileRegion, channels: int, epilogue: Epilogue, unroll: Unroll) -> MacBlock:
         """A region's block, in bytes, for one block of channels with weights that are not merged."""
         rows, columns = region.shape
         pixels = [(y, x) for y in range(rows) for x in range(columns)]
@@ -67,7 +67,7 @@ class Geometry:
         runs, length, unit = tuple(2 * r for r in self.runs), self.pairs, 4
         if unroll.down:
             runs, length, unit = tuple(range(0, 4 * length, 4)), len(runs), 2 * self.down
-        return Block(
+        return MacBlock(
             pixels=tuple(at(self.step, *p) for p in pixels),
             outputs=tuple(at(self.output_step, *p) for p in pixels),
             channels=channels,

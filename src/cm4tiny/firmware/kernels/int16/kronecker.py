@@ -36,7 +36,16 @@ from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.int16.assembly import ICACHE_BYTES
 from cm4tiny.firmware.kernels.int16.guards import require_output
-from cm4tiny.firmware.kernels.int16.kronecker_code import FIELD, MOST_SUMS, SPARE_BITS, Packing, Shape, Unit, convolution, packing
+from cm4tiny.firmware.kernels.int16.kronecker_code import (
+    FIELD,
+    MOST_SUMS,
+    SPARE_BITS,
+    KroneckerShape,
+    KroneckerUnit,
+    Packing,
+    convolution,
+    packing,
+)
 from cm4tiny.firmware.kernels.int16.requant import Int16Requant, KernelLimitError
 from cm4tiny.firmware.kernels.int16.shared_shift import SharedShift, plan_shared_shift
 from cm4tiny.firmware.kernels.int16.storage import Storage
@@ -62,7 +71,7 @@ def candidates(window: Window, weights: Array, requant: Int16Requant, zero_point
     require_output(window, target, len(weights))
     plan = _plan(window, weights, requant)
     layout = _Layout(window)
-    shape = Shape(
+    shape = KroneckerShape(
         layout.width, window.output[0], len(weights), layout.units, window.strides[0] * layout.row_words,
         target.pixel, target.row, target.channel, plan.shift)  # fmt: skip
     code, cycles = convolution(shape)
@@ -116,7 +125,7 @@ class _Layout:
             for c in range(window.channels):
                 for phase, blocks in enumerate(self.blocks):
                     at = y * self.row_words + (c * phases + phase) * self.pairs
-                    units.append(Unit(at, tuple(range(number, number + blocks))))
+                    units.append(KroneckerUnit(at, tuple(range(number, number + blocks))))
                     number += blocks
         self.units = tuple(units)
 

@@ -55,7 +55,7 @@ _REACH = 4095
 
 
 @dataclass(frozen=True)
-class Unit:
+class KroneckerUnit:
     """Words that lie side by side, and the weights that they meet: word ``d + n`` meets weight ``n`` for the accumulator ``d``.
 
     Attributes:
@@ -68,7 +68,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Shape:
+class KroneckerShape:
     """What the convolution's code depends on.
 
     Attributes:
@@ -82,7 +82,7 @@ class Shape:
     width: int
     height: int
     channels: int
-    units: tuple[Unit, ...]
+    units: tuple[KroneckerUnit, ...]
     step: int
     pixel: int
     row: int
@@ -106,7 +106,7 @@ class Shape:
 
 
 @functools.lru_cache(maxsize=64)
-def convolution(shape: Shape) -> tuple[CFunction, int]:
+def convolution(shape: KroneckerShape) -> tuple[CFunction, int]:
     """``f(x, w, o)`` and its cycles.
 
     Raises:
@@ -166,9 +166,9 @@ def convolution(shape: Shape) -> tuple[CFunction, int]:
     return function, round(code.cycles)
 
 
-def _groups(shape: Shape) -> list[list[Unit]]:
+def _groups(shape: KroneckerShape) -> list[list[KroneckerUnit]]:
     """Units whose words are loaded in one row."""
-    found: list[list[Unit]] = []
+    found: list[list[KroneckerUnit]] = []
     room = 0
     for unit in shape.units:
         words = shape.sums + len(unit.weights) - 1
@@ -182,7 +182,7 @@ def _groups(shape: Shape) -> list[list[Unit]]:
     return found
 
 
-def _products(code: Costed, group: Sequence[Unit], sums: Sequence[tuple[str, str]]) -> None:
+def _products(code: Costed, group: Sequence[KroneckerUnit], sums: Sequence[tuple[str, str]]) -> None:
     free = iter(_TEMPS)
     words = [[next(free) for _ in range(len(sums) + len(unit.weights) - 1)] for unit in group]
     for unit, registers in zip(group, words, strict=True):
@@ -209,7 +209,7 @@ def _values(code: Costed, width: int, sums: Sequence[tuple[str, str]]) -> list[s
     return values
 
 
-def _twin(shape: Shape) -> str:
+def _twin(shape: KroneckerShape) -> str:
     flat = [(unit.at + n, weight) for unit in shape.units for n, weight in enumerate(unit.weights)]
     return f"""    static const int32_t place[] = {{{", ".join(str(at) for at, _ in flat)}}};
     static const int32_t weight[] = {{{", ".join(str(number) for _, number in flat)}}};

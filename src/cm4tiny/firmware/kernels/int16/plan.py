@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cm4tiny.firmware.kernels.int16.assembly import ICACHE_BYTES
-from cm4tiny.firmware.kernels.int16.block import FPU_REGISTERS, Block, Epilogue, MicroKernel, write_block
-from cm4tiny.firmware.kernels.int16.cover import SHAPES, Region, Shape, cover
+from cm4tiny.firmware.kernels.int16.block import FPU_REGISTERS, Epilogue, MacBlock, MicroKernel, write_block
+from cm4tiny.firmware.kernels.int16.cover import SHAPES, Shape, TileRegion, cover
 from cm4tiny.firmware.kernels.int16.geometry import Geometry, Unroll
 from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
 from cm4tiny.firmware.kernels.int16.schedule import LINE_BYTES
@@ -33,7 +33,7 @@ MAX_PIXELS = {1: 4, 2: 4, 4: 2}
 """Pixels per tile for each number of channels per block."""
 
 
-class Group(NamedTuple):
+class ChannelGroup(NamedTuple):
     """Channels ``start`` to ``stop`` in blocks of ``channels``."""
 
     start: int
@@ -45,13 +45,13 @@ class Group(NamedTuple):
         return (self.stop - self.start) // self.channels
 
 
-def groups(outputs: int, channels: int) -> list[Group]:
+def groups(outputs: int, channels: int) -> list[ChannelGroup]:
     """Whole blocks, then what is left over in smaller ones."""
     found, start = [], 0
     while start < outputs:
         stop = start + (outputs - start) // channels * channels
         if stop > start:
-            found.append(Group(start, stop, channels))
+            found.append(ChannelGroup(start, stop, channels))
         start, channels = stop, channels // 2
     return found
 
@@ -114,7 +114,7 @@ PLACEMENTS = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class ConvPlan:
     """How one group of channels is computed.
 
     Attributes:
@@ -126,12 +126,12 @@ class Plan:
         kernels: one per region; all read the same weights.
     """
 
-    group: Group
+    group: ChannelGroup
     shape: Shape
     placement: Placement
     merged: bool
     step: int
-    kernels: tuple[tuple[Region, MicroKernel], ...]
+    kernels: tuple[tuple[TileRegion, MicroKernel], ...]
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -187,11 +187,11 @@ class Plan:
         return total
 
 
-def _pair_words(group: Group, merged: bool) -> int:
+def _pair_words(group: ChannelGroup, merged: bool) -> int:
     return group.channels // 2 if merged else group.channels
 
 
-def plans(geometry: Geometry, group: Group, shape: Shape, placement: Placement, epilogue: Epilogue) -> Iterator[Plan]:
+def plans(geometry: Geometry, group: ChannelGroup, shape: Shape, placement: Placement, epilogue: Epilogue) -> Iterator[ConvPlan]:
     """Plans whose loops stay in the instruction cache, down to the first one that is not slowed down by it at all."""
     merged = placement.merged and group.channels > 1
     options = unrolls(geometry.pairs, len(geometry.runs), shape[0] * shape[1], group.channels, down=geometry.down > 0)
@@ -204,14 +204,14 @@ def plans(geometry: Geometry, group: Group, shape: Shape, placement: Placement, 
         kernels = [(r, _written(_block(geometry, r, _Form(group.channels, merged, epilogue), unroll, step))) for r in regions or ()]
         found = tuple((region, kernel) for region, kernel in kernels if kernel is not None and kernel.loop_lines <= ICACHE_LINES)
         if len(found) == len(kernels):
-            plan = Plan(group, shape, placement, merged, step, found)
+            plan = ConvPlan(group, shape, placement, merged, step, found)
             yield plan
             if plan.cached:
                 return
 
 
 @functools.lru_cache(maxsize=4096)
-def _written(block: Block) -> MicroKernel | None:
+def _written(block: MacBlock) -> MicroKernel | None:
     """None if loads or stores do not reach that far."""
     try:
         return write_block(block)
@@ -225,22 +225,22 @@ class _Form(NamedTuple):
     epilogue: Epilogue
 
 
-def _block(geometry: Geometry, region: Region, form: _Form, unroll: Unroll, blocks: int = 1) -> Block:
+def _block(geometry: Geometry, region: TileRegion, form: _Form, unroll: Unroll, blocks: int = 1) -> MacBlock:
     block = replace(geometry.block(region, form.channels, form.epilogue, unroll), merged=form.merged, blocks=blocks)
     return replace(block, resident=_resident(block))
 
 
-def _resident(block: Block) -> bool:
+def _resident(block: MacBlock) -> bool:
     """Whether the block's weights shall stay in FPU registers: where they fit and save a cycle per pair, with four pixels."""
     room = FPU_REGISTERS - _STATES - block.epilogue.parameters * block.channels
     return not block.merged and not block.unrolled and (len(block.pixels), block.channels) == (4, 2) and block.words <= room
 
 
-def _regions(geometry: Geometry, form: _Form, shape: Shape, unroll: Unroll) -> tuple[Region, ...] | None:
+def _regions(geometry: Geometry, form: _Form, shape: Shape, unroll: Unroll) -> tuple[TileRegion, ...] | None:
     costs: dict[Shape, float] = {}
     for s in SHAPES:
         if s[0] * s[1] <= MAX_PIXELS[form.channels]:
-            tiles = _written(_block(geometry, Region(0, 0, s, (1, 100)), form, unroll))
+            tiles = _written(_block(geometry, TileRegion(0, 0, s, (1, 100)), form, unroll))
             if tiles is not None:
                 costs[s] = tiles.cycles / 100
     return cover(geometry.height, geometry.width, shape, costs, REGION_CYCLES) if shape in costs else None

@@ -39,7 +39,7 @@ from cm4tiny.firmware.kernels.int16.guards import require_window
 from cm4tiny.firmware.kernels.int16.requant import Int16Requant, KernelLimitError
 from cm4tiny.firmware.kernels.int16.storage import Storage
 from cm4tiny.firmware.kernels.int16.weights import parameter_words
-from cm4tiny.firmware.kernels.int16.winograd_code import COMPONENTS, INVERSE_OF_9, MAX_OFFSET, Form, Result, Shape, product
+from cm4tiny.firmware.kernels.int16.winograd_code import COMPONENTS, INVERSE_OF_9, MAX_OFFSET, Form, Result, WinogradShape, product
 from cm4tiny.firmware.kernels.int16.winograd_method import SPAN, Method
 from cm4tiny.firmware.kernels.int16.winograd_requant import ShortRequant, shorten
 from cm4tiny.firmware.kernels.int16.winograd_stride1 import METHOD as STRIDE_1
@@ -149,10 +149,10 @@ class _Layer:
         if offset > MAX_OFFSET or step > _MAX_STEP:
             raise KernelLimitError("its pixels are too far apart for the offsets of loads and stores")
 
-    def shape(self, tiles: int) -> Shape:
-        return Shape(tiles, self.channels, self.method.groups)
+    def shape(self, tiles: int) -> WinogradShape:
+        return WinogradShape(tiles, self.channels, self.method.groups)
 
-    def candidate(self, shape: Shape, in_ram: bool) -> Candidate:
+    def candidate(self, shape: WinogradShape, in_ram: bool) -> Candidate:
         block = self.block(shape)
         return Candidate(
             id=f"{self.method.id} t{shape.tiles} {'ram' if in_ram else 'flash'}",
@@ -166,13 +166,13 @@ class _Layer:
     def weight_bytes(self) -> int:
         return 2 * COMPONENTS * round_up(self.outputs, 2) * self.channels
 
-    def block(self, shape: Shape) -> int:
+    def block(self, shape: WinogradShape) -> int:
         """Output channels per block, even unless it is all of them; the last block may be smaller."""
         pairs = -(-self.outputs // 2)
         blocks = -(-pairs // max(1, _PRODUCT_BYTES // (4 * shape.pair_words)))
         return min(self.outputs, 2 * -(-pairs // blocks))
 
-    def code(self, shape: Shape) -> tuple[CFunction, CFunction, CFunction]:
+    def code(self, shape: WinogradShape) -> tuple[CFunction, CFunction, CFunction]:
         t = self.target
         return (
             self.method.input_transform(shape, self.source.pixel, self.source.row, unsigned=self.input_zero_point == -128),
@@ -180,7 +180,7 @@ class _Layer:
             self.method.output_transform(shape, Result(t.pixel, t.row, t.channel, self.form)),
         )
 
-    def cycles(self, shape: Shape, in_ram: bool) -> int:
+    def cycles(self, shape: WinogradShape, in_ram: bool) -> int:
         """By the costs of :mod:`.winograd_code` and of the method."""
         regions, pairs = -(-self.tiles // shape.tiles), -(-self.outputs // 2)
         misses = 0 if in_ram else regions * self.weight_bytes // _FETCH * _MISS
@@ -189,7 +189,7 @@ class _Layer:
         per_output = self.method.output_cycles + self.form.cycles
         return once + self.tiles * (shape.pairs * self.method.input_cycles + self.outputs * per_output + 120)
 
-    def kernel(self, shape: Shape, in_ram: bool) -> Kernel:
+    def kernel(self, shape: WinogradShape, in_ram: bool) -> Kernel:
         """The driver: regions, tiles, blocks of output channels."""
         code, block, source, target = self.code(shape), self.block(shape), self.source, self.target
 
@@ -226,7 +226,7 @@ class _Driver:
     o."""
 
     layer: _Layer
-    shape: Shape
+    shape: WinogradShape
     code: tuple[CFunction, CFunction, CFunction]
     tir: Tir
     buffers: tuple[Any, Any, Any, Any, Any, Any]

@@ -114,7 +114,7 @@ _OUTPUT_ALLOCATION = (
 
 
 @dataclass(frozen=True)
-class Shape:
+class WinogradShape:
     """Sizes of the workspaces: ``tiles`` per region, input channels ``channels`` (even).
 
     ``groups``: how many components have how many slices, in the order of memory.
@@ -166,7 +166,7 @@ class Shape:
         return quads * (8 * k + 30) + 70 * len(self.groups)
 
 
-def product(shape: Shape) -> CFunction:
+def product(shape: WinogradShape) -> CFunction:
     """``f(v, w, m, pairs)``: so many pairs of output channels.
 
     With several groups ``f(v, w, m, quads, components)``: one pair of channels and one group.
@@ -198,7 +198,7 @@ def product(shape: Shape) -> CFunction:
     return a.function("winograd_product", f"const int32_t *v, const int32_t *w, int32_t *m, {parameters}", portable.strip())
 
 
-def _resident(a: Assembly, shape: Shape) -> None:
+def _resident(a: Assembly, shape: WinogradShape) -> None:
     """On the stack wait M, its end for this component, weights, the end of M for this pair, the bytes of a component, the start of V and
     the pairs left; the first two in FPU registers if some are left, which is faster."""
     n = shape.pairs
@@ -255,7 +255,7 @@ def _resident_names(a: Assembly, n: int, *, spare: bool) -> list[str]:
     return names
 
 
-def _streamed(a: Assembly, shape: Shape) -> None:
+def _streamed(a: Assembly, shape: WinogradShape) -> None:
     """Weights come from memory together with the inputs."""
     n = shape.pairs
     most = 14 if _many_quads(shape) else 16  # the function shall fit into the instruction cache
@@ -301,7 +301,7 @@ def _streamed(a: Assembly, shape: Shape) -> None:
     a.emit("pop {r4-r11, pc}")
 
 
-def _bounds(a: Assembly, shape: Shape) -> None:
+def _bounds(a: Assembly, shape: WinogradShape) -> None:
     """After the first push: the end of M; with many quads, the end of its first component and the bytes of one."""
     if not shape.several:
         components, slices = shape.groups[0]
@@ -314,7 +314,7 @@ def _bounds(a: Assembly, shape: Shape) -> None:
     a.emit("add component_end, m, component")
 
 
-def _many_quads(shape: Shape) -> bool:
+def _many_quads(shape: WinogradShape) -> bool:
     return shape.quads > 1 or shape.several
 
 
@@ -405,7 +405,7 @@ class OutputParts:
     shift: int
 
 
-def output_transform(shape: Shape, to: Result, parts: OutputParts) -> CFunction:
+def output_transform(shape: WinogradShape, to: Result, parts: OutputParts) -> CFunction:
     """``f(m, table, o, count)``: one tile, ``count`` channels; m is the tile's sums in slice 0 of the first channel pair."""
     a = Assembly(_OUTPUT_ALLOCATION)
     pair, scratch, width = 4 * shape.pair_words, 16 * parts.width, 4 * parts.width

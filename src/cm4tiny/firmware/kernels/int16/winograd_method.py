@@ -12,7 +12,7 @@ import numpy as np
 from cm4tiny.firmware.kernels.base import Array
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
-from cm4tiny.firmware.kernels.int16.winograd_code import Result, Shape
+from cm4tiny.firmware.kernels.int16.winograd_code import Result, WinogradShape
 
 SPAN = 255
 """The largest difference of two stored values; zero is among the possible values."""
@@ -46,7 +46,7 @@ class Method:
     input_cycles: int
     output_cycles: int
     input_transform: Callable[..., CFunction]
-    output_transform: Callable[[Shape, Result], CFunction]
+    output_transform: Callable[[WinogradShape, Result], CFunction]
 
     @property
     def patch(self) -> int:

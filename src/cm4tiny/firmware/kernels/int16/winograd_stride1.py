@@ -12,14 +12,14 @@ import numpy as np
 
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.assembly import Assembly
-from cm4tiny.firmware.kernels.int16.winograd_code import INPUT_ALLOCATION, OutputParts, Result, Shape, scatter
+from cm4tiny.firmware.kernels.int16.winograd_code import INPUT_ALLOCATION, OutputParts, Result, WinogradShape, scatter
 from cm4tiny.firmware.kernels.int16.winograd_code import output_transform as framed
 from cm4tiny.firmware.kernels.int16.winograd_method import Method
 
 PATCH = 6
 
 
-def input_transform(shape: Shape, pixel: int, row: int, *, unsigned: bool) -> CFunction:
+def input_transform(shape: WinogradShape, pixel: int, row: int, *, unsigned: bool) -> CFunction:
     """``f(x, v)``: one tile, all channels; x is its upper left corner in the border, v its words in slice 0.
 
     ``pixel`` and ``row`` are the source's strides in elements. ``unsigned``: no input value is negative.
@@ -107,7 +107,7 @@ def _portable_transform(target: str, indent: int) -> str:
     return "".join(" " * indent + line + "\n" for line in lines)
 
 
-def output_transform(shape: Shape, to: Result) -> CFunction:
+def output_transform(shape: WinogradShape, to: Result) -> CFunction:
     """See :func:`.winograd_code.output_transform`."""
     stride = 4 * shape.m_slice
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16.assembly import Assembly
-from cm4tiny.firmware.kernels.int16.winograd_code import INPUT_ALLOCATION, OutputParts, Result, Shape, scatter
+from cm4tiny.firmware.kernels.int16.winograd_code import INPUT_ALLOCATION, OutputParts, Result, WinogradShape, scatter
 from cm4tiny.firmware.kernels.int16.winograd_code import output_transform as framed
 from cm4tiny.firmware.kernels.int16.winograd_method import Method
 
@@ -28,7 +28,7 @@ PATCH = EVEN + ODD
 _FIRST = {"even column": 0, "odd column": 25, "odd row": 45}
 
 
-def input_transform(shape: Shape, pixel: int, row: int, *, unsigned: bool) -> CFunction:
+def input_transform(shape: WinogradShape, pixel: int, row: int, *, unsigned: bool) -> CFunction:
     """As in :mod:`.winograd_stride1`; here it does not matter whether an input value is negative."""
     del unsigned
     a = Assembly(INPUT_ALLOCATION)
@@ -91,7 +91,7 @@ def _transform(a: Assembly) -> list[str]:
     return ["u0", "u6", "u3", "u5", "u4"]
 
 
-def _portable_input(shape: Shape, pixel: int, row: int) -> str:
+def _portable_input(shape: WinogradShape, pixel: int, row: int) -> str:
     """``line[9]`` holds a row or a column, first as it is, then transformed."""
     transform = """
                 e0 = line[0], e1 = line[2], e2 = line[4], e3 = line[6], e4 = line[8];
@@ -126,7 +126,7 @@ def _portable_input(shape: Shape, pixel: int, row: int) -> str:
     }}""".strip("\n")
 
 
-def output_transform(shape: Shape, to: Result) -> CFunction:
+def output_transform(shape: WinogradShape, to: Result) -> CFunction:
     """See :func:`.winograd_code.output_transform`."""
     stride = 4 * shape.m_slice
 

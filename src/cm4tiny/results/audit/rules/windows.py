@@ -20,7 +20,7 @@ _PRINTED_DIGITS = 0.0015
 
 
 @dataclass(frozen=True)
-class Measured:
+class WindowTimes:
     """A window by its number: seconds and inferences, None where nothing tells."""
 
     number: int
@@ -28,19 +28,19 @@ class Measured:
     iterations: int | None
 
 
-def measured(view: SessionView) -> list[Measured]:
+def measured(view: SessionView) -> list[WindowTimes]:
     """The windows of a performance or energy session from the best evidence: samples, log, ``results.txt``."""
     session = view.session
     if view.mode == "energy" and session.energy:
-        return [Measured(n, w.runtime_s, w.iterations or None) for n, w in enumerate(session.energy, 1)]
-    timed = [Measured(n, w.runtime_s, w.iterations or None) for n, w in enumerate(session.windows, 1)]
+        return [WindowTimes(n, w.runtime_s, w.iterations or None) for n, w in enumerate(session.energy, 1)]
+    timed = [WindowTimes(n, w.runtime_s, w.iterations or None) for n, w in enumerate(session.windows, 1)]
     if any(window.seconds is not None for window in timed):
         return timed
     printed: tuple[PrintedWindow, ...] = ()
     if session.printed is not None:
         printed = session.printed.energy_windows if view.mode == "energy" else session.printed.windows
     if printed:
-        return [Measured(w.number, number(w.runtime), int(w.iterations) if w.iterations.isdigit() else None) for w in printed]
+        return [WindowTimes(w.number, number(w.runtime), int(w.iterations) if w.iterations.isdigit() else None) for w in printed]
     return timed
 
 

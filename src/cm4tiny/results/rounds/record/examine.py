@@ -12,7 +12,7 @@ from typing import Any
 from cm4tiny.results.rounds.lines import LineFile, Sink, printable
 from cm4tiny.results.rounds.model import Discrepancy, DiscrepancyPart, Mode
 from cm4tiny.results.rounds.record import expected, streaming
-from cm4tiny.results.rounds.record.fields import Fault, entry_faults, power_faults, whole
+from cm4tiny.results.rounds.record.fields import FieldFault, entry_faults, power_faults, whole
 from cm4tiny.results.rounds.record.log_lines import LOADING, LogRecord, is_summary, without_stamp
 from cm4tiny.results.rounds.record.strict_json import LoadedJson
 
@@ -90,7 +90,7 @@ def _faults(loaded: LoadedJson, files: Files) -> Iterator[Discrepancy]:
     yield from _across(loaded.entries, files.mode)
 
 
-def _entry_faults(entry: Any, files: Files) -> Iterator[Fault]:
+def _entry_faults(entry: Any, files: Files) -> Iterator[FieldFault]:
     yield from streaming.faults(entry, files.mode) if files.benchmark == "sww" else entry_faults(entry, files.mode, files.benchmark)
     if files.mode == "energy" and isinstance(entry, dict) and "power" in entry:
         yield from power_faults(entry["power"])

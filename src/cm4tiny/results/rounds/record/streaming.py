@@ -23,7 +23,7 @@ from cm4tiny.results.rounds.model import Mode
 from cm4tiny.results.rounds.numbers import numbers_in_json, real
 from cm4tiny.results.rounds.record import expected
 from cm4tiny.results.rounds.record.expected import Forms
-from cm4tiny.results.rounds.record.fields import MODE_LETTERS, Fault, keys_of, whole
+from cm4tiny.results.rounds.record.fields import MODE_LETTERS, FieldFault, keys_of, whole
 from cm4tiny.results.rounds.record.log_lines import LogRecord
 
 _ENTRY = ("infer", "dutycycle", "activations", "mode")
@@ -48,23 +48,23 @@ _ORDER = (
 _NUMBERS = re.compile(r"[-+0-9.e]+")
 
 
-def faults(entry: Any, mode: Mode, list_id: str = "sww01") -> Iterator[Fault]:
+def faults(entry: Any, mode: Mode, list_id: str = "sww01") -> Iterator[FieldFault]:
     """What is wrong with the entry itself."""
     if not isinstance(entry, dict):
-        yield Fault("is not an object")
+        yield FieldFault("is not an object")
         return
     wanted = (*_ENTRY[:-1], "power", "mode") if mode == "energy" else _ENTRY
     yield from keys_of(entry, wanted, {"simulated", "strict", "division"}, "it")
     if "mode" in entry and entry["mode"] != MODE_LETTERS[mode]:
-        yield Fault(f"mode is {str(entry['mode'])[:40]!r}")
+        yield FieldFault(f"mode is {str(entry['mode'])[:40]!r}")
     if "activations" in entry and numbers_in_json(entry["activations"]) is None:
-        yield Fault("activations is not a list of numbers")
+        yield FieldFault("activations is not a list of numbers")
     infer, duty = entry.get("infer"), entry.get("dutycycle")
     for name, part, keys in (("infer", infer, _INFER), ("dutycycle", duty, _DUTY)):
         if isinstance(part, dict):
             yield from keys_of(part, keys, set(), name)
         elif name in entry:
-            yield Fault(f"{name} is not an object")
+            yield FieldFault(f"{name} is not an object")
     if isinstance(infer, dict):
         yield from _recording(infer, list_id)
         if "detections" in infer:
@@ -73,39 +73,39 @@ def faults(entry: Any, mode: Mode, list_id: str = "sww01") -> Iterator[Fault]:
         yield from _duty(duty)
 
 
-def _recording(infer: dict[str, Any], list_id: str) -> Iterator[Fault]:
+def _recording(infer: dict[str, Any], list_id: str) -> Iterator[FieldFault]:
     row = table()["streaming"][list_id]
     for key, right in (("wav_file", row["wav"]), ("length_sec", row["length_s"]), ("sample_rate", row["sample_rate_hz"]),
                        ("iterations", 1), ("warmups", 0)):  # fmt: skip
         if key in infer and (infer[key] != right or isinstance(infer[key], bool)):
-            yield Fault(f"{key} is {str(infer[key])[:40]!r}, not {right!r}")
+            yield FieldFault(f"{key} is {str(infer[key])[:40]!r}, not {right!r}")
     windows = infer.get("detection_windows")
     pairs = [numbers_in_json(pair) for pair in windows] if isinstance(windows, list) else []
     lines = "".join(f"{pair[0]!r},{pair[1]!r}\n" for pair in pairs if pair is not None and len(pair) == 2)
     if "detection_windows" in infer and hashlib.sha256(lines.encode()).hexdigest() != row["digest"]:
-        yield Fault(f"detection_windows is not the official list of {row['windows']} words")
+        yield FieldFault(f"detection_windows is not the official list of {row['windows']} words")
 
 
-def _detections(value: Any) -> Iterator[Fault]:
+def _detections(value: Any) -> Iterator[FieldFault]:
     if not isinstance(value, list) or not value or not all(whole(time) and 0 <= time < 10**9 for time in value):
-        yield Fault("detections is not a list of milliseconds that begins with the start marker")
+        yield FieldFault("detections is not a list of milliseconds that begins with the start marker")
     elif any(late <= early for early, late in itertools.pairwise(value)):
-        yield Fault("detections do not come one after the other", sums=True)
+        yield FieldFault("detections do not come one after the other", sums=True)
 
 
-def _duty(duty: dict[str, Any]) -> Iterator[Fault]:
+def _duty(duty: dict[str, Any]) -> Iterator[FieldFault]:
     on, off = (numbers_in_json(duty.get(key)) for key in ("start_times_s", "stop_times_s"))
     if not on or not off or len(on) != len(off) or len(on) < 2:
-        yield Fault("start_times_s and stop_times_s are not lists of one length, two or more")
+        yield FieldFault("start_times_s and stop_times_s are not lists of one length, two or more")
         return
     if any(value != round(value / _TICK_S) * _TICK_S for value in (*on, *off)):
-        yield Fault("times of the duty cycle are not in steps of 10 us", sums=True)
+        yield FieldFault("times of the duty cycle are not in steps of 10 us", sums=True)
     edges = [edge for pair in zip(on, off, strict=True) for edge in pair]
     if any(late <= early for early, late in itertools.pairwise(edges)):
-        yield Fault("starts and stops of the duty cycle do not alternate", sums=True)
+        yield FieldFault("starts and stops of the duty cycle do not alternate", sums=True)
     for key, right in zip(("processing_time", "period", "duty_cycle"), _averages(on, off), strict=True):
         if key in duty and (isinstance(duty[key], bool) or duty[key] not in right):
-            yield Fault(f"{key} is {str(duty[key])[:40]}, its times give {right[0]!r}", sums=True)
+            yield FieldFault(f"{key} is {str(duty[key])[:40]}, its times give {right[0]!r}", sums=True)
 
 
 def _averages(on: Sequence[float], off: Sequence[float]) -> tuple[tuple[float, ...], ...]:

@@ -41,28 +41,37 @@ static void remember(struct machine *m, uint32_t address, uint32_t size)
     m->overwritten_count++;
 }
 
-/* The access cannot be held back, and in an IT block the run even goes on behind it: registers and memory are put back when it has ended. */
-void alignment_check(struct machine *m, uc_mem_type type, uint32_t address, uint32_t size)
+/* An instruction faults that cannot be held back, and in an IT block the run even goes on behind it: registers and memory are put back when it
+ * has ended. */
+void hold_back(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t pc)
 {
-    uint32_t unit = size < 4u ? size : 4u;
-    if (UNLIKELY(m->access.kind == FAULT_UNALIGNED) && type == UC_MEM_WRITE)
-        remember(m, address, size);
-    if (LIKELY(!(address & (unit - 1u))) || m->access.kind)
-        return;
-    if (!traps_all(m) && !must_be_aligned(m, read_register(m, UC_ARM_REG_PC) & ~1u))
-        return;
-    m->access = (struct invalid_access){FAULT_UNALIGNED, address, 0};
+    m->access = (struct invalid_access){kind, address, 0};
+    m->held_back = true;
+    m->next_event = 0;              /* where the run goes on, the next block ends it */
     for (int i = 0; i < CORE_REGISTERS; i++)
-        m->registers_before[i] = read_register(m, ALL_REGISTERS[i]);
+        m->registers_before[i] = ALL_REGISTERS[i] == UC_ARM_REG_PC ? pc : read_register(m, ALL_REGISTERS[i]);
     for (int i = 0; i < 32; i++)
         m->registers_before[CORE_REGISTERS + i] = read_register(m, UC_ARM_REG_S0 + i);
     m->registers_before[CORE_REGISTERS + 32] = read_register(m, UC_ARM_REG_FPSCR);
     for (int i = 0; i < 3; i++)
         m->registers_before[CORE_REGISTERS + 33 + i] = read_register(m, MASKS[i]);
     m->overwritten_count = 0;
+    uc_emu_stop(m->uc);
+}
+
+void alignment_check(struct machine *m, uc_mem_type type, uint32_t address, uint32_t size)
+{
+    uint32_t unit = size < 4u ? size : 4u, pc;
+    if (UNLIKELY(m->held_back) && type == UC_MEM_WRITE)
+        remember(m, address, size);
+    if (LIKELY(!(address & (unit - 1u))) || m->access.kind)
+        return;
+    pc = read_register(m, UC_ARM_REG_PC);
+    if (!traps_all(m) && !must_be_aligned(m, pc & ~1u))
+        return;
+    hold_back(m, FAULT_UNALIGNED, address, pc);
     if (type == UC_MEM_WRITE)
         remember(m, address, size);
-    uc_emu_stop(m->uc);
 }
 
 static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
@@ -78,8 +87,9 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
 static bool looked_at_enough(const struct machine *m) { return m->accesses_looked_at >= ACCESSES_LOOKED_AT && !m->watches_accesses; }
 
 /* After a run that ended so. */
-void alignment_take_back(struct machine *m)
+void take_back(struct machine *m)
 {
+    m->held_back = false;
     for (int i = 0; i < 32; i++)
         write_register(m, UC_ARM_REG_S0 + i, m->registers_before[CORE_REGISTERS + i]);
     write_register(m, UC_ARM_REG_FPSCR, m->registers_before[CORE_REGISTERS + 32]);

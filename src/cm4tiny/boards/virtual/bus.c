@@ -75,7 +75,7 @@ uint32_t bus_read(struct machine *m, uint32_t address, uint32_t size)
 {
     struct peripheral *p = bus_find(m, address);
     uint32_t shift = (address & 3u) * 8u, word;
-    if (m->access.kind == FAULT_UNALIGNED)
+    if (m->held_back)
         return 0;                   /* behind an access that faults: none of this happens, see alignment.c */
     if (UNLIKELY(!rules_read_allowed(m, p, address)))
         return 0;
@@ -91,7 +91,7 @@ void bus_write(struct machine *m, uint32_t address, uint32_t size, uint32_t valu
 {
     struct peripheral *p = bus_find(m, address);
     uint32_t shift = (address & 3u) * 8u, mask = size >= 4 ? UINT32_MAX : ((1u << (8 * size)) - 1u) << shift;
-    if (m->access.kind == FAULT_UNALIGNED)
+    if (m->held_back)
         return;
     if (UNLIKELY(!rules_write_allowed(m, p, address, value)))
         return;

@@ -284,7 +284,7 @@ struct machine {
     enum phase phase;
     bool hooked;
     uc_hook block_hook, data_hook, alias_hook, ram_hook, ram2_hook;
-    bool ram_hooked;
+    bool ram_hooked, held_back;
     uint64_t accesses_looked_at;    /* for their alignment */
     struct trace *trace;            /* NULL until one is asked for */
     uint64_t phase_start_ticks, profiled_ticks, unprofiled_window_end, unprofiled_ticks, profile_phases;
@@ -352,7 +352,7 @@ struct machine {
     bool parked, waits_for_event;   /* kinds of sleep: an endless loop, WFE */
     uint32_t trap;                  /* exception number of unicorn's that ended a run */
     struct invalid_access access;
-    uint32_t registers_before[CORE_REGISTERS + 36];  /* of an access that must not happen */
+    uint32_t registers_before[CORE_REGISTERS + 36];  /* of an instruction that must not happen */
     struct overwritten overwritten[MAX_OVERWRITTEN];    /* and the memory that it wrote to */
     uint32_t overwritten_count;
     bool watches_accesses;
@@ -395,7 +395,8 @@ bool new_watch(struct machine *m, uint32_t address);
 /* --- alignment.c ----------------------------------------------------------------------------------------------------------------- */
 
 void alignment_check(struct machine *m, uc_mem_type type, uint32_t address, uint32_t size);
-void alignment_take_back(struct machine *m);
+void hold_back(struct machine *m, enum fault_kind kind, uint32_t address, uint32_t pc);
+void take_back(struct machine *m);
 void alignment_begin(struct machine *m);
 bool alignment_finish(struct machine *m);
 void alignment_end(struct machine *m);

@@ -14,6 +14,7 @@ enum { SCB_CCR = 0x14, SCB_SHCSR = 0x24, SCB_CFSR = 0x28, SCB_HFSR = 0x2C, SCB_M
 #define XPSR_EXCEPTION 0x1FFu
 #define EXC_RETURN_FIRST 0xF0000000u
 #define CCR_DIV_0_TRP 0x10u
+#define IT_REACH 14u                /* from an IT to the last of its four instructions */
 
 /* Exception numbers of unicorn's (qemu's) Arm target. */
 enum { TRAP_UNDEFINED = 1, TRAP_SVC = 2, TRAP_PREFETCH = 3, TRAP_DATA = 4, TRAP_BKPT = 7, TRAP_EXCEPTION_EXIT = 8, TRAP_NO_COPROCESSOR = 17, TRAP_INVALID_STATE = 18 };
@@ -118,7 +119,8 @@ static bool on_invalid_access(uc_engine *uc, uc_mem_type type, uint64_t address,
         kind = FAULT_FLASH_WRITE;
     else if (type == UC_MEM_FETCH_UNMAPPED || type == UC_MEM_FETCH_PROT)
         kind = FAULT_FETCH;
-    m->access = (struct invalid_access){kind, (uint32_t)address, (uint32_t)type};
+    if (!m->held_back)
+        m->access = (struct invalid_access){kind, (uint32_t)address, (uint32_t)type};
     return false;                   /* ends the run, with the PC at the instruction */
 }
 
@@ -201,8 +203,10 @@ int handle_trap(struct machine *m, uc_err error)
     struct invalid_access access = m->access;
     m->trap = 0;
     m->access = (struct invalid_access){0};
-    if (access.kind == FAULT_UNALIGNED)
-        alignment_take_back(m);
+    if (m->held_back) {
+        take_back(m);
+        pc = read_register(m, UC_ARM_REG_PC);
+    }
     if ((access.kind == FAULT_FETCH || trap == TRAP_PREFETCH) && is_exception_return(m, pc))
         exception_return(m);
     else if (access.kind)
@@ -279,15 +283,20 @@ static void on_watched_instruction(uc_engine *uc, uint64_t address64, uint32_t s
     uint32_t address = (uint32_t)address64;
     const uint8_t *code = memory_at(m, address, 4);
     bool coprocessor = code && (code[1] & 0xECu) == 0xECu;
+    enum fault_kind kind;
+    if (m->access.kind) {           /* behind one that faulted, in its IT block or right after it */
+        uc_emu_stop(uc);
+        return;
+    }
     if (code ? is_undefined(code, 4) : size == 2u)  /* a short one in the last two bytes of a memory */
-        m->access = (struct invalid_access){FAULT_INSTRUCTION, 0, 0};
+        kind = FAULT_INSTRUCTION;
     else if (coprocessor && !fpu_enabled(m))
-        m->access = (struct invalid_access){FAULT_FPU_DISABLED, address, 0};
+        kind = FAULT_FPU_DISABLED;
     else if (divides_by_zero(m, address))
-        m->access = (struct invalid_access){FAULT_DIVISION, address, 0};
+        kind = FAULT_DIVISION;
     else
         return;
-    uc_emu_stop(uc);
+    hold_back(m, kind, kind == FAULT_INSTRUCTION ? 0 : address, address);
 }
 
 /* True if the instruction has no watch yet and gets one: code that changes under the same address keeps its watch. */
@@ -311,11 +320,24 @@ bool new_watch(struct machine *m, uint32_t address)
     return true;
 }
 
+/* An IT may stand so far before the last of its four instructions. */
+static bool may_be_in_it_block(struct machine *m, uint32_t address)
+{
+    for (uint32_t back = 2; back <= IT_REACH; back += 2u) {
+        const uint8_t *code = memory_at(m, address - back, 2);
+        if (code && code[1] == 0xBF && (code[0] & 15u))
+            return true;
+    }
+    return false;
+}
+
+/* The run stops at once, or in an IT block at the first instruction behind that, which must have a hook, too. */
 static bool watch_instruction(struct machine *m, uint32_t address)
 {
     uc_hook hook;
+    uint32_t last = address + (may_be_in_it_block(m, address) ? IT_REACH + 2u : 0);
     return new_watch(m, address) &&
-           uc_hook_add(m->uc, &hook, UC_HOOK_CODE, (void *)on_watched_instruction, m, address, address) == UC_ERR_OK;
+           uc_hook_add(m->uc, &hook, UC_HOOK_CODE, (void *)on_watched_instruction, m, address, last) == UC_ERR_OK;
 }
 
 static bool watch_instructions(struct machine *m)

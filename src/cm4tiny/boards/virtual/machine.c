@@ -290,6 +290,7 @@ void reset_machine(struct machine *m)
     m->spurious_q = false;
     m->rounding_mode = 0;
     m->access = (struct invalid_access){0};
+    m->held_back = false;
     m->fault = (struct fault){0};
     write_register(m, UC_ARM_REG_XPSR, 0x0100000Fu);   /* Handler mode is privileged: the registers can be written */
     for (size_t i = 0; i < sizeof CLEARED / sizeof CLEARED[0]; i++)

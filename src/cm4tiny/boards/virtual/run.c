@@ -85,7 +85,7 @@ static void plan(struct machine *m)
 bool event_pause(struct machine *m)
 {
     bool masked = m->exceptions.masked;
-    if (m->requests || slice_is_over(m))
+    if (m->access.kind || m->requests || slice_is_over(m))
         return true;
     if (masked && m->ticks < m->planned_event && m->next_event == 0 && !m->replanned) {
         /* only the masks can have changed, and they change between blocks */
@@ -215,7 +215,7 @@ static int run_once(struct machine *m)
     }
     error = uc_emu_start(m->uc, read_register(m, UC_ARM_REG_PC) | 1u, RUN_FOR_EVER, 0, 0);
     deviations_settle(m);
-    if (!m->paused)
+    if (!m->paused || m->access.kind)   /* both: an access faulted in the block before the one that was not entered */
         return handle_trap(m, error);
     reason = serve_requests(m);
     return !reason && m->ticks >= ticks_of_time_ps(m, m->limit_ps) ? STOP_LIMIT : reason;

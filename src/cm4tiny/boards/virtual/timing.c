@@ -282,6 +282,7 @@ void drop_deleted_hooks(struct machine *m)
     m->paused = paused;
     m->trap = 0;                    /* where no block begins, the next run traps or faults again */
     m->access = (struct invalid_access){0};
+    m->held_back = false;
 }
 
 static void profile_end(struct machine *m)

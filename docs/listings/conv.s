@@ -6,16 +6,16 @@
 @ -----------------------------------------------------------------------------
 @ CONV_2D 1x1, input 4x4x8, 4 channels, ReLU, different shifts; candidate: conv 1x2x4 ram
 
-@ void cm4t_mac_2x4_9c4e9c4b(const int16_t *x, const int32_t *w, const int32_t *p, int16_t *o);
+@ void cm4t_mac_2x4_f1a5a800(const int16_t *x, const int32_t *w, const int32_t *p, int16_t *o);
 @ 428 bytes, the largest loop 396
     .syntax unified
     .thumb
-    .pushsection .text.cm4t_mac_2x4_9c4e9c4b,"ax",%progbits
+    .pushsection .text.cm4t_mac_2x4_f1a5a800,"ax",%progbits
     .balign 32
-    .global cm4t_mac_2x4_9c4e9c4b
-    .type cm4t_mac_2x4_9c4e9c4b, %function
+    .global cm4t_mac_2x4_f1a5a800
+    .type cm4t_mac_2x4_f1a5a800, %function
     .thumb_func
-cm4t_mac_2x4_9c4e9c4b:
+cm4t_mac_2x4_f1a5a800:
 x                    .req r0   @ argument: the tile's first pixel
 w                    .req r1   @ argument: the weights
 p                    .req r2   @ argument: the next block's parameters
@@ -192,7 +192,7 @@ row_end              .req s15  @ end in x of a row of tiles
     .unreq rounding_c3
     .unreq output_kept
     .unreq row_end
-    .size cm4t_mac_2x4_9c4e9c4b, . - cm4t_mac_2x4_9c4e9c4b
+    .size cm4t_mac_2x4_f1a5a800, . - cm4t_mac_2x4_f1a5a800
     .popsection
 
 @ -----------------------------------------------------------------------------
@@ -228,16 +228,16 @@ word7                .req r11  @ a word of a unit
     .size cm4t_copy_2ea6db33, . - cm4t_copy_2ea6db33
     .popsection
 
-@ void cm4t_mac_2x4_87e322e9(const int16_t *x, const int32_t *w, const int32_t *p, int16_t *o);
+@ void cm4t_mac_2x4_43ca456a(const int16_t *x, const int32_t *w, const int32_t *p, int16_t *o);
 @ 460 bytes, the largest loop 428
     .syntax unified
     .thumb
-    .pushsection .text.cm4t_mac_2x4_87e322e9,"ax",%progbits
+    .pushsection .text.cm4t_mac_2x4_43ca456a,"ax",%progbits
     .balign 32
-    .global cm4t_mac_2x4_87e322e9
-    .type cm4t_mac_2x4_87e322e9, %function
+    .global cm4t_mac_2x4_43ca456a
+    .type cm4t_mac_2x4_43ca456a, %function
     .thumb_func
-cm4t_mac_2x4_87e322e9:
+cm4t_mac_2x4_43ca456a:
 x                    .req r0   @ argument: the tile's first pixel
 w                    .req r1   @ argument: the weights
 p                    .req r2   @ argument: the next block's parameters
@@ -422,7 +422,7 @@ row_end              .req s15  @ end in x of a row of tiles
     .unreq rounding_c3
     .unreq output_kept
     .unreq row_end
-    .size cm4t_mac_2x4_87e322e9, . - cm4t_mac_2x4_87e322e9
+    .size cm4t_mac_2x4_43ca456a, . - cm4t_mac_2x4_43ca456a
     .popsection
 
 @ -----------------------------------------------------------------------------
@@ -501,16 +501,16 @@ pair7                .req r11  @ two doubled weights: of quad n, (a, c) in pair 
     .size cm4t_expand_d831cf68, . - cm4t_expand_d831cf68
     .popsection
 
-@ void cm4t_mac_2x4_b1e9195c(const int16_t *x, const int32_t *w, const int32_t *p, int16_t *o);
+@ void cm4t_mac_2x4_26bc3564(const int16_t *x, const int32_t *w, const int32_t *p, int16_t *o);
 @ 476 bytes, the largest loop 444
     .syntax unified
     .thumb
-    .pushsection .text.cm4t_mac_2x4_b1e9195c,"ax",%progbits
+    .pushsection .text.cm4t_mac_2x4_26bc3564,"ax",%progbits
     .balign 32
-    .global cm4t_mac_2x4_b1e9195c
-    .type cm4t_mac_2x4_b1e9195c, %function
+    .global cm4t_mac_2x4_26bc3564
+    .type cm4t_mac_2x4_26bc3564, %function
     .thumb_func
-cm4t_mac_2x4_b1e9195c:
+cm4t_mac_2x4_26bc3564:
 x                    .req r0   @ argument: the tile's first pixel
 w                    .req r1   @ argument: the weights
 p                    .req r2   @ argument: the next block's parameters
@@ -709,22 +709,22 @@ row_end              .req s19  @ end in x of a row of tiles
     .unreq shift_c3
     .unreq output_kept
     .unreq row_end
-    .size cm4t_mac_2x4_b1e9195c, . - cm4t_mac_2x4_b1e9195c
+    .size cm4t_mac_2x4_26bc3564, . - cm4t_mac_2x4_26bc3564
     .popsection
 
 @ -----------------------------------------------------------------------------
 @ CONV_2D 3x3, input 6x6x4, 2 channels, no activation, output NCHW; candidate: conv 2x2x2 ram
 
-@ void cm4t_mac_4x2_6b4cae98(const int16_t *x, const int32_t *w, const int32_t *p, int16_t *o);
+@ void cm4t_mac_4x2_a51d7cbe(const int16_t *x, const int32_t *w, const int32_t *p, int16_t *o);
 @ 1024 bytes, the largest loop 972
     .syntax unified
     .thumb
-    .pushsection .text.cm4t_mac_4x2_6b4cae98,"ax",%progbits
+    .pushsection .text.cm4t_mac_4x2_a51d7cbe,"ax",%progbits
     .balign 32
-    .global cm4t_mac_4x2_6b4cae98
-    .type cm4t_mac_4x2_6b4cae98, %function
+    .global cm4t_mac_4x2_a51d7cbe
+    .type cm4t_mac_4x2_a51d7cbe, %function
     .thumb_func
-cm4t_mac_4x2_6b4cae98:
+cm4t_mac_4x2_a51d7cbe:
 x                    .req r0   @ argument: the tile's first pixel
 w                    .req r1   @ argument: the weights
 p                    .req r2   @ argument: the next block's parameters
@@ -1055,5 +1055,5 @@ rows_end             .req s12  @ end in x of the region
     .unreq w_end
     .unreq row_end
     .unreq rows_end
-    .size cm4t_mac_4x2_6b4cae98, . - cm4t_mac_4x2_6b4cae98
+    .size cm4t_mac_4x2_a51d7cbe, . - cm4t_mac_4x2_a51d7cbe
     .popsection

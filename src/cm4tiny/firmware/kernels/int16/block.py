@@ -454,7 +454,7 @@ def _portable(block: MacBlock) -> str:
         f"                for (int32_t i = 0; i < {len(block.pixels)}; ++i)",
         f"                    for (int32_t c = 0; c < {q}; ++c) {{",
         f"                        const int16_t *from = x + ty * {block.source[0] // 2} + tx * {block.source[1] // 2} + pixel[i];",
-        f"                        int16_t *to = o + ty * {block.target[0] // 2} + tx * {block.target[1] // 2} + output[i];",
+        f"                        int16_t *to = o + ty * {block.target[0] // 2} + tx * {block.target[1] // 2} + place[i];",
         f"                        int32_t acc = {'0' if block.merged else 'p[c]'};",
         f"                        for (int32_t k = 0; k < {len(order)}; ++k)",
         f"                            acc = cm4t_mla2(cm4t_load(from + pair[k]), {word}, acc);",

@@ -219,6 +219,18 @@ def digests_of_whole_files(files: Iterable[Path]) -> list[str]:
     ]
 
 
+def words_for_switches(files: Iterable[Path]) -> list[str]:
+    """``file:line`` of literal collections that hold a yes and its no."""
+    found = []
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Set, ast.Tuple, ast.List)):
+                words = {one.value for one in node.elts if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+                if any(pair <= words for pair in ({"yes", "no"}, {"true", "false"}, {"on", "off"}, {"yes", "true"}, {"no", "false"})):
+                    found.append(f"{path.relative_to(ROOT).as_posix()}:{node.lineno}")
+    return found
+
+
 def below_the_edge() -> list[Path]:
     """Modules of the resolver that get typed options, not flags."""
     resolver = ROOT / "src" / PACKAGE / "resolver"
@@ -232,6 +244,7 @@ def rows() -> list[tuple[str, list[str]]]:
     graph = import_graph()
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     outside = [path for path in python if path.name not in ("files.py", "scratch.py")]
+    no_step = [path for path in python if path.name != "settings.py" and not {"workflows", "resolver"} & set(path.parts)]
     return [
         ("circles of modules or rooms", [" ".join(name.removeprefix(f"{PACKAGE}.") for name in circle) for circle in all_circles(graph)]),
         ("imports against the picture of docs/architecture.md", [
@@ -247,6 +260,8 @@ def rows() -> list[tuple[str, list[str]]]:
         ("on/off read from a text below the resolver's edge", calls("is_on", below_the_edge())),
         ("files and folders renamed outside cm4tiny.files and scratch", calls("mkstemp", outside) + renames(outside)),
         ("files read whole for a digest outside cm4tiny.digests", digests_of_whole_files(outside)),
+        ("words for yes and no outside cm4tiny.settings", words_for_switches([path for path in python if path.name != "settings.py"])),
+        ("output folders and jobs read outside cm4tiny.settings", naming(r"CM_OUTDIRNAME|CM_TINY_OUTDIR|CM_TINY_JOBS", no_step)),
         ("numbers of cores read outside cm4tiny.settings", calls("cpu_count", [path for path in python if path.name != "settings.py"])),
     ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from cm4tiny.errors import AssetError, NotAvailableError, ResultsError, UsageErr
 from cm4tiny.fetch import Mirror
 from cm4tiny.results.rounds import ROUNDS, ResultDir, find_rounds, get_round, layouts, read_system, sources, walk
 from cm4tiny.results.rounds.table import load_rounds
+from cm4tiny.workflows import get_mlperf_tiny_results
 
 
 def one(root: Path, round_id: str = "v1.1") -> ResultDir:
@@ -262,9 +263,8 @@ def test_a_round_that_is_not_public_cannot_be_fetched(tmp_path: Path) -> None:
 
 
 def test_the_script_tells_where_the_round_lies_under_upstreams_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-
     script = Path(__file__).parents[3] / "cm-repo/script/get-mlperf-tiny-results/customize.py"
-    monkeypatch.setattr(sources, "get_results", lambda round_id, folder, **_: tmp_path / round_id)
+    monkeypatch.setattr(get_mlperf_tiny_results, "get_results", lambda round_id, folder, **_: tmp_path / round_id)
     env = {"CM_TINY_RESULTS_ROUND": "v0.7"}
     assert runpy.run_path(str(script))["preprocess"]({"env": env}) == {"return": 0}
     assert env["CM_TINYMLPERF_REPO_PATH"] == env["CM_MLPERF_TINY_RESULTS_V0_7"] == str(tmp_path / "v0.7")

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-YES = frozenset({"yes", "on", "true", "1"})
-NO = frozenset({"no", "off", "false", "0"})
-FALSY = NO | {""}
+from cm4tiny.settings import NO as FALSY
+from cm4tiny.settings import YES
+
+NO = FALSY - {""}
 
 CONDITION_KEYS = ("enable_if_env", "enable_if_any_env", "skip_if_env", "skip_if_any_env")
 

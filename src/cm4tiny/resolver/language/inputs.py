@@ -18,9 +18,9 @@ from typing import Any
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.paths import expanded
 from cm4tiny.resolver.language.meta import Script, load_meta
+from cm4tiny.settings import NO, YES
 
 FILE = "inputs.yaml"
-_SWITCH = frozenset({"yes", "no", "true", "false", "on", "off", "1", "0", ""})
 _SIZE = re.compile(r"[0-9]+[kK]?")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 PATHS = frozenset({"file", "folder", "paths", "output folder"})
@@ -77,7 +77,7 @@ class Input:
         if isinstance(value, (list, Mapping)):
             raise self._error("takes one text", f"it was given {value!r}", f"write --{self.flag}=VALUE")
         if self.kind == "switch":
-            if str(value).strip().lower() not in _SWITCH:
+            if str(value).strip().lower() not in YES | NO:
                 raise self._error(f"is on or off, not '{value}'", "", f"write --{self.flag}, --{self.flag}=yes or --{self.flag}=no")
             return
         if value is True or value is False:

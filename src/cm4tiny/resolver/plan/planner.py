@@ -23,6 +23,7 @@ from typing import Any
 from cm4tiny.errors import Cm4TinyError, DependencyError, ScriptError, UsageError
 from cm4tiny.resolver.catalogue.repository import ScriptStore
 from cm4tiny.resolver.language import conditions
+from cm4tiny.resolver.language.conditions import NO
 from cm4tiny.resolver.language.environment import (
     FROM_OS,
     LOCAL_KEYS,
@@ -286,7 +287,7 @@ class _Branch:
 
 def has_predeps(script: Script) -> bool:
     """True if a hook of the script may run before its dependencies: ``predeps``, unless the meta says ``predeps: no``."""
-    wanted = str(script.meta.get("predeps", "")).lower() not in ("0", "false", "no", "off")
+    wanted = str(script.meta.get("predeps", "")).lower() not in NO
     return wanted and "predeps" in content_of(script.path).code_words
 
 

@@ -29,9 +29,9 @@ from cm4tiny.benchmarks.assets import AssetSource, data_set, model_file
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.fetch import Mirror
 from cm4tiny.firmware.build import FirmwareImage
+from cm4tiny.firmware.build_spec import BuildSpec
 from cm4tiny.firmware.engines.catalogue import build_library, published_folders, takes_model
 from cm4tiny.firmware.engines.sources import engine_sources, read_sources
-from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images import Row, measure
 from cm4tiny.images.fidelity import read_rows as read_fidelity
@@ -67,7 +67,7 @@ def images(one: Variant, benchmarks: Sequence[str], mirror: str, folder: Path) -
     library = build_library(one.engine, roots, folder / one.id / "library", toolchain=toolchain, commits=commits)
     for benchmark in benchmarks:
         model = model_file(benchmark, "mlcommons", source=AssetSource(mirror=mirror)) if takes_model(one.engine) else ""
-        recipe = Recipe(
+        recipe = BuildSpec(
             benchmark=benchmark,
             engine=one.engine,
             mode="performance",

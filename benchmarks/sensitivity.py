@@ -17,7 +17,7 @@ from pathlib import Path
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.benchmarks.assets import AssetSource, model_file
 from cm4tiny.boards.virtual.cycle_model import CycleModel
-from cm4tiny.firmware.recipe import Recipe
+from cm4tiny.firmware.build_spec import BuildSpec
 from cm4tiny.images.performance.freshness import code_of
 from cm4tiny.images.performance.ours import harsher_section
 from cm4tiny.images.performance.rows import Harsher, write_rows
@@ -44,7 +44,9 @@ def main() -> None:
         images = {}
         for name in names:
             tflite = model_file(name, "mlcommons", source=AssetSource(mirror=options.mirror))
-            images[name] = build(Recipe(benchmark=name, engine="microtvm", mode="performance", model=str(tflite)), Path(folder) / name).elf
+            images[name] = build(
+                BuildSpec(benchmark=name, engine="microtvm", mode="performance", model=str(tflite)), Path(folder) / name
+            ).elf
         rows = [
             Harsher(core, name, CLOCK_HZ / sum(trace_layers(images[name], get_benchmark(name), model)), code_of(HERE.parent).own)
             for core, model in CORES.items()

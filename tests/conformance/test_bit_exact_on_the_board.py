@@ -21,8 +21,8 @@ from host_model import OFFICIAL, corner_inputs, mirrored, official_model
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.errors import Cm4TinyError
 from cm4tiny.events import SILENT
+from cm4tiny.firmware.build_spec import BuildSpec
 from cm4tiny.firmware.own_engine import build_own
-from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.firmware.reference import oracle_name, reference_run
 from cm4tiny.firmware.toolchain import find_toolchain
 
@@ -43,7 +43,7 @@ FEW, MANY = 6, 1000
 
 @lru_cache(maxsize=4)
 def built(name: str, variant: str, folder: Path) -> BoardModel:
-    recipe = Recipe(benchmark=name, engine="microtvm", mode="performance", model="", **VARIANTS[variant])
+    recipe = BuildSpec(benchmark=name, engine="microtvm", mode="performance", model="", **VARIANTS[variant])
     try:
         toolchain = find_toolchain("auto", install=False)
     except Cm4TinyError as error:

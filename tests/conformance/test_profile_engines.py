@@ -11,11 +11,11 @@ import pytest
 
 from cm4tiny.benchmarks.assets import AssetSource, model_file
 from cm4tiny.errors import Cm4TinyError
+from cm4tiny.firmware.build_spec import BuildSpec, build, read_record
 from cm4tiny.firmware.engines.catalogue import build_library, takes_model
 from cm4tiny.firmware.engines.sources import engine_sources, read_sources
 from cm4tiny.firmware.layers import operator_layers
 from cm4tiny.firmware.model_file import read_model
-from cm4tiny.firmware.recipe import Recipe, build, read_record
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images import measure
 from cm4tiny.profiling import Cost, ProfileRequest, measure_profile
@@ -53,10 +53,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_layer_is_found_and_the_sums_hold(engine: str, benchmark: str, folder: Path, shared: Path, tmp_path: Path) -> None:
     model = model_file(benchmark, "mlcommons", source=AssetSource(mirror=str(shared / "mirror")))
     sources, archive = library(engine, folder)
-    recipe = Recipe(benchmark, engine, "performance", str(model) if takes_model(engine) else "", "path", sources, archive)
+    recipe = BuildSpec(benchmark, engine, "performance", str(model) if takes_model(engine) else "", "path", sources, archive)
     elf = build(recipe, tmp_path).elf
-    wish = ProfileRequest(elf, engine=engine, layers=read_record(elf)["layers"], model=model.read_bytes())
-    profile = measure_profile(wish)
+    request = ProfileRequest(elf, engine=engine, layers=read_record(elf)["layers"], model=model.read_bytes())
+    profile = measure_profile(request)
     records = operator_layers(read_model(model.read_bytes()))
     assert profile.root == ROOTS[engine]
     assert profile.match == ("order" if takes_model(engine) else "operators")

@@ -15,7 +15,7 @@ from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.boards import BoardDescription, read_board
 from cm4tiny.boards.catalogue import board_identity, check_board, open_board, simulated_label
 from cm4tiny.boards.elf_image import read_elf
-from cm4tiny.boards.nucleo import Wishes
+from cm4tiny.boards.nucleo import BoardOptions
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import ImageTooLargeError
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
@@ -81,12 +81,12 @@ def test_its_memory_is_its_own(files: Path, tmp_path: Path) -> None:
 
 def test_the_steps_can_name_it(files: Path, image: FirmwareImage) -> None:
     """``CM_TINY_BOARD`` may be the path of a description."""
-    wishes = Wishes.from_env({"CM_TINY_BOARD": str(files)})
-    check_board("virtual", wishes)
-    identity = board_identity("virtual", wishes)
+    board_options = BoardOptions(board=str(files))
+    check_board("virtual", board_options)
+    identity = board_identity("virtual", board_options)
     assert (identity.label, identity.clock_hz) == ("virtual FICTION-BOARD at 3 V", 96_000_000)
-    assert simulated_label("virtual", wishes) == "virtual FICTION-BOARD"
-    board = open_board("virtual", image.elf, wishes)
+    assert simulated_label("virtual", board_options) == "virtual FICTION-BOARD"
+    board = open_board("virtual", image.elf, board_options)
     with board:
         assert b"m-init-done" in said(board)
 

@@ -20,7 +20,7 @@ from cm4tiny.errors import DeadlineError, SiliconRuleError
 from cm4tiny.events import SILENT
 from cm4tiny.images import run as images
 from cm4tiny.profiling import ProfileRequest, measure
-from cm4tiny.runner.bring_up import bring_up
+from cm4tiny.runner.smoke_test import smoke_test
 from cm4tiny.workflows.profile_mlperf_tiny import ProfileOptions, profile_run
 from cm4tiny.workflows.run_mlperf_tiny_image import RunImageOptions, image_run
 
@@ -50,7 +50,7 @@ def test_a_board_of_the_catalogue_is_strict_unless_told_otherwise(careless: Path
 
 
 @pytest.mark.parametrize(
-    "boot", [lambda elf, strict: images.boot(elf, None, strict=strict), lambda elf, strict: bring_up(elf, "virtual", strict=strict)]
+    "boot", [lambda elf, strict: images.boot(elf, None, strict=strict), lambda elf, strict: smoke_test(elf, "virtual", strict=strict)]
 )
 def test_the_steps_that_boot_an_image_refuse_it_or_wait_for_its_answer(careless: Path, boot: Callable[[Path, bool], Any]) -> None:
     with pytest.raises(SiliconRuleError):
@@ -64,8 +64,8 @@ def test_the_flag_reaches_images_and_profiles(careless: Path, value: str) -> Non
     env = {"CM_TINY_IMAGE_FILE": str(careless), "CM_TINY_NO_STRICT": value}
     step = Step(env, SILENT, careless.parent)
     assert image_run(step.options(RunImageOptions), step).strict is not bool(value)
-    ((_, wish),) = profile_run(step.options(ProfileOptions)).wishes
-    assert wish.strict is not bool(value)
+    ((_, wanted),) = profile_run(step.options(ProfileOptions)).board_options
+    assert wanted.strict is not bool(value)
 
 
 def test_a_profile_runs_as_strictly_as_it_was_asked_to(careless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_a_profile_runs_as_strictly_as_it_was_asked_to(careless: Path, monkeypat
     monkeypatch.setattr(measure, "VirtualBoard", board)
     monkeypatch.setattr(measure, "find_root", lambda *_: None)
     monkeypatch.setattr(measure, "_tables", lambda *_: None)
-    monkeypatch.setattr(measure, "_with_symbols", lambda wish: wish.image)
+    monkeypatch.setattr(measure, "_with_symbols", lambda wanted: wanted.image)
     for strict in (True, False):
         with pytest.raises(StoppedError):
             measure.measure_profile(ProfileRequest(careless, strict=strict))

@@ -18,7 +18,7 @@ from support.tiny_elf import tiny_elf
 from cm4tiny.benchmarks import embedded_model
 from cm4tiny.errors import Cm4TinyError, DeadlineError, DeviceFaultError, FirmwareError, ModelError, ProtocolError, RunnerError, UsageError
 from cm4tiny.firmware.build import build_firmware
-from cm4tiny.firmware.recipe import Recipe, build, read_record
+from cm4tiny.firmware.build_spec import BuildSpec, build, read_record
 from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
 from cm4tiny.images import measure
 from cm4tiny.profiling import Profile, ProfileRequest, measure_profile
@@ -65,7 +65,7 @@ def make(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Make
 @pytest.fixture(scope="module")
 def kws(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Profile]:
     """This project's own engine with the embedded model, and its profile."""
-    elf = build(Recipe("kws", "microtvm", "performance", str(embedded_model("kws")), "path"), tmp_path_factory.mktemp("kws")).elf
+    elf = build(BuildSpec("kws", "microtvm", "performance", str(embedded_model("kws")), "path"), tmp_path_factory.mktemp("kws")).elf
     known = read_record(elf)
     return elf, measure_profile(ProfileRequest(elf, engine=known["engine"], layers=known["layers"]))
 

@@ -21,10 +21,10 @@ from tiny_images import build_image, tool_chain
 from cm4tiny.benchmarks import embedded_model, get_benchmark
 from cm4tiny.errors import DeviceFaultError, UsageError, VerificationError
 from cm4tiny.firmware.build import build_firmware
+from cm4tiny.firmware.build_spec import BuildSpec, read_record
+from cm4tiny.firmware.build_spec import build as build_unverified
 from cm4tiny.firmware.inference_code import TensorInfo
 from cm4tiny.firmware.microtvm import compile_model
-from cm4tiny.firmware.recipe import Recipe, read_record
-from cm4tiny.firmware.recipe import build as build_unverified
 from cm4tiny.verification import build, run_image, verify_image, wanted
 from cm4tiny.verification.comparison import candidate_inputs, choose_inputs, compare
 from cm4tiny.verification.image_run import SetUpError
@@ -135,7 +135,7 @@ def test_an_image_that_changes_its_input_is_refused(tmp_path):
 
 
 def test_the_record_of_a_build_says_that_it_was_verified_and_how(tmp_path):
-    image = build(Recipe("kws", "microtvm", "performance", str(embedded_model("kws"))), tmp_path)
+    image = build(BuildSpec("kws", "microtvm", "performance", str(embedded_model("kws"))), tmp_path)
     found = read_record(image.elf)["verification"]
     assert found["verified"] is True
     assert (found["inputs"], found["differing"], found["allowed"]) == (3, 0, 0)
@@ -143,7 +143,7 @@ def test_the_record_of_a_build_says_that_it_was_verified_and_how(tmp_path):
 
 
 def test_a_build_without_verification_says_so(tmp_path):
-    image = build(Recipe("kws", "microtvm", "energy", str(embedded_model("kws")), verify=False), tmp_path)
+    image = build(BuildSpec("kws", "microtvm", "energy", str(embedded_model("kws")), verify=False), tmp_path)
     assert read_record(image.elf)["verification"] == {
         "verified": False,
         "reason": "the image was never executed on test inputs (no_verify)",
@@ -155,7 +155,7 @@ def test_an_image_that_fails_leaves_no_record_and_is_never_used(tmp_path):
         raise VerificationError("wrong", hint="none")
 
     with pytest.raises(VerificationError):
-        build_unverified(Recipe("kws", "microtvm", "performance", str(embedded_model("kws"))), tmp_path, verifier=verifier)
+        build_unverified(BuildSpec("kws", "microtvm", "performance", str(embedded_model("kws"))), tmp_path, verifier=verifier)
     assert not (tmp_path / "firmware.json").exists()
 
 

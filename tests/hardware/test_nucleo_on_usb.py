@@ -11,7 +11,7 @@ from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.benchmarks.embedded import embedded_data_set, embedded_model
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.boards import find_board
-from cm4tiny.boards.nucleo import NucleoBoard, Wishes
+from cm4tiny.boards.nucleo import BoardOptions, NucleoBoard
 from cm4tiny.boards.nucleo.ports import ports
 from cm4tiny.firmware.build import build_firmware
 from cm4tiny.firmware.microtvm import compile_model
@@ -28,7 +28,7 @@ def test_the_real_board_answers_as_the_virtual_one(tmp_path: Path) -> None:
     model = compile_model(embedded_model("kws").read_bytes(), name="kws01")
     image = build_firmware(KWS, model, mode="performance", toolchain=find_toolchain(), out_dir=tmp_path)
     data_set = embedded_data_set("kws")
-    real, virtual = NucleoBoard(image.elf, Wishes(baud=image.baud)), VirtualBoard(image.elf)
+    real, virtual = NucleoBoard(image.elf, BoardOptions(baud=image.baud)), VirtualBoard(image.elf)
     try:
         duts = [Dut(real.link), Dut(virtual.link)]
         assert duts[0].connect() == duts[1].connect()

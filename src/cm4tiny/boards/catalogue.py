@@ -12,7 +12,7 @@ from cm4tiny.errors import UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 
 if TYPE_CHECKING:
-    from cm4tiny.boards.nucleo import Wishes
+    from cm4tiny.boards.nucleo import BoardOptions
 
 VIRTUAL, NUCLEO = "virtual", "NUCLEO"
 KINDS = (VIRTUAL, NUCLEO)
@@ -25,7 +25,7 @@ def _check_kind(kind: str) -> None:
         raise UsageError(f"there is no board called '{kind}'", hint=nearest(kind, KINDS) or f"choose one of {', '.join(KINDS)}")
 
 
-def check_board(kind: str, wishes: Wishes | None = None, events: EventStream = SILENT) -> None:
+def check_board(kind: str, board_options: BoardOptions | None = None, events: EventStream = SILENT) -> None:
     """Makes sure that a board of this kind can be opened, and prepares what it needs once per machine.
 
     Raises:
@@ -34,29 +34,35 @@ def check_board(kind: str, wishes: Wishes | None = None, events: EventStream = S
     """
     _check_kind(kind)
     if kind == NUCLEO:
-        _check_nucleo(wishes, events)
+        _check_nucleo(board_options, events)
         return
     from cm4tiny.boards.virtual.build import native_library
 
-    with events.step(board_identity(kind, wishes).emulated_name) as outcome:
-        board = find_board(wishes.board if wishes else "")
+    with events.step(board_identity(kind, board_options).emulated_name) as outcome:
+        board = find_board(board_options.board if board_options else "")
         outcome.note = f"ready ({native_library(board, install=True, events=events).path.name})"
 
 
-def _check_nucleo(wishes: Wishes | None, events: EventStream) -> None:
-    from cm4tiny.boards.nucleo import Wishes
+def _check_nucleo(board_options: BoardOptions | None, events: EventStream) -> None:
+    from cm4tiny.boards.nucleo import BoardOptions
     from cm4tiny.boards.nucleo.flashers import choose
     from cm4tiny.boards.nucleo.ports import find_port
 
-    wishes = wishes or Wishes()
-    row = find_board(wishes.board)
+    board_options = board_options or BoardOptions()
+    row = find_board(board_options.board)
     with events.step(row.name) as outcome:
-        port = find_port(row, wishes.probe, wishes.port)
-        way = "flashed before" if wishes.flasher == "none" else f"flashed with {choose(row, wishes.wiring, wishes.flasher).name}"
+        port = find_port(row, board_options.probe, board_options.port)
+        way = (
+            "flashed before"
+            if board_options.flasher == "none"
+            else f"flashed with {choose(row, board_options.wiring, board_options.flasher).name}"
+        )
         outcome.note = f"{port}, {way}"
 
 
-def open_board(kind: str, elf: Path, wishes: Wishes | None = None, events: EventStream = SILENT, *, strict: bool = True) -> Any:
+def open_board(
+    kind: str, elf: Path, board_options: BoardOptions | None = None, events: EventStream = SILENT, *, strict: bool = True
+) -> Any:
     """A board with the image loaded and started: has a ``link`` and ``close()``; the virtual one counts cycles and has a power monitor.
 
     Args:
@@ -67,12 +73,12 @@ def open_board(kind: str, elf: Path, wishes: Wishes | None = None, events: Event
     """
     _check_kind(kind)
     if kind == NUCLEO:
-        from cm4tiny.boards.nucleo import NucleoBoard, Wishes
+        from cm4tiny.boards.nucleo import BoardOptions, NucleoBoard
 
-        return NucleoBoard(elf, wishes or Wishes(), events)
+        return NucleoBoard(elf, board_options or BoardOptions(), events)
     from cm4tiny.boards.virtual import VirtualBoard
 
-    return VirtualBoard(elf, board=find_board(wishes.board if wishes else ""), strict=strict)
+    return VirtualBoard(elf, board=find_board(board_options.board if board_options else ""), strict=strict)
 
 
 @dataclass(frozen=True)
@@ -102,16 +108,16 @@ class BoardIdentity:
         return self.emulated_name + (f" at {self.supply_v:g} V" if self.supply_v is not None else "")
 
 
-def board_identity(kind: str, wishes: Wishes | None = None, supply_v: float | None = None) -> BoardIdentity:
+def board_identity(kind: str, board_options: BoardOptions | None = None, supply_v: float | None = None) -> BoardIdentity:
     """Which board a kind means: the one place that decides it.
 
     Args:
-        wishes: names the board.
+        board_options: names the board.
         supply_v: what a power monitor supplies; the virtual board has a supply of its own.
     """
     _check_kind(kind)
     virtual = kind == VIRTUAL
-    board = find_board("" if wishes is None else wishes.board)
+    board = find_board("" if board_options is None else board_options.board)
     return BoardIdentity(board.name, virtual, board.supply_v if virtual and supply_v is None else supply_v, board.clock.hclk_hz)
 
 
@@ -121,18 +127,18 @@ def exact_board_name(text: str) -> str:
     return next((row.name for row in all_boards() if row.name == spelled), "")
 
 
-def emulator_facts(kind: str, wishes: Wishes | None = None) -> dict[str, Any]:
+def emulator_facts(kind: str, board_options: BoardOptions | None = None) -> dict[str, Any]:
     """What computes the figures of a virtual board: digests of its library and sources, unicorn; empty for a real board."""
     if kind != VIRTUAL:
         return {}
     from cm4tiny.boards.virtual.build import emulator_facts
 
-    return emulator_facts(find_board(wishes.board if wishes else ""))
+    return emulator_facts(find_board(board_options.board if board_options else ""))
 
 
-def simulated_label(kind: str, wishes: Wishes | None = None) -> str:
+def simulated_label(kind: str, board_options: BoardOptions | None = None) -> str:
     """What made up the numbers of a board that is not real; empty for hardware."""
-    return board_identity(kind, wishes).emulated_name if kind == VIRTUAL else ""
+    return board_identity(kind, board_options).emulated_name if kind == VIRTUAL else ""
 
 
 def side_by_side(kind: str, wanted: int) -> int:

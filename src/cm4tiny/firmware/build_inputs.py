@@ -47,9 +47,9 @@ def check_build_inputs(
     if not any((model, costs, ram_budget, zeros, dead)):
         return
     from cm4tiny.benchmarks import BENCHMARKS
+    from cm4tiny.firmware.build_spec import BuildSpec, drops_dead, skips_zeros
     from cm4tiny.firmware.engines.catalogue import OWN, takes_model
     from cm4tiny.firmware.own_engine import parse_ram_budget
-    from cm4tiny.firmware.recipe import Recipe, drops_dead, skips_zeros
 
     engine = engine or OWN
     given = str(model or "")
@@ -57,7 +57,7 @@ def check_build_inputs(
     if given and benchmark == "all":
         raise UsageError("--model is the model of one benchmark, and none was chosen", hint=_choose(given, engine))
     for name in BENCHMARKS if benchmark == "all" else (benchmark,):
-        row = Recipe(
+        row = BuildSpec(
             name, engine, image, given, ram_budget=budget, costs=str(costs or ""), skip_zero=skips_zeros(zeros), drop_dead=drops_dead(dead)
         ).check()
         if given and takes_model(engine):
@@ -81,6 +81,6 @@ def _choose(model: str, engine: str) -> str:
 
 def check_model_file(model: str, benchmark: Benchmark, engine: str) -> None:
     """Raises ModelError if the engine cannot compile the file for the benchmark; says the same as the build would."""
-    from cm4tiny.firmware.recipe import check_model, read_model_file
+    from cm4tiny.firmware.build_spec import check_model, read_model_file
 
     check_model(engine, benchmark, read_model_file(model))

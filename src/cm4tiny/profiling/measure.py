@@ -59,7 +59,7 @@ class ProfileRequest:
     strict: bool = True
 
 
-def measure_profile(wish: ProfileRequest, events: EventStream = SILENT) -> Profile:
+def measure_profile(wanted: ProfileRequest, events: EventStream = SILENT) -> Profile:
     """Profiles one inference.
 
     Raises:
@@ -67,34 +67,34 @@ def measure_profile(wish: ProfileRequest, events: EventStream = SILENT) -> Profi
         UsageError: there is no such function.
         DeviceFaultError, RunnerError: it crashes, does not answer, never infers, or runs no layers. ModelError: the model file is damaged.
     """
-    elf = _with_symbols(wish)
+    elf = _with_symbols(wanted)
     loaded = load_image(elf)
-    root = find_root(loaded.functions, wish.image.name, wish.root)
-    tables = _tables(wish, root, loaded.segments)
-    with events.step(f"profile {wish.image.name}") as outcome:
-        benchmark, parts = _run(elf, wish, root, events)
+    root = find_root(loaded.functions, wanted.image.name, wanted.root)
+    tables = _tables(wanted, root, loaded.segments)
+    with events.step(f"profile {wanted.image.name}") as outcome:
+        benchmark, parts = _run(elf, wanted, root, events)
         profile = assemble(
             parts,
             root,
-            wish.layers,
+            wanted.layers,
             tables,
             benchmark=benchmark.id,
-            engine=wish.engine or root.engine,
-            image=wish.image.name,
-            sha256=file_sha256(wish.image),
-            assets=wish.assets or (assets_of_model(hashlib.sha256(wish.model).hexdigest()) if wish.model else ""),
-            division=wish.division,
-            strict=wish.strict,
+            engine=wanted.engine or root.engine,
+            image=wanted.image.name,
+            sha256=file_sha256(wanted.image),
+            assets=wanted.assets or (assets_of_model(hashlib.sha256(wanted.model).hexdigest()) if wanted.model else ""),
+            division=wanted.division,
+            strict=wanted.strict,
         )
         outcome.note = f"{len(profile.layers)} layers, {profile.whole.cycles:,.0f} cycles"
     return profile
 
 
-def _run(elf: Path, wish: ProfileRequest, root: Root, events: EventStream) -> tuple[Benchmark, Parts]:
-    with VirtualBoard(elf, exact=True, events=events, strict=wish.strict) as board:
+def _run(elf: Path, wanted: ProfileRequest, root: Root, events: EventStream) -> tuple[Benchmark, Parts]:
+    with VirtualBoard(elf, exact=True, events=events, strict=wanted.strict) as board:
         dut = Dut(board.link, events=events)
         with _position(board):
-            benchmark = _benchmark(dut.connect(boot_s=BOOT_S).model, wish.image.name)
+            benchmark = _benchmark(dut.connect(boot_s=BOOT_S).model, wanted.image.name)
             dut.load(synthetic_input(benchmark))
             dut.infer(1)
             with board.trace(root.symbol) as segments:
@@ -133,24 +133,24 @@ def _benchmark(model_id: str, image: str) -> Benchmark:
 # --- files ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _with_symbols(wish: ProfileRequest) -> Path:
+def _with_symbols(wanted: ProfileRequest) -> Path:
     """The file to run: the image, or the ELF with its symbols if both hold the same bytes."""
-    if wish.symbols is None:
-        return wish.image
-    memory = load_image(wish.image).segments
-    for address, data in load_image(wish.symbols).segments:
+    if wanted.symbols is None:
+        return wanted.image
+    memory = load_image(wanted.image).segments
+    for address, data in load_image(wanted.symbols).segments:
         if not any(start <= address and piece[address - start :][: len(data)] == data for start, piece in memory):
             raise FirmwareError(
-                f"{wish.symbols.name} is not the ELF that {wish.image.name} was made from",
+                f"{wanted.symbols.name} is not the ELF that {wanted.image.name} was made from",
                 why=f"the {len(data)} bytes at 0x{address:08x} differ",
                 hint="give the ELF of the same build",
             )
-    return wish.symbols
+    return wanted.symbols
 
 
-def _tables(wish: ProfileRequest, root: Root, segments: Sequence[tuple[int, bytes]]) -> ModelTables | None:
-    if wish.model:
-        return read_model(wish.model)
+def _tables(wanted: ProfileRequest, root: Root, segments: Sequence[tuple[int, bytes]]) -> ModelTables | None:
+    if wanted.model:
+        return read_model(wanted.model)
     return model_inside(segments) if root.match == "order" else None
 
 

@@ -24,11 +24,11 @@ from cm4tiny.benchmarks.assets import inputs_kind, prepared_set
 from cm4tiny.boards import energy_uj
 from cm4tiny.boards.catalogue import board_identity, emulator_facts, open_board, side_by_side, simulated_label
 from cm4tiny.boards.energy.current import TYPICAL_STALL
-from cm4tiny.boards.nucleo import Wishes
+from cm4tiny.boards.nucleo import BoardOptions
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
 from cm4tiny.files import write_atomically
+from cm4tiny.firmware.build_spec import is_verified, read_record
 from cm4tiny.firmware.division import open_division
-from cm4tiny.firmware.recipe import is_verified, read_record
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.energy import EnergyResult
 from cm4tiny.runner.job_pool import Job, JobResult, run_jobs
@@ -65,7 +65,7 @@ class BenchmarkRun:
         out: folder of the outcome and the sessions.
         jobs: boards side by side.
         assets: whose models and samples these are.
-        wishes: which real board, and how to flash it.
+        board_options: which real board, and how to flash it.
         strict: what the chip would not run is an error; with False the virtual board goes on, and the results say so.
     """
 
@@ -77,7 +77,7 @@ class BenchmarkRun:
     out: Path
     jobs: int = field(default_factory=cores)
     assets: str = "embedded"
-    wishes: Wishes = field(default_factory=Wishes)
+    board_options: BoardOptions = field(default_factory=BoardOptions)
     strict: bool = True
 
 
@@ -102,7 +102,7 @@ def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
         "results": [entry for result in ordered for entry in _entries(request, result)],
         "files": _files(request, records, data_sets, ordered),
         "tools": _tools(records.values()),
-        "emulator": emulator_facts(request.board, request.wishes),
+        "emulator": emulator_facts(request.board, request.board_options),
         "packages": packages.versions(),
     }
     for name, content in ((TIMING, host_seconds.seconds), (OUTCOME, outcome)):
@@ -132,7 +132,7 @@ def _job(
         benchmark=get_benchmark(benchmark),
         data_set=data_sets[benchmark],
         mode=mode,
-        simulated=simulated_label(request.board, request.wishes),
+        simulated=simulated_label(request.board, request.board_options),
         open_division=open_division(records[key]),
         verified=is_verified(records[key]),
         image=records[key]["elf"]["sha256"],
@@ -142,14 +142,14 @@ def _job(
 def _opener(request: BenchmarkRun, elf: Path, events: EventStream) -> Callable[[], Any]:
     def opened() -> Any:
         read_record(elf)  # the board may be opened minutes after the run began
-        return open_board(request.board, elf, request.wishes, events, strict=request.strict)
+        return open_board(request.board, elf, request.board_options, events, strict=request.strict)
 
     return opened
 
 
 def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:
     """The report entries of one job."""
-    simulated = bool(simulated_label(request.board, request.wishes))
+    simulated = bool(simulated_label(request.board, request.board_options))
     common: dict[str, Any] = {
         "benchmark": done.job.benchmark.id,
         "mode": done.job.mode,
@@ -157,7 +157,7 @@ def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:
         "session": done.session.relative_to(request.out).as_posix(),
         "firmware_sha256": done.job.image,
     }
-    identity = board_identity(request.board, request.wishes, done.supply_v)
+    identity = board_identity(request.board, request.board_options, done.supply_v)
     common |= {"board_name": identity.name, "clock_mhz": done.clock_mhz or identity.clock_hz / 1e6}
     common |= {"supply_v": identity.supply_v} if identity.supply_v else {}
     common |= {"clocked": done.power.words} if done.power else {}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cm4tiny.errors import Cm4TinyError, DeviceResetError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.runner.conversation import BOOT_S, HINT_DAMAGE, Answer, Conversation
+from cm4tiny.runner.command_channel import BOOT_S, HINT_DAMAGE, Answer, CommandChannel
 from cm4tiny.runner.loading import Loader, chunk_bytes_for
 from cm4tiny.runner.messages import CheckMessage, Error, Infer, LapUs, Model, Name, ProfileMessage, Results, Warmup
 from cm4tiny.runner.retry import DAMAGE, POLICY
@@ -131,7 +131,7 @@ class Dut:
         self.on_wait: Callable[[], None] | None = None
         self.meter: Callable[[], int] | None = None
         self.metered = 0
-        self._conversation = Conversation(link, stop, self._waiting)
+        self._conversation = CommandChannel(link, stop, self._waiting)
         self._loader = Loader(self._ask, COMMAND_S)
         self._most_bytes = chunk_bytes
         self._first_inference_s = first_inference_s
@@ -335,7 +335,7 @@ class Dut:
         Raises:
             ProtocolError: no results or several, an odd number of time stamps, or counts other than asked for.
             WitnessError: the time between the stamps is not what the link's clock says.
-            DeadlineError, DeviceResetError, LinkError, InterruptedRunError: as in :meth:`Conversation.ask`.
+            DeadlineError, DeviceResetError, LinkError, InterruptedRunError: as in :meth:`CommandChannel.ask`.
         """
         self.connect()
         if prove:
@@ -436,7 +436,7 @@ class Dut:
 
     # --- helpers --------------------------------------------------------------------------------------------------------------
     def recover(self) -> None:
-        """Finds a common starting point after an error; raises what :meth:`Conversation.resync` raises."""
+        """Finds a common starting point after an error; raises what :meth:`CommandChannel.resync` raises."""
         patience, self._busy_s = self._busy_s, 0.0
         self._conversation.resync(NAME_S, patience=patience)
 

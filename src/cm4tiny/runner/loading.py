@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 
 from cm4tiny.errors import DeadlineError, ProtocolError
-from cm4tiny.runner.conversation import HINT_DAMAGE, Answer
+from cm4tiny.runner.command_channel import HINT_DAMAGE, Answer
 from cm4tiny.runner.messages import Buffer, BufferCrc, Error, Expecting, LoadDone, Malformed
 
 SAFE_CHUNK_BYTES = 31

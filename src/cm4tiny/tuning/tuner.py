@@ -61,7 +61,7 @@ class TuneRequest:
         return CompileOptions(skip_zero=self.skip_zero, drop_dead=self.drop_dead)
 
 
-def tune(wish: TuneRequest, table: Path, *, base: Costs | None = None, events: EventStream = SILENT) -> Costs:
+def tune(wanted: TuneRequest, table: Path, *, base: Costs | None = None, events: EventStream = SILENT) -> Costs:
     """Measures what the table does not hold yet and writes the table after each image.
 
     Args:
@@ -75,20 +75,20 @@ def tune(wish: TuneRequest, table: Path, *, base: Costs | None = None, events: E
     costs = (base or Costs(KERNELS_VERSION)).merged({})
     if table.exists():
         costs = costs.merged(read_costs(table).merged({}).layers)
-    actions = survey(wish.model.read_bytes(), wish.options)
+    actions = survey(wanted.model.read_bytes(), wanted.options)
     rounds = plan_rounds(actions, costs)
-    step = f"tune {wish.benchmark}"
+    step = f"tune {wanted.benchmark}"
     with events.step(step, total=len(rounds), unit="images") as outcome:
         done = 0
         waiting = list(rounds)
-        jobs = wish.jobs or cores()
+        jobs = wanted.jobs or cores()
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
             running: dict[Future[Measured | None], Choice] = {}
             try:
                 while waiting or running:
                     while waiting and len(running) < jobs:
                         choice = waiting.pop(0)
-                        running[pool.submit(_measure, wish, dict(choice))] = choice
+                        running[pool.submit(_measure, wanted, dict(choice))] = choice
                     finished, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in finished:
                         choice = running.pop(future)
@@ -156,11 +156,11 @@ def halves(choice: Choice) -> list[Choice]:
     return [dict(part) for part in (items[:middle], items[middle:]) if part] if len(items) > 1 else []
 
 
-def _measure(wish: TuneRequest, choice: Choice) -> Measured | None:
+def _measure(wanted: TuneRequest, choice: Choice) -> Measured | None:
     """In a process of its own; None if the image does not fit into the chip."""
     with scratch_folder("tune") as folder:
         try:
-            layers = measure_layers(wish.benchmark, wish.model, wish.options, choice, folder, toolchain=wish.toolchain)
+            layers = measure_layers(wanted.benchmark, wanted.model, wanted.options, choice, folder, toolchain=wanted.toolchain)
         except ImageTooLargeError:
             return None
     return [(layer.content, layer.choice, cycles) for number, (layer, cycles) in enumerate(layers) if number in choice]

@@ -11,13 +11,13 @@ from typing import Any
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.firmware import recipe as recipes
+from cm4tiny.firmware import build_spec
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
+from cm4tiny.firmware.build_spec import BuildSpec, Verifier
 from cm4tiny.firmware.engines import tflm
 from cm4tiny.firmware.engines.catalogue import takes_model
 from cm4tiny.firmware.inference_code import InferenceCode
 from cm4tiny.firmware.kernels.base import round_up
-from cm4tiny.firmware.recipe import Recipe, Verifier
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.settings import parse_switch
 from cm4tiny.verification.comparison import verify_image, verify_images
@@ -36,8 +36,8 @@ def wanted(no_verify: str) -> bool:
     return not parse_switch("no_verify", no_verify)
 
 
-def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> FirmwareImage:
-    """Builds an image (:func:`cm4tiny.firmware.recipe.build`), executes it and compares its answers, unless ``recipe.verify`` is off.
+def build(recipe: BuildSpec, folder: Path, events: EventStream = SILENT) -> FirmwareImage:
+    """Builds an image (:func:`cm4tiny.firmware.build_spec.build`), executes it and compares its answers, unless ``recipe.verify`` is off.
 
     Raises:
         As the build does; and:
@@ -48,29 +48,29 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT) -> Firmwar
         _prepare_board(events)
     if recipe.engine in tflm.VARIANTS and not recipe.arena_bytes:
         return _build_with_arena(recipe, folder, events)
-    return recipes.build(recipe, folder, events, _verifier(recipe, events))
+    return build_spec.build(recipe, folder, events, _verifier(recipe, events))
 
 
-def _build_with_arena(recipe: Recipe, folder: Path, events: EventStream) -> FirmwareImage:
+def _build_with_arena(recipe: BuildSpec, folder: Path, events: EventStream) -> FirmwareImage:
     """Asks the interpreter how much of a large arena it uses, and builds with so much.
 
     Setting up takes temporary memory, too; if it does not fit into what the model uses afterwards, the arena gets a reserve.
     """
     with tempfile.TemporaryDirectory() as name:
-        roomy = recipes.build(recipe, Path(name), events)
+        roomy = build_spec.build(recipe, Path(name), events)
         used = read_word(roomy.elf, tflm.ARENA_USED)
     events.message(f"build {recipe.benchmark} {recipe.mode}", f"the interpreter uses {used} bytes of its arena")
     for reserve in _RESERVES:
         chosen = replace(recipe, arena_bytes=round_up(used + reserve, 16))
         try:
-            return recipes.build(chosen, folder, events, _verifier(chosen, events))
+            return build_spec.build(chosen, folder, events, _verifier(chosen, events))
         except SetUpError:
             if reserve == _RESERVES[-1]:
                 raise
     raise AssertionError("there is at least one reserve")
 
 
-def _verifier(recipe: Recipe, events: EventStream) -> Verifier | None:
+def _verifier(recipe: BuildSpec, events: EventStream) -> Verifier | None:
     """None: nothing is executed."""
 
     def verify(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _verifier(recipe: Recipe, events: EventStream) -> Verifier | None:
 
     def boot(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
         boot_image(image.elf)
-        return dict(recipes.NOT_VERIFIED)
+        return dict(build_spec.NOT_VERIFIED)
 
     if recipe.verify:
         return verify if takes_model(recipe.engine) else verify_submitted

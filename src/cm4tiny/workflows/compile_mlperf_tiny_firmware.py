@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cm4tiny.cm import Outputs, Step, value
 from cm4tiny.fetch.hashes import check_input
+from cm4tiny.firmware.build_spec import BuildSpec, drops_dead, skips_zeros
 from cm4tiny.firmware.engines.sources import read_sources
 from cm4tiny.firmware.own_engine import parse_ram_budget
-from cm4tiny.firmware.recipe import Recipe, drops_dead, skips_zeros
 from cm4tiny.verification import build, wanted
 
 _FRONT = "build,firmware,mlperf,tiny"
@@ -48,7 +48,7 @@ def compile_firmware(options: CompileFirmwareOptions, step: Step) -> Outputs:
     check_input(options.model, options.model_sha256, _FRONT)
     if options.tuning == "untuned":
         check_input(options.costs, options.costs_sha256, _FRONT)
-    recipe = Recipe(
+    recipe = BuildSpec(
         benchmark=options.benchmark,
         engine=options.engine,
         mode=options.mode,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.cm import Outputs, Step, flag
-from cm4tiny.runner.bring_up import bring_up, find_image
+from cm4tiny.runner.smoke_test import find_image, smoke_test
 from cm4tiny.workflows.board_flags import BoardFlags
-from cm4tiny.workflows.real_board import wishes_of
+from cm4tiny.workflows.real_board import board_options_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,8 @@ def flash_image(options: FlashOptions, step: Step) -> Outputs:
     """Puts an image on a board and asks it who it is.
 
     Raises:
-        Cm4TinyError: as :func:`cm4tiny.runner.bring_up.bring_up`.
+        Cm4TinyError: as :func:`cm4tiny.runner.smoke_test.smoke_test`.
     """
     elf = find_image(str(options.elf or ""), str(options.build_dir or ""))
-    answer = bring_up(elf, options.kind, step.events, wishes_of(options), strict=not options.no_strict)
+    answer = smoke_test(elf, options.kind, step.events, board_options_of(options), strict=not options.no_strict)
     return {"CM_TINY_FLASHED_ELF": elf, "CM_TINY_FLASHED_PROFILE": answer.profile, "CM_TINY_FLASHED_MODEL": answer.model}

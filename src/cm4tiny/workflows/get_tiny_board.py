@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cm4tiny.boards.catalogue import check_board, emulator_facts
 from cm4tiny.cm import Outputs, Step
 from cm4tiny.workflows.board_flags import BoardFlags
-from cm4tiny.workflows.real_board import wishes_of
+from cm4tiny.workflows.real_board import board_options_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ def get_board(options: BoardOptions, step: Step) -> Outputs:
     Raises:
         Cm4TinyError: as :func:`cm4tiny.boards.catalogue.check_board`.
     """
-    check_board(options.kind, wishes_of(options), step.events)
+    check_board(options.kind, board_options_of(options), step.events)
     facts = emulator_facts(options.kind)
     if not facts:
         return {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.fetch.hashes import input_digest
-from cm4tiny.firmware.recipe import check_given_model
+from cm4tiny.firmware.build_spec import check_given_model
 from cm4tiny.settings import is_on
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cm4tiny.cm import Outputs, Step, value
 from cm4tiny.fetch.hashes import check_input
+from cm4tiny.firmware.build_spec import drops_dead, skips_zeros
 from cm4tiny.firmware.microtvm import shipped_costs
-from cm4tiny.firmware.recipe import drops_dead, skips_zeros
 from cm4tiny.settings import JOBS
 from cm4tiny.tuning import TuneRequest, tune
 

@@ -19,9 +19,9 @@ from cm4tiny.errors import Cm4TinyError, FirmwareError, ModelError, UsageError, 
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.files import write_atomically
 from cm4tiny.firmware.build_inputs import check_build_inputs
+from cm4tiny.firmware.build_spec import RECORD, read_record
 from cm4tiny.firmware.division import OPEN, open_division
 from cm4tiny.firmware.engines import octoml
-from cm4tiny.firmware.recipe import RECORD, read_record
 from cm4tiny.profiling.measure import ProfileRequest, measure_profile
 from cm4tiny.profiling.model import Profile
 from cm4tiny.profiling.page import page
@@ -56,10 +56,10 @@ class ProfileRun:
     """What to profile, in order, and the folder of the results.
 
     Attributes:
-        wishes: (name of the result's folder, what to profile).
+        requests: (name of the result's folder, what to profile).
     """
 
-    wishes: tuple[tuple[str, ProfileRequest], ...]
+    requests: tuple[tuple[str, ProfileRequest], ...]
     out: Path
 
 
@@ -79,18 +79,18 @@ def profile_run(options: ProfileOptions, events: EventStream = SILENT) -> Profil
         )
     strict = not options.no_strict
     if options.image is not None:
-        wish = replace(_wish(options.image, options.symbols, root, model, events), strict=strict)
-        return ProfileRun(((options.image.stem, wish),), out)
+        request = replace(_request(options.image, options.symbols, root, model, events), strict=strict)
+        return ProfileRun(((options.image.stem, request),), out)
     wanted = options.benchmark
     if wanted not in ("all", *ALL_BENCHMARKS):
         raise UsageError(f"there is no benchmark '{wanted}'", hint=nearest(wanted, ALL_BENCHMARKS) or f"use {', '.join(ALL_BENCHMARKS)}")
-    wishes = []
+    requests = []
     for benchmark in BENCHMARKS if wanted == "all" else (wanted,):
-        wish = replace(_wish(_firmware(options.firmware, benchmark), None, root, model, events), strict=strict)
-        if wish.engine in octoml.VARIANTS and not model:
-            wish = _with_official_model(wish, benchmark, str(options.mirror or ""), events)
-        wishes.append(("-".join(part for part in (benchmark, wish.engine) if part), wish))
-    return ProfileRun(tuple(wishes), out)
+        request = replace(_request(_firmware(options.firmware, benchmark), None, root, model, events), strict=strict)
+        if request.engine in octoml.VARIANTS and not model:
+            request = _with_official_model(request, benchmark, str(options.mirror or ""), events)
+        requests.append(("-".join(part for part in (benchmark, request.engine) if part), request))
+    return ProfileRun(tuple(requests), out)
 
 
 def check_profile(options: ProfileOptions, step: Step) -> None:
@@ -143,7 +143,7 @@ def _firmware(built: Mapping[str, str], benchmark: str) -> Path:
     return Path(found)
 
 
-def _wish(image: Path, symbols: Path | None, root: str, model: bytes, events: EventStream) -> ProfileRequest:
+def _request(image: Path, symbols: Path | None, root: str, model: bytes, events: EventStream) -> ProfileRequest:
     """With what the record of the build says, if there is one beside the image or its ELF."""
     elf = symbols or image
     if not (elf.parent / RECORD).is_file():
@@ -164,15 +164,15 @@ def _assets(record: Mapping[str, Any]) -> str:
     return assets_of_model(str(record.get("model", {}).get("sha256", "")))
 
 
-def _with_official_model(wish: ProfileRequest, benchmark: str, mirror: str, events: EventStream) -> ProfileRequest:
+def _with_official_model(request: ProfileRequest, benchmark: str, mirror: str, events: EventStream) -> ProfileRequest:
     """OctoML's submission was compiled from MLPerf Tiny's own model; without it the layers have no MACs."""
     try:
         model = model_file(benchmark, "mlcommons", source=AssetSource(mirror=mirror)).read_bytes()
     except (Cm4TinyError, OSError) as error:
         what = error.what if isinstance(error, Cm4TinyError) else str(error)
         events.message(STEP, f"the model of {benchmark} is not at hand, so no MACs are shown ({what})", "warning")
-        return wish
-    return replace(wish, model=model)
+        return request
+    return replace(request, model=model)
 
 
 def run_profiles(run: ProfileRun, events: EventStream = SILENT, *, width: int = 0) -> list[tuple[Path, str]]:
@@ -182,8 +182,8 @@ def run_profiles(run: ProfileRun, events: EventStream = SILENT, *, width: int = 
         Cm4TinyError: that of the first that failed; what was written before is kept.
     """
     done = []
-    for name, wish in run.wishes:
-        profile = measure_profile(wish, events)
+    for name, request in run.requests:
+        profile = measure_profile(request, events)
         done.append((write_profile(profile, run.out / name), table(profile, width)))
     return done
 

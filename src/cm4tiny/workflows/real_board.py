@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-from cm4tiny.boards.nucleo import Wishes
+from cm4tiny.boards.nucleo import BoardOptions
 from cm4tiny.boards.nucleo.flashers import Wiring
 from cm4tiny.workflows.board_flags import BoardFlags
 
 
-def wishes_of(options: BoardFlags) -> Wishes:
+def board_options_of(options: BoardFlags) -> BoardOptions:
     """The flags as the driver of real boards takes them.
 
     Raises:
         UsageError: a value is not possible.
     """
     wiring = Wiring(options.probe, str(options.pack or ""), options.pack_sha256, str(options.drive or ""))
-    return Wishes(options.board, options.port, options.probe, options.flasher, options.baud, wiring)
+    return BoardOptions(options.board, options.port, options.probe, options.flasher, options.baud, wiring)

@@ -13,7 +13,7 @@ from cm4tiny.errors import UsageError, nearest
 from cm4tiny.runner.benchmark_run import IMAGES, MODES, BenchmarkRun, run_benchmarks
 from cm4tiny.settings import JOBS, cores
 from cm4tiny.workflows.board_flags import BoardFlags
-from cm4tiny.workflows.real_board import wishes_of
+from cm4tiny.workflows.real_board import board_options_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def benchmark_run(options: RunOptions) -> BenchmarkRun:
         out=options.outdirname,
         jobs=options.jobs or cores(),
         assets=options.assets,
-        wishes=wishes_of(options),
+        board_options=board_options_of(options),
         strict=not options.no_strict,
     )
 

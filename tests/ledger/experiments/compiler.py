@@ -19,12 +19,12 @@ from tiny_images import build_image
 
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.errors import RamBudgetError
+from cm4tiny.firmware.build_spec import NOT_VERIFIED, check_given_model, check_model, is_verified
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.int16 import add, conv, depthwise, pool
 from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
 from cm4tiny.firmware.kernels.int16.storage import nchw, nhwc
 from cm4tiny.firmware.microtvm import CompileOptions, compile_model
-from cm4tiny.firmware.recipe import NOT_VERIFIED, check_given_model, check_model, is_verified
 from cm4tiny.firmware.reference import reference_run
 from cm4tiny.results.report import make_report
 from cm4tiny.verification import verify_image

@@ -27,7 +27,7 @@ from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.links import SerialLink
 from cm4tiny.boards.nucleo import board as nucleo_board
 from cm4tiny.boards.nucleo import ports, tools
-from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, await_port
+from cm4tiny.boards.nucleo.board import BoardOptions, NucleoBoard, await_port
 from cm4tiny.boards.nucleo.claim import ClaimTarget
 from cm4tiny.boards.nucleo.flashers import MassStorage, OpenOcd, Wiring, check_drive
 from cm4tiny.boards.nucleo.tools import run_tool
@@ -145,10 +145,10 @@ def _name(board: FakeBoard, name: str) -> str:
 def second_run(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     """A run holds a board by the name ``first``; another one opens it by the name ``second``."""
     with _desk(folder, "066BFF01") as (boards, tool):
-        held = NucleoBoard(folder / "a.elf", Wishes(port=_name(boards[0], inputs["first"])))
+        held = NucleoBoard(folder / "a.elf", BoardOptions(port=_name(boards[0], inputs["first"])))
 
         def use() -> Outcome:
-            NucleoBoard(folder / "a.elf", Wishes(port=_name(boards[0], inputs["second"]))).close()
+            NucleoBoard(folder / "a.elf", BoardOptions(port=_name(boards[0], inputs["second"]))).close()
             return Outcome("wrong", "", "the board was taken away from the first run")
 
         try:
@@ -164,7 +164,7 @@ def port_in_use(inputs: Mapping[str, Any], folder: Path) -> Outcome:
         other = SerialLink(os.path.realpath(boards[0].device))
 
         def use() -> Outcome:
-            NucleoBoard(folder / "a.elf", Wishes()).close()
+            NucleoBoard(folder / "a.elf", BoardOptions()).close()
             return Outcome("wrong", "", "two programs use the port")
 
         try:
@@ -180,7 +180,7 @@ def two_boards(inputs: Mapping[str, Any], folder: Path) -> Outcome:
         port = str(boards[1].device) if inputs["port"] == "device" else "loop://"
 
         def use() -> Outcome:
-            NucleoBoard(folder / "a.elf", Wishes(port=port)).close()
+            NucleoBoard(folder / "a.elf", BoardOptions(port=port)).close()
             right = all("adapter serial 066BFF02" in command for command in tool.asked) and tool.writes == 1
             return Outcome("correct" if right else "wrong", "", str(tool.asked))
 

@@ -18,14 +18,14 @@ from support.tiny_elf import tiny_elf as elf_bytes
 from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.nucleo import board as nucleo_board
 from cm4tiny.boards.nucleo import flashers, ports
-from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, flash
+from cm4tiny.boards.nucleo.board import BoardOptions, NucleoBoard, flash
 from cm4tiny.boards.nucleo.flashers import MassStorage, OpenOcd, PyOcd, StFlash, Wiring, choose, raw_image
 from cm4tiny.boards.nucleo.tools import ToolOutcome, run_tool
 from cm4tiny.cm import Step
 from cm4tiny.errors import BoardError, BusyError, LinkError, ToolchainError, UsageError, WrongTargetError
 from cm4tiny.events import SILENT
 from cm4tiny.workflows.board_flags import BoardFlags
-from cm4tiny.workflows.real_board import wishes_of
+from cm4tiny.workflows.real_board import board_options_of
 
 ROW = find_board()
 
@@ -112,21 +112,21 @@ def test_pyocd_checks_the_pack_before_it_asks_the_board(tmp_path: Path) -> None:
 def test_a_board_with_another_chip_is_never_written(tmp_path: Path) -> None:
     tool = Tool(OPENOCD_ID.format("10076415"))
     with pytest.raises(BoardError):
-        flash(tiny_elf(tmp_path / "a.elf"), Wishes(), flasher=OpenOcd(ROW, Wiring(), tool))
+        flash(tiny_elf(tmp_path / "a.elf"), BoardOptions(), flasher=OpenOcd(ROW, Wiring(), tool))
     assert len(tool.asked) == 1
 
 
 def test_an_image_for_another_chip_never_reaches_a_tool(tmp_path: Path) -> None:
     tool = Tool()
     with pytest.raises(WrongTargetError):
-        flash(tiny_elf(tmp_path / "a.elf", machine=EM_386), Wishes(), flasher=OpenOcd(ROW, Wiring(), tool))
+        flash(tiny_elf(tmp_path / "a.elf", machine=EM_386), BoardOptions(), flasher=OpenOcd(ROW, Wiring(), tool))
     assert tool.asked == []
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------------------
 def test_openocd_programs_verifies_and_resets(tmp_path: Path) -> None:
     tool = Tool(OPENOCD_ID.format("10016470"), OPENOCD_DONE)
-    assert "0x470" in flash(tiny_elf(tmp_path / "a.elf"), Wishes(), flasher=OpenOcd(ROW, Wiring("0669FF"), tool))
+    assert "0x470" in flash(tiny_elf(tmp_path / "a.elf"), BoardOptions(), flasher=OpenOcd(ROW, Wiring("0669FF"), tool))
     assert tool.asked[1][:5] == ["openocd", "-f", "interface/stlink.cfg", "-f", "target/stm32l4x.cfg"]
     assert "adapter serial 0669FF" in tool.asked[1]
     assert tool.asked[1][-1].endswith("0x08000000 verify reset exit")
@@ -246,8 +246,8 @@ def test_pyocd_says_which_pack_it_needs(monkeypatch: pytest.MonkeyPatch) -> None
     assert "Keil.STM32L4xx_DFP" in PyOcd(ROW, Wiring()).missing()
 
 
-def asked(env: dict[str, str]) -> Wishes:
-    return wishes_of(Step(env, SILENT, Path("/work")).options(BoardFlags))
+def asked(env: dict[str, str]) -> BoardOptions:
+    return board_options_of(Step(env, SILENT, Path("/work")).options(BoardFlags))
 
 
 @pytest.mark.parametrize(
@@ -266,8 +266,13 @@ def test_impossible_wishes_are_refused(env: dict[str, str], meant: str) -> None:
 
 
 def test_wishes_come_from_the_environment() -> None:
-    wishes = asked({"CM_TINY_PORT": "/dev/ttyACM1", "CM_TINY_BAUD": "921600", "CM_TINY_PROBE": "0669FF", "CM_TINY_DRIVE": "/m"})
-    assert (wishes.port, wishes.baud, wishes.flasher, wishes.wiring.drive) == ("/dev/ttyACM1", 921600, "auto", "/m")
+    board_options = asked({"CM_TINY_PORT": "/dev/ttyACM1", "CM_TINY_BAUD": "921600", "CM_TINY_PROBE": "0669FF", "CM_TINY_DRIVE": "/m"})
+    assert (board_options.port, board_options.baud, board_options.flasher, board_options.wiring.drive) == (
+        "/dev/ttyACM1",
+        921600,
+        "auto",
+        "/m",
+    )
     with pytest.raises(UsageError, match="NUCLEO_L4R5"):
         find_board("NUCLEO_L4R5XI")
 
@@ -339,23 +344,23 @@ def test_a_board_is_flashed_and_spoken_to_and_belongs_to_one_run(monkeypatch: py
     monkeypatch.setattr(nucleo_board, "RESTART_S", 0.0)
     tool = Tool(OPENOCD_ID.format("10016470"), OPENOCD_DONE)
     monkeypatch.setattr(nucleo_board, "choose", lambda row, wiring, wanted: OpenOcd(row, wiring, tool))
-    wishes = Wishes(port="loop://")
-    board = NucleoBoard(tiny_elf(tmp_path / "a.elf"), wishes)
+    board_options = BoardOptions(port="loop://")
+    board = NucleoBoard(tiny_elf(tmp_path / "a.elf"), board_options)
     with pytest.raises(BusyError, match="another run uses"):
-        NucleoBoard(tmp_path / "a.elf", wishes)
+        NucleoBoard(tmp_path / "a.elf", board_options)
     assert len(tool.asked) == 2 and "loop://" in board.name
     board.close()
-    other = NucleoBoard(tmp_path / "a.elf", Wishes(port="loop://", flasher="none"))  # on the board already: nothing is written
+    other = NucleoBoard(tmp_path / "a.elf", BoardOptions(port="loop://", flasher="none"))  # on the board already: nothing is written
     other.close()
     assert len(tool.asked) == 2
 
 
 def test_a_board_that_cannot_be_opened_is_free_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path))
-    wishes = Wishes(port="/dev/nonexistent", flasher="none")
+    board_options = BoardOptions(port="/dev/nonexistent", flasher="none")
     for _ in range(2):
         with pytest.raises(LinkError):
-            NucleoBoard(tiny_elf(tmp_path / "a.elf"), wishes)
+            NucleoBoard(tiny_elf(tmp_path / "a.elf"), board_options)
 
 
 @pytest.mark.parametrize("tool", ["openocd", "st-flash"])

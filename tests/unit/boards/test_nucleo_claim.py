@@ -19,7 +19,7 @@ from cm4tiny.boards.catalogue import board_identity, exact_board_name
 from cm4tiny.boards.links import SerialLink
 from cm4tiny.boards.nucleo import board as nucleo_board
 from cm4tiny.boards.nucleo import ports
-from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, await_port
+from cm4tiny.boards.nucleo.board import BoardOptions, NucleoBoard, await_port
 from cm4tiny.boards.nucleo.claim import Claim, ClaimTarget, locate
 from cm4tiny.boards.nucleo.flashers import OpenOcd, check_drive
 from cm4tiny.deadline import Deadline
@@ -44,7 +44,7 @@ class Desk:
         return self.boards[-1]
 
     def open(self, port: str | Path = "", flasher: str = "auto", probe: str = "") -> NucleoBoard:
-        return NucleoBoard(self.elf, Wishes(port=str(port), flasher=flasher, probe=probe))
+        return NucleoBoard(self.elf, BoardOptions(port=str(port), flasher=flasher, probe=probe))
 
 
 @pytest.fixture
@@ -114,12 +114,12 @@ time.sleep(60)
 def test_a_chip_that_another_run_holds_is_not_written_though_nothing_else_is_known_of_it(desk: Desk) -> None:
     first = desk.plug(serial="", name="ttyACM0")
     other = desk.plug(serial="", name="ttyACM1")
-    held = NucleoBoard(desk.elf, Wishes(port=os.path.realpath(first.device)))
+    held = NucleoBoard(desk.elf, BoardOptions(port=os.path.realpath(first.device)))
     with pytest.raises(BusyError):
-        NucleoBoard(desk.elf, Wishes(port=os.path.realpath(other.device)))
+        NucleoBoard(desk.elf, BoardOptions(port=os.path.realpath(other.device)))
     assert desk.tool.writes == 1
     desk.tool.uid = "ffffffff ffffffff ffffffff"  # a chip that cannot be read has no id
-    NucleoBoard(desk.elf, Wishes(port=os.path.realpath(other.device))).close()
+    NucleoBoard(desk.elf, BoardOptions(port=os.path.realpath(other.device))).close()
     held.close()
 
 
@@ -315,7 +315,7 @@ def test_the_p_variant_is_another_board() -> None:
 
 
 def test_the_identity_of_a_board_is_decided_in_one_place() -> None:
-    virtual, real = board_identity("virtual"), board_identity("NUCLEO", Wishes(board="NUCLEO_L4R5ZI_P"), 3.0)
+    virtual, real = board_identity("virtual"), board_identity("NUCLEO", BoardOptions(board="NUCLEO_L4R5ZI_P"), 3.0)
     assert (virtual.name, virtual.simulated, virtual.supply_v, virtual.clock_hz) == ("NUCLEO-L4R5ZI", True, 1.8, 120_000_000)
     assert virtual.label == "virtual NUCLEO-L4R5ZI at 1.8 V" and real.label == "NUCLEO-L4R5ZI-P at 3 V"
     assert board_identity("NUCLEO").supply_v is None and board_identity("NUCLEO").label == "NUCLEO-L4R5ZI"

@@ -14,8 +14,8 @@ from cm4tiny.boards.boards import default_board
 from cm4tiny.errors import RamBudgetError, UsageError
 from cm4tiny.events import SILENT
 from cm4tiny.firmware import own_engine
+from cm4tiny.firmware.build_spec import BuildSpec
 from cm4tiny.firmware.own_engine import build_own, parse_ram_budget
-from cm4tiny.firmware.recipe import Recipe
 
 STACK_BYTES = default_board().stack_bytes
 
@@ -38,7 +38,7 @@ def test_a_wrong_size_is_refused(text):
 @pytest.mark.parametrize("changes", [{"ram_budget": 1}, {"skip_zero": False}, {"drop_dead": True}, {"costs": "x.json"}])
 def test_other_engines_have_no_such_choices(changes):
     with pytest.raises(UsageError, match="tflm has no RAM budget"):
-        Recipe(benchmark="kws", engine="tflm", mode="performance", model="m.tflite", **changes).check()
+        BuildSpec(benchmark="kws", engine="tflm", mode="performance", model="m.tflite", **changes).check()
 
 
 @dataclass
@@ -66,7 +66,7 @@ def built(monkeypatch, harness: int, budget: int, least: int = 0, slack: int = 0
 
     monkeypatch.setattr(microtvm, "compile_model", fake.compile)
     monkeypatch.setattr(own_engine, "build_firmware", fake.build)
-    recipe = Recipe(benchmark="kws", engine="microtvm", mode="performance", model="", ram_budget=budget)
+    recipe = BuildSpec(benchmark="kws", engine="microtvm", mode="performance", model="", ram_budget=budget)
     return fake, build_own(recipe, get_benchmark("kws"), b"", None, Path(), SILENT)
 
 

@@ -8,11 +8,11 @@ import pytest
 from cm4tiny.benchmarks import embedded_model
 from cm4tiny.errors import FirmwareError, ModelError, ToolchainError, UsageError
 from cm4tiny.firmware import tvm_package
-from cm4tiny.firmware.recipe import Recipe, build
+from cm4tiny.firmware.build_spec import BuildSpec, build
 
 
-def recipe(**changes: str) -> Recipe:
-    return Recipe(**{"benchmark": "kws", "engine": "microtvm", "mode": "performance", "model": "/nowhere/model.tflite", **changes})
+def recipe(**changes: str) -> BuildSpec:
+    return BuildSpec(**{"benchmark": "kws", "engine": "microtvm", "mode": "performance", "model": "/nowhere/model.tflite", **changes})
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ def test_a_mistyped_name_gets_a_suggestion(field: str, value: str, meant: str, t
 
 
 def test_an_engine_without_its_library_names_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cm4tiny.firmware.recipe.find_toolchain", lambda kind, install: None)
-    monkeypatch.setattr("cm4tiny.firmware.recipe.find_c_library", lambda toolchain, events: None)
+    monkeypatch.setattr("cm4tiny.firmware.build_spec.find_toolchain", lambda kind, install: None)
+    monkeypatch.setattr("cm4tiny.firmware.build_spec.find_c_library", lambda toolchain, events: None)
     with pytest.raises(FirmwareError) as caught:
         build(recipe(engine="tflm", model=str(embedded_model("kws"))), tmp_path)
     assert "build,tiny,engine,library" in caught.value.hint
@@ -36,7 +36,7 @@ def test_an_engine_without_its_library_names_the_step(tmp_path: Path, monkeypatc
 def test_a_model_of_another_size_is_refused_before_anything_is_compiled(
     engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cm4tiny.firmware.recipe.find_toolchain", None)
+    monkeypatch.setattr("cm4tiny.firmware.build_spec.find_toolchain", None)
     with pytest.raises(ModelError, match="does not fit the benchmark 'kws'"):
         build(recipe(engine=engine, model=str(embedded_model("ic"))), tmp_path)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cm4tiny.errors import ResultsError, UsageError
+from cm4tiny.firmware.build_spec import BuildSpec
 from cm4tiny.firmware.engines.catalogue import ENGINES
-from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.images.performance.compilers import compilers_section, loss, worst_loss
 from cm4tiny.images.performance.energy import energy_lines, own_energy_uj
 from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, MeasuredRow, read_rows, replace_rows, write_rows
@@ -54,8 +54,8 @@ def test_every_variant_is_of_an_engine_and_has_a_name_of_its_own() -> None:
 
 def test_the_options_of_a_variant_are_those_of_a_recipe() -> None:
     for one in VARIANTS:
-        Recipe("kws", one.engine, "performance", "", **one.options).check()  # type: ignore[arg-type]
-        assert all(one.options[name] != getattr(Recipe("kws", one.engine, "performance", ""), name) for name in one.options)
+        BuildSpec("kws", one.engine, "performance", "", **one.options).check()  # type: ignore[arg-type]
+        assert all(one.options[name] != getattr(BuildSpec("kws", one.engine, "performance", ""), name) for name in one.options)
 
 
 def test_only_the_plan_that_drops_dead_channels_is_of_the_open_division() -> None:

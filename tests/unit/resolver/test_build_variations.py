@@ -14,8 +14,8 @@ import yaml
 
 from cm4tiny.cm import Step
 from cm4tiny.events import SILENT
+from cm4tiny.firmware.build_spec import BuildSpec
 from cm4tiny.firmware.own_engine import parse_ram_budget
-from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.paths import cm_repo
 from cm4tiny.workflows import compile_mlperf_tiny_firmware
 from cm4tiny.workflows.measure_mlperf_tiny_kernels import MeasureKernelsOptions, tune_request
@@ -101,8 +101,8 @@ def test_the_compiling_step_asks_for_what_the_variations_say(
     recipe = asked_of_the_compiling_step(env, tmp_path, monkeypatch)
     assert (recipe.skip_zero, recipe.drop_dead, recipe.verify, recipe.ram_budget) == (skip_zero, drop_dead, True, parse_ram_budget(""))
     asked = Step({"CM_TINY_MODEL": "kws", **env}, SILENT, tmp_path)
-    wish = tune_request(asked.options(MeasureKernelsOptions))
-    assert (wish.options.skip_zero, wish.options.drop_dead) == (skip_zero, drop_dead)
+    request = tune_request(asked.options(MeasureKernelsOptions))
+    assert (request.options.skip_zero, request.options.drop_dead) == (skip_zero, drop_dead)
 
 
 def test_a_budget_and_no_verification_reach_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,16 +110,16 @@ def test_a_budget_and_no_verification_reach_the_compiler(tmp_path: Path, monkeyp
     assert (recipe.ram_budget, recipe.verify) == (128 * 1024, False)
 
 
-def asked_of_the_compiling_step(env: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+def asked_of_the_compiling_step(env: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> BuildSpec:
     """What ``customize.py`` of the compiling step asks the builder for."""
     path = cm_repo() / "script" / "compile-mlperf-tiny-firmware" / "customize.py"
     spec = importlib.util.spec_from_file_location("compile_customize", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    asked: list[Recipe] = []
+    asked: list[BuildSpec] = []
 
-    def build(recipe: Recipe, *_: object) -> SimpleNamespace:
+    def build(recipe: BuildSpec, *_: object) -> SimpleNamespace:
         asked.append(recipe)
         return SimpleNamespace(elf=folder / "x.elf")
 

@@ -15,7 +15,19 @@ from support.session_maker import small_lists
 from support.submission_maker import valid_submission
 
 from cm4tiny.errors import ResultsError, UsageError
-from cm4tiny.results.audit import RULES, Finding, Hit, Rule, audit, audit_document, choose, counts, read_audit, rules_page, write_audit
+from cm4tiny.results.audit import (
+    RULES,
+    Finding,
+    Rule,
+    Violation,
+    audit,
+    audit_document,
+    choose,
+    counts,
+    read_audit,
+    rules_page,
+    write_audit,
+)
 from cm4tiny.results.audit.views import list_entries
 from cm4tiny.results.replay import Replayed, replay
 from cm4tiny.results.rounds import Scores, get_round
@@ -29,7 +41,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def always(severity: str = "error", **choices: Any) -> Rule:
-    return Rule("x.y", "title", severity, "session", "source", "why", lambda view: [Hit(view.path, "m")], **choices)  # type: ignore[arg-type]
+    return Rule("x.y", "title", severity, "session", "source", "why", lambda view: [Violation(view.path, "m")], **choices)  # type: ignore[arg-type]
 
 
 def replayed(root: Path, round_id: str = "v1.4") -> tuple[Replayed, ...]:
@@ -65,9 +77,9 @@ def test_a_rule_is_applied_to_its_rounds_only(valid: Path) -> None:
 
 
 def test_a_breach_is_a_warning_in_rounds_that_accepted_it(valid: Path) -> None:
-    found = audit(replayed(valid, "v1.3"), labels=small_lists(), rules={"x.y": always(mild_before=(1, 4))})
+    found = audit(replayed(valid, "v1.3"), labels=small_lists(), rules={"x.y": always(warning_before=(1, 4))})
     assert {finding.severity for finding in found} == {"warning"}
-    assert always("note", mild_before=(1, 4)).weight((1, 3)) == "note"
+    assert always("note", warning_before=(1, 4)).severity_in((1, 3)) == "note"
 
 
 def test_rules_for_whole_submissions_leave_collections_of_logs_alone(valid: Path, tmp_path: Path) -> None:

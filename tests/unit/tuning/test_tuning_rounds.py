@@ -109,6 +109,6 @@ def test_a_wish_comes_from_the_env_and_the_users_model_goes_first():
         "CM_TINY_ZEROS": "keep_zeros",
         "CM_TINY_DEAD": "drop_dead",
     }
-    wish = request(env | {"CM_TINY_MODEL_FILE": "mine.tflite"})
-    assert (wish.model, wish.skip_zero, wish.drop_dead, wish.jobs) == (Path("/work/mine.tflite"), False, True, 0)
+    wanted = request(env | {"CM_TINY_MODEL_FILE": "mine.tflite"})
+    assert (wanted.model, wanted.skip_zero, wanted.drop_dead, wanted.jobs) == (Path("/work/mine.tflite"), False, True, 0)
     assert request(env).model == Path("embedded.tflite")

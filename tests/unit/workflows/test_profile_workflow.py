@@ -50,20 +50,20 @@ def record(path: Path, engine: str, sha256: str = "") -> None:
 def test_a_benchmark_is_profiled_with_what_its_build_knows(elf: Path, tmp_path: Path) -> None:
     env = {"CM_TINY_BENCHMARK": "kws", "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf), "CM_TINY_OUTDIR": str(tmp_path / "out")}
     run = read(env)
-    ((name, wish),) = run.wishes
+    ((name, request),) = run.requests
     assert name == "kws-microtvm"
-    assert (wish.image, wish.engine, wish.layers) == (elf, "microtvm", ({"name": "l0", "macs": 3},))
+    assert (request.image, request.engine, request.layers) == (elf, "microtvm", ({"name": "l0", "macs": 3},))
     assert run.out == tmp_path / "out" / "profile"
 
 
 def test_the_energy_image_will_do_where_there_is_no_other(elf: Path) -> None:
-    ((_, wish),) = read({"CM_TINY_BENCHMARK": "kws", "CM_TINY_FIRMWARE_KWS_ENERGY": str(elf)}).wishes
-    assert wish.image == elf
+    ((_, request),) = read({"CM_TINY_BENCHMARK": "kws", "CM_TINY_FIRMWARE_KWS_ENERGY": str(elf)}).requests
+    assert request.image == elf
 
 
 def test_without_a_benchmark_all_are_profiled(elf: Path) -> None:
     run = read({f"CM_TINY_FIRMWARE_{b}_PERFORMANCE": str(elf) for b in ("AD", "IC", "KWS", "VWW")})
-    assert [name for name, _ in run.wishes] == ["ad-microtvm", "ic-microtvm", "kws-microtvm", "vww-microtvm"]
+    assert [name for name, _ in run.requests] == ["ad-microtvm", "ic-microtvm", "kws-microtvm", "vww-microtvm"]
 
 
 def test_an_image_of_the_users_needs_no_record(tmp_path: Path) -> None:
@@ -76,16 +76,16 @@ def test_an_image_of_the_users_needs_no_record(tmp_path: Path) -> None:
         "CM_TINY_PROFILE_ROOT": "run",
         "CM_TINY_PROFILE_SYMBOLS": "/s.elf",
     }
-    ((name, wish),) = read(env).wishes
+    ((name, request),) = read(env).requests
     assert name == "mine"
-    assert wish == ProfileRequest(image, Path("/s.elf"), "run", model=b"model")
+    assert request == ProfileRequest(image, Path("/s.elf"), "run", model=b"model")
 
 
 def test_a_record_of_another_image_is_not_used_and_that_is_said(elf: Path) -> None:
     record(elf, "microtvm", sha256="0" * 64)
     heard: list[Event] = []
-    ((name, wish),) = read({"CM_TINY_IMAGE_FILE": str(elf)}, EventStream(heard.append)).wishes
-    assert (name, wish.engine, wish.layers) == ("kws-performance", "", ())
+    ((name, request),) = read({"CM_TINY_IMAGE_FILE": str(elf)}, EventStream(heard.append)).requests
+    assert (name, request.engine, request.layers) == ("kws-performance", "", ())
     assert any(isinstance(event, Message) and event.level == "warning" and "firmware.json" in event.text for event in heard)
 
 
@@ -93,8 +93,8 @@ def test_a_record_of_an_older_build_has_no_layers(elf: Path) -> None:
     content = json.loads((elf.parent / "firmware.json").read_text())
     del content["layers"]
     (elf.parent / "firmware.json").write_text(json.dumps(content))
-    ((_, wish),) = read({"CM_TINY_IMAGE_FILE": str(elf)}).wishes
-    assert (wish.engine, wish.layers) == ("microtvm", ())
+    ((_, request),) = read({"CM_TINY_IMAGE_FILE": str(elf)}).requests
+    assert (request.engine, request.layers) == ("microtvm", ())
 
 
 def test_octomls_layers_are_matched_with_the_official_model(elf: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ def test_octomls_layers_are_matched_with_the_official_model(elf: Path, monkeypat
     model.write_bytes(b"official")
     monkeypatch.setattr(workflow, "model_file", lambda benchmark, kind, source: model)
     env = {"CM_TINY_BENCHMARK": "kws", "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf)}
-    ((name, wish),) = read(env).wishes
-    assert (name, wish.model) == ("kws-octoml_native", b"official")
+    ((name, request),) = read(env).requests
+    assert (name, request.model) == ("kws-octoml_native", b"official")
 
 
 def test_without_the_official_model_the_profile_goes_on_and_says_so(elf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,8 +115,8 @@ def test_without_the_official_model_the_profile_goes_on_and_says_so(elf: Path, m
     monkeypatch.setattr(workflow, "model_file", absent)
     heard: list[Event] = []
     env = {"CM_TINY_BENCHMARK": "kws", "CM_TINY_FIRMWARE_KWS_PERFORMANCE": str(elf)}
-    ((_, wish),) = read(env, EventStream(heard.append)).wishes
-    assert wish.model == b""
+    ((_, request),) = read(env, EventStream(heard.append)).requests
+    assert request.model == b""
     assert any(isinstance(event, Message) and "no network" in event.text for event in heard)
 
 
@@ -137,7 +137,7 @@ def test_what_cannot_be_profiled_is_refused_with_a_hint(env: dict[str, str], err
 
 
 def test_a_profile_is_four_files_and_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workflow, "measure_profile", lambda wish, events: profile())
+    monkeypatch.setattr(workflow, "measure_profile", lambda request, events: profile())
     ((folder, text),) = run_profiles(ProfileRun((("kws-x", ProfileRequest(tmp_path / "x.elf")),), tmp_path / "profile"), width=80)
     assert folder == tmp_path / "profile" / "kws-x"
     assert sorted(path.name for path in folder.iterdir()) == ["profile.html", "profile.json", "profile.svg", "profile.txt"]

@@ -6,7 +6,7 @@
 """
 
 from cm4tiny.boards.boards import BoardDescription, find_board
-from cm4tiny.boards.nucleo.board import NucleoBoard, Wishes, flash
+from cm4tiny.boards.nucleo.board import BoardOptions, NucleoBoard, flash
 from cm4tiny.boards.nucleo.flashers import FLASHERS, Flasher
 
-__all__ = ["FLASHERS", "BoardDescription", "Flasher", "NucleoBoard", "Wishes", "find_board", "flash"]
+__all__ = ["FLASHERS", "BoardDescription", "BoardOptions", "Flasher", "NucleoBoard", "find_board", "flash"]

@@ -27,7 +27,7 @@ _POLL_S = 0.1
 
 
 @dataclass(frozen=True)
-class Wishes:
+class BoardOptions:
     """What a user may say about the board; empty: found out.
 
     Attributes:
@@ -61,7 +61,9 @@ class Wishes:
             )
 
 
-def flash(elf: Path, wishes: Wishes, events: EventStream = SILENT, flasher: Flasher | None = None, claim: Claim | None = None) -> str:
+def flash(
+    elf: Path, board_options: BoardOptions, events: EventStream = SILENT, flasher: Flasher | None = None, claim: Claim | None = None
+) -> str:
     """Writes an image to the board; returns what the board is. A board with another chip is never written.
 
     The caller holds the board (:class:`NucleoBoard` does).
@@ -74,10 +76,10 @@ def flash(elf: Path, wishes: Wishes, events: EventStream = SILENT, flasher: Flas
         ToolchainError: nothing to flash with. BoardError: no probe, another chip, or it failed.
         BusyError: another run uses the board that the flasher found.
     """
-    row = find_board(wishes.board)
+    row = find_board(board_options.board)
     image = read_elf(elf, chip=row.chip)
     data = raw_image(row, [(segment.address, segment.data) for segment in image.segments])
-    chosen = flasher or choose(row, wishes.wiring, wishes.flasher)
+    chosen = flasher or choose(row, board_options.wiring, board_options.flasher)
     with events.step(f"flash {elf.name} with {chosen.name}") as outcome:
         chip = chosen.identify()
         if claim is not None:
@@ -93,25 +95,25 @@ class NucleoBoard:
     The order matters: the board is locked, then its port is opened, and only then is something written to it.
 
     Args:
-        elf: the image; with ``wishes.flasher == "none"`` what is on the board already.
+        elf: the image; with ``board_options.flasher == "none"`` what is on the board already.
 
     Raises:
         BusyError: another run or program uses the board. Else as :func:`flash`, and LinkError for the port.
     """
 
-    def __init__(self, elf: Path, wishes: Wishes, events: EventStream = SILENT) -> None:
-        row, writes = find_board(wishes.board), wishes.flasher != "none"
-        target = locate(row, wishes.port, wishes.probe or wishes.wiring.probe, writes=writes)
+    def __init__(self, elf: Path, board_options: BoardOptions, events: EventStream = SILENT) -> None:
+        row, writes = find_board(board_options.board), board_options.flasher != "none"
+        target = locate(row, board_options.port, board_options.probe or board_options.wiring.probe, writes=writes)
         link: SerialLink | None = None
         self._claim = Claim(target)
         try:
-            link = SerialLink(target.device, baud=wishes.baud)
+            link = SerialLink(target.device, baud=board_options.baud)
             if writes:
                 if len(ports(row)) < 2:  # else nobody knows whose drive it is
                     check_drive(row)
-                wiring = replace(wishes.wiring, probe=probe_for_tools(target))
-                flash(elf, replace(wishes, wiring=wiring), events, claim=self._claim)
-                link = await_port(link, target, wishes.baud, events)
+                wiring = replace(board_options.wiring, probe=probe_for_tools(target))
+                flash(elf, replace(board_options, wiring=wiring), events, claim=self._claim)
+                link = await_port(link, target, board_options.baud, events)
         except BaseException:
             if link is not None:
                 _close(link)

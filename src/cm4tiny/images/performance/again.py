@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from cm4tiny.benchmarks.assets import model_file
+from cm4tiny.firmware.build_spec import BuildSpec
 from cm4tiny.firmware.engines.catalogue import OWN
-from cm4tiny.firmware.recipe import Recipe
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images.fidelity import measure
 from cm4tiny.images.performance.rows import Again
@@ -25,7 +25,7 @@ def measure_again(benchmark: str) -> Again:
         ToolchainError: there is none.
     """
     toolchain = find_toolchain("auto", install=False)
-    recipe = Recipe(benchmark, OWN, "performance", str(model_file(benchmark, "embedded")), toolchain=toolchain.kind)
+    recipe = BuildSpec(benchmark, OWN, "performance", str(model_file(benchmark, "embedded")), toolchain=toolchain.kind)
     with tempfile.TemporaryDirectory() as folder:
         image = build(recipe, Path(folder))
         row = measure(image.elf, benchmark, row_id=benchmark, kind="build", constants=False)

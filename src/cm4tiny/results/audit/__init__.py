@@ -7,7 +7,7 @@
 from cm4tiny.results.audit.engine import audit, choose
 from cm4tiny.results.audit.finding import SCHEMA_NAME, SEVERITIES, Finding, Severity, counts, read_audit
 from cm4tiny.results.audit.pages import rules_page
-from cm4tiny.results.audit.rule import RULES, Hit, Rule, rule
+from cm4tiny.results.audit.rule import RULES, Rule, Violation, rule
 from cm4tiny.results.audit.write import audit_document, write_audit
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     "SCHEMA_NAME",
     "SEVERITIES",
     "Finding",
-    "Hit",
     "Rule",
     "Severity",
+    "Violation",
     "audit",
     "audit_document",
     "choose",

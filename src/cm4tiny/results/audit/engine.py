@@ -9,7 +9,7 @@ from pathlib import Path
 import cm4tiny.results.audit.rules  # noqa: F401 - registers the rules
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.results.audit.finding import Finding, order
-from cm4tiny.results.audit.rule import RULES, Hit, Rule, Scope
+from cm4tiny.results.audit.rule import RULES, Rule, Scope, Violation
 from cm4tiny.results.audit.views import Corpus, ResultView, Submitter, Tree
 from cm4tiny.results.replay import Replay, Replayed
 from cm4tiny.results.rounds import LabelLists, Round
@@ -74,8 +74,8 @@ def _findings(corpus: Corpus, rules: Sequence[Rule], only: Collection[str] | Non
         chosen.setdefault(rule.scope, []).append(rule)
     rounds = {tree.round.id: tree for tree in corpus.trees}
     for rule in chosen.get("corpus", ()):
-        for hit in rule.check(corpus):
-            yield from _applied(rule, rounds[hit.round], [hit])
+        for violation in rule.check(corpus):
+            yield from _applied(rule, rounds[violation.round], [violation])
     for tree in corpus.trees:
         for scope, item in _items(tree, only):
             for rule in chosen.get(scope, ()):
@@ -102,7 +102,7 @@ def _of(submitter: Submitter) -> Iterator[tuple[Scope, object]]:
             yield "system", system
 
 
-def _applied(rule: Rule, tree: Tree, hits: Iterable[Hit]) -> Iterator[Finding]:
+def _applied(rule: Rule, tree: Tree, violations: Iterable[Violation]) -> Iterator[Finding]:
     if rule.applies(tree.round.number, tree.complete):
-        for hit in hits:
-            yield Finding(rule.id, rule.weight(tree.round.number), tree.round.id, hit.path, hit.message, hit.related)
+        for violation in violations:
+            yield Finding(rule.id, rule.severity_in(tree.round.number), tree.round.id, violation.path, violation.message, violation.related)

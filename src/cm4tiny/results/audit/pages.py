@@ -48,8 +48,8 @@ def rules_page(rules: Iterable[Rule] | None = None) -> str:
 
 def _facts(rule: Rule) -> Iterator[str]:
     severity = rule.severity
-    if rule.mild_before > (0, 5):
-        severity += f", warning before v{rule.mild_before[0]}.{rule.mild_before[1]}"  # type: ignore[assignment]
+    if rule.warning_before > (0, 5):
+        severity += f", warning before v{rule.warning_before[0]}.{rule.warning_before[1]}"  # type: ignore[assignment]
     yield f"- Severity: {severity}"
     yield f"- Applies to: {rule.rounds}{', whole submissions' if rule.whole else ''}"
     yield f"- Looks at: {_SCOPES[rule.scope]}"

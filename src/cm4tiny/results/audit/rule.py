@@ -19,7 +19,7 @@ FIRST, LAST = (0, 5), (1, 4)
 
 
 @dataclass(frozen=True)
-class Hit:
+class Violation:
     """A breach as a rule's function reports it; the engine adds rule, severity and round.
 
     ``round`` is filled only by rules that look at all rounds at once.
@@ -31,7 +31,7 @@ class Hit:
     round: str = ""
 
 
-Check = Callable[[Any], Iterable[Hit]]
+Check = Callable[[Any], Iterable[Violation]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Rule:
         why: what goes wrong otherwise, or what the rule cannot see.
         check: the function.
         since / until: first and last round that it applies to.
-        mild_before: before this round a breach is a warning only: such results were accepted then.
+        warning_before: before this round a breach is a warning only: such results were accepted then.
         whole: it needs a whole submission (code and documents), which a collection of logs is not.
     """
 
@@ -60,16 +60,16 @@ class Rule:
     check: Check
     since: tuple[int, int] = FIRST
     until: tuple[int, int] = LAST
-    mild_before: tuple[int, int] = FIRST
+    warning_before: tuple[int, int] = FIRST
     whole: bool = False
 
     def applies(self, number: tuple[int, int], complete: bool) -> bool:
         """True if the rule holds for a round and for a tree that is a whole submission or is not."""
         return self.since <= number <= self.until and (complete or not self.whole)
 
-    def weight(self, number: tuple[int, int]) -> Severity:
+    def severity_in(self, number: tuple[int, int]) -> Severity:
         """The severity in a round."""
-        return "warning" if self.severity == "error" and number < self.mild_before else self.severity
+        return "warning" if self.severity == "error" and number < self.warning_before else self.severity
 
     @property
     def rounds(self) -> str:
@@ -96,7 +96,7 @@ def rule(
     why: str,
     since: tuple[int, int] = FIRST,
     until: tuple[int, int] = LAST,
-    mild_before: tuple[int, int] = FIRST,
+    warning_before: tuple[int, int] = FIRST,
     whole: bool = False,
 ) -> Callable[[Check], Check]:
     """Registers the decorated function as a rule's check."""
@@ -104,7 +104,7 @@ def rule(
     def register(check: Check) -> Check:
         if id in RULES:
             raise ValueError(f"two rules are called {id}")
-        RULES[id] = Rule(id, title, severity, scope, source, why, check, since, until, mild_before, whole)
+        RULES[id] = Rule(id, title, severity, scope, source, why, check, since, until, warning_before, whole)
         return check
 
     return register

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from statistics import median
 
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import ResultView, SessionView, number
 from cm4tiny.results.rounds.table import benchmark_facts
 
@@ -31,7 +31,7 @@ SWW_LIMIT, SWW_TOTAL = 8, 50
     source=f"{_CHECKER}: ACC_PATTERN, check_performance_dir, check_power_dir, sww_perf_acc",
     why="The run did not end, or its file was edited. The official checker drops such a benchmark, silently if another one follows.",
 )
-def missing(view: SessionView) -> Iterator[Hit]:
+def missing(view: SessionView) -> Iterator[Violation]:
     printed = view.session.printed
     if view.files.results is None or printed is None:
         return
@@ -47,7 +47,7 @@ def missing(view: SessionView) -> Iterator[Hit]:
         wanted = {"median energy cost": printed.energy}
     absent = [name for name, text in wanted.items() if not text]
     if absent:
-        yield Hit(view.path, f"no line with {' and '.join(absent)}")
+        yield Violation(view.path, f"no line with {' and '.join(absent)}")
 
 
 @rule(
@@ -59,7 +59,7 @@ def missing(view: SessionView) -> Iterator[Hit]:
     why="A line that begins with 'Top-1' is a claim for a reader, and none for the official checker.",
     since=(1, 3),
 )
-def spelling(view: SessionView) -> Iterator[Hit]:
+def spelling(view: SessionView) -> Iterator[Violation]:
     lines = view.results_text.splitlines()
     pairs = {
         "accuracy": ((_AUC, _CHECKER_AUC) if view.benchmark == "ad" else (_TOP_1, _CHECKER_TOP_1)),
@@ -69,7 +69,7 @@ def spelling(view: SessionView) -> Iterator[Hit]:
     ours, theirs = pairs[view.mode]
     seen = [line for line in lines if ours.search(line)]
     if view.benchmark != "sww" and seen and not any(theirs.search(line) for line in seen):
-        yield Hit(view.path, f"the official checker does not see {seen[-1].strip()!r}")
+        yield Violation(view.path, f"the official checker does not see {seen[-1].strip()!r}")
 
 
 @rule(
@@ -80,11 +80,11 @@ def spelling(view: SessionView) -> Iterator[Hit]:
     source="past-rounds 2a and 2c; MLPerfTiny_Rules.adoc, Replicability is mandatory",
     why="The official checker does not read logs: a falsified figure passes it. Figures are compared to the digits that are printed.",
 )
-def mismatch(view: ResultView) -> Iterator[Hit]:
+def mismatch(view: ResultView) -> Iterator[Violation]:
     for check in view.checks:
         if check.status == "mismatch":
             cause = f" ({check.cause})" if check.cause else ""
-            yield Hit(check.path, f"{check.metric}: {check.claimed} claimed, {check.recomputed} from the logs{cause}")
+            yield Violation(check.path, f"{check.metric}: {check.claimed} claimed, {check.recomputed} from the logs{cause}")
 
 
 @rule(
@@ -95,10 +95,10 @@ def mismatch(view: ResultView) -> Iterator[Hit]:
     source="past-rounds 2d",
     why="The evidence was not submitted, or this copy lacks it: the claim may be right.",
 )
-def unverifiable(view: ResultView) -> Iterator[Hit]:
+def unverifiable(view: ResultView) -> Iterator[Violation]:
     for check in view.checks:
         if check.status == "unverifiable" and check.claimed:
-            yield Hit(check.path, f"{check.metric} {check.claimed}: {check.cause or 'no evidence'}")
+            yield Violation(check.path, f"{check.metric} {check.claimed}: {check.cause or 'no evidence'}")
 
 
 @rule(
@@ -109,7 +109,7 @@ def unverifiable(view: ResultView) -> Iterator[Hit]:
     source="past-rounds 2a; MLCommons runner main.py, EEMBC runner: median of the windows",
     why="A claim that does not follow from its own file was edited, or belongs to another run.",
 )
-def median_of_windows(view: SessionView) -> Iterator[Hit]:
+def median_of_windows(view: SessionView) -> Iterator[Violation]:
     printed = view.session.printed
     if printed is None or view.benchmark == "sww":
         return
@@ -122,7 +122,7 @@ def median_of_windows(view: SessionView) -> Iterator[Hit]:
         return
     expected = median(found)
     if abs(claimed - expected) > max(0.0011, 2e-6 * expected):
-        yield Hit(view.path, f"the median is {claim}, that of the {len(found)} printed windows {expected:.3f}")
+        yield Violation(view.path, f"the median is {claim}, that of the {len(found)} printed windows {expected:.3f}")
 
 
 @rule(
@@ -133,12 +133,14 @@ def median_of_windows(view: SessionView) -> Iterator[Hit]:
     source="past-rounds 2e, Duplicated blocks in results.txt",
     why="Several blocks are several runs, of which the best could be kept. In all cases known so far the values are equal.",
 )
-def repeated(view: SessionView) -> Iterator[Hit]:
+def repeated(view: SessionView) -> Iterator[Violation]:
     patterns = {"accuracy": _TOP_1 if view.benchmark != "ad" else _AUC, "performance": _MEDIAN, "energy": _ENERGY}
     found = view.claims(patterns[view.mode])
     if len(found) > 1:
         different = len(set(found)) > 1
-        yield Hit(view.path, f"printed {len(found)} times, {'with different values: ' + ', '.join(found) if different else 'equal values'}")
+        yield Violation(
+            view.path, f"printed {len(found)} times, {'with different values: ' + ', '.join(found) if different else 'equal values'}"
+        )
 
 
 @rule(
@@ -149,7 +151,7 @@ def repeated(view: SessionView) -> Iterator[Hit]:
     source=_TARGETS,
     why="A faster but worse model is no result of the closed division.",
 )
-def quality_target(view: ResultView) -> Iterator[Hit]:
+def quality_target(view: ResultView) -> Iterator[Violation]:
     if view.result.division == "closed":
         yield from _below(view)
 
@@ -162,12 +164,12 @@ def quality_target(view: ResultView) -> Iterator[Hit]:
     source="MLPerfTiny_Rules.adoc, Relaxed constraints for the Open division: accuracy is reported, not required",
     why="Allowed; readers must not compare such a speed with a closed one.",
 )
-def open_below_target(view: ResultView) -> Iterator[Hit]:
+def open_below_target(view: ResultView) -> Iterator[Violation]:
     if view.result.division == "open":
         yield from _below(view)
 
 
-def _below(view: ResultView) -> Iterator[Hit]:
+def _below(view: ResultView) -> Iterator[Violation]:
     if view.result.benchmark == "sww":
         yield from _sww(view)
         return
@@ -175,7 +177,7 @@ def _below(view: ResultView) -> Iterator[Hit]:
     for check in view.checks:
         value = number(check.claimed or check.recomputed)
         if check.metric == metric and value is not None and value < target:
-            yield Hit(check.path, f"{metric} {check.claimed or check.recomputed} is below {target:g}")
+            yield Violation(check.path, f"{metric} {check.claimed or check.recomputed} is below {target:g}")
 
 
 def _target(benchmark: str) -> tuple[str, float]:
@@ -183,11 +185,11 @@ def _target(benchmark: str) -> tuple[str, float]:
     return (row.metric, row.quality_target) if row is not None else ("top-1", 0.0)
 
 
-def _sww(view: ResultView) -> Iterator[Hit]:
+def _sww(view: ResultView) -> Iterator[Violation]:
     for session in view.sessions:
         found = _detections(session)
         if found and (found[1] > SWW_LIMIT or found[2] > SWW_LIMIT):
-            yield Hit(session.path, f"{found[1]} false negatives and {found[2]} false positives, at most {SWW_LIMIT} each")
+            yield Violation(session.path, f"{found[1]} false negatives and {found[2]} false positives, at most {SWW_LIMIT} each")
 
 
 def _detections(view: SessionView) -> tuple[int, int, int] | None:
@@ -205,7 +207,7 @@ def _detections(view: SessionView) -> tuple[int, int, int] | None:
     why="Another recording was played.",
     since=(1, 3),
 )
-def sww_total(view: SessionView) -> Iterator[Hit]:
+def sww_total(view: SessionView) -> Iterator[Violation]:
     found = _detections(view) if view.benchmark == "sww" else None
     if found and found[0] + found[1] != SWW_TOTAL:
-        yield Hit(view.path, f"{found[0]} true positives and {found[1]} false negatives, {SWW_TOTAL} together")
+        yield Violation(view.path, f"{found[0]} true positives and {found[1]} false negatives, {SWW_TOTAL} together")

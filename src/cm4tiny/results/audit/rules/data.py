@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import ResultView, SessionView, some
 from cm4tiny.results.conditions import EMBEDDED_PREFIX
 
@@ -46,10 +46,10 @@ def _identified(view: SessionView, files: tuple[str, ...]) -> Identified | None:
         "EEMBC's runner kept the old list in its own copy, which is where it comes from."
     ),
 )
-def old_list(view: SessionView) -> Iterator[Hit]:
+def old_list(view: SessionView) -> Iterator[Violation]:
     found = _identified(view, _files(view))
     if found is not None and found.list_id in OLD_LISTS and found.list_id not in view.accepted:
-        yield Hit(view.path, f"{len(_files(view))} files of the {found.title} list, not of {' or '.join(view.accepted)}")
+        yield Violation(view.path, f"{len(_files(view))} files of the {found.title} list, not of {' or '.join(view.accepted)}")
 
 
 @rule(
@@ -60,7 +60,7 @@ def old_list(view: SessionView) -> Iterator[Hit]:
     source=f"{_STUDY}, Wrong IC list; {_RULES}: a subset of the accuracy data set",
     why="The input does not change the time of a convolution, but it is not the one that the rules name.",
 )
-def old_inputs(view: SessionView) -> Iterator[Hit]:
+def old_inputs(view: SessionView) -> Iterator[Violation]:
     files = _files(view)
     if view.mode == "accuracy" or not files or view.benchmark == "sww":
         return
@@ -68,7 +68,7 @@ def old_inputs(view: SessionView) -> Iterator[Hit]:
     for identity in OLD_LISTS & set(view.of.labels.lists_for(view.judged_as)) - set(view.accepted):
         old = [name for name in files if name in view.of.labels.first(identity) and name not in accepted]
         if old:
-            yield Hit(view.path, f"inputs of the list before v0.7: {some(old)}")
+            yield Violation(view.path, f"inputs of the list before v0.7: {some(old)}")
 
 
 @rule(
@@ -79,11 +79,11 @@ def old_inputs(view: SessionView) -> Iterator[Hit]:
     source=f"{_RULES}; past-rounds 2d: greenwaves-technologies vww in v1.0",
     why="An accuracy on other files says nothing about the benchmark's.",
 )
-def unknown_files(view: SessionView) -> Iterator[Hit]:
+def unknown_files(view: SessionView) -> Iterator[Violation]:
     files = _files(view)
     found = _identified(view, files)
     if found is not None and found.unknown:
-        yield Hit(view.path, f"{len(found.unknown)} of {len(files)} files are not in {found.list_id}: {some(found.unknown, 3)}")
+        yield Violation(view.path, f"{len(found.unknown)} of {len(files)} files are not in {found.list_id}: {some(found.unknown, 3)}")
 
 
 @rule(
@@ -94,18 +94,18 @@ def unknown_files(view: SessionView) -> Iterator[Hit]:
     source=f"{_RULES}: an accuracy data set; EEMBC runner: 'Not all of the inputs had an output result'",
     why="With files left out an accuracy can be anything.",
 )
-def coverage(view: SessionView) -> Iterator[Hit]:
+def coverage(view: SessionView) -> Iterator[Violation]:
     scores, files = view.session.scores, _files(view)
     found = _identified(view, files)
     if scores is None or found is None:
         return
     known = len(files) - len(found.unknown)
     if not found.complete and known < found.files:
-        yield Hit(view.path, f"{known} of the {found.files} files of {found.list_id}")
+        yield Violation(view.path, f"{known} of the {found.files} files of {found.list_id}")
     if view.benchmark == "ad":
         cut = [name for name, segments in zip(files, scores.segments, strict=True) if segments != AD_SEGMENTS]
         if cut:
-            yield Hit(view.path, f"{len(cut)} files without all of their {AD_SEGMENTS} segments: {some(cut, 3)}")
+            yield Violation(view.path, f"{len(cut)} files without all of their {AD_SEGMENTS} segments: {some(cut, 3)}")
 
 
 @rule(
@@ -116,13 +116,13 @@ def coverage(view: SessionView) -> Iterator[Hit]:
     source=_RULES,
     why="Files that count twice move the accuracy.",
 )
-def repeated_files(view: SessionView) -> Iterator[Hit]:
+def repeated_files(view: SessionView) -> Iterator[Violation]:
     scores = view.session.scores
     if view.mode != "accuracy" or scores is None or view.benchmark == "ad" or not scores.files:
         return
     twice = [name for name, segments in zip(scores.files, scores.segments, strict=True) if segments > 1]
     if twice:
-        yield Hit(view.path, f"{len(twice)} files more than once: {some(twice, 3)}")
+        yield Violation(view.path, f"{len(twice)} files more than once: {some(twice, 3)}")
 
 
 @rule(
@@ -133,11 +133,11 @@ def repeated_files(view: SessionView) -> Iterator[Hit]:
     source=f"{_STUDY}, AD subset; mlcommons/tiny evaluation/datasets/ad01/README.md",
     why="Both are allowed since v1.2; their AUCs differ in the third digit.",
 )
-def subset(view: SessionView) -> Iterator[Hit]:
+def subset(view: SessionView) -> Iterator[Violation]:
     files = (_files(view) or tuple(_script_loads(view))) if view.benchmark == "ad" else ()
     found = _identified(view, files)
     if found is not None and found.list_id == "ad01-alt" and found.complete:
-        yield Hit(view.path, f"the {len(files)} files of y_labels_alt.csv")
+        yield Violation(view.path, f"the {len(files)} files of y_labels_alt.csv")
 
 
 @rule(
@@ -148,7 +148,7 @@ def subset(view: SessionView) -> Iterator[Hit]:
     source=f"{_STUDY}, Script does not cover the run: plumerai ad in v0.7, 73 files without an anomaly",
     why="Looked at where the log itself is not at hand. An AUC needs both kinds of files.",
 )
-def script(view: SessionView) -> Iterator[Hit]:
+def script(view: SessionView) -> Iterator[Violation]:
     has_scores = view.session.scores is not None and bool(view.session.scores.files)
     if view.mode != "accuracy" or view.benchmark != "ad" or has_scores:
         return
@@ -159,11 +159,11 @@ def script(view: SessionView) -> Iterator[Hit]:
     cut = [name for name, count in loads.items() if count != AD_SEGMENTS]
     if not normal or not anomalous:
         message = f"{len(loads)} files: {normal} normal, {anomalous} anomalies"
-        yield Hit(view.path, message + (f"; {cut[-1]} ends after {loads[cut[-1]]} of {AD_SEGMENTS} segments" if cut else ""))
+        yield Violation(view.path, message + (f"; {cut[-1]} ends after {loads[cut[-1]]} of {AD_SEGMENTS} segments" if cut else ""))
         return
     found = _identified(view, tuple(loads))
     if found is not None and not found.complete:
-        yield Hit(view.path, f"{len(loads) - len(found.unknown)} of the {found.files} files of {found.list_id}")
+        yield Violation(view.path, f"{len(loads) - len(found.unknown)} of the {found.files} files of {found.list_id}")
 
 
 def _script_loads(view: SessionView) -> dict[str, int]:
@@ -179,10 +179,10 @@ def _script_loads(view: SessionView) -> dict[str, int]:
     source=f"{_RULES}; this project's docs/embedded-assets.md: names of its own samples begin with emb_",
     why="This project's own models and samples show that everything works; their results are no results of the benchmark.",
 )
-def embedded(view: SessionView) -> Iterator[Hit]:
+def embedded(view: SessionView) -> Iterator[Violation]:
     own = [name for name in _files(view) if name.startswith(EMBEDDED_PREFIX)]
     if own:
-        yield Hit(view.path, f"{len(own)} samples of this project: {some(own, 2)}")
+        yield Violation(view.path, f"{len(own)} samples of this project: {some(own, 2)}")
 
 
 @rule(
@@ -192,16 +192,16 @@ def embedded(view: SessionView) -> Iterator[Hit]:
     scope="result",
     source="MLPerfTiny_Rules.adoc, Data Sets: the performance data set is a subset of the accuracy data set",
     why="An input of another kind may be faster.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def inputs(view: ResultView) -> Iterator[Hit]:
+def inputs(view: ResultView) -> Iterator[Violation]:
     accuracy = view.session("accuracy")
     scores = accuracy.session.scores if accuracy is not None and accuracy.session.begun else None
     known = set(scores.files) if scores is not None else set()
     for session in view.sessions:
         other = sorted({window.file for window in session.session.windows if window.file} - known)
         if known and session.mode != "accuracy" and other:
-            yield Hit(session.path, f"{some(other, 3)}: not among the {len(known)} files of the accuracy run")
+            yield Violation(session.path, f"{some(other, 3)}: not among the {len(known)} files of the accuracy run")
 
 
 @rule(
@@ -213,7 +213,7 @@ def inputs(view: ResultView) -> Iterator[Hit]:
     why="The runner computes the accuracy from these classes. In other runs nothing is computed from them.",
     since=(1, 3),
 )
-def classes(view: SessionView) -> Iterator[Hit]:
+def classes(view: SessionView) -> Iterator[Violation]:
     stated = view.session.stated_classes
     if view.mode != "accuracy" or view.benchmark == "sww" or not stated:
         return
@@ -224,4 +224,4 @@ def classes(view: SessionView) -> Iterator[Hit]:
         if label >= 0 and label != number
     ]
     if wrong:
-        yield Hit(view.path, f"{len(wrong)} of {len(stated)}: {some(wrong, 3)}")
+        yield Violation(view.path, f"{len(wrong)} of {len(stated)}: {some(wrong, 3)}")

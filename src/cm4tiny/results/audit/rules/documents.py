@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import Submitter, some
 
 _LAYOUT = "directory_structure.adoc, list of mandatory files"
@@ -41,9 +41,9 @@ def _names(submitter: Submitter, folder: str = "") -> Iterator[str]:
     source=f"this project: {DRAFT_MARK}",
     why="A draft may hold simulated results, or results of models that are not MLPerf Tiny's. It shows the form, and cannot be submitted.",
 )
-def draft(submitter: Submitter) -> Iterator[Hit]:
+def draft(submitter: Submitter) -> Iterator[Violation]:
     if f"{submitter.path}/{DRAFT_MARK}" in submitter.entries.files:
-        yield Hit(submitter.path, f"{DRAFT_MARK} marks it as a draft")
+        yield Violation(submitter.path, f"{DRAFT_MARK} marks it as a draft")
 
 
 @rule(
@@ -53,18 +53,18 @@ def draft(submitter: Submitter) -> Iterator[Hit]:
     scope="submitter",
     source=f"MLPerfTiny_Rules.adoc, Benchmark implementations must be shared; {_LAYOUT}",
     why="A result that nobody can build again is not valid. The official checker does not look.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
     whole=True,
 )
-def code(submitter: Submitter) -> Iterator[Hit]:
+def code(submitter: Submitter) -> Iterator[Violation]:
     files = list(_names(submitter, "code"))
     if not files and submitter.results:
-        yield Hit(submitter.path, "no code")
+        yield Violation(submitter.path, "no code")
         return
     folders = {PurePosixPath(path).parts[3].lower() for path in files if len(PurePosixPath(path).parts) > 4}
     for benchmark in sorted({view.result.benchmark for view in submitter.results}):
         if folders & {"ad", "ic", "ic2", "kws", "vww", "sww"} and benchmark not in folders:
-            yield Hit(submitter.path, f"no code/{benchmark}")
+            yield Violation(submitter.path, f"no code/{benchmark}")
 
 
 @rule(
@@ -74,12 +74,12 @@ def code(submitter: Submitter) -> Iterator[Hit]:
     scope="submitter",
     source=f"MLPerfTiny_Rules.adoc, Reproducibility and Availability; {_LAYOUT}",
     why="Code without instructions is not reproducible.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
     whole=True,
 )
-def readme(submitter: Submitter) -> Iterator[Hit]:
+def readme(submitter: Submitter) -> Iterator[Violation]:
     if submitter.results and not any(PurePosixPath(path).name.lower().startswith("readme") for path in _names(submitter)):
-        yield Hit(submitter.path, "no README")
+        yield Violation(submitter.path, "no README")
 
 
 @rule(
@@ -90,13 +90,13 @@ def readme(submitter: Submitter) -> Iterator[Hit]:
     source=_LAYOUT,
     why="It is the submitter's word that the rules were kept. One submitter of v1.3 gave it as .docx only.",
     since=(0, 7),
-    mild_before=(1, 4),
+    warning_before=(1, 4),
     whole=True,
 )
-def checklist(submitter: Submitter) -> Iterator[Hit]:
+def checklist(submitter: Submitter) -> Iterator[Violation]:
     found = [path for path in _names(submitter) if "checklist" in PurePosixPath(path).name.lower()]
     if submitter.results and not any(path.lower().endswith(".pdf") for path in found):
-        yield Hit(submitter.path, "the checklist is no .pdf" if found else "no checklist")
+        yield Violation(submitter.path, "the checklist is no .pdf" if found else "no checklist")
 
 
 @rule(
@@ -107,10 +107,10 @@ def checklist(submitter: Submitter) -> Iterator[Hit]:
     source=_LAYOUT + ": Energy-Hookup.pdf",
     why="The supply decides the figure: at 3.0 V a board took 1.6 times the energy that it took at 1.8 V (past-rounds 6).",
     since=(0, 7),
-    mild_before=(1, 4),
+    warning_before=(1, 4),
     whole=True,
 )
-def energy_set_up(submitter: Submitter) -> Iterator[Hit]:
+def energy_set_up(submitter: Submitter) -> Iterator[Violation]:
     if not any(view.result.files("energy") for view in submitter.results):
         return
     words = ("hookup", "hook-up", "hook_up", "energy", "power", "setup", "set-up")
@@ -120,7 +120,7 @@ def energy_set_up(submitter: Submitter) -> Iterator[Hit]:
         outside = leaf.parts[2] not in ("results", "code")
         if outside and leaf.suffix.lower() in documents and any(word in leaf.stem.lower() for word in words):
             return
-    yield Hit(submitter.path, "energy results, but nothing that describes how energy was measured")
+    yield Violation(submitter.path, "energy results, but nothing that describes how energy was measured")
 
 
 _SUM = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -135,7 +135,7 @@ _SUM = re.compile(r"([0-9a-f]{64})  (.+)")
     why="A file was changed, lost or added after the submission was made.",
     whole=True,
 )
-def checksums(submitter: Submitter) -> Iterator[Hit]:
+def checksums(submitter: Submitter) -> Iterator[Violation]:
     files = submitter.entries.files
     table = f"{submitter.path}/{CHECKSUMS}"
     if table not in files or files[table] > 64 * 1024 * 1024:
@@ -146,4 +146,4 @@ def checksums(submitter: Submitter) -> Iterator[Hit]:
     changed = [name for name in sorted(present & set(named)) if sha256_of(submitter.folder / name) != named[name]]
     for what, names in (("changed", changed), ("missing", sorted(set(named) - present)), ("not listed", sorted(present - set(named)))):
         if names:
-            yield Hit(submitter.path, f"{what}: {some(names, 3)}")
+            yield Violation(submitter.path, f"{what}: {some(names, 3)}")

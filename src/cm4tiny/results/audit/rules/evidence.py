@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cm4tiny.firmware.division import SESSION_MARK
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import Corpus, ResultView, SessionView, Submitter, SystemView, number, some
 
 _STUDY = "past-rounds 2"
@@ -28,10 +28,10 @@ _LARGEST_RECORD = 1 << 24
     source="MLPerfTiny_Rules.adoc, Overview: measure the performance of an ML system; docs/session-format.md",
     why="A virtual board's or a simulated monitor's figures are predictions.",
 )
-def simulated(view: SessionView) -> Iterator[Hit]:
+def simulated(view: SessionView) -> Iterator[Violation]:
     session = view.session
     if session.simulated or (session.printed is not None and session.printed.simulated) or _SIMULATED.search(view.results_text):
-        yield Hit(view.path, "the session says that it is simulated")
+        yield Violation(view.path, "the session says that it is simulated")
 
 
 @rule(
@@ -42,17 +42,17 @@ def simulated(view: SessionView) -> Iterator[Hit]:
     source="MLPerfTiny_Rules.adoc, Model Equivalence: discarding non-zero weight elements is disallowed; docs/closed-division.md",
     why="The firmware that was measured leaves out weights that are not zero. Its answers may be bit-exact; its speed is an open one.",
 )
-def open_division(submitter: Submitter) -> Iterator[Hit]:
+def open_division(submitter: Submitter) -> Iterator[Violation]:
     if submitter.division != "closed":
         return
     for result in submitter.results:
         for view in result.sessions:
             if _OPEN.search(view.results_text):
-                yield Hit(view.path, "the session says that it belongs to the open division")
+                yield Violation(view.path, "the session says that it belongs to the open division")
     for path, size in submitter.entries.files.items():
         is_record = path.startswith(f"{submitter.path}/code/") and path.endswith("/firmware.json") and size <= _LARGEST_RECORD
         if is_record and _names_open(submitter.tree.root / path):
-            yield Hit(path, "the firmware's record says that it belongs to the open division")
+            yield Violation(path, "the firmware's record says that it belongs to the open division")
 
 
 def _names_open(record: Path) -> bool:
@@ -71,18 +71,18 @@ def _names_open(record: Path) -> bool:
     source=f"{_STUDY}c, item 4: a console's tail, 23 of 1000 files",
     why="What is missing cannot be checked.",
 )
-def truncated(view: SessionView) -> Iterator[Hit]:
+def truncated(view: SessionView) -> Iterator[Violation]:
     session = view.session
     if view.files.log is None:
         return
     if session.truncated:
-        yield Hit(view.path, "reading the log stopped at a limit")
+        yield Violation(view.path, "reading the log stopped at a limit")
     elif session.log_bytes < _SMALLEST_LOG:
-        yield Hit(view.path, f"a log of {session.log_bytes} bytes")
+        yield Violation(view.path, f"a log of {session.log_bytes} bytes")
     elif not session.begun:
-        yield Hit(view.path, "the log lacks its beginning")
+        yield Violation(view.path, "the log lacks its beginning")
     elif session.runner == "eembc" and not session.ended:
-        yield Hit(view.path, "the log lacks its end")
+        yield Violation(view.path, "the log lacks its end")
 
 
 @rule(
@@ -93,13 +93,13 @@ def truncated(view: SessionView) -> Iterator[Hit]:
     source=f"{_STUDY}",
     why="A log without inferences is none.",
 )
-def no_measurement(view: SessionView) -> Iterator[Hit]:
+def no_measurement(view: SessionView) -> Iterator[Violation]:
     session = view.session
     if view.files.log is None or view.benchmark == "sww":
         return
     empty = not session.windows if view.mode != "accuracy" else (session.scores is None or not session.scores.files)
     if empty and not session.infers:
-        yield Hit(view.path, "no inference in the log")
+        yield Violation(view.path, "no inference in the log")
 
 
 @rule(
@@ -109,15 +109,15 @@ def no_measurement(view: SessionView) -> Iterator[Hit]:
     scope="session",
     source=f"{_STUDY}d: energy without trace files, never submitted",
     why="Energy is a sum over samples: without them it is a number on paper. Rounds v0.7 and v1.0 accepted it.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def trace_missing(view: SessionView) -> Iterator[Hit]:
+def trace_missing(view: SessionView) -> Iterator[Violation]:
     if view.mode != "energy":
         return
     files, session = view.files, view.session
     if session.runner == "mlc":
         if files.json is not None and not session.energy and session.streaming is None:
-            yield Hit(view.path, "results.json holds no samples")
+            yield Violation(view.path, "results.json holds no samples")
         return
     absent = [
         name
@@ -125,7 +125,7 @@ def trace_missing(view: SessionView) -> Iterator[Hit]:
         if path is None and not (role and files.lacks(role))
     ]
     if absent:
-        yield Hit(view.path, f"no file with {' and '.join(absent)}")
+        yield Violation(view.path, f"no file with {' and '.join(absent)}")
 
 
 @rule(
@@ -136,9 +136,9 @@ def trace_missing(view: SessionView) -> Iterator[Hit]:
     source="past-rounds 0: files over 4 MiB",
     why="The public repository has the file; a full clone lets the claim be computed.",
 )
-def not_in_copy(view: SessionView) -> Iterator[Hit]:
+def not_in_copy(view: SessionView) -> Iterator[Violation]:
     for name in view.files.missing:
-        yield Hit(view.path, f"{name} is not in this copy")
+        yield Violation(view.path, f"{name} is not in this copy")
 
 
 def _same_logs(corpus: Corpus) -> Iterator[tuple[SessionView, list[SessionView]]]:
@@ -172,11 +172,11 @@ def _places(views: list[SessionView]) -> tuple[str, ...]:
     source=f"{_STUDY}d: greenwaves-technologies vww in v1.0, two clock frequencies with the same file",
     why="Two systems cannot give the same microseconds: one of them was not measured.",
 )
-def duplicate(corpus: Corpus) -> Iterator[Hit]:
+def duplicate(corpus: Corpus) -> Iterator[Violation]:
     for view, others in _same_logs(corpus):
         same = [other for other in others if _round(other) == _round(view)]
         if same:
-            yield Hit(view.path, f"the log is byte for byte that of {same[0].path}", _places(same), _round(view))
+            yield Violation(view.path, f"the log is byte for byte that of {same[0].path}", _places(same), _round(view))
 
 
 @rule(
@@ -187,12 +187,12 @@ def duplicate(corpus: Corpus) -> Iterator[Hit]:
     source=f"{_STUDY}e, Resubmitted evidence: 18 logs of syntiant in v1.0 to v1.3",
     why="The result is as old as its log. Seen only if the rounds are looked at together.",
 )
-def resubmitted(corpus: Corpus) -> Iterator[Hit]:
+def resubmitted(corpus: Corpus) -> Iterator[Violation]:
     for view, others in _same_logs(corpus):
         rounds = sorted({_round(other) for other in others} - {_round(view)})
         if rounds:
             elsewhere = [other for other in others if _round(other) != _round(view)]
-            yield Hit(view.path, f"the log is byte for byte one of {' and '.join(rounds)}", _places(elsewhere), _round(view))
+            yield Violation(view.path, f"the log is byte for byte one of {' and '.join(rounds)}", _places(elsewhere), _round(view))
 
 
 @rule(
@@ -203,10 +203,10 @@ def resubmitted(corpus: Corpus) -> Iterator[Hit]:
     source="DUT protocol: m-model-[...]; past-rounds 7, item 11",
     why="The log of another benchmark.",
 )
-def model(view: SessionView) -> Iterator[Hit]:
+def model(view: SessionView) -> Iterator[Violation]:
     row, named = view.facts, view.session.model
     if row is not None and named and named != row.model_id:
-        yield Hit(view.path, f"the log is of {named}")
+        yield Violation(view.path, f"the log is of {named}")
 
 
 @rule(
@@ -216,13 +216,13 @@ def model(view: SessionView) -> Iterator[Hit]:
     scope="system",
     source="past-rounds 6: a board at 3.0 V takes 1.6 times the energy that it takes at 1.8 V; the runner's results.json: voltage",
     why="Energies at different voltages are those of different systems.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def one_voltage(view: SystemView) -> Iterator[Hit]:
+def one_voltage(view: SystemView) -> Iterator[Violation]:
     told = [(number(session.session.voltage_mv), session.path) for result in view.results for session in result.sessions]
     volts = sorted((value, path) for value, path in told if value)
     if volts and volts[-1][0] > volts[0][0] * (1 + _VOLTAGES_AGREE):
-        yield Hit(view.path, some(f"{path} {value:g} mV" for value, path in (volts[0], volts[-1])))
+        yield Violation(view.path, some(f"{path} {value:g} mV" for value, path in (volts[0], volts[-1])))
 
 
 @rule(
@@ -234,11 +234,11 @@ def one_voltage(view: SystemView) -> Iterator[Hit]:
     why="The runner asks before anything else, and does not start without an answer.",
     since=(1, 4),
 )
-def identity(view: SessionView) -> Iterator[Hit]:
+def identity(view: SessionView) -> Iterator[Violation]:
     session = view.session
     absent = [name for name, text in (("model", session.model), ("profile", session.profile)) if not text]
     if view.files.log is not None and absent:
-        yield Hit(view.path, f"no {' and no '.join(absent)} in the log")
+        yield Violation(view.path, f"no {' and no '.join(absent)} in the log")
 
 
 @rule(
@@ -248,10 +248,10 @@ def identity(view: SessionView) -> Iterator[Hit]:
     scope="result",
     source="MLPerfTiny_Rules.adoc, Benchmark Runner: the same code for accuracy and performance",
     why="Another name or another version is another firmware, or another board.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def one_device(view: ResultView) -> Iterator[Hit]:
+def one_device(view: ResultView) -> Iterator[Violation]:
     for texts in ({s.mode: s.session.device for s in view.sessions}, {s.mode: s.session.profile for s in view.sessions}):
         named = {mode: text for mode, text in texts.items() if text}
         if len(set(named.values())) > 1:
-            yield Hit(view.result.path, "; ".join(f"{mode}: {name}" for mode, name in named.items()))
+            yield Violation(view.result.path, "; ".join(f"{mode}: {name}" for mode, name in named.items()))

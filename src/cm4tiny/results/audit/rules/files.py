@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cm4tiny.fetch.lfs import LARGEST_POINTER, NOTE, is_pointer
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import ResultView, SessionView, Submitter, some
 
 _ADOC = "directory_structure.adoc, mandatory files"
@@ -27,11 +27,11 @@ def _prefixed(name: str, plain: str) -> bool:
     scope="session",
     source=f"{_ADOC}; {_CHECKER}: has no results.txt",
     why="Without it there is no claim. v0.5 was accepted without; the figures of its tables come from the logs.",
-    mild_before=(0, 7),
+    warning_before=(0, 7),
 )
-def results(view: SessionView) -> Iterator[Hit]:
+def results(view: SessionView) -> Iterator[Violation]:
     if view.files.results is None and not any(_prefixed(name, "results.txt") for name in view.files.missing):
-        yield Hit(view.path, "no results.txt")
+        yield Violation(view.path, "no results.txt")
 
 
 @rule(
@@ -42,9 +42,9 @@ def results(view: SessionView) -> Iterator[Hit]:
     source=f"{_ADOC}; {_MISMATCH}",
     why="The log is the evidence. The official checker accepts a session without one.",
 )
-def log(view: SessionView) -> Iterator[Hit]:
+def log(view: SessionView) -> Iterator[Violation]:
     if view.files.log is None and not view.files.lacks("log"):
-        yield Hit(view.path, "no log.txt")
+        yield Violation(view.path, "no log.txt")
 
 
 @rule(
@@ -55,11 +55,11 @@ def log(view: SessionView) -> Iterator[Hit]:
     source=f"{_ADOC}; {_CHECKER} treats it as optional",
     why="It holds the exact values; the log rounds times to milliseconds.",
     since=(1, 3),
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def json(view: SessionView) -> Iterator[Hit]:
+def json(view: SessionView) -> Iterator[Violation]:
     if view.session.runner == "mlc" and view.files.json is None and not view.files.lacks("json"):
-        yield Hit(view.path, "no results.json")
+        yield Violation(view.path, "no results.json")
 
 
 @rule(
@@ -69,12 +69,12 @@ def json(view: SessionView) -> Iterator[Hit]:
     scope="session",
     source=f"{_ADOC}; {_MISMATCH}",
     why="It says which inputs the runner was told to send.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def script(view: SessionView) -> Iterator[Hit]:
+def script(view: SessionView) -> Iterator[Violation]:
     absent = view.files.script is None and not any("script" in name for name in view.files.missing)
     if view.session.runner == "eembc" and absent:
-        yield Hit(view.path, "no script.async")
+        yield Violation(view.path, "no script.async")
 
 
 @rule(
@@ -85,11 +85,11 @@ def script(view: SessionView) -> Iterator[Hit]:
     source="Git LFS specification, The Pointer; mlcommons/tiny_results_*: large files of some rounds are kept there",
     why="A clone without Git LFS holds a text of 130 bytes in place of a log. It is not a short log: the file itself must be fetched.",
 )
-def lfs_pointer(submitter: Submitter) -> Iterator[Hit]:
+def lfs_pointer(submitter: Submitter) -> Iterator[Violation]:
     small = [path for path, size in submitter.entries.files.items() if size <= LARGEST_POINTER]
     for path in small:
         if is_pointer(submitter.tree.root / path):
-            yield Hit(path, NOTE)
+            yield Violation(path, NOTE)
 
 
 @rule(
@@ -99,13 +99,13 @@ def lfs_pointer(submitter: Submitter) -> Iterator[Hit]:
     scope="session",
     source=f"{_CHECKER} reads UTF-8 and crashes on anything else; no runner writes UTF-16, NUL bytes or a byte-order mark",
     why="A file that another program saved again is not the file that the runner wrote: tools read something else in it, or nothing.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def encoding(view: SessionView) -> Iterator[Hit]:
+def encoding(view: SessionView) -> Iterator[Violation]:
     words = {"byte-order-mark": "a byte-order mark", "nul": "NUL bytes", "not-utf-8": "bytes that are not UTF-8"}
     found = [f"{one.file} holds {words[one.kind]}" for one in view.session.tolerated if one.kind in words]
     if found:
-        yield Hit(view.path, some(found))
+        yield Violation(view.path, some(found))
 
 
 @rule(
@@ -117,13 +117,13 @@ def encoding(view: SessionView) -> Iterator[Hit]:
     why="Other files are forgotten ones, or those of another session.",
     since=(1, 3),
 )
-def unexpected(view: SessionView) -> Iterator[Hit]:
+def unexpected(view: SessionView) -> Iterator[Violation]:
     allowed = _PLAIN | _TRACES | {"EEMBC_RUNNER", ".gitkeep"}
     odd = [name for name in view.names if name not in allowed and not (name.startswith("energy_inf_") and name.endswith(".png"))]
     if view.session.runner == "mlc" and "script.async" in view.names:
         odd.append("script.async")
     if odd:
-        yield Hit(view.path, f"unexpected: {some(odd)}")
+        yield Violation(view.path, f"unexpected: {some(odd)}")
 
 
 @rule(
@@ -136,10 +136,10 @@ def unexpected(view: SessionView) -> Iterator[Hit]:
     since=(1, 3),
     whole=True,
 )
-def energy_picture(view: SessionView) -> Iterator[Hit]:
+def energy_picture(view: SessionView) -> Iterator[Violation]:
     needed = view.mode == "energy" and view.benchmark == "sww" and view.session.runner != "eembc"
     if needed and "energy_inf_000.png" not in view.names:
-        yield Hit(view.path, "no energy_inf_000.png")
+        yield Violation(view.path, "no energy_inf_000.png")
 
 
 @rule(
@@ -151,12 +151,12 @@ def energy_picture(view: SessionView) -> Iterator[Hit]:
     why="The official checker decides by it which files it wants.",
     since=(1, 3),
 )
-def eembc_marker(view: ResultView) -> Iterator[Hit]:
+def eembc_marker(view: ResultView) -> Iterator[Violation]:
     runners = {session.session.runner for session in view.sessions} - {""}
     if runners == {"eembc"} and not view.result.marker:
-        yield Hit(view.result.benchmark_path, "sessions of the EEMBC runner without the marker")
+        yield Violation(view.result.benchmark_path, "sessions of the EEMBC runner without the marker")
     if "mlc" in runners and view.result.marker:
-        yield Hit(view.result.benchmark_path, "the marker, but sessions of the MLCommons runner")
+        yield Violation(view.result.benchmark_path, "the marker, but sessions of the MLCommons runner")
 
 
 @rule(
@@ -167,10 +167,10 @@ def eembc_marker(view: ResultView) -> Iterator[Hit]:
     source="MLPerfTiny_Rules.adoc, Benchmark Runner: the same code for accuracy and performance",
     why="Sessions of two runners come from two set-ups.",
 )
-def one_runner(view: ResultView) -> Iterator[Hit]:
+def one_runner(view: ResultView) -> Iterator[Violation]:
     runners = sorted({session.session.runner for session in view.sessions} - {""})
     if len(runners) > 1:
-        yield Hit(view.result.path, f"sessions of {' and '.join(runners)}")
+        yield Violation(view.result.path, f"sessions of {' and '.join(runners)}")
 
 
 @rule(
@@ -181,8 +181,8 @@ def one_runner(view: ResultView) -> Iterator[Hit]:
     source="MLPerfTiny_Rules.adoc, Benchmark Runner: EEMBC's for the last time in summer 2025, never for streaming wakeword",
     why="The official checker still accepts it when the marker is there.",
 )
-def runner_allowed(view: SessionView) -> Iterator[Hit]:
+def runner_allowed(view: SessionView) -> Iterator[Violation]:
     runner, round = view.session.runner, view.of.result.round
     names = {"eembc": "EEMBC's runner", "mlc": "the MLCommons runner"}
     if runner and (runner not in round.runners or (runner == "eembc" and view.benchmark == "sww")):
-        yield Hit(view.path, f"{names[runner]} in {round.id} {view.benchmark}")
+        yield Violation(view.path, f"{names[runner]} in {round.id} {view.benchmark}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import SessionView, some
 from cm4tiny.results.rounds.model import DiscrepancyPart
 
@@ -16,11 +16,11 @@ _RUNNER = "mlcommons/tiny benchmark/runner: main.py, script.py, streaming_ww_uti
 _SHOWN = 3
 
 
-def _of(part: DiscrepancyPart) -> Callable[[SessionView], Iterator[Hit]]:
-    def check(view: SessionView) -> Iterator[Hit]:
+def _of(part: DiscrepancyPart) -> Callable[[SessionView], Iterator[Violation]]:
+    def check(view: SessionView) -> Iterator[Violation]:
         found = [str(one) for one in view.session.discrepancies if one.part == part]
         if found:
-            yield Hit(view.path, some(found, _SHOWN, separator="; "))
+            yield Violation(view.path, some(found, _SHOWN, separator="; "))
 
     return check
 
@@ -56,7 +56,7 @@ rule(
         "and the other contradicts is not supported."
     ),
     since=(1, 3),
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )(_of("log"))
 
 rule(
@@ -67,7 +67,7 @@ rule(
     source=f"{_RUNNER}: summarize_result, print_energy_results, summarize_sww_result",
     why="Each figure of results.txt is computed from results.json, to the last digit. An earlier build, used in v1.3, prints fewer lines.",
     since=(1, 3),
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )(_of("results"))
 
 rule(
@@ -78,5 +78,5 @@ rule(
     source=f"{_RUNNER}: print_tee",
     why="The runner prints each line of results.txt into the log as well.",
     since=(1, 3),
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )(_of("summary"))

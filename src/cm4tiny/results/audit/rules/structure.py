@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import DIVISIONS, ResultView, Submitter, Tree, some
 from cm4tiny.results.rounds import layouts
 
@@ -27,10 +27,10 @@ _OTHER_RULES = {"apple-double", "symlink", "odd-characters", "system-json-name",
     why="The official checker passes over anything else, results in it included.",
     whole=True,
 )
-def division(tree: Tree) -> Iterator[Hit]:
+def division(tree: Tree) -> Iterator[Violation]:
     for path in sorted(tree.root.iterdir()):
         if path.is_dir() and path.name not in DIVISIONS and path.name not in _KNOWN_TOP:
-            yield Hit(path.name, f"'{path.name}' is no division")
+            yield Violation(path.name, f"'{path.name}' is no division")
 
 
 @rule(
@@ -43,9 +43,9 @@ def division(tree: Tree) -> Iterator[Hit]:
     since=(1, 3),
     whole=True,
 )
-def no_results(tree: Tree) -> Iterator[Hit]:
+def no_results(tree: Tree) -> Iterator[Violation]:
     if not tree.results:
-        yield Hit(".", "no result was found below closed or open")
+        yield Violation(".", "no result was found below closed or open")
 
 
 @rule(
@@ -55,11 +55,11 @@ def no_results(tree: Tree) -> Iterator[Hit]:
     scope="submitter",
     source=f"{_CHECKER}: contains symbolic links",
     why="A link points to another place, or to nothing, on every machine but the submitter's.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def symbolic_link(submitter: Submitter) -> Iterator[Hit]:
+def symbolic_link(submitter: Submitter) -> Iterator[Violation]:
     for path in submitter.entries.links:
-        yield Hit(path, "a symbolic link")
+        yield Violation(path, "a symbolic link")
 
 
 @rule(
@@ -69,12 +69,12 @@ def symbolic_link(submitter: Submitter) -> Iterator[Hit]:
     scope="submitter",
     source=f"{_CHECKER}: FILE_SIZE_LIMIT_MB = 500 (its message says 50 MB)",
     why="Repositories refuse such files.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def large_file(submitter: Submitter) -> Iterator[Hit]:
+def large_file(submitter: Submitter) -> Iterator[Violation]:
     for path, size in submitter.entries.files.items():
         if size > MAX_FILE_BYTES:
-            yield Hit(path, f"{size / 1024 / 1024:.0f} MiB, more than 500 MiB")
+            yield Violation(path, f"{size / 1024 / 1024:.0f} MiB, more than 500 MiB")
 
 
 @rule(
@@ -84,12 +84,12 @@ def large_file(submitter: Submitter) -> Iterator[Hit]:
     scope="submitter",
     source=f"{_CHECKER}: has the following __pycache__ directories",
     why="Byte code of one machine's Python is no source, and may hold paths of that machine.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def pycache(submitter: Submitter) -> Iterator[Hit]:
+def pycache(submitter: Submitter) -> Iterator[Violation]:
     for path in submitter.entries.folders:
         if path.endswith("__pycache__"):
-            yield Hit(path, "a folder of Python byte code")
+            yield Violation(path, "a folder of Python byte code")
 
 
 @rule(
@@ -102,9 +102,9 @@ def pycache(submitter: Submitter) -> Iterator[Hit]:
     since=(1, 3),
     whole=True,
 )
-def empty_folder(submitter: Submitter) -> Iterator[Hit]:
+def empty_folder(submitter: Submitter) -> Iterator[Violation]:
     for path in submitter.entries.empty:
-        yield Hit(path, "an empty folder")
+        yield Violation(path, "an empty folder")
 
 
 @rule(
@@ -115,14 +115,14 @@ def empty_folder(submitter: Submitter) -> Iterator[Hit]:
     source=f"{_CHECKER}: git unfriendly name, spaces in their names (warnings there too)",
     why="Hidden files are forgotten by tools, blanks split into two arguments. macOS leaves '._' files that look like logs and are binary.",
 )
-def name(submitter: Submitter) -> Iterator[Hit]:
+def name(submitter: Submitter) -> Iterator[Violation]:
     entries = submitter.entries
     for path in (*entries.folders, *entries.files, *entries.links):
         leaf = PurePosixPath(path).name
         if leaf.startswith(".") and leaf != ".gitkeep":
-            yield Hit(path, "its name begins with a dot")
+            yield Violation(path, "its name begins with a dot")
         if any(character.isspace() for character in leaf):
-            yield Hit(path, "its name holds a blank")
+            yield Violation(path, "its name holds a blank")
 
 
 @rule(
@@ -132,18 +132,18 @@ def name(submitter: Submitter) -> Iterator[Hit]:
     scope="submitter",
     source=f"{_CHECKER}: has an invalid model for closed division; {_LAYOUT}",
     why="What is in a folder of another name is no result of the round.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def benchmark(submitter: Submitter) -> Iterator[Hit]:
+def benchmark(submitter: Submitter) -> Iterator[Violation]:
     tree = submitter.tree
     paths = [view.result.path for view in submitter.results]
     for path in submitter.entries.folders:
         parts = PurePosixPath(path).parts
         if len(parts) == 5 and parts[2] == "results" and not any(p == path or p.startswith(path + "/") for p in paths):
-            yield Hit(path, f"'{parts[4]}' is no benchmark of {tree.round.id}, or holds no session")
+            yield Violation(path, f"'{parts[4]}' is no benchmark of {tree.round.id}, or holds no session")
     for view in submitter.results:
         if view.result.benchmark not in tree.round.benchmarks:
-            yield Hit(view.result.path, f"{view.result.benchmark} is no benchmark of {tree.round.id}")
+            yield Violation(view.result.path, f"{view.result.benchmark} is no benchmark of {tree.round.id}")
 
 
 @rule(
@@ -155,10 +155,10 @@ def benchmark(submitter: Submitter) -> Iterator[Hit]:
     why="The rule keeps results comparable with those of smaller systems. It speaks of an organisation, in whichever division.",
     since=(1, 4),
 )
-def ic2_without_ic(submitter: Submitter) -> Iterator[Hit]:
+def ic2_without_ic(submitter: Submitter) -> Iterator[Violation]:
     everywhere = {view.result.benchmark for view in submitter.tree.results if view.result.submitter == submitter.name}
     if "ic2" in {view.result.benchmark for view in submitter.results} and "ic" not in everywhere:
-        yield Hit(submitter.path, "ic2 without ic")
+        yield Violation(submitter.path, "ic2 without ic")
 
 
 @rule(
@@ -170,13 +170,13 @@ def ic2_without_ic(submitter: Submitter) -> Iterator[Hit]:
     why="The rules ask it of the organisation; the official checker asks it of each system, and refuses the benchmark otherwise.",
     since=(1, 4),
 )
-def ic2_of_a_system(submitter: Submitter) -> Iterator[Hit]:
+def ic2_of_a_system(submitter: Submitter) -> Iterator[Violation]:
     systems: dict[str, set[str]] = {}
     for view in submitter.results:
         systems.setdefault(view.result.system, set()).add(view.result.benchmark)
     for system, benchmarks in systems.items():
         if "ic2" in benchmarks and "ic" not in benchmarks:
-            yield Hit(f"{submitter.path}/results/{system}", "ic2 without ic on this system")
+            yield Violation(f"{submitter.path}/results/{system}", "ic2 without ic on this system")
 
 
 @rule(
@@ -186,18 +186,18 @@ def ic2_of_a_system(submitter: Submitter) -> Iterator[Hit]:
     scope="result",
     source=f"{_LAYOUT}; past-rounds 1a",
     why="The official checker looks for exact names: it passes over energy in 'power' or 'enegy', and refuses prefixed files.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def layout(view: ResultView) -> Iterator[Hit]:
+def layout(view: ResultView) -> Iterator[Violation]:
     words = layouts()["quirks"]
     for quirk in view.result.quirks:
         if quirk.kind not in _OTHER_RULES:
-            yield Hit(quirk.path, f"{words[quirk.kind]}{': ' + quirk.note if quirk.note else ''}")
+            yield Violation(quirk.path, f"{words[quirk.kind]}{': ' + quirk.note if quirk.note else ''}")
     for files in view.result.modes:
         prefix = f"{files.mode}_"
         odd = [path.name for path in (files.log, files.results, files.script) if path is not None and path.name.startswith(prefix)]
         if odd:
-            yield Hit(files.folder, f"{words['prefixed-files']}: {some(odd)}")
+            yield Violation(files.folder, f"{words['prefixed-files']}: {some(odd)}")
 
 
 @rule(
@@ -211,12 +211,12 @@ def layout(view: ResultView) -> Iterator[Hit]:
         "unless it is the last one that it visits."
     ),
 )
-def modes(view: ResultView) -> Iterator[Hit]:
+def modes(view: ResultView) -> Iterator[Violation]:
     present = {files.mode for files in view.result.modes}
     if view.result.benchmark == "sww":
         if not present & {"performance", "energy"}:
-            yield Hit(view.result.path, "neither performance nor energy")
+            yield Violation(view.result.path, "neither performance nor energy")
         return
     absent = [mode for mode in ("accuracy", "performance") if mode not in present]
     if absent:
-        yield Hit(view.result.path, f"no {some(absent)} session")
+        yield Violation(view.result.path, f"no {some(absent)} session")

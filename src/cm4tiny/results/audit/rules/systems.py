@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import SystemView, some
 
 _CHECKER = "submission_checker.py, check_results_dir"
@@ -50,11 +50,11 @@ def _strict(view: SystemView) -> Any:
     scope="system",
     source=f"{_CHECKER}: no system_desc; MLPerfTiny_Rules.adoc, Reproducibility and Availability",
     why="A result without a system cannot be compared with anything.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def description(view: SystemView) -> Iterator[Hit]:
+def description(view: SystemView) -> Iterator[Violation]:
     if view.json is None:
-        yield Hit(view.path, "no description below systems/")
+        yield Violation(view.path, "no description below systems/")
 
 
 @rule(
@@ -64,13 +64,13 @@ def description(view: SystemView) -> Iterator[Hit]:
     scope="system",
     source=f"{_CHECKER}: no system_desc; directory_structure.adoc",
     why="The official checker looks for nothing else, and refuses all results of the system.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def file_name(view: SystemView) -> Iterator[Hit]:
+def file_name(view: SystemView) -> Iterator[Violation]:
     if view.json is not None and view.results:
         expected = f"{view.submitter.path}/systems/{view.name}.json"
         if view.path != expected:
-            yield Hit(view.path, f"the results' folder asks for {expected.rsplit('/systems/', 1)[1]}")
+            yield Violation(view.path, f"the results' folder asks for {expected.rsplit('/systems/', 1)[1]}")
 
 
 @rule(
@@ -83,9 +83,9 @@ def file_name(view: SystemView) -> Iterator[Hit]:
     since=(1, 3),
     whole=True,
 )
-def without_results(view: SystemView) -> Iterator[Hit]:
+def without_results(view: SystemView) -> Iterator[Violation]:
     if view.json is not None and not view.results:
-        yield Hit(view.path, "no results belong to it")
+        yield Violation(view.path, "no results belong to it")
 
 
 @rule(
@@ -96,18 +96,18 @@ def without_results(view: SystemView) -> Iterator[Hit]:
     source="past-rounds 3c; submission_checker.py crashes",
     why="The official checker ends with a traceback and says nothing of any other submission.",
 )
-def valid_json(view: SystemView) -> Iterator[Hit]:
+def valid_json(view: SystemView) -> Iterator[Violation]:
     if view.json is None:
         return
     if not is_utf_8(view.json):
-        yield Hit(view.path, "not encoded in UTF-8: the official checker crashes on it")
+        yield Violation(view.path, "not encoded in UTF-8: the official checker crashes on it")
     try:
         document = _strict(view)
     except (ValueError, RecursionError) as error:
-        yield Hit(view.path, f"no valid JSON: {str(error)[:160]}")
+        yield Violation(view.path, f"no valid JSON: {str(error)[:160]}")
         return
     if not isinstance(document, dict):
-        yield Hit(view.path, "not an object")
+        yield Violation(view.path, "not an object")
 
 
 @rule(
@@ -121,7 +121,7 @@ def valid_json(view: SystemView) -> Iterator[Hit]:
         "show nothing. This project keeps the first value that is not empty."
     ),
 )
-def duplicate_key(view: SystemView) -> Iterator[Hit]:
+def duplicate_key(view: SystemView) -> Iterator[Violation]:
     if view.json is None:
         return
     doubled: dict[str, list[Any]] = {}
@@ -139,9 +139,9 @@ def duplicate_key(view: SystemView) -> Iterator[Hit]:
         return
     lost = [key for key, values in doubled.items() if not _text(values[-1]) and any(_text(value) for value in values)]
     if lost:
-        yield Hit(view.path, f"filled in and lost to an empty second value: {some(lost)}")
+        yield Violation(view.path, f"filled in and lost to an empty second value: {some(lost)}")
     elif doubled:
-        yield Hit(view.path, f"twice: {some(doubled)}")
+        yield Violation(view.path, f"twice: {some(doubled)}")
 
 
 def _text(value: Any) -> str:
@@ -156,12 +156,12 @@ def _text(value: Any) -> str:
     source=f"{_CHECKER}: has invalid status; MLPerfTiny_Rules.adoc, Reproducibility and Availability",
     why="The official checker refuses the system, and crashes if the field is missing.",
 )
-def status(view: SystemView) -> Iterator[Hit]:
+def status(view: SystemView) -> Iterator[Violation]:
     if view.json is None or not view.values:
         return
     value = view.values.get("Status")
     if not isinstance(value, str) or value.strip().lower() not in STATUSES:
-        yield Hit(view.path, f"Status is {value!r}" if "Status" in view.values else "no Status")
+        yield Violation(view.path, f"Status is {value!r}" if "Status" in view.values else "no Status")
 
 
 @rule(
@@ -173,9 +173,9 @@ def status(view: SystemView) -> Iterator[Hit]:
     why="A key of MLPerf Inference's descriptions; the official checker crashes on it.",
     since=(1, 3),
 )
-def system_type(view: SystemView) -> Iterator[Hit]:
+def system_type(view: SystemView) -> Iterator[Violation]:
     if view.values.get("system_type") is not None:
-        yield Hit(view.path, "it has a key system_type")
+        yield Violation(view.path, "it has a key system_type")
 
 
 @rule(
@@ -185,15 +185,15 @@ def system_type(view: SystemView) -> Iterator[Hit]:
     scope="system",
     source=f"{_TEMPLATE}; MLPerfTiny_Rules.adoc, Reproducibility and Availability",
     why="The official checker asks for the status only; tables then show blanks.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def incomplete(view: SystemView) -> Iterator[Hit]:
+def incomplete(view: SystemView) -> Iterator[Violation]:
     if view.json is None or not view.values:
         return
     values = {key.strip(): _text(value) for key, value in view.values.items()}
     empty = [key for key in REQUIRED if not values.get(key)]
     if empty:
-        yield Hit(view.path, f"empty: {some(empty, 8)}")
+        yield Violation(view.path, f"empty: {some(empty, 8)}")
 
 
 @rule(
@@ -204,13 +204,13 @@ def incomplete(view: SystemView) -> Iterator[Hit]:
     source=_TEMPLATE,
     why="Without them nobody can build the same.",
 )
-def sparse(view: SystemView) -> Iterator[Hit]:
+def sparse(view: SystemView) -> Iterator[Violation]:
     if view.json is None or not view.values:
         return
     values = {key.strip(): _text(value) for key, value in view.values.items()}
     empty = [key for key in ADVISED if not values.get(key)]
     if empty:
-        yield Hit(view.path, f"empty: {some(empty, 8)}")
+        yield Violation(view.path, f"empty: {some(empty, 8)}")
 
 
 @rule(
@@ -220,12 +220,12 @@ def sparse(view: SystemView) -> Iterator[Hit]:
     scope="system",
     source=_TEMPLATE,
     why="A description copied from another submission.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def place(view: SystemView) -> Iterator[Hit]:
+def place(view: SystemView) -> Iterator[Violation]:
     value = _text(view.values.get("Division"))
     if value and value.lower() != view.submitter.division:
-        yield Hit(view.path, f"Division is {value!r}, the folder is {view.submitter.division}")
+        yield Violation(view.path, f"Division is {value!r}, the folder is {view.submitter.division}")
 
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -238,10 +238,10 @@ _WORD = re.compile(r"[a-z0-9]+")
     scope="system",
     source="directory_structure.adoc: DIVISION/SUBMITTER; the template's field Submitter",
     why="A description copied from another organisation; three of v1.2 are. A longer name with the folder's words in it is accepted.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def submitter(view: SystemView) -> Iterator[Hit]:
+def submitter(view: SystemView) -> Iterator[Violation]:
     value = _text(view.values.get("Submitter"))
     words, folder = (_WORD.findall(text.lower()) for text in (value, view.submitter.name))
     if value and not set(folder) <= set(words) and "".join(words) != "".join(folder):
-        yield Hit(view.path, f"Submitter is {value!r}, the folder is {view.submitter.name}")
+        yield Violation(view.path, f"Submitter is {value!r}, the folder is {view.submitter.name}")

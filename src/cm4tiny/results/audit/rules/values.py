@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import ResultView, SessionView, number
 from cm4tiny.results.rounds.model import Mode
 
@@ -29,7 +29,7 @@ _LOOSE_SUM = 0.05
     source="this project: top-1 up to 100, AUC up to 1, positive speed and energy, power between 0.1 uW and 100 W",
     why="A typing error, a wrong unit, or a falsified file.",
 )
-def impossible(view: SessionView) -> Iterator[Hit]:
+def impossible(view: SessionView) -> Iterator[Violation]:
     printed = view.session.printed
     if printed is None:
         return
@@ -44,7 +44,7 @@ def impossible(view: SessionView) -> Iterator[Hit]:
     for name, (text, low, high) in limits.items():
         value = number(text) if text else None
         if text and (value is None or not math.isfinite(value) or not low <= value <= high):
-            yield Hit(view.path, f"{name} {text}")
+            yield Violation(view.path, f"{name} {text}")
 
 
 @rule(
@@ -55,14 +55,14 @@ def impossible(view: SessionView) -> Iterator[Hit]:
     source="this project: mean power of a window between 0.1 uW and 100 W",
     why="Samples in another unit, or a trace of another board.",
 )
-def power(view: SessionView) -> Iterator[Hit]:
+def power(view: SessionView) -> Iterator[Violation]:
     for window in view.session.energy:
         if window.runtime_s <= 0:
-            yield Hit(view.path, f"a window from {window.start_s:.3f} s to {window.stop_s:.3f} s")
+            yield Violation(view.path, f"a window from {window.start_s:.3f} s to {window.stop_s:.3f} s")
             return
         watts = window.energy_uj * 1e-6 / window.runtime_s
         if not MIN_POWER_W <= watts <= MAX_POWER_W:
-            yield Hit(view.path, f"{watts:.3g} W in a window of {window.runtime_s:.3f} s")
+            yield Violation(view.path, f"{watts:.3g} W in a window of {window.runtime_s:.3f} s")
             return
 
 
@@ -74,11 +74,11 @@ def power(view: SessionView) -> Iterator[Hit]:
     source="DUT protocol: m-lap-us; past-rounds 7 (no wrap of the clock was seen)",
     why="Windows that end before they begin, or begin before the last one ended, were put together by hand.",
 )
-def clock(view: SessionView) -> Iterator[Hit]:
+def clock(view: SessionView) -> Iterator[Violation]:
     laps = [stamp for window in view.session.windows if window.lap_us is not None for stamp in window.lap_us]
     for before, after in itertools.pairwise(laps):
         if after < before and not before - after > 2**31:
-            yield Hit(view.path, f"time stamp {after} us comes after {before} us")
+            yield Violation(view.path, f"time stamp {after} us comes after {before} us")
             return
 
 
@@ -90,10 +90,10 @@ def clock(view: SessionView) -> Iterator[Hit]:
     source="this project; 8 results of v0.7 to v1.2",
     why="Code without branches on data can take the same microseconds five times; a copied window looks the same.",
 )
-def identical_windows(view: SessionView) -> Iterator[Hit]:
+def identical_windows(view: SessionView) -> Iterator[Violation]:
     elapsed = [round(window.runtime_s * 1e6) for window in view.session.windows if window.runtime_s]
     if len(elapsed) > 2 and len(set(elapsed)) == 1 and elapsed[0] % 1000:
-        yield Hit(view.path, f"{len(elapsed)} windows of exactly {elapsed[0]} us")
+        yield Violation(view.path, f"{len(elapsed)} windows of exactly {elapsed[0]} us")
 
 
 @rule(
@@ -103,15 +103,15 @@ def identical_windows(view: SessionView) -> Iterator[Hit]:
     scope="session",
     source="past-rounds 2e, Vector width; DUT protocol: m-results",
     why="Entries beyond the classes take part in the argmax.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def vector_width(view: SessionView) -> Iterator[Hit]:
+def vector_width(view: SessionView) -> Iterator[Violation]:
     row = view.facts
     scores = view.session.scores
     if row is None or scores is None or not scores.files or view.benchmark == "ad":
         return
     if scores.width != row.results:
-        yield Hit(view.path, f"vectors of {scores.width} entries, the benchmark has {row.results}")
+        yield Violation(view.path, f"vectors of {scores.width} entries, the benchmark has {row.results}")
 
 
 @rule(
@@ -122,11 +122,11 @@ def vector_width(view: SessionView) -> Iterator[Hit]:
     source="DUT protocol: m-results",
     why="NaN is larger than nothing and smaller than nothing: the argmax is arbitrary.",
 )
-def not_a_number(view: SessionView) -> Iterator[Hit]:
+def not_a_number(view: SessionView) -> Iterator[Violation]:
     scores = view.session.scores
     if scores is not None and scores.values.size and not np.isfinite(scores.values).all():
         rows = int((~np.isfinite(scores.values)).any(axis=1).sum())
-        yield Hit(view.path, f"{rows} of {len(scores.files)} vectors hold NaN or infinity")
+        yield Violation(view.path, f"{rows} of {len(scores.files)} vectors hold NaN or infinity")
 
 
 @rule(
@@ -137,10 +137,10 @@ def not_a_number(view: SessionView) -> Iterator[Hit]:
     source="this project",
     why="A firmware that never runs the model answers always the same.",
 )
-def constant(view: SessionView) -> Iterator[Hit]:
+def constant(view: SessionView) -> Iterator[Violation]:
     scores = view.session.scores
     if scores is not None and len(scores.files) > 9 and bool((scores.values == scores.values[0]).all()):
-        yield Hit(view.path, f"{len(scores.files)} equal vectors")
+        yield Violation(view.path, f"{len(scores.files)} equal vectors")
 
 
 def _answers(view: SessionView | None) -> dict[str, tuple[float, ...]]:
@@ -153,12 +153,12 @@ def _answers(view: SessionView | None) -> dict[str, tuple[float, ...]]:
     return {window.file: window.values for window in view.session.windows if window.file and window.values}
 
 
-def _other_answers(view: ResultView, one: Mode, other: Mode) -> Iterator[Hit]:
+def _other_answers(view: ResultView, one: Mode, other: Mode) -> Iterator[Violation]:
     first, second = view.session(one), view.session(other)
     ours, theirs = _answers(first), _answers(second)
     differing = [file for file in ours if file in theirs and ours[file] != theirs[file]]
     if first is not None and differing:
-        yield Hit(
+        yield Violation(
             first.path,
             f"{len(differing)} of {len(set(ours) & set(theirs))} inputs have another answer than in the {other} run: {differing[0]}",
         )
@@ -172,9 +172,9 @@ def _other_answers(view: ResultView, one: Mode, other: Mode) -> Iterator[Hit]:
     source="MLPerfTiny_Rules.adoc, Benchmark Runner: the same code for all modes",
     why="The same firmware gives the same answer to the same input. All energy runs of v1.3 do.",
     since=(1, 3),
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def same_answer(view: ResultView) -> Iterator[Hit]:
+def same_answer(view: ResultView) -> Iterator[Violation]:
     yield from _other_answers(view, "energy", "performance")
 
 
@@ -187,7 +187,7 @@ def same_answer(view: ResultView) -> Iterator[Hit]:
     why="An input that is answered otherwise was sent otherwise, or the firmware is another one. In v1.3 two of 28 results differ.",
     since=(1, 3),
 )
-def other_answer(view: ResultView) -> Iterator[Hit]:
+def other_answer(view: ResultView) -> Iterator[Violation]:
     if view.result.benchmark != "ad":  # an accuracy run's answers to anomaly detection are means over a file
         yield from _other_answers(view, "performance", "accuracy")
 
@@ -200,20 +200,20 @@ def other_answer(view: ResultView) -> Iterator[Hit]:
     source=f"{_STUDY}, m-results vectors",
     why="Top-1 is right all the same; an AUC over thresholds from 0 to 1 is not what it seems.",
 )
-def style(view: SessionView) -> Iterator[Hit]:
+def style(view: SessionView) -> Iterator[Violation]:
     scores = view.session.scores
     if scores is None or len(scores.files) < 10 or view.benchmark in ("ad", "sww") or not np.isfinite(scores.values).all():
         return
     values = scores.values
     low, high, sums = float(values.min()), float(values.max()), values.sum(axis=1)
     if high > 1.5 and bool((values == np.round(values)).all()) and low >= 0:
-        yield Hit(view.path, f"whole numbers from {low:g} to {high:g}")
+        yield Violation(view.path, f"whole numbers from {low:g} to {high:g}")
     elif set(np.unique(values)) <= {0.0, 1.0}:
-        yield Hit(view.path, "one-hot vectors: the AUC says no more than the accuracy")
+        yield Violation(view.path, "one-hot vectors: the AUC says no more than the accuracy")
     elif low < -0.01 or high > 1.01:
-        yield Hit(view.path, f"values from {low:g} to {high:g}")
+        yield Violation(view.path, f"values from {low:g} to {high:g}")
     elif float(np.abs(sums - 1).max()) > _LOOSE_SUM:
-        yield Hit(view.path, f"sums from {float(sums.min()):.3f} to {float(sums.max()):.3f}")
+        yield Violation(view.path, f"sums from {float(sums.min()):.3f} to {float(sums.max()):.3f}")
 
 
 @rule(
@@ -224,10 +224,10 @@ def style(view: SessionView) -> Iterator[Hit]:
     source="past-rounds 2e, Below the quality target",
     why="Allowed. One more wrong answer would have been too many, so a reader may want to look at the list that was used.",
 )
-def on_the_target(view: SessionView) -> Iterator[Hit]:
+def on_the_target(view: SessionView) -> Iterator[Violation]:
     row, printed = view.facts, view.session.printed
     if row is None or printed is None or view.mode != "accuracy":
         return
     text = printed.auc if view.benchmark == "ad" else printed.top_1
     if re.fullmatch(r"[\d.]+", text) and number(text) == row.quality_target:
-        yield Hit(view.path, f"{text} is the target")
+        yield Violation(view.path, f"{text} is the target")

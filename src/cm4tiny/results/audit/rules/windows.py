@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import SessionView, number, some
 from cm4tiny.runner.rules import official_rules
 
@@ -56,11 +56,11 @@ def _measures(view: SessionView) -> bool:
     source="MLCommons runner main.py: loop_count was not exactly 5, Energy mode must include exactly 5 measurements; EEMBC runner",
     why="The result is the median of five. Where a log holds one window only, the other four cannot be seen.",
 )
-def count(view: SessionView) -> Iterator[Hit]:
+def count(view: SessionView) -> Iterator[Violation]:
     wanted = official_rules().windows
     found = measured(view)
     if _measures(view) and found and len(found) != wanted:
-        yield Hit(view.path, f"{len(found)} window{'s' if len(found) > 1 else ''} instead of {wanted}")
+        yield Violation(view.path, f"{len(found)} window{'s' if len(found) > 1 else ''} instead of {wanted}")
 
 
 @rule(
@@ -71,13 +71,13 @@ def count(view: SessionView) -> Iterator[Hit]:
     source=f"{_RUNNER}; {_STUDY}",
     why="Short windows measure the clock's grain. The runners print the result all the same, and the official checker takes it.",
 )
-def too_short(view: SessionView) -> Iterator[Hit]:
+def too_short(view: SessionView) -> Iterator[Violation]:
     limit = official_rules().min_window_s
     if not _measures(view):
         return
     short = [window.seconds for window in measured(view) if window.seconds is not None and window.seconds < limit]
     if short:
-        yield Hit(view.path, f"{len(short)} window{'s' if len(short) > 1 else ''} below {limit:g} s, the shortest {min(short):.3f} s")
+        yield Violation(view.path, f"{len(short)} window{'s' if len(short) > 1 else ''} below {limit:g} s, the shortest {min(short):.3f} s")
 
 
 @rule(
@@ -88,13 +88,15 @@ def too_short(view: SessionView) -> Iterator[Hit]:
     source=f"{_RUNNER}; {_STUDY}",
     why="As for short windows.",
 )
-def too_few(view: SessionView) -> Iterator[Hit]:
+def too_few(view: SessionView) -> Iterator[Violation]:
     limit = official_rules().min_iterations
     if not _measures(view):
         return
     few = [window.iterations for window in measured(view) if window.iterations is not None and window.iterations < limit]
     if few:
-        yield Hit(view.path, f"{len(few)} window{'s' if len(few) > 1 else ''} with fewer than {limit} inferences, the fewest {min(few)}")
+        yield Violation(
+            view.path, f"{len(few)} window{'s' if len(few) > 1 else ''} with fewer than {limit} inferences, the fewest {min(few)}"
+        )
 
 
 @rule(
@@ -104,14 +106,14 @@ def too_few(view: SessionView) -> Iterator[Hit]:
     scope="session",
     source="MLPerfTiny_Rules.adoc, Data Sets: performance data set; MLCommons runner tests_performance.yaml: loop 5: download",
     why="One input five times is one measurement.",
-    mild_before=(1, 3),
+    warning_before=(1, 3),
 )
-def inputs(view: SessionView) -> Iterator[Hit]:
+def inputs(view: SessionView) -> Iterator[Violation]:
     if not _measures(view) or view.benchmark == "ad":
         return
     files = [window.file for window in view.session.windows if window.file]
     if len(files) > 1 and len(set(files)) < len(files):
-        yield Hit(view.path, f"{len(files)} windows on {len(set(files))} inputs: {some(sorted(set(files)))}")
+        yield Violation(view.path, f"{len(files)} windows on {len(set(files))} inputs: {some(sorted(set(files)))}")
 
 
 @rule(
@@ -122,7 +124,7 @@ def inputs(view: SessionView) -> Iterator[Hit]:
     source="past-rounds 2c and 2e: 12 performance logs of plumerai in v0.7 are runs of one window, their results.txt lists five",
     why="The log beside a result is its evidence. That the medians agree by luck does not change it.",
 )
-def other_session(view: SessionView) -> Iterator[Hit]:
+def other_session(view: SessionView) -> Iterator[Violation]:
     printed = view.session.printed
     if view.mode != "performance" or view.benchmark == "sww" or printed is None or not view.session.windows:
         return
@@ -132,13 +134,13 @@ def other_session(view: SessionView) -> Iterator[Hit]:
         return
     logged = view.session.windows
     if len(claimed) != len(logged):
-        yield Hit(view.path, f"results.txt prints {len(claimed)} windows, the log holds {len(logged)}")
+        yield Violation(view.path, f"results.txt prints {len(claimed)} windows, the log holds {len(logged)}")
         return
     for theirs, ours in zip(claimed, logged, strict=True):
         printed_value, value = number(theirs.throughput), ours.throughput
         different = printed_value is not None and value is not None and abs(printed_value - value) > max(_PRINTED_DIGITS, 1e-3 * value)
         if different or (theirs.iterations.isdigit() and int(theirs.iterations) != ours.iterations):
-            yield Hit(
+            yield Violation(
                 view.path,
                 f"window {theirs.number}: results.txt prints {theirs.iterations} inferences and {theirs.throughput} inf/s, "
                 f"the log holds {ours.iterations} and {value or 0:.3f}",
@@ -153,9 +155,9 @@ def other_session(view: SessionView) -> Iterator[Hit]:
     scope="session",
     source="EEMBC runner: Energy data for window; docs/replay.md, Formulas",
     why="The median may be right by luck while the windows that it is the median of are others.",
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def energy_printed(view: SessionView) -> Iterator[Hit]:
+def energy_printed(view: SessionView) -> Iterator[Violation]:
     printed, found = view.session.printed, view.session.energy
     if view.mode != "energy" or printed is None or len(printed.energy_windows) != len(found):
         return
@@ -167,7 +169,7 @@ def energy_printed(view: SessionView) -> Iterator[Hit]:
             if (printed_value := number(text)) is not None and abs(printed_value - value) > max(_PRINTED_DIGITS, 10.0 ** -_decimals(text))
         ]
         if different:
-            yield Hit(view.path, f"window {theirs.number}: results.txt prints {some(different)}")
+            yield Violation(view.path, f"window {theirs.number}: results.txt prints {some(different)}")
             return
 
 
@@ -183,11 +185,11 @@ def _decimals(text: str) -> int:
     source=f"{_STUDY}, Window/timestamp count; trace1-timestamps.json has 11 entries for 5 windows",
     why="With one missing, windows are paired wrongly, or the median is the mean of two.",
 )
-def time_stamps(view: SessionView) -> Iterator[Hit]:
+def time_stamps(view: SessionView) -> Iterator[Violation]:
     stamps = len(view.session.timestamps_s)
     wanted = 2 * official_rules().windows + 1
     if view.mode == "energy" and stamps and stamps != wanted:
-        yield Hit(view.path, f"{stamps} time stamps instead of {wanted}")
+        yield Violation(view.path, f"{stamps} time stamps instead of {wanted}")
 
 
 @rule(
@@ -198,10 +200,10 @@ def time_stamps(view: SessionView) -> Iterator[Hit]:
     source="EEMBC runner: lines e-[...] in results.txt; the MLCommons runner's 'below minimum duration'",
     why="The runner itself says that the run is not valid, and prints the result all the same.",
 )
-def runner_complaint(view: SessionView) -> Iterator[Hit]:
+def runner_complaint(view: SessionView) -> Iterator[Violation]:
     printed = view.session.printed
     errors = list(dict.fromkeys(printed.errors if printed else ()))
     if "below minimum duration" in view.results_text:
         errors.append("below minimum duration")
     if errors:
-        yield Hit(view.path, f"results.txt says: {some(errors, 3)}")
+        yield Violation(view.path, f"results.txt says: {some(errors, 3)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from cm4tiny.results.audit.rule import Hit, rule
+from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import ResultView, SessionView
 from cm4tiny.results.replay import formulas
 from cm4tiny.results.rounds.labels import table
@@ -33,15 +33,15 @@ COARSE_SLACK_S = 2.0
         "Energy is a sum over a window: a window that begins or ends at the wrong time stamp gives another energy. In v1.1 a result's "
         "windows are the gaps between its inferences, because the first time stamp is missing."
     ),
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def energy_speed(view: ResultView) -> Iterator[Hit]:
+def energy_speed(view: ResultView) -> Iterator[Violation]:
     performance, energy = view.session("performance"), view.session("energy")
     if view.result.benchmark == "sww" or performance is None or energy is None:
         return
     speed, other = formulas.throughput(performance.session.windows), formulas.energy_run_throughput(energy.session.energy)
     if speed > 0 and abs(other / speed - 1) > SPEEDS_AGREE:
-        yield Hit(
+        yield Violation(
             energy.path, f"{other:.3f} inf/s in the energy run, {speed:.3f} in the performance run: {100 * (other / speed - 1):+.1f} %"
         )
 
@@ -90,16 +90,18 @@ def _pairs(view: SessionView) -> list[_Pair]:
         "A device whose clock runs slow reports a speed that it does not have, and a monitor whose time stamps are paired wrongly measures "
         "something else. The host's clock is right to a few parts in 10,000."
     ),
-    mild_before=(1, 4),
+    warning_before=(1, 4),
 )
-def host_clock(view: SessionView) -> Iterator[Hit]:
+def host_clock(view: SessionView) -> Iterator[Violation]:
     if view.benchmark == "sww" or view.mode == "accuracy" or view.session.simulated:
         return
     pairs = _pairs(view)
     wrong = [pair for pair in pairs if not pair.agree]
     if wrong:
         worst = max(wrong, key=lambda pair: abs(pair.device_s - pair.host_s) / pair.device_s)
-        yield Hit(view.path, f"{len(wrong)} of {len(pairs)} windows: {worst.device_s:.3f} s, by the host's clock {worst.host_s:.3f} s")
+        yield Violation(
+            view.path, f"{len(wrong)} of {len(pairs)} windows: {worst.device_s:.3f} s, by the host's clock {worst.host_s:.3f} s"
+        )
 
 
 @rule(
@@ -111,7 +113,7 @@ def host_clock(view: SessionView) -> Iterator[Hit]:
     why="The power of a part says nothing about the whole.",
     since=(1, 3),
 )
-def recording(view: SessionView) -> Iterator[Hit]:
+def recording(view: SessionView) -> Iterator[Violation]:
     if view.benchmark != "sww" or view.mode != "energy":
         return
     length = table()["streaming"]["sww01"]["length_s"]
@@ -119,4 +121,4 @@ def recording(view: SessionView) -> Iterator[Hit]:
     times = [window.runtime_s for window in view.session.energy]
     times += [float(window.runtime) for window in printed.energy_windows if window.runtime] if printed else []
     if times and min(times) < length:
-        yield Hit(view.path, f"measured for {min(times):.3f} s, the recording lasts {length:g} s")
+        yield Violation(view.path, f"measured for {min(times):.3f} s, the recording lasts {length:g} s")

@@ -7,7 +7,7 @@ import pytest
 
 from cm4tiny.boards.catalogue import check_board, open_board, simulated_label
 from cm4tiny.errors import FirmwareError, LinkError, UsageError
-from cm4tiny.runner.bring_up import find_image
+from cm4tiny.runner.smoke_test import find_image
 
 
 def test_the_one_elf_of_a_folder_is_taken(tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.boards.catalogue import open_board
-from cm4tiny.boards.nucleo import Wishes
+from cm4tiny.boards.nucleo import BoardOptions
 from cm4tiny.errors import FirmwareError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner.dut import Dut
 
 
 @dataclass(frozen=True)
-class Answer:
+class SmokeTestResult:
     """What the firmware said about itself: ``name``, ``profile`` and ``model`` as in its ``m-...-[...]`` lines."""
 
     name: str
@@ -44,7 +44,9 @@ def find_image(elf: str, build_dir: str) -> Path:
     return found[0]
 
 
-def bring_up(elf: Path, kind: str, events: EventStream = SILENT, wishes: Wishes | None = None, *, strict: bool = True) -> Answer:
+def smoke_test(
+    elf: Path, kind: str, events: EventStream = SILENT, board_options: BoardOptions | None = None, *, strict: bool = True
+) -> SmokeTestResult:
     """Loads the image, boots it, asks ``name`` and ``profile``.
 
     Args:
@@ -55,10 +57,10 @@ def bring_up(elf: Path, kind: str, events: EventStream = SILENT, wishes: Wishes 
         WrongTargetError: an image for another chip. DeviceFaultError: it crashed. DeadlineError: it stays silent.
     """
     with events.step(f"boot {elf.name}") as outcome:
-        board = open_board(kind, elf, wishes, events, strict=strict)
+        board = open_board(kind, elf, board_options, events, strict=strict)
         try:
             identity = Dut(board.link, events=events).connect()
         finally:
             board.close()
         outcome.note = f"answers as {identity.model}"
-    return Answer(identity.name, identity.profile, identity.model)
+    return SmokeTestResult(identity.name, identity.profile, identity.model)

@@ -44,7 +44,7 @@ def drops_dead(word: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BuildSpec:
     """What to build.
 
     Args:
@@ -99,7 +99,7 @@ Verifier = Callable[[FirmwareImage, InferenceCode, bytes], dict[str, Any]]
 """Executes an image made from inference code and a model's bytes; returns what the record says about it, or raises."""
 
 
-def build(recipe: Recipe, folder: Path, events: EventStream = SILENT, verifier: Verifier | None = None) -> FirmwareImage:
+def build(recipe: BuildSpec, folder: Path, events: EventStream = SILENT, verifier: Verifier | None = None) -> FirmwareImage:
     """Builds the image and writes ``firmware.json`` beside it.
 
     Args:
@@ -107,7 +107,7 @@ def build(recipe: Recipe, folder: Path, events: EventStream = SILENT, verifier: 
             :func:`cm4tiny.verification.build`, which brings it.
 
     Raises:
-        UsageError: see :meth:`Recipe.check`.
+        UsageError: see :meth:`BuildSpec.check`.
         FirmwareError: no model, no compiler, a model outside the engine's limits, an image too large.
         AssetError: an engine's sources are missing.
     """
@@ -182,7 +182,7 @@ def read_model_file(name: str) -> bytes:
 
 
 def _build(
-    recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, folder: Path, events: EventStream
+    recipe: BuildSpec, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, folder: Path, events: EventStream
 ) -> tuple[FirmwareImage, InferenceCode, dict[str, Any]]:
     """The image, its inference code, and what the record says about them besides."""
     if recipe.engine == OWN:
@@ -195,12 +195,12 @@ def _build(
     return image, code, facts
 
 
-def _arena(recipe: Recipe, benchmark: Benchmark) -> int:
+def _arena(recipe: BuildSpec, benchmark: Benchmark) -> int:
     board = find_board(recipe.board)
     return recipe.arena_bytes or board.chip.ram.size - harness_ram(benchmark, board) - _INTERPRETER_BYTES
 
 
-def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:
+def _code(recipe: BuildSpec, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:
     roots = {name: Path(path) for name, path in recipe.sources.items()}
     library = find_c_library(toolchain, events=events)
     built = read_library(Path(recipe.library)) if recipe.library else None
@@ -211,7 +211,7 @@ def _code(recipe: Recipe, benchmark: Benchmark, tflite: bytes, toolchain: Toolch
     return tflm.inference_code(tflite, built, library, arena_bytes=_arena(recipe, benchmark))
 
 
-def _model_record(recipe: Recipe, tflite: bytes, code: InferenceCode) -> dict[str, Any]:
+def _model_record(recipe: BuildSpec, tflite: bytes, code: InferenceCode) -> dict[str, Any]:
     if takes_model(recipe.engine):
         return {"name": Path(recipe.model).name, "sha256": hashlib.sha256(tflite).hexdigest(), "bytes": len(tflite)}
     size = sum(len(text.encode()) for text in code.files.values())
@@ -227,7 +227,7 @@ def _digests(toolchain: Toolchain, code: InferenceCode) -> dict[str, str]:
     return found
 
 
-def _tools(recipe: Recipe, code: InferenceCode) -> dict[str, str]:
+def _tools(recipe: BuildSpec, code: InferenceCode) -> dict[str, str]:
     return {PACKAGE: installed_tvm()} if recipe.engine == OWN else dict(code.tools)
 
 

@@ -166,7 +166,7 @@ def shorten(command: str) -> str:
     return command if len(command) <= 40 else f"{command[:24]}... ({len(command)} characters)"
 
 
-class Conversation:
+class CommandChannel:
     """Commands and answers on one link.
 
     Args:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cm4tiny.results.audit.rule import RULES, Rule
+from cm4tiny.results.audit.sources import addresses
 
 _GROUPS = {
     "structure": "Folders and names",
@@ -28,8 +29,7 @@ This page is made from the rules themselves (`python -m cm4tiny.results.audit`).
 
 An *error* breaks a rule, or makes the result unfit for trust. A *warning* asks a person to look. A *note* is good to know.
 "Warning before v1.3" means that rounds before took such results. "Whole submissions" means that the rule is not applied to a
-collection of logs without code. "past-rounds" is the study of the public results that this project made; its findings are in
-[the audit](audit.md)."""
+collection of logs without code."""
 
 
 def rules_page(rules: Iterable[Rule] | None = None) -> str:
@@ -54,6 +54,11 @@ def _facts(rule: Rule) -> Iterator[str]:
     yield f"- Applies to: {rule.rounds}{', whole submissions' if rule.whole else ''}"
     yield f"- Looks at: {_SCOPES[rule.scope]}"
     yield f"- Source: {rule.source}"
+    yield f"- To open: {', '.join(_link(name, url) for name, url in addresses(rule.source).items())}"
+
+
+def _link(name: str, url: str) -> str:
+    return f"[{name}]({url.removeprefix('docs/')})"
 
 
 _SCOPES = {

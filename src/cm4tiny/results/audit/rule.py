@@ -43,7 +43,7 @@ class Rule:
         title: what must hold, in a few words.
         severity: of a breach.
         scope: what the check looks at.
-        source: section of the rules, line of the official checker, or section of the study of past rounds.
+        source: section of the rules, line of the official checker or runner, a result of a round: see :mod:`.sources`.
         why: what goes wrong otherwise, or what the rule cannot see.
         check: the function.
         since / until: first and last round that it applies to.

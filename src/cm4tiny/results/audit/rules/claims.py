@@ -77,7 +77,8 @@ def spelling(view: SessionView) -> Iterator[Violation]:
     "What is claimed is what the logs give",
     severity="error",
     scope="result",
-    source="past-rounds 2a and 2c; MLPerfTiny_Rules.adoc, Replicability is mandatory",
+    source="MLPerfTiny_Rules.adoc, Replicability is mandatory; "
+    "tiny_results_v0.7: closed/plumerai/results/DISCO_F746NG/ad/performance (log of another session)",
     why="The official checker does not read logs: a falsified figure passes it. Figures are compared to the digits that are printed.",
 )
 def mismatch(view: ResultView) -> Iterator[Violation]:
@@ -92,7 +93,7 @@ def mismatch(view: ResultView) -> Iterator[Violation]:
     "What is claimed can be computed again",
     severity="note",
     scope="result",
-    source="past-rounds 2d",
+    source="MLPerfTiny_Rules.adoc, Replicability is mandatory; tiny_results_v0.7: closed/renesas/results/EK-RA6M4/kws/energy (no trace)",
     why="The evidence was not submitted, or this copy lacks it: the claim may be right.",
 )
 def unverifiable(view: ResultView) -> Iterator[Violation]:
@@ -106,7 +107,7 @@ def unverifiable(view: ResultView) -> Iterator[Violation]:
     "The median is that of the printed windows",
     severity="error",
     scope="session",
-    source="past-rounds 2a; MLCommons runner main.py, EEMBC runner: median of the windows",
+    source="MLCommons runner main.py, EEMBC runner: median of the windows",
     why="A claim that does not follow from its own file was edited, or belongs to another run.",
 )
 def median_of_windows(view: SessionView) -> Iterator[Violation]:
@@ -130,7 +131,7 @@ def median_of_windows(view: SessionView) -> Iterator[Violation]:
     "results.txt prints its result once",
     severity="warning",
     scope="session",
-    source="past-rounds 2e, Duplicated blocks in results.txt",
+    source="tiny_results_v1.2: closed/bosch/results/NUCLEO_H7A3ZI_float/ic/performance/results.txt (blocks that are repeated)",
     why="Several blocks are several runs, of which the best could be kept. In all cases known so far the values are equal.",
 )
 def repeated(view: SessionView) -> Iterator[Violation]:

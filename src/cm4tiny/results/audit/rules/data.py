@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from cm4tiny.results.rounds.labels import Identified
 
 _RULES = "MLPerfTiny_Rules.adoc, Data Sets"
-_STUDY = "past-rounds 2e"
 OLD_LISTS = {"ic01-v0.5"}
 AD_SEGMENTS = 196
 
@@ -40,7 +39,7 @@ def _identified(view: SessionView, files: tuple[str, ...]) -> Identified | None:
     "Image classification uses the round's list of 200 images",
     severity="error",
     scope="session",
-    source=f"{_STUDY}, Wrong IC list: ic01 changed in v0.7 (commit 7a738cd of mlcommons/tiny)",
+    source="the list of ic01 changed with v0.7: https://github.com/mlcommons/tiny/commit/7a738cd",
     why=(
         "The old list is not balanced: 13 of the 18 accuracy runs that use it claim exactly the target of 85.0. "
         "EEMBC's runner kept the old list in its own copy, which is where it comes from."
@@ -57,7 +56,7 @@ def old_list(view: SessionView) -> Iterator[Violation]:
     "Performance and energy runs use inputs of the round's list",
     severity="warning",
     scope="session",
-    source=f"{_STUDY}, Wrong IC list; {_RULES}: a subset of the accuracy data set",
+    source=f"{_RULES}: a subset of the accuracy data set; the list of ic01 changed with v0.7: https://github.com/mlcommons/tiny/commit/7a738cd",
     why="The input does not change the time of a convolution, but it is not the one that the rules name.",
 )
 def old_inputs(view: SessionView) -> Iterator[Violation]:
@@ -76,7 +75,7 @@ def old_inputs(view: SessionView) -> Iterator[Violation]:
     "Inputs are those of the official lists",
     severity="error",
     scope="session",
-    source=f"{_RULES}; past-rounds 2d: greenwaves-technologies vww in v1.0",
+    source=f"{_RULES}; tiny_results_v1.0: closed/greenwaves-technologies/results/gap9_650_240/visual_wake_words/accuracy/log.txt",
     why="An accuracy on other files says nothing about the benchmark's.",
 )
 def unknown_files(view: SessionView) -> Iterator[Violation]:
@@ -130,7 +129,7 @@ def repeated_files(view: SessionView) -> Iterator[Violation]:
     "Anomaly detection runs on all 248 files, or since v1.2 on the 72 of y_labels_alt.csv",
     severity="note",
     scope="session",
-    source=f"{_STUDY}, AD subset; mlcommons/tiny evaluation/datasets/ad01/README.md",
+    source="mlcommons/tiny evaluation/datasets/ad01/README.md",
     why="Both are allowed since v1.2; their AUCs differ in the third digit.",
 )
 def subset(view: SessionView) -> Iterator[Violation]:
@@ -145,7 +144,7 @@ def subset(view: SessionView) -> Iterator[Violation]:
     "The script covers what is claimed",
     severity="error",
     scope="session",
-    source=f"{_STUDY}, Script does not cover the run: plumerai ad in v0.7, 73 files without an anomaly",
+    source="tiny_results_v0.7: closed/plumerai/results/DISCO_F746NG/ad/accuracy/accuracy_script.async (73 files without an anomaly)",
     why="Looked at where the log itself is not at hand. An AUC needs both kinds of files.",
 )
 def script(view: SessionView) -> Iterator[Violation]:
@@ -209,7 +208,7 @@ def inputs(view: ResultView) -> Iterator[Violation]:
     "results.json of an accuracy run states the class that the data set gives each file",
     severity="error",
     scope="session",
-    source="mlcommons/tiny benchmark/runner/datasets.py: file, classes and class come from y_labels.csv",
+    source="MLCommons runner datasets.py: file, classes and class come from y_labels.csv",
     why="The runner computes the accuracy from these classes. In other runs nothing is computed from them.",
     since=(1, 3),
 )

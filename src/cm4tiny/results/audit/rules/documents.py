@@ -38,7 +38,7 @@ def _names(submitter: Submitter, folder: str = "") -> Iterator[str]:
     "A submission is no draft",
     severity="error",
     scope="submitter",
-    source=f"this project: {DRAFT_MARK}",
+    source=f"this project (docs/submit.md): {DRAFT_MARK}",
     why="A draft may hold simulated results, or results of models that are not MLPerf Tiny's. It shows the form, and cannot be submitted.",
 )
 def draft(submitter: Submitter) -> Iterator[Violation]:
@@ -105,7 +105,7 @@ def checklist(submitter: Submitter) -> Iterator[Violation]:
     severity="error",
     scope="submitter",
     source=_LAYOUT + ": Energy-Hookup.pdf",
-    why="The supply decides the figure: at 3.0 V a board took 1.6 times the energy that it took at 1.8 V (past-rounds 6).",
+    why="The supply decides the figure: at 3.0 V a board took 1.6 times the energy that it took at 1.8 V (docs/audit.md).",
     since=(0, 7),
     warning_before=(1, 4),
     whole=True,
@@ -131,7 +131,7 @@ _SUM = re.compile(r"([0-9a-f]{64})  (.+)")
     "Files have the hashes that SHA256SUMS gives",
     severity="error",
     scope="submitter",
-    source=f"this project: {CHECKSUMS}, where a submission has one",
+    source=f"this project (docs/submit.md): {CHECKSUMS}, where a submission has one",
     why="A file was changed, lost or added after the submission was made.",
     whole=True,
 )

@@ -12,7 +12,6 @@ from cm4tiny.firmware.division import SESSION_MARK
 from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import Corpus, ResultView, SessionView, Submitter, SystemView, number, some
 
-_STUDY = "past-rounds 2"
 _SMALLEST_LOG = 200
 _VOLTAGES_AGREE = 0.02  # some monitors measure it
 _SIMULATED = re.compile(r"^SIMULATED:", re.MULTILINE)
@@ -68,7 +67,7 @@ def _names_open(record: Path) -> bool:
     "A log holds its whole session",
     severity="error",
     scope="session",
-    source=f"{_STUDY}c, item 4: a console's tail, 23 of 1000 files",
+    source="tiny_results_v0.7: closed/plumerai/results/DISCO_F746NG/kws/accuracy/accuracy_log.txt (a console's tail: 23 of 1000 files)",
     why="What is missing cannot be checked.",
 )
 def truncated(view: SessionView) -> Iterator[Violation]:
@@ -90,7 +89,7 @@ def truncated(view: SessionView) -> Iterator[Violation]:
     "A log holds the session's inferences",
     severity="error",
     scope="session",
-    source=f"{_STUDY}",
+    source="MLPerfTiny_Rules.adoc, Replicability is mandatory; docs/audit.md",
     why="A log without inferences is none.",
 )
 def no_measurement(view: SessionView) -> Iterator[Violation]:
@@ -107,7 +106,7 @@ def no_measurement(view: SessionView) -> Iterator[Violation]:
     "Energy comes with its trace",
     severity="error",
     scope="session",
-    source=f"{_STUDY}d: energy without trace files, never submitted",
+    source="tiny_results_v0.7: closed/renesas/results/EK-RA6M4/kws/energy (no trace files)",
     why="Energy is a sum over samples: without them it is a number on paper. Rounds v0.7 and v1.0 accepted it.",
     warning_before=(1, 3),
 )
@@ -133,7 +132,7 @@ def trace_missing(view: SessionView) -> Iterator[Violation]:
     "This copy holds all evidence of the round",
     severity="note",
     scope="session",
-    source="past-rounds 0: files over 4 MiB",
+    source="docs/replay.md: copies of the rounds without files of more than 4 MiB",
     why="The public repository has the file; a full clone lets the claim be computed.",
 )
 def not_in_copy(view: SessionView) -> Iterator[Violation]:
@@ -169,7 +168,8 @@ def _places(views: list[SessionView]) -> tuple[str, ...]:
     "A log is the evidence of one result",
     severity="error",
     scope="corpus",
-    source=f"{_STUDY}d: greenwaves-technologies vww in v1.0, two clock frequencies with the same file",
+    source="tiny_results_v1.0: closed/greenwaves-technologies/results/gap9_650_240/visual_wake_words/accuracy/log.txt "
+    "(the same file for two clock frequencies)",
     why="Two systems cannot give the same microseconds: one of them was not measured.",
 )
 def duplicate(corpus: Corpus) -> Iterator[Violation]:
@@ -184,7 +184,7 @@ def duplicate(corpus: Corpus) -> Iterator[Violation]:
     "A log is of its own round",
     severity="warning",
     scope="corpus",
-    source=f"{_STUDY}e, Resubmitted evidence: 18 logs of syntiant in v1.0 to v1.3",
+    source="tiny_results_v1.3: closed/syntiant/results/syntiant_9120_1v1_98mhz/kws/performance/log.txt (the same in v1.0 to v1.3)",
     why="The result is as old as its log. Seen only if the rounds are looked at together.",
 )
 def resubmitted(corpus: Corpus) -> Iterator[Violation]:
@@ -200,7 +200,7 @@ def resubmitted(corpus: Corpus) -> Iterator[Violation]:
     "The device names the benchmark's model",
     severity="error",
     scope="session",
-    source="DUT protocol: m-model-[...]; past-rounds 7, item 11",
+    source="DUT protocol: m-model-[...]",
     why="The log of another benchmark.",
 )
 def model(view: SessionView) -> Iterator[Violation]:
@@ -214,7 +214,7 @@ def model(view: SessionView) -> Iterator[Violation]:
     "All energy sessions of a system are measured at one supply voltage",
     severity="error",
     scope="system",
-    source="past-rounds 6: a board at 3.0 V takes 1.6 times the energy that it takes at 1.8 V; the runner's results.json: voltage",
+    source="tiny_results_v1.1: closed/Krai/results/NUCLEO-L4R5ZI_X-CUBE-AI-7.3/ad/energy/log.txt (3.0 V: 1.6 times the energy of 1.8 V)",
     why="Energies at different voltages are those of different systems.",
     warning_before=(1, 4),
 )
@@ -230,7 +230,7 @@ def one_voltage(view: SystemView) -> Iterator[Violation]:
     "The log says which model and which profile answered",
     severity="error",
     scope="session",
-    source="MLCommons runner: get_model, get_profile; DUT protocol: m-model, m-profile",
+    source="MLCommons runner device_under_test.py: get_model, get_profile; DUT protocol: m-model, m-profile",
     why="The runner asks before anything else, and does not start without an answer.",
     since=(1, 4),
 )

@@ -12,7 +12,7 @@ from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import SessionView, some
 from cm4tiny.results.rounds.model import DiscrepancyPart
 
-_RUNNER = "mlcommons/tiny benchmark/runner: main.py, script.py, streaming_ww_utils.py"
+_RUNNER = "MLCommons runner main.py, runner script.py, runner streaming_ww_utils.py"
 _SHOWN = 3
 
 

@@ -184,7 +184,7 @@ def ic2_of_a_system(submitter: Submitter) -> Iterator[Violation]:
     "Folders and files have the names that the documents give",
     severity="error",
     scope="result",
-    source=f"{_LAYOUT}; past-rounds 1a",
+    source=f"{_LAYOUT}; docs/audit.md",
     why="The official checker looks for exact names: it passes over energy in 'power' or 'enegy', and refuses prefixed files.",
     warning_before=(1, 3),
 )

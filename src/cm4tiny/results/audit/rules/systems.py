@@ -93,7 +93,8 @@ def without_results(view: SystemView) -> Iterator[Violation]:
     "A description is valid JSON",
     severity="error",
     scope="system",
-    source="past-rounds 3c; submission_checker.py crashes",
+    source="submission_checker.py crashes; "
+    "tiny_results_v1.0: closed/OctoML/systems/system_description_NUCLEO_L4R5ZI_microtvm_cmsis_nn.json",
     why="The official checker ends with a traceback and says nothing of any other submission.",
 )
 def valid_json(view: SystemView) -> Iterator[Violation]:
@@ -115,7 +116,8 @@ def valid_json(view: SystemView) -> Iterator[Violation]:
     "No key occurs twice",
     severity="warning",
     scope="system",
-    source="past-rounds 3c: the template has five keys twice",
+    source="the template of system descriptions has had keys twice; "
+    "tiny_results_v1.1: closed/STMicroelectronics/systems/NUCLEO_L4R5ZI.json",
     why=(
         "JSON parsers keep the last value: where that is empty, what the submitter filled in is lost, and the published tables "
         "show nothing. This project keeps the first value that is not empty."

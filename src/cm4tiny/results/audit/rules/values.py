@@ -14,7 +14,6 @@ from cm4tiny.results.audit.rule import Violation, rule
 from cm4tiny.results.audit.views import ResultView, SessionView, number
 from cm4tiny.results.rounds.model import Mode
 
-_STUDY = "past-rounds 7"
 MAX_INFERENCES_PER_S = 1e6
 MAX_UJ, MIN_UJ = 1e9, 1e-3
 MAX_POWER_W, MIN_POWER_W = 100.0, 1e-7
@@ -26,7 +25,7 @@ _LOOSE_SUM = 0.05
     "Claims are possible",
     severity="error",
     scope="session",
-    source="this project: top-1 up to 100, AUC up to 1, positive speed and energy, power between 0.1 uW and 100 W",
+    source="this project (docs/audit.md): top-1 up to 100, AUC up to 1, positive speed and energy, power between 0.1 uW and 100 W",
     why="A typing error, a wrong unit, or a falsified file.",
 )
 def impossible(view: SessionView) -> Iterator[Violation]:
@@ -52,7 +51,7 @@ def impossible(view: SessionView) -> Iterator[Violation]:
     "Energy, time and power of a window belong together",
     severity="error",
     scope="session",
-    source="this project: mean power of a window between 0.1 uW and 100 W",
+    source="this project (docs/audit.md): mean power of a window between 0.1 uW and 100 W",
     why="Samples in another unit, or a trace of another board.",
 )
 def power(view: SessionView) -> Iterator[Violation]:
@@ -71,7 +70,7 @@ def power(view: SessionView) -> Iterator[Violation]:
     "The device's clock goes forward",
     severity="error",
     scope="session",
-    source="DUT protocol: m-lap-us; past-rounds 7 (no wrap of the clock was seen)",
+    source="DUT messages: m-lap-us",
     why="Windows that end before they begin, or begin before the last one ended, were put together by hand.",
 )
 def clock(view: SessionView) -> Iterator[Violation]:
@@ -87,7 +86,7 @@ def clock(view: SessionView) -> Iterator[Violation]:
     "Windows are not copies of each other",
     severity="note",
     scope="session",
-    source="this project; 8 results of v0.7 to v1.2",
+    source="this project (docs/audit.md); 8 results of v0.7 to v1.2",
     why="Code without branches on data can take the same microseconds five times; a copied window looks the same.",
 )
 def identical_windows(view: SessionView) -> Iterator[Violation]:
@@ -101,7 +100,8 @@ def identical_windows(view: SessionView) -> Iterator[Violation]:
     "A result vector has as many entries as the benchmark has results",
     severity="error",
     scope="session",
-    source="past-rounds 2e, Vector width; DUT protocol: m-results",
+    source="tiny_results_v0.7: open/hls4ml-finn/results/arty-a7-100t/ic/CNV-W1A1/accuracy (12 values for 10 classes); "
+    "DUT messages: m-results",
     why="Entries beyond the classes take part in the argmax.",
     warning_before=(1, 3),
 )
@@ -119,7 +119,7 @@ def vector_width(view: SessionView) -> Iterator[Violation]:
     "Result vectors are finite numbers",
     severity="error",
     scope="session",
-    source="DUT protocol: m-results",
+    source="DUT messages: m-results",
     why="NaN is larger than nothing and smaller than nothing: the argmax is arbitrary.",
 )
 def not_a_number(view: SessionView) -> Iterator[Violation]:
@@ -134,7 +134,7 @@ def not_a_number(view: SessionView) -> Iterator[Violation]:
     "Not every input gives the same answer",
     severity="error",
     scope="session",
-    source="this project",
+    source="this project (docs/audit.md)",
     why="A firmware that never runs the model answers always the same.",
 )
 def constant(view: SessionView) -> Iterator[Violation]:
@@ -197,7 +197,7 @@ def other_answer(view: ResultView) -> Iterator[Violation]:
     "Result vectors are probabilities",
     severity="note",
     scope="session",
-    source=f"{_STUDY}, m-results vectors",
+    source="DUT messages: m-results; tiny_results_v1.1: closed/Skymizer/results/NUCLEO_L4R5ZI-zephyr/kws/accuracy/log.txt (0 to 127)",
     why="Top-1 is right all the same; an AUC over thresholds from 0 to 1 is not what it seems.",
 )
 def style(view: SessionView) -> Iterator[Violation]:
@@ -221,7 +221,7 @@ def style(view: SessionView) -> Iterator[Violation]:
     "An accuracy lies exactly on the target",
     severity="note",
     scope="session",
-    source="past-rounds 2e, Below the quality target",
+    source="MLPerfTiny_Rules.adoc, Benchmarks, quality target",
     why="Allowed. One more wrong answer would have been too many, so a reader may want to look at the list that was used.",
 )
 def on_the_target(view: SessionView) -> Iterator[Violation]:

@@ -109,7 +109,7 @@ def host_clock(view: SessionView) -> Iterator[Violation]:
     "Energy of streaming wakeword is measured over the whole recording",
     severity="error",
     scope="session",
-    source="MLCommons runner: print_energy_results with req_cycles=1; sww_long_test.json: length_sec",
+    source="MLCommons runner streaming_ww_utils.py, runner main.py: print_energy_results with req_cycles=1; sww_long_test.json: length_sec",
     why="The power of a part says nothing about the whole.",
     since=(1, 3),
 )

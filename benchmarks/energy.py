@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The published energies of the board beside the model of its supply current: prints the table, and writes ``docs/energy.md``.
+"""The published energies of the board next to the model of its supply current: prints the table, and writes ``docs/energy.md``.
 
     python benchmarks/energy.py [--out FILE.md]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine beside upstream's, in one run: CPU time per executed script, a cold start, and both with more and more registered artefacts.
+"""The engine next to upstream's, in one run: CPU time per executed script, a cold start, and both with more and more registered artefacts.
 
 ``python benchmarks/engine.py [--artifacts 300,3000,30000] [--upstream FOLDER]``. Upstream's engine is PyPI's cmx4mlops; it is installed
 into a temporary folder unless ``--upstream`` names one that holds it. All figures are CPU times (user and system), the least of several

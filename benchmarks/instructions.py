@@ -162,7 +162,7 @@ def measure(path: Path, cc: str, switches: str) -> dict[str, Any]:
 
 
 def default_models() -> list[Path]:
-    """MLPerf Tiny's five int8 models beside the checkout, else the embedded ones."""
+    """MLPerf Tiny's five int8 models next to the checkout, else the embedded ones."""
     mirror = Path(__file__).resolve().parents[2] / "shared" / "mirror"
     official = [next(iter(mirror.glob(f"**/trained_models/{name}.tflite")), None) for name in OFFICIAL]
     return [path for path in official if path] or [embedded_model(benchmark) for benchmark in BENCHMARKS]

@@ -44,7 +44,7 @@ def check_checkout(folder: Path | None) -> Path:
     missing = [name for name in NEEDED if not (folder / name).exists()]
     if missing:
         raise AssetError(
-            f"{folder} is no complete checkout of pqm4",
+            f"{folder} is not a complete checkout of pqm4",
             why=f"there is no {missing[0]}",
             hint=f"{clone}\nor, in a checkout: git submodule update --init --recursive",
         )

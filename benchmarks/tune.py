@@ -5,7 +5,7 @@
 
 ``--mirror`` (default: env CM_TINY_MIRROR) holds the official models; without it they are fetched. Models whose layers are in the table
 already cost seconds; after a change of the kernels (``KERNELS_VERSION``) the table starts empty and the whole takes about half an hour of
-two cores. An interrupted run goes on where it stopped. ``--new`` forgets the present table.
+two cores. An interrupted run continues where it stopped. ``--new`` forgets the present table.
 """
 
 from __future__ import annotations

@@ -58,9 +58,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of official models and replay data beside the checkout; skips the test where it is absent."""
+    """The folder of official models and replay data next to the checkout; skips the test where it is absent."""
     if not SHARED.is_dir():
-        pytest.skip("needs ../shared (official models and inputs) beside the checkout")
+        pytest.skip("needs ../shared (official models and inputs) next to the checkout")
     return SHARED
 
 

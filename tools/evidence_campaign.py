@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mutates every field and number of a valid submission's evidence and asks the audit (docs/audit.md, The mutation campaign).
 
-``python tools/evidence_campaign.py --count=20000 --seed=1 --jobs=2 --protocol=evidence.jsonl``; the same command goes on where it stopped.
+``python tools/evidence_campaign.py --count=20000 --seed=1 --jobs=2 --protocol=evidence.jsonl``; the same command continues where it
+stopped.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def equivalents() -> dict[tuple[str, str, str], str]:
 
 
 class Worker:
-    """A copy of the checkout, with nothing beside it, and the process that runs tests there."""
+    """A copy of the checkout, with nothing next to it, and the process that runs tests there."""
 
     def __init__(self, folder: Path, *, cpu_s: float, wall_s: float) -> None:
         self.tree = folder / "checkout"

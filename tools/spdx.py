@@ -27,7 +27,7 @@ HEAD = 5
 
 
 def form_of(name: str) -> str | None:
-    """How a file's comments look; None for a file that is no source."""
+    """How a file's comments look; None for a file that is not a source."""
     suffix = Path(name).suffix
     return NAMED.get(name) or next((form for form, suffixes in FORMS.items() if suffix in suffixes), None)
 

@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument("--baud", type=int, default=None, help="time the serial link as a real one of this speed (default: no link delay)")
     board.add_argument("--port", type=int, default=0, help="TCP port on the loopback interface (default: any free one)")
     board.add_argument(
-        "--no_strict", "--no-strict", action="store_true", help="where the chip would not run the firmware, go on with a note"
+        "--no_strict", "--no-strict", action="store_true", help="where the chip would not run the firmware, continue with a note"
     )
     board.set_defaults(run=_virtual_board)
     return parser

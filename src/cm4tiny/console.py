@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person sees while a run goes on: rich progress bars with an ETA on a terminal, plain lines elsewhere.
+"""What a person sees while a run continues: rich progress bars with an ETA on a terminal, plain lines elsewhere.
 
 Both are subscribers of an :class:`~cm4tiny.events.EventStream`; nothing else in the package writes to the terminal, apart from the CM
 automation and the command line.

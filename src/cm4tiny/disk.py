@@ -31,7 +31,7 @@ def refuse_full_disk(doing: str, output: str, *folders: Path) -> None:
     Args:
         doing: what was going on, as the subject of a sentence ("compiling the firmware").
         output: the program's messages (in English).
-        folders: where it writes, beside the folder for temporary files.
+        folders: where it writes, next to the folder for temporary files.
     """
     text = next((text for text in _TEXTS if text in output), "")
     if text:

@@ -177,7 +177,7 @@ class SiliconRuleError(DeviceFaultError):
 
 # --- runner: the benchmark protocol -------------------------------------------------------------------------------------------
 class RunnerError(Cm4TinyError):
-    """A benchmark run cannot go on."""
+    """A benchmark run cannot continue."""
 
 
 class DeadlineError(RunnerError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstream's engine beside ours: PyPI's cmx4mlops in a folder of its own."""
+"""Upstream's engine next to ours: PyPI's cmx4mlops in a folder of its own."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def test_results_below_the_target(findings: tuple[Finding, ...]) -> None:
 
 
 def test_traps_of_system_descriptions(findings: tuple[Finding, ...]) -> None:
-    """Study 3c: 6 files are no JSON; of 24 files with doubled keys (2 of them in v1.2) 19 lose a value."""
+    """Study 3c: 6 files are not JSON; of 24 files with doubled keys (2 of them in v1.2) 19 lose a value."""
     assert number(findings, "system.json") == {"v0.5": 1, "v0.7": 1, "v1.0": 4}
     assert number(findings, "system.duplicate-key") == {"v0.5": 2, "v0.7": 8, "v1.0": 5, "v1.1": 6, "v1.3": 1}
     assert places(findings, "system.status") == {("v0.5", "open/hls4ml/systems/pynqz2.json")}

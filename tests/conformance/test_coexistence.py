@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This project's repository beside upstream's: registered in either order, cmind's index on and off, and upstream from pip.
+"""This project's repository next to upstream's: registered in either order, cmind's index on and off, and upstream from pip.
 
 ``tinyscript`` and ``cm4tiny:script`` must mean this engine everywhere. Where bare ``script`` means upstream's engine, this project's step
 must still be the one that runs, or the user must be told how to choose; nothing may wait for an answer.

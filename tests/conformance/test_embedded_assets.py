@@ -104,7 +104,7 @@ def structure(path: Path) -> list[str]:
 def test_the_embedded_model_has_the_official_models_operators_shapes_and_types(benchmark: str) -> None:
     found = sorted(MIRROR.glob(f"mlcommons/tiny/*/benchmark/training/{OFFICIAL[benchmark]}"))
     if not found:
-        pytest.skip("the official models are not beside the checkout (../shared/mirror)")
+        pytest.skip("the official models are not next to the checkout (../shared/mirror)")
     assert structure(embedded_model(benchmark)) == structure(found[-1])
     assert embedded_model(benchmark).read_bytes() != found[-1].read_bytes()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our experiments beside those of upstream's own script, unmodified, on rounds v0.7, v1.0 and v1.1 (the ones that it knows).
+"""Our experiments next to those of upstream's own script, unmodified, on rounds v0.7, v1.0 and v1.1 (the ones that it knows).
 
 Needs clones of mlcommons/cm4mlops and of the rounds below the folder that ``CM4TINY_UPSTREAM`` names. CM's calls are answered by a folder,
 so that upstream's ``experiment`` automation need not be registered; a question for <Enter> is answered at once.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same scripts under upstream's engine: cmind with PyPI's cmx4mlops beside this project."""
+"""The same scripts under upstream's engine: cmind with PyPI's cmx4mlops next to this project."""
 
 from __future__ import annotations
 

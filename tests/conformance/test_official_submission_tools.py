@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MLCommons' submission checker and final report, unmodified, beside the project's audit and tables.
+"""MLCommons' submission checker and final report, unmodified, next to the project's audit and tables.
 
 Needs a clone of mlcommons/tiny below the folder that ``CM4TINY_UPSTREAM`` names; the tools get an environment of their own from the package
 index.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The committed table of supply voltages and memory equals what the importer reads from the rounds beside the checkout."""
+"""The committed table of supply voltages and memory equals what the importer reads from the rounds next to the checkout."""
 
 import runpy
 import tarfile

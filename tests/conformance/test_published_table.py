@@ -17,7 +17,7 @@ STREAMING_ROUND = FULL_TABLE.with_name("v1.3.tar.xz")
 
 @pytest.mark.skipif(
     not (FULL_TABLE.exists() and STREAMING_ROUND.exists()),
-    reason="needs the table of all published results and round v1.3 beside the checkout",
+    reason="needs the table of all published results and round v1.3 next to the checkout",
 )
 def test_the_committed_table_is_what_the_importer_makes(tmp_path: Path) -> None:
     importer = runpy.run_path(str(ROOT / "tools" / "import_published.py"))

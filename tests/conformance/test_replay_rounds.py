@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The five rounds beside the checkout, replayed: every row of ``expected.csv``, in its order, and the tally of the study."""
+"""The five rounds next to the checkout, replayed: every row of ``expected.csv``, in its order, and the tally of the study."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Replay(FakeDut):
 
 
 class EnergyReplay(PromptDut):
-    """The same with a monitor: the clock goes on as the samples and time stamps of a published recording say."""
+    """The same with a monitor: the clock continues as the samples and time stamps of a published recording say."""
 
     entries: list[dict[str, Any]]
 

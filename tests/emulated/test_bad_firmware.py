@@ -175,7 +175,7 @@ def test_random_damage_never_ends_in_a_traceback(tmp_path: Path, capsys: pytest.
 
 
 def test_a_register_that_is_not_modelled_is_named_once_with_what_it_answered(tmp_path: Path) -> None:
-    wait = [load(1, 0, 0x18), store(1, 0, 0x10), 0x2900, 0xD0FB]  # reads, writes, goes on while it is 0
+    wait = [load(1, 0, 0x18), store(1, 0, 0x10), 0x2900, 0xD0FB]  # reads, writes, continues while it is 0
     run = Run(program(tmp_path, I2C1_CLOCK, move_wide(0, I2C1), wait, PARK), until="does not listen")
     assert run.lines[:2] == [
         "note: read of I2C1+0x18 (0x40005418), which is not modelled, gave 0, near PC 0x08000040 (main)",

@@ -26,7 +26,7 @@ BUILD = "cm run script --tags=build,firmware,mlperf,tiny,_kws"
 
 
 class Home:
-    """An empty home beside a copy of the checkout, in which commands are executed by bash as a reader would paste them."""
+    """An empty home next to a copy of the checkout, in which commands are executed by bash as a reader would paste them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

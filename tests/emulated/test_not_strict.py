@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``--no_strict``: wherever firmware of the user's runs on the virtual board, the flag that the error names lets it go on with a note."""
+"""``--no_strict``: wherever firmware of the user's runs on the virtual board, the flag that the error names lets it continue with a
+note."""
 
 from __future__ import annotations
 

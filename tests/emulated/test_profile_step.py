@@ -62,7 +62,7 @@ def test_an_image_is_profiled_by_the_step_that_runs_images(profiled: tuple[Path,
     done = cm("run", "script", "--tags=run,mlperf,tiny,image,_boot", "--image=mine.elf", "--profile", "--outdirname=images")
     assert done.returncode == 0, done.stdout + done.stderr
     content = json.loads((tmp_path / "images" / "profile" / "mine" / "profile.json").read_text(encoding="utf-8"))
-    assert content["match"] is None  # there is no record of the build beside it
+    assert content["match"] is None  # there is no record of the build next to it
     (cycles,) = re.findall(r"kws, microtvm: ([\d,]+) cycles", out)
     assert f"{content['inference']['cycles']:,.0f}" == cycles
     assert (tmp_path / "images" / "images.json").is_file()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What silicon would not run: each rule broken on purpose, and the right order beside it."""
+"""What silicon would not run: each rule broken on purpose, and the right order next to it."""
 
 from __future__ import annotations
 

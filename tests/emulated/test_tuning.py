@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tuning on the virtual board: what is measured is what runs, and an interrupted run goes on."""
+"""Tuning on the virtual board: what is measured is what runs, and an interrupted run continues."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def crash(elf: Path) -> DeviceFaultError:
     with VirtualBoard(elf) as board:
         with pytest.raises(DeviceFaultError) as caught:
             board.link.read(in_a_second(board))
-        with pytest.raises(DeviceFaultError):  # and goes on to say so
+        with pytest.raises(DeviceFaultError):  # and continues to say so
             board.link.read(in_a_second(board))
         return caught.value
 

@@ -75,7 +75,7 @@ def test_a_crash_of_the_emulator_is_an_error_of_that_board_alone(echo: Path, num
         with pytest.raises(BoardError, match=r"emulates 'program\.elf' on board 1 ended") as caught:
             says_hello(first)
         assert number.name in caught.value.why and "open the board again" in caught.value.hint
-        with pytest.raises(BoardError, match="ended") as again:  # and goes on to say so
+        with pytest.raises(BoardError, match="ended") as again:  # and continues to say so
             first.statistics()
         assert again.value.why == caught.value.why
         assert says_hello(second)

@@ -56,7 +56,7 @@ class BoardCore:
         engine.emu_start(self._symbols[function] | 1, _RETURN)
         assert engine.reg_read(arm.UC_ARM_REG_PC) & ~1 == _RETURN, "the inference did not return"
         found = bytes(engine.mem_read(target - _GUARD, results + 2 * _GUARD))
-        assert found[:_GUARD] == found[-_GUARD:] == bytes([0x5A]) * _GUARD, "the inference wrote beside its output"
+        assert found[:_GUARD] == found[-_GUARD:] == bytes([0x5A]) * _GUARD, "the inference wrote next to its output"
         assert bytes(engine.mem_read(source, values.size)) == values.tobytes(), "the inference changed its input"
         return np.frombuffer(found[_GUARD:-_GUARD], np.int8).copy()
 

@@ -28,10 +28,10 @@ OFFICIAL = {
 
 
 def mirrored(pattern: str) -> list[Path]:
-    """Files of the mirror of upstream repositories beside the checkout; skips the test if there are none."""
+    """Files of the mirror of upstream repositories next to the checkout; skips the test if there are none."""
     found = sorted(MIRROR.glob(pattern)) if MIRROR.is_dir() else []
     if not found:
-        pytest.skip(f"no mirror with {pattern} beside the checkout")
+        pytest.skip(f"no mirror with {pattern} next to the checkout")
     return found
 
 

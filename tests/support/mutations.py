@@ -301,7 +301,7 @@ def _twice(document: Path, key: str, value: str) -> Callable[[Path], None]:
 
 
 MUTATIONS = (
-    Mutation("a folder beside closed", "structure.division", _folder(Path("measurements") / "x")),
+    Mutation("a folder next to closed", "structure.division", _folder(Path("measurements") / "x")),
     Mutation("no results", "structure.no-results", _no_results),
     Mutation("a symbolic link", "structure.symbolic-link", _link),
     Mutation("a file of 501 MiB", "structure.large-file", _large),

@@ -138,7 +138,7 @@ class SmallWorld:
         (self.root / "mirror" / "index.tsv").write_text("\n".join(["url\tsha256\tbytes\tpath", *self._rows]) + "\n", encoding="utf-8")
 
     def table(self) -> OfficialTable:
-        """The table as it is now, written beside the package's own schema and lists."""
+        """The table as it is now, written next to the package's own schema and lists."""
         folder = self.root / "table"
         folder.mkdir(exist_ok=True)
         path = folder / "official.yaml"

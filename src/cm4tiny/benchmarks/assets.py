@@ -99,7 +99,7 @@ def run_inputs(benchmark_id: str, kind: str = "embedded", *, mode: str = "standa
     """The samples for a run: those of :func:`data_set`, or, for a run that measures no accuracy, a stand-in for a missing set.
 
     Throughput does not depend on what a sample shows. A performance or energy run therefore downloads no archive: where MLPerf Tiny's own
-    set was not prepared before and its source is not at hand, it takes this project's samples, of the same format and size, and says so.
+    set was not prepared before and its source is not available, it takes this project's samples, of the same format and size, and says so.
 
     Args:
         mode: ``standard``, ``accuracy``, ``performance`` or ``energy``.

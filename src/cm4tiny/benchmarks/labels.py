@@ -71,7 +71,7 @@ def _text(path: Path) -> str:
         raise AssetError(f"the list of samples {path} cannot be read", why=error.strerror or str(error), hint=hint) from error
     if data is None:
         why = f"it is larger than {_MAX_LABELS_BYTES} bytes"
-        raise AssetError(f"{path} is no list of samples", why=why, hint="give the benchmark's y_labels.csv")
+        raise AssetError(f"{path} is not a list of samples", why=why, hint="give the benchmark's y_labels.csv")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -114,7 +114,7 @@ def _sample(place: _Place, line: str) -> Sample:
 def _name(place: _Place, name: str) -> str:
     if not name or name in (".", "..") or len(name.encode()) > 255 or _FORBIDDEN.search(name):
         why = "a sample is a file directly in the data set's folder; its name has no '/', '\\', ':', '\"' or control characters"
-        raise place.error(f"{name[:80]!r} is no file name", why)
+        raise place.error(f"{name[:80]!r} is not a file name", why)
     return name
 
 

@@ -2,7 +2,7 @@
 """Unpacks tar and zip archives that somebody else made: nothing leads out of the folder, nothing half-done is ever seen.
 
 Members that are absolute, lead upwards, are links or devices, or are more than the limits allow make the whole archive refused. Files are
-written to a folder beside the target, which gets its name only when all are there.
+written to a folder next to the target, which gets its name only when all are there.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def extract(
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder beside ``target`` that becomes ``target`` when the block ends well, and vanishes when it does not."""
+    """A folder next to ``target`` that becomes ``target`` when the block ends well, and vanishes when it does not."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder("new", target.parent) as scratch:
         folder = scratch / "folder"

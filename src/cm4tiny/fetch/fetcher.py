@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gets files that a table names by digest: from the cache, a local mirror, or the first of several addresses that has the right bytes.
 
-A file appears under its name only when its digest was compared; a wrong one is kept aside beside it (``.bad-<digest>``) for inspection.
+A file appears under its name only when its digest was compared; a wrong one is kept aside next to it (``.bad-<digest>``) for inspection.
 Two processes that want one file wait for each other.
 """
 

@@ -3,7 +3,7 @@
 
 A branch name is never used. The tree appears under its name only when it is complete, and is sealed (:mod:`cm4tiny.sealed`): a tree whose
 files are not those that were checked out is fetched again. It has no ``.git``, because what counts is the commit's content, which
-``source.json`` beside it names. Local clones: ``<mirror>/github/<owner>/<repo>.git``
+``source.json`` next to it names. Local clones: ``<mirror>/github/<owner>/<repo>.git``
 (:class:`cm4tiny.fetch.mirror.Mirror`), or ``<folder>/<repo>`` in the folder that ``CM4TINY_UPSTREAM`` names.
 """
 
@@ -59,7 +59,7 @@ class GitSource:
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[0-9a-f]{40}", self.commit):
-            raise ValueError(f"{self.commit!r} is no commit")
+            raise ValueError(f"{self.commit!r} is not a commit")
 
     @property
     def folder(self) -> str:

@@ -32,7 +32,7 @@ class Digest:
     def __post_init__(self) -> None:
         length = _LENGTHS.get(self.algorithm)
         if length is None or not re.fullmatch(f"[0-9a-f]{{{length}}}", self.value):
-            raise ValueError(f"{self.algorithm} {self.value!r} is no digest")
+            raise ValueError(f"{self.algorithm} {self.value!r} is not a digest")
 
     def of(self, path: Path) -> str:
         """The digest of a file by the same algorithm."""

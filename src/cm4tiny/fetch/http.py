@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One download over HTTP, resumable: what arrived is kept in a ``.part`` file and asked for no second time.
 
-A server that knows no ranges, or another content length than before, makes it start anew. Whether the bytes are right is not judged here;
+A server that knows no ranges, or another content length than before, makes it start again. Whether the bytes are right is not judged here;
 :mod:`cm4tiny.fetch.fetcher` compares the digest.
 """
 
@@ -39,7 +39,7 @@ class RetryPolicy:
         connect_s: for a connection.
         silent_s: between two pieces.
         grace_s, bytes_per_s: in all, ``grace_s`` and one second more for each ``bytes_per_s`` of the expected size.
-        attempts: in a row at one address that bring nothing new; each goes on where the last one stopped.
+        attempts: in a row at one address that bring nothing new; each continues where the last one stopped.
         pause_s: before the second attempt; doubles from then on, until one brings something.
     """
 
@@ -58,11 +58,11 @@ class RetryPolicy:
 def download(
     session: requests.Session, url: str, part: Path, size: int | None, retry_policy: RetryPolicy, report: Report = lambda done, total: None
 ) -> None:
-    """Brings ``url`` into ``part``; goes on with what is in it already.
+    """Brings ``url`` into ``part``; continues with what is in it already.
 
     Args:
         size: expected bytes; more than that is refused, less is a truncated download.
-        report: hears (bytes done, bytes in all).
+        report: receives (bytes done, bytes in all).
 
     Raises:
         DownloadError: no connection, an HTTP error, too slow, truncated, too long. What arrived stays in ``part``.
@@ -75,7 +75,7 @@ def download(
         try:
             return _attempt(session, url, part, size, retry_policy, deadline, report)
         except DownloadError as error:
-            if _size(part) > most:  # it went on: that was no attempt in vain
+            if _size(part) > most:  # it went on: that was not an attempt in vain
                 attempts, pause, most = 0, retry_policy.pause_s, _size(part)
             attempts += 1
             if not error.again or attempts >= retry_policy.attempts or deadline.remaining <= pause:
@@ -141,7 +141,7 @@ def _reason(error: Exception) -> str:
 def _total(url: str, answer: requests.Response, have: int, size: int | None, part: Path) -> int | None:
     """The length of the whole file as far as the server tells it; raises for an answer that brings no file."""
     status = answer.status_code
-    if status == 416:  # the part is longer than the file: begin anew
+    if status == 416:  # the part is longer than the file: begin again
         part.unlink(missing_ok=True)
         raise _failure(url, "the server has less than what was downloaded before", again=True)
     if status not in (200, 206):

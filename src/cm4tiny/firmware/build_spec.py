@@ -100,7 +100,7 @@ Verifier = Callable[[FirmwareImage, InferenceCode, bytes], dict[str, Any]]
 
 
 def build(recipe: BuildSpec, folder: Path, events: EventStream = SILENT, verifier: Verifier | None = None) -> FirmwareImage:
-    """Builds the image and writes ``firmware.json`` beside it.
+    """Builds the image and writes ``firmware.json`` next to it.
 
     Args:
         verifier: is asked before the record is written, so that an image that failed has none and is never used. The steps call
@@ -238,7 +238,7 @@ def is_verified(record: Mapping[str, Any]) -> bool:
 
 
 def read_record(elf: Path) -> dict[str, Any]:
-    """The record beside an ELF that :func:`build` made.
+    """The record next to an ELF that :func:`build` made.
 
     Raises:
         FirmwareError: there is none, or it is damaged.
@@ -250,6 +250,6 @@ def read_record(elf: Path) -> dict[str, Any]:
             raise ValueError(f"{elf.name} is not the image that {RECORD} describes")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FirmwareError(
-            f"{elf} has no usable {RECORD} beside it", why=str(error), hint="build the firmware anew: add --new to the command"
+            f"{elf} has no usable {RECORD} next to it", why=str(error), hint="build the firmware again: add --new to the command"
         ) from error
     return dict(record)

@@ -26,6 +26,6 @@ def open_division(record: Mapping[str, Any]) -> str:
         raise FirmwareError(
             f"the image's record names the division {division!r}",
             why="there are closed and open",
-            hint="build the firmware anew: add --new",
+            hint="build the firmware again: add --new",
         )
     return str(record.get("division_reason") or "the firmware leaves out parts of the model")

@@ -2,7 +2,7 @@
 """What a model should answer: TensorFlow Lite's reference kernels on the host.
 
 The oracle is ``OpResolverType.BUILTIN_REF`` of tflite-runtime (Python < 3.12) or ai-edge-litert (Python >= 3.12). The optimised
-kernels of the same packages differ from these in some bytes, so they are no oracle for a microcontroller.
+kernels of the same packages differ from these in some bytes, so they are not an oracle for a microcontroller.
 
 ai-edge-litert 2.1 to 2.3 rounds FULLY_CONNECTED once where tflite-runtime and TensorFlow Lite for Microcontrollers round twice (measured:
 28 of 12000 outputs of random layers differ by one, all explained by single rounding). Models with that operator are therefore run by

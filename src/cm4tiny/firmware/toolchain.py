@@ -74,7 +74,7 @@ def find_toolchain(kind: str = "auto", *, install: bool = True, events: EventStr
     Args:
         kind: ``"auto"``, or one of ``"path"``, ``"debian"``, ``"pip"``, ``"zig"``.
         install: whether missing ones may be installed (Debian's package as root, wheels into the user's cache).
-        events: hears about each candidate that is passed over.
+        events: receives about each candidate that is skipped.
 
     Raises:
         ToolchainError: none is usable; names what was tried and why each failed.
@@ -105,7 +105,7 @@ def toolchain_at(program: Path) -> Toolchain:
     """The tool chain of a compiler that is given by its path: an Arm GCC (kind ``"path"``) or zig.
 
     Raises:
-        ToolchainError: it is no program, or no compiler for the Cortex-M4F.
+        ToolchainError: it is not a program, or no compiler for the Cortex-M4F.
     """
     found = shutil.which(str(program.absolute()))
     if found is None:

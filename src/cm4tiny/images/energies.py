@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The published energies of the board beside what the model of the supply current predicts for them: ``docs/energy.md``.
+"""The published energies of the board next to what the model of the supply current predicts for them: ``docs/energy.md``.
 
 The facts are in ``energies.yaml``, the energies in ``published.csv``. The energy of an inference is supply voltage times current over the
 throughput of the energy run itself, so that the error is that of the current alone. Leaving a submitter out means: the two fitted constants

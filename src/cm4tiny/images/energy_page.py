@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``docs/energy.md``: every published energy of the board beside the model's prediction, and the constants with their sources."""
+"""``docs/energy.md``: every published energy of the board next to the model's prediction, and the constants with their sources."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gets the images of a set, and what was published beside them, out of their round's repository at its pinned commit: those files only."""
+"""Gets the images of a set, and what was published next to them, out of their round's repository at its pinned commit: those files only."""
 
 from __future__ import annotations
 

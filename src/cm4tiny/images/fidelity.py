@@ -223,4 +223,4 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     try:
         return tuple(Row(**item) for item in json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ResultsError(f"{path} holds no rows of the fidelity table", why=str(error), hint="write it anew") from error
+        raise ResultsError(f"{path} holds no rows of the fidelity table", why=str(error), hint="write it again") from error

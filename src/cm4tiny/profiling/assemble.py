@@ -70,7 +70,7 @@ def assemble(
 
     Args:
         records: what the build knows of the layers.
-        tables: the model file, if it is at hand.
+        tables: the model file, if it is available.
         strict: see :class:`~cm4tiny.profiling.model.Profile`.
         about: the profile's ``benchmark``, ``engine``, ``image`` and ``sha256``.
 

@@ -25,7 +25,7 @@ class Root:
     Attributes:
         symbol: where it lies.
         engine: whose it is, for people; empty for a function that the user named.
-        helpers: patterns of callees that are no layers.
+        helpers: patterns of callees that are not layers.
         match: ``"names"``, ``"order"``, ``"operators"``, or empty: callees are not matched with a model.
     """
 
@@ -61,7 +61,7 @@ def find_root(functions: Sequence[FunctionSymbol], image: str, wanted: str = "")
         raise FirmwareError(
             f"{image} has no symbols, so its layers cannot be told apart",
             why="a .hex or .bin file has none, and strip removes an ELF's",
-            hint="give the ELF that it was made from: --image=FILE.elf; or that ELF beside the image: --symbols=FILE.elf",
+            hint="give the ELF that it was made from: --image=FILE.elf; or that ELF next to the image: --symbols=FILE.elf",
         )
     rows = _table()["roots"]
     if wanted:

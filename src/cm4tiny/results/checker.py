@@ -95,7 +95,7 @@ def run_checker(tree: Path, version: str, tools: Tools) -> Verdict:
             hint=nearest(version, VERSIONS) or f"choose {' or '.join(VERSIONS)}, or use this project's own audit, which knows every round",
         )
     if not any((tree / division).is_dir() for division in ("closed", "open")):
-        raise UsageError(f"{tree} is no submission", why="it holds neither closed nor open", hint="give the folder above them")
+        raise UsageError(f"{tree} is not a submission", why="it holds neither closed nor open", hint="give the folder above them")
     with scratch_folder("checker") as scratch:
         table = scratch / "summary.csv"
         arguments = ["--input", str(tree.resolve()), "--version", version, "--csv", str(table)]

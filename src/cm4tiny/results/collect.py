@@ -27,7 +27,7 @@ class Collected:
 
 
 def collect(outcome_file: str, lock_file: str = "") -> Collected:
-    """Writes ``report.json`` and ``report.md`` beside ``outcome_file``; ``lock_file`` is where the run leaves its lock file, if it does.
+    """Writes ``report.json`` and ``report.md`` next to ``outcome_file``; ``lock_file`` is where the run leaves its lock file, if it does.
 
     Raises:
         ResultsError: the outcome is missing, damaged or incomplete, or the folder cannot be written.

@@ -63,7 +63,7 @@ def is_variant(board: str, other: str) -> bool:
 
 
 def virtual_name(board: str) -> str:
-    """How the virtual board is called where it stands beside real ones."""
+    """How the virtual board is called where it stands next to real ones."""
     return board + VIRTUAL_SUFFIX
 
 

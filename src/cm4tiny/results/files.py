@@ -12,7 +12,7 @@ from cm4tiny.files import write_atomically
 def write_whole(path: Path, text: str) -> Path:
     """Writes ``text`` to ``path`` through a temporary file in the same folder, which is made if need be.
 
-    What UTF-8 cannot hold (bytes of a file's name that are no text) is written as ``\\xNN``.
+    What UTF-8 cannot hold (bytes of a file's name that are not text) is written as ``\\xNN``.
 
     Raises:
         ResultsError: the folder cannot be written.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One spelling for what the rounds spell in many ways: clock frequencies, processor cores, frameworks, boards.
 
-Facts: the spellings in the 114 system descriptions of rounds v0.5 to v1.3. The names as printed stay in the records beside these.
+Facts: the spellings in the 114 system descriptions of rounds v0.5 to v1.3. The names as printed stay in the records next to these.
 """
 
 from __future__ import annotations

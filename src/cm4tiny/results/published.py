@@ -2,7 +2,7 @@
 """The printed claims of all past MLPerf Tiny rounds (``published.csv``, made by ``tools/import_published.py``).
 
 Source: the public repositories mlcommons/tiny_results_v0.5 ... v1.3; each of the 365 rows names its result folder. Where a round printed
-no figure (v0.5 had no ``results.txt``) the row holds what the log beside it gives, and its ``*_source`` column says so.
+no figure (v0.5 had no ``results.txt``) the row holds what the log next to it gives, and its ``*_source`` column says so.
 
 Loaded by the report of a reproduce run (the rows of its board) and by the dashboard and the experiments (all rows).
 """

@@ -2,7 +2,7 @@
 """Guards the tables of published results: each round's rows have a digest in ``published_digests.json``, checked when a table is loaded.
 
 A table that was changed on purpose (a new round, a correction) gets new digests by ``python tools/published_digests.py``; the change of the
-digest then stands beside that of the table in the same commit.
+digest then stands next to that of the table in the same commit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def round_digests(rows: Sequence[Mapping[str, str]]) -> Digests:
 
 
 def check_digests(table: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Compares the rows of a packaged table with the digests beside it; a table elsewhere has none and is not checked.
+    """Compares the rows of a packaged table with the digests next to it; a table elsewhere has none and is not checked.
 
     Raises:
         ResultsError: a round's rows differ, a round is missing or one too many, or the digests cannot be read.

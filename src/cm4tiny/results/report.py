@@ -45,7 +45,7 @@ def _division_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Says which figures belong to the open division, and why."""
     reasons = {str(entry["benchmark"]): str(entry.get("division_reason", "")) for entry in entries if entry.get("division") == "open"}
     return [
-        f"Figures of {benchmark} belong to the open division and are no figures of the closed one"
+        f"Figures of {benchmark} belong to the open division and are not figures of the closed one"
         + (f": {reason}." if reason else ".")
         + " (docs/closed-division.md)"
         for benchmark, reason in reasons.items()

@@ -84,10 +84,10 @@ def run_accuracy(
     """Measures the accuracy.
 
     Args:
-        journal: where to note each inference, so that an interrupted run can go on; None: nowhere.
+        journal: where to note each inference, so that an interrupted run can continue; None: nowhere.
         image: sha256 of the firmware image, part of what a journal belongs to; the device's own name and profile stand in for it.
         keep_journal: leave the journal after a complete run.
-        events: hears ``"<id> accuracy"``, in inferences.
+        events: receives ``"<id> accuracy"``, in inferences.
 
     Raises:
         ProtocolError: wrong model, an energy image, or an answer that stays damaged.

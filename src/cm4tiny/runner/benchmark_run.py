@@ -66,7 +66,7 @@ class BenchmarkRun:
         jobs: boards side by side.
         assets: whose models and samples these are.
         board_options: which real board, and how to flash it.
-        strict: what the chip would not run is an error; with False the virtual board goes on, and the results say so.
+        strict: what the chip would not run is an error; with False the virtual board continues, and the results say so.
     """
 
     benchmarks: tuple[str, ...]

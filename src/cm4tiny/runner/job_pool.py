@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several boards at once: a job is a board, a benchmark and a mode; as many run side by side as there are workers.
 
-The first job that fails stops the others between two reads; so does Ctrl-C. Journals of accuracy runs stay, so that the same call goes on
+The first job that fails stops the others between two reads; so does Ctrl-C. Journals of accuracy runs stay, so that the same call continues
 where it stopped. A lock file keeps two runs out of one output directory.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal of an accuracy run: what was measured is on disk, so that an interrupted run goes on where it stopped.
+"""The journal of an accuracy run: what was measured is on disk, so that an interrupted run continues where it stopped.
 
 One JSON object a line: first a header that names what is measured, then one line an inference. Lines are appended and synced in batches
 and whenever the journal closes; a killed run loses at most the batch that the operating system had not written yet, and a line that was
@@ -97,12 +97,12 @@ class Journal:
         except FileNotFoundError:
             return 0
         except OSError as error:
-            raise ResultsError(f"cannot read the journal {self.path}", why=str(error.strerror), hint="remove it to start anew") from error
+            raise ResultsError(f"cannot read the journal {self.path}", why=str(error.strerror), hint="remove it to start again") from error
         lines = data.splitlines(keepends=True)
         header = _object(lines[0]) if lines else None
         if header != key.header():
             if lines:
-                self.note = f"the journal {self.path.name} is of another {self._difference(header, key)}: the run starts anew"
+                self.note = f"the journal {self.path.name} is of another {self._difference(header, key)}: the run starts again"
                 with file_errors(self.path):
                     move_into_place(self.path, self.path.with_name(self.path.name + ".old"))
             return 0

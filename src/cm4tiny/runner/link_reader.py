@@ -145,7 +145,7 @@ class LinkReader:
     def check_stop(self) -> None:
         """Raises :class:`InterruptedRunError` when somebody asked this run to stop."""
         if self._stop is not None and self._stop.is_set():
-            raise InterruptedRunError("the run was stopped", hint="start the same run again: an accuracy run goes on where it stopped")
+            raise InterruptedRunError("the run was stopped", hint="start the same run again: an accuracy run continues where it stopped")
 
     @property
     def partial(self) -> bytes:

@@ -5,7 +5,7 @@ The reference firmware answers the last ``db`` line with ``m-load-done`` whateve
 changed. This project's firmware tells the CRC-32 of what it holds (``db crc``); other firmware prints its buffer (``db print``).
 
 A ``db`` line holds 31 bytes of data, which fits the reference command buffer of 80 characters. Longer lines are used only on a device that
-tells how long its commands may be (``check``), and go on only if a load of such lines is proved.
+tells how long its commands may be (``check``), and continue only if a load of such lines is proved.
 """
 
 from __future__ import annotations

@@ -219,7 +219,7 @@ def run_performance(
         iterations: inferences in a window; measured first when None.
         rules: the rules to hold; the official ones when None. Shorter windows give a result whose ``breaches`` say so.
         cycles: the board's cycle counter, if it has one.
-        events: hears ``"<id> performance"``, in seconds of measured time.
+        events: receives ``"<id> performance"``, in seconds of measured time.
 
     Raises:
         ProtocolError: wrong model, energy image, or an answer that stays damaged.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules that a run is held to, as data: ``rules.yaml`` beside this file names the source of every value."""
+"""The rules that a run is held to, as data: ``rules.yaml`` next to this file names the source of every value."""
 
 from __future__ import annotations
 

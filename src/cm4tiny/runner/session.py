@@ -2,7 +2,7 @@
 """Sessions on disk: ``log.txt``, ``results.txt`` and ``results.json`` as the MLCommons runner writes them.
 
 Formats: ``mlcommons/tiny`` ``benchmark/runner/{main,script}.py`` and the sessions of round v1.3; ``docs/session-format.md`` describes them.
-The log streams while the run goes on; the two results files appear at the end, complete or not at all. What a virtual board or a
+The log streams while the run continues; the two results files appear at the end, complete or not at all. What a virtual board or a
 simulated power monitor made says so in the first line of each text file and in every entry of ``results.json``; so does what was
 measured with firmware of the open division.
 """
@@ -58,7 +58,7 @@ def file_errors(path: Path) -> Iterator[None]:
         raise ResultsError(
             f"cannot write {path}",
             why="the disk is full" if full else f"{error.strerror or error}",
-            hint="free some space and start the run again: an accuracy run goes on where it stopped"
+            hint="free some space and start the run again: an accuracy run continues where it stopped"
             if full
             else "check that the folder exists and that you may write to it",
         ) from error

@@ -3,7 +3,7 @@
 
 One image measures one candidate of every layer, because the board tells the layers apart. So a model needs as many images as its layer with
 the most candidates has. If the candidates of one round do not fit into the chip together, the round is cut in two. Every round is written
-to the table at once: an interrupted run loses nothing and goes on where it stopped.
+to the table at once: an interrupted run loses nothing and continues where it stopped.
 """
 
 from __future__ import annotations

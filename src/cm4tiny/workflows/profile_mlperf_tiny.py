@@ -144,7 +144,7 @@ def _firmware(built: Mapping[str, str], benchmark: str) -> Path:
 
 
 def _request(image: Path, symbols: Path | None, root: str, model: bytes, events: EventStream) -> ProfileRequest:
-    """With what the record of the build says, if there is one beside the image or its ELF."""
+    """With what the record of the build says, if there is one next to the image or its ELF."""
     elf = symbols or image
     if not (elf.parent / RECORD).is_file():
         return ProfileRequest(image, symbols, root, model=model)
@@ -170,7 +170,7 @@ def _with_official_model(request: ProfileRequest, benchmark: str, mirror: str, e
         model = model_file(benchmark, "mlcommons", source=AssetSource(mirror=mirror)).read_bytes()
     except (Cm4TinyError, OSError) as error:
         what = error.what if isinstance(error, Cm4TinyError) else str(error)
-        events.message(STEP, f"the model of {benchmark} is not at hand, so no MACs are shown ({what})", "warning")
+        events.message(STEP, f"the model of {benchmark} is not available, so no MACs are shown ({what})", "warning")
         return request
     return replace(request, model=model)
 

@@ -53,7 +53,7 @@ def view_step(options: ViewOptions, step: Step) -> Outputs:
 def _summary(site: Site, columns: str) -> str:
     lines = [f"{site.results} results, {site.own} of them your own. Open in a browser: {site.index}"]
     if site.findings:
-        lines.append(f"{site.findings} findings of the audit are shown beside their results.")
+        lines.append(f"{site.findings} findings of the audit are shown next to their results.")
     if site.unmatched:
         numbers = ", ".join(map(str, site.unmatched[:10])) + (" ..." if len(site.unmatched) > 10 else "")
         lines.append(f"Lines of {columns} that are for no result: {numbers}")

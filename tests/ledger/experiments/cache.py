@@ -393,7 +393,7 @@ with scratch_folder("build", Path(sys.argv[1])) as folder:
 
 
 def killed(inputs: Mapping[str, Any], folder: Path) -> Outcome:
-    """A run is killed in the middle of a build (``alive``: it still goes on); then another one begins."""
+    """A run is killed in the middle of a build (``alive``: it still continues); then another one begins."""
     from cm4tiny.scratch import scratch_folder
 
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder)], stdout=subprocess.PIPE)

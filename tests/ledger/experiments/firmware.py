@@ -89,7 +89,7 @@ def instruction(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 
 
 def crash(inputs: Mapping[str, Any], folder: Path) -> Outcome:
-    """The process of one of two boards ends by a signal; the other board must go on."""
+    """The process of one of two boards ends by a signal; the other board must continue."""
     elf = write_program(folder, [PARK])
     with VirtualBoard(elf) as other:
 

@@ -104,7 +104,7 @@ def own_row(inputs: Mapping[str, Any], folder: Path) -> Outcome:
 
 
 def beside_a_run(inputs: Mapping[str, Any], folder: Path) -> Outcome:
-    """What the dashboard says of the published result ``row`` beside an own run."""
+    """What the dashboard says of the published result ``row`` next to an own run."""
     (folder / "outcome.json").write_text(json.dumps(outcome()), encoding="utf-8")
     row = next(r for r in dashboard_table(runs=[folder]).rows if str(r["source"]).endswith(inputs["row"]))
     return Outcome("noted" if row.get("differs") else "wrong", "differs", str(row.get("differs", "")))

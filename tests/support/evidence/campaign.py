@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The campaign: chooses mutations, applies them, counts verdicts. Everything follows from a seed; it can be interrupted and goes on."""
+"""The campaign: chooses mutations, applies them, counts verdicts. Everything follows from a seed; it can be interrupted and continues."""
 
 from __future__ import annotations
 

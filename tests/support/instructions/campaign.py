@@ -6,8 +6,8 @@
 runs that many sequences (in images of 1000, or 250 that lie in RAM), shows progress with the time that is left, and ends with exit status 1
 if a run differs. A run in which the board crashes, hangs or fails differs, too; the runs behind it follow. Each difference is printed and
 kept in FILE: its registers and the fewest instructions that show it. An image's number decides everything in it. With ``--state`` a
-campaign that was interrupted goes on where it was; an image in which the whole process died is run again in a process of its own, and what
-happens there is a difference. ``--images N ...`` runs those only. ``--record`` writes what qemu computed for the first images into
+campaign that was interrupted continues where it was; an image in which the whole process died is run again in a process of its own, and
+what happens there is a difference. ``--images N ...`` runs those only. ``--record`` writes what qemu computed for the first images into
 expected.yaml, with which the tests check a machine that has no qemu.
 """
 
@@ -129,7 +129,7 @@ def explain(number: int, run: int, folder: Path, *, in_process: bool = True) -> 
     """Registers that differ, and the fewest instructions that show it."""
     try:
         lines, found = smallest(plan_of(number), run, folder, in_process=in_process)
-    except Exception as error:  # the difference counts and the campaign goes on, whatever happens while it is looked at
+    except Exception as error:  # the difference counts and the campaign continues, whatever happens while it is looked at
         return f"it could not be made smaller: {type(error).__name__}: {error}"
     what = ", ".join(f"{name}: board 0x{board:08x}, qemu 0x{qemu:08x}" for name, (board, qemu) in found.items())
     return "\n    ".join([what or "only among others", *lines])

@@ -90,7 +90,7 @@ def run_on_board(
                 board.raise_fault()
             if not _is_done(machine):
                 raise RuntimeError(f"the board did not come to the end: {reason.name}, {board.position()}")
-        except Exception as error:  # whatever it is: the campaign records it and goes on
+        except Exception as error:  # whatever it is: the campaign records it and continues
             raise _ended(machine, error, count) from error
         results = machine.read_memory(RESULTS, 4 * count)
         return results if only is None else results + machine.read_memory(DUMP, 4 * ALL_WORDS)

@@ -52,7 +52,7 @@ def test_blanks_line_ends_and_byte_order_marks_of_real_files_are_accepted(labels
 )
 def test_a_name_that_leaves_the_folder_or_is_no_name_is_refused(labels: Path, name: str) -> None:
     labels.write_bytes(f"good.bin,12,0\n{name},12,7\n".encode())
-    with pytest.raises(AssetError, match=r"y_labels\.csv:2: .* is no file name") as caught:
+    with pytest.raises(AssetError, match=r"y_labels\.csv:2: .* is not a file name") as caught:
         read_labels(labels, KWS)
     assert "directly in the data set's folder" in caught.value.why and caught.value.hint
 
@@ -129,7 +129,7 @@ def test_a_binary_in_place_of_the_list_is_refused(labels: Path) -> None:
 def test_a_huge_list_is_refused_unread(labels: Path) -> None:
     with labels.open("wb") as file:
         file.truncate(17 * 1024 * 1024)
-    with pytest.raises(AssetError, match="no list of samples"):
+    with pytest.raises(AssetError, match="not a list of samples"):
         read_labels(labels, KWS)
 
 

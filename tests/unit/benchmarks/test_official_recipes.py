@@ -100,7 +100,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return os.system, (f"touch {tmp_path / 'owned'}",)
 
-    with pytest.raises(AssetError, match="is no batch of CIFAR-10") as caught:
+    with pytest.raises(AssetError, match="is not a batch of CIFAR-10") as caught:
         cifar10.read_batch(io.BytesIO(pickle.dumps({b"data": Evil()}, 2)))
     assert "system" in caught.value.why and not (tmp_path / "owned").exists()
 
@@ -117,7 +117,7 @@ def test_batches_of_old_and_new_pythons_are_read(protocol: int) -> None:
     [b"", b"no pickle", pickle.dumps([1, 2]), pickle.dumps({b"data": 1}), pickle.dumps({b"data": b"x", b"filenames": [], b"labels": []})],
 )
 def test_what_is_no_batch_is_named(value: bytes) -> None:
-    with pytest.raises(AssetError, match="is no batch of CIFAR-10"):
+    with pytest.raises(AssetError, match="is not a batch of CIFAR-10"):
         cifar10.read_batch(io.BytesIO(value))
 
 
@@ -241,14 +241,14 @@ def test_a_clip_of_another_form_is_named(tmp_path: Path, target: Path, options: 
     (tmp_path / "dev" / "test").mkdir(parents=True)
     (tmp_path / "dev" / "test" / "normal_id_01_00000001.wav").write_bytes(sources.clip(1, **options))
     samples = listed(tmp_path, "normal_id_01_00000001_hist_librosa.bin,2,0,2560,512\n", "ad")
-    with pytest.raises(AssetError, match="is no clip of ToyCar") as caught:
+    with pytest.raises(AssetError, match="is not a clip of ToyCar") as caught:
         toycar.make(tmp_path / "dev", samples, "full", target)
     assert why in caught.value.why
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", sources.clip(1)[:40]])
 def test_what_is_no_wave_file_is_named(data: bytes) -> None:
-    with pytest.raises(AssetError, match="is no clip"):
+    with pytest.raises(AssetError, match="is not a clip"):
         toycar.read_wave(io.BytesIO(data), "x.wav")
 
 
@@ -266,5 +266,5 @@ def test_missing_recordings_are_named(tmp_path: Path, target: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '[{"wav": "x"}]', '[{"wav_file": "../x.wav"}]', '[{"wav_file": ".."}]'])
 def test_a_list_of_recordings_must_be_one(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
-    with pytest.raises(AssetError, match="no list of recordings"):
+    with pytest.raises(AssetError, match="not a list of recordings"):
         wakeword.recordings(tmp_path / "x.json")

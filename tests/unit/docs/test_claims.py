@@ -24,7 +24,7 @@ WRITTEN = [page for page in PAGES if page not in BOOK["generated"]]
 
 #: A number that stands for itself: not part of a word, a version, an address or a name.
 NUMBER = re.compile(r"(?<![\w.\-/])\d[\d,]*(?:\.\d+)?(?![\w.]*\d|\w)")
-#: What is no measurable quantity although it has the form of one.
+#: What is not a measurable quantity although it has the form of one.
 NAMES = re.compile(
     r"Python 3\.\d+(?: (?:to|and) 3\.\d+)?|(?:round|version|since|tag|RO-Crate|Debian|gcc|GCC|pandas|numpy|TensorFlow|OpenOCD|"
     r"stlink-tools|pyOCD|librosa|ai-edge-litert|XlsxWriter`?) v?\d[\w.]*(?: to \d[\w.]*)?|"

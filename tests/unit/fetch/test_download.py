@@ -234,5 +234,5 @@ def test_a_file_that_does_not_fit_on_the_disk_is_refused_before_it_is_asked_for(
 
 @pytest.mark.parametrize("value", ["", "abc", "A" * 64, "0" * 63])
 def test_a_digest_must_be_one(value: str) -> None:
-    with pytest.raises(ValueError, match="no digest"):
+    with pytest.raises(ValueError, match="not a digest"):
         Digest("sha256", value)

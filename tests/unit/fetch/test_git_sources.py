@@ -141,5 +141,5 @@ def test_a_machine_without_git_is_told_so(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_branch_name_is_no_commit() -> None:
-    with pytest.raises(ValueError, match="no commit"):
+    with pytest.raises(ValueError, match="not a commit"):
         GitSource("owner/repo", "main", ())

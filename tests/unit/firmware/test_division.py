@@ -29,7 +29,7 @@ def test_open_firmware_without_a_reason_still_has_one():
 def test_a_record_with_another_division_is_refused(division):
     with pytest.raises(FirmwareError, match="names the division") as caught:
         open_division({"division": division})
-    assert "build the firmware anew" in str(caught.value)
+    assert "build the firmware again" in str(caught.value)
 
 
 def two_layers(*, dead: int) -> bytes:

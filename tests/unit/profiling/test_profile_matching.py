@@ -82,7 +82,7 @@ def test_a_convolution_of_one_channel_may_run_as_a_depthwise_one() -> None:
 
 
 def residual(second: tuple[int, ...] = (8, 3, 3, 8), shortcut: tuple[int, ...] = (8, 1, 1, 4)) -> Model:
-    """Two convolutions beside one, then a dense layer: the one may run before, between or after the two."""
+    """Two convolutions next to one, then a dense layer: the one may run before, between or after the two."""
     model = Model()
     a = model.op("CONV_2D", (model.input,), (1, 8, 8, 8), (8, 3, 3, 4))
     b = model.op("CONV_2D", (a,), (1, 8, 8, 8), second)

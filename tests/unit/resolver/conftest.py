@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A CM repository of micro-scripts in a temporary folder, and a CM home beside it."""
+"""A CM repository of micro-scripts in a temporary folder, and a CM home next to it."""
 
 from __future__ import annotations
 

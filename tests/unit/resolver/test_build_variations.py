@@ -38,7 +38,7 @@ MORE = {
     ("build-mlperf-tiny-firmware", "low_ram"): {"CM_TINY_RAM_BUDGET": "128K"},
     ("reproduce-mlperf-tiny", "energy"): {"CM_TINY_IMAGE": "energy"},
 }
-"""What a variation sets beside that."""
+"""What a variation sets next to that."""
 DEFAULTS = {
     "reproduce-mlperf-tiny": {"benchmark": "all", "mode": "standard", "engine": "microtvm", "board": "virtual", "assets": "embedded"},
     "build-mlperf-tiny-firmware": {"benchmark": "kws", "engine": "microtvm", "assets": "embedded", "image": "performance"},

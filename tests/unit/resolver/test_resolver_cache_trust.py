@@ -310,7 +310,7 @@ def kill_at_random(micro: Any, times: int, seed: int) -> tuple[int, int]:
     """Runs that are killed at a random point, two at once now and then; what is left behind is looked at after each.
 
     Returns:
-        how many runs were killed before they ended, and how many folders that are no entries were seen behind them.
+        how many runs were killed before they ended, and how many folders that are not entries were seen behind them.
     """
     dice = random.Random(seed)
     writing(micro, "low")
@@ -328,7 +328,7 @@ def kill_at_random(micro: Any, times: int, seed: int) -> tuple[int, int]:
         os.kill(children[0], signal.SIGKILL)
         statuses = [os.waitpid(child, 0)[1] for child in children]
         killed += os.WIFSIGNALED(statuses[0])
-        assert all(status == 0 for status in statuses[1:]), "a run beside a killed one failed"
+        assert all(status == 0 for status in statuses[1:]), "a run next to a killed one failed"
         halves += _entries_are_whole(micro)
     assert micro.run("top").new_env == good
     _entries_are_whole(micro)
@@ -368,7 +368,7 @@ def test_ten_runs_killed_at_a_random_point_leave_no_half_entry(micro: Any) -> No
 @pytest.mark.long
 def test_two_hundred_runs_killed_at_a_random_point_leave_no_half_entry(micro: Any) -> None:
     killed, halves = kill_at_random(micro, 200, seed=2)
-    sys.stderr.write(f"\n{killed} of 200 runs were killed before they ended; {halves} folders that are no entries were seen\n")
+    sys.stderr.write(f"\n{killed} of 200 runs were killed before they ended; {halves} folders that are not entries were seen\n")
     assert killed > 60
     assert halves > 20
 

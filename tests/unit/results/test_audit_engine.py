@@ -158,7 +158,7 @@ def test_findings_survive_the_file(tmp_path: Path) -> None:
 )
 def test_a_damaged_audit_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "audit.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ResultsError, match="is no audit"):
+    with pytest.raises(ResultsError, match="is not an audit"):
         read_audit(tmp_path / "audit.json")
 
 

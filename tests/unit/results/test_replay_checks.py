@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Claims beside their recomputation: formulas, statuses, causes, and no "match" that the evidence does not support."""
+"""Claims next to their recomputation: formulas, statuses, causes, and no "match" that the evidence does not support."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def test_labels_that_are_not_at_hand_are_said(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(labels_module, "table", lambda: changed)
     session = EembcSession([Infer(name, 1, (1, 2), vector(1, 2)) for name in names], mode="accuracy", model="vww01")
     write(result_folder(tmp_path, "vww") / "accuracy", log=session.log(), results=session.results(top_1="50.0", auc="0.50"))
-    assert checks(tmp_path)["auc"].cause == "the labels of vww01 are not at hand"
+    assert checks(tmp_path)["auc"].cause == "the labels of vww01 are not available"
 
 
 def test_an_old_list_is_said_where_the_round_does_not_accept_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +356,6 @@ def test_streaming_claims_are_recomputed(tmp_path: Path) -> None:
         ("sww throughput", "match"),
         ("sww power", "match"),
     ]
-    assert checks(tmp_path, "v1.3")["TP/FN/FP"].cause == "the list of spoken words (sww01) is not at hand"
+    assert checks(tmp_path, "v1.3")["TP/FN/FP"].cause == "the list of spoken words (sww01) is not available"
     (folder / "results.json").unlink()
     assert checks(tmp_path, "v1.3", lists)["sww throughput"].cause == "results.json not submitted; log has no duty-cycle times"

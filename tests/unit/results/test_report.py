@@ -158,7 +158,7 @@ def open_report() -> dict[str, Any]:
 def test_figures_of_the_open_division_are_never_shown_without_saying_so() -> None:
     made = open_report()
     assert "open division" not in report()["notice"]
-    assert "Figures of kws belong to the open division and are no figures of the closed one: 3 channels were removed." in made["notice"]
+    assert "Figures of kws belong to the open division and are not figures of the closed one: 3 channels were removed." in made["notice"]
     assert summary_rows(made)[0][:2] == ["kws", "simulated run (open)"]
     assert "simulated run (open)" in summary(made)
     assert "**this run** (simulated, embedded model, open division)" in markdown(made)

@@ -92,10 +92,10 @@ def test_nothing_there_is_an_error(tmp_path: Path) -> None:
 def test_a_session_of_nothing_known_is_refused(tmp_path: Path) -> None:
     folder = maker.performance(tmp_path / "p")
     (folder / "log.txt").write_text("nothing\n", encoding="utf-8")
-    with pytest.raises(ResultsError, match="no session of a benchmark") as caught:
+    with pytest.raises(ResultsError, match="not a session of a benchmark") as caught:
         recognise(folder)
     assert "the device's model is not in log.txt" in str(caught.value)
-    with pytest.raises(ResultsError, match="is no finished session"):
+    with pytest.raises(ResultsError, match="is not a finished session"):
         recognise(tmp_path)
 
 
@@ -169,7 +169,7 @@ def test_a_description_has_every_field_once_in_the_templates_order() -> None:
 
 
 def test_wrong_fields_and_boards_are_named_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match="no field of a system description") as caught:
+    with pytest.raises(UsageError, match="not a field of a system description") as caught:
         describe("a", "closed", "rdi", "", {"Board Nam": "x"}, {})
     assert "'Board Name'" in str(caught.value)
     with pytest.raises(UsageError, match="is not part of the description"):
@@ -365,7 +365,7 @@ def test_missing_code_and_documents_are_named(tmp_path: Path) -> None:
     nowhere = dataclasses.replace(given, systems=(dataclasses.replace(given.systems[0], code=tmp_path / "nowhere"),))
     with pytest.raises(UsageError, match="missing or empty"):
         submit(nowhere, tmp_path / "out")
-    with pytest.raises(UsageError, match="is no file"):
+    with pytest.raises(UsageError, match="is not a file"):
         submit(dataclasses.replace(given, checklist=tmp_path / "nowhere.pdf"), tmp_path / "out")
     with pytest.raises(RuleError, match=r"documents\.checklist"):
         raise_from(lambda: submit(dataclasses.replace(given, checklist=None), tmp_path / "out"))
@@ -398,7 +398,7 @@ def test_links_and_leftovers_do_not_get_into_the_code(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     given = answers(tmp_path / "documents", sessions(tmp_path / "s", ("kws",), energy=False))
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    with pytest.raises(ResultsError, match="nothing can be written beside"):
+    with pytest.raises(ResultsError, match="nothing can be written next to"):
         submit(given, tmp_path / "file" / "out" / "deep")
 
 

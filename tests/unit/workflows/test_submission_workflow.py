@@ -163,7 +163,7 @@ def test_a_report_of_nothing_is_refused(here: Path, env: dict[str, str], message
 def test_a_check_of_nothing_is_refused(here: Path) -> None:
     with pytest.raises(UsageError, match="nothing to check"):
         checked(here)
-    with pytest.raises(UsageError, match="is no submission"):
+    with pytest.raises(UsageError, match="is not a submission"):
         checked(here, CM_TINY_CHECK_PATH=str(here))
 
 

@@ -78,7 +78,7 @@ def read_batch(stream: IO[bytes], name: str = TEST_BATCH) -> Batch:
         if not len(pictures) == len(names) == len(labels) or not len(labels) or labels.min() < 0 or labels.max() >= CLASSES:
             raise ValueError(f"{len(pictures)} pictures, {len(names)} names, {len(labels)} labels")
     except (pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError, AttributeError, ImportError, IndexError) as error:
-        raise AssetError(f"{name} is no batch of CIFAR-10", why=f"{type(error).__name__}: {error}", hint=_HINT) from error
+        raise AssetError(f"{name} is not a batch of CIFAR-10", why=f"{type(error).__name__}: {error}", hint=_HINT) from error
     return Batch(names, labels, pictures)
 
 
@@ -150,7 +150,7 @@ def _test_batch(source: Path) -> Batch:
     for member in pieces(source):
         if member.path.name == TEST_BATCH:
             if member.size > MAX_BATCH_BYTES:
-                raise AssetError(f"{member.path} is no batch of CIFAR-10", why=f"it has {member.size} bytes", hint=_HINT)
+                raise AssetError(f"{member.path} is not a batch of CIFAR-10", why=f"it has {member.size} bytes", hint=_HINT)
             return read_batch(io.BytesIO(member.read()))
     raise AssetError(f"{source} holds no {TEST_BATCH}", why="it is not CIFAR-10's python version", hint="give cifar-10-python.tar.gz")
 

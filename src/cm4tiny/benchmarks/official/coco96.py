@@ -49,7 +49,7 @@ def make(source: Path, samples: Sequence[Sample], list_name: str, target: Path, 
             if _LABELS.get(folder, sample.label) != sample.label:
                 raise AssetError(f"{member.path} is of another class than in the list", why=f"the list says {sample.label}", hint=_HINT)
             if member.size > MAX_PICTURE_BYTES:
-                raise AssetError(f"{member.path} is no picture of 96 x 96", why=f"it has {member.size} bytes", hint=_HINT)
+                raise AssetError(f"{member.path} is not a picture of 96 x 96", why=f"it has {member.size} bytes", hint=_HINT)
             (target / sample.file).write_bytes(pixels(io.BytesIO(member.read()), str(member.path)))
             events.progress(step, len(samples) - len(missing), len(samples))
             if not missing:

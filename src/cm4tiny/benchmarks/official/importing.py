@@ -45,7 +45,7 @@ def import_files(
             elif name in missing:
                 if member.size > MAX_SAMPLE_BYTES:
                     raise AssetError(
-                        f"{member.path} in {source} is no sample of {row.id}", why=f"it has {member.size} bytes", hint=_hint(row)
+                        f"{member.path} in {source} is not a sample of {row.id}", why=f"it has {member.size} bytes", hint=_hint(row)
                     )
                 member.copy_to(target / name)
                 missing.discard(name)

@@ -2,7 +2,7 @@
 """MLPerf Tiny's own data sets, ready to use: made once per machine, whole or not at all.
 
 A set lies in ``<cache>/datasets/<set>-<list>-<first digits of the list's sha256>/``: the folder ``<set>`` with ``y_labels.csv`` and the
-samples, and beside it ``data-set.json``, which says where they came from and which bytes they have. It appears only when it is complete;
+samples, and next to it ``data-set.json``, which says where they came from and which bytes they have. It appears only when it is complete;
 its bytes are compared whenever it is handed out.
 """
 
@@ -97,7 +97,7 @@ def official_set(
 def official_set_if_here(
     set_id: str, *, list_name: str = "", fetcher: Fetcher, root: Path | None = None, table: OfficialTable | None = None
 ) -> tuple[Path, Provenance] | None:
-    """As :func:`official_set` if that needs no download: the set was prepared before, or its source is at hand; else None."""
+    """As :func:`official_set` if that needs no download: the set was prepared before, or its source is available; else None."""
     table = table or official_table()
     row = table.set_row(set_id)
     list_name = row.list_name(list_name)
@@ -109,7 +109,7 @@ def official_set_if_here(
 
 
 def recorded_files(folder: Path) -> dict[str, str] | None:
-    """The digests that a prepared set's folder has beside it; None for a folder that this module did not prepare."""
+    """The digests that a prepared set's folder has next to it; None for a folder that this module did not prepare."""
     try:
         provenance = Provenance(**json.loads((folder.parent / RECORD).read_text(encoding="utf-8")))
         return dict(provenance.files) if provenance.set == folder.name else None

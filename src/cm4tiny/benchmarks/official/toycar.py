@@ -76,4 +76,4 @@ def read_wave(stream: IO[bytes], name: str) -> npt.NDArray[np.int16]:
 
 
 def _not_a_clip(name: str, why: str) -> AssetError:
-    return AssetError(f"{name} is no clip of ToyCar", why=why, hint=_HINT)
+    return AssetError(f"{name} is not a clip of ToyCar", why=why, hint=_HINT)

@@ -44,9 +44,9 @@ def recordings(listing: Path) -> list[str]:
     try:
         names = [str(row["wav_file"]) for row in json.loads(listing.read_text(encoding="utf-8"))]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AssetError(f"{listing} is no list of recordings", why=f"{type(error).__name__}: {error}", hint="get it again") from error
+        raise AssetError(f"{listing} is not a list of recordings", why=f"{type(error).__name__}: {error}", hint="get it again") from error
     if not names or any(Path(name).name != name or name in ("", ".", "..") for name in names):
-        raise AssetError(f"{listing} is no list of recordings", why=f"it names {names[:3]}", hint="get it again")
+        raise AssetError(f"{listing} is not a list of recordings", why=f"it names {names[:3]}", hint="get it again")
     return names
 
 
@@ -70,7 +70,7 @@ def _check(path: Path) -> None:
         with wave.open(str(path)) as file:
             form = (8 * file.getsampwidth(), file.getframerate())
     except (wave.Error, EOFError) as error:
-        raise AssetError(f"{path.name} is no wave file", why=str(error) or "it ends too early", hint="build it again") from error
+        raise AssetError(f"{path.name} is not a wave file", why=str(error) or "it ends too early", hint="build it again") from error
     if form != (16, SAMPLE_RATE_HZ):
         raise AssetError(
             f"{path.name} has {form[0]} bits at {form[1]} Hz", why=f"16 bits at {SAMPLE_RATE_HZ} Hz are expected", hint="build it again"

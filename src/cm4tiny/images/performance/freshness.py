@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether measured rows still belong to the code beside them.
+"""Whether measured rows still belong to the code next to them.
 
 A row carries a digest of the sources that decide its figures. Where the sources are others now, the figures may be too: the page that is
 made of the rows says so at its head, until somebody measures again. Blank lines and lines of comment do not count.

@@ -32,7 +32,7 @@ from cm4tiny.results.published import PublishedResult, published_conditions, pub
 
 CHART = "performance.svg"
 STREAMING = "sww"
-"""Its published throughput counts the audio's features too, so it is no measure of an engine."""
+"""Its published throughput counts the audio's features too, so it is not a measure of an engine."""
 _TITLE = "Inferences per second, relative to the fastest published result"
 
 _CONDITIONS = Conditions(

@@ -2,7 +2,7 @@
 """``cm show cache``, ``cm find cache`` and ``cm rm cache``: the entries of the cache for cmind.
 
 Upstream brings an automation for this; without upstream there would be none. The folder is listed itself: cmind's index may name
-entries that are being made anew. Entries of upstream's engine are shown as well.
+entries that are being rebuilt. Entries of upstream's engine are shown as well.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from cm4tiny.resolver.store.cache import ENGINE_TAG, STATE, Cache
 
 
 def check_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:
-    """Checks the entries with these tags; entries of upstream's engine have no digests and are passed over.
+    """Checks the entries with these tags; entries of upstream's engine have no digests and are skipped.
 
     Returns:
         ``{'return': 0, 'checked': n}``, or an error that names each damaged entry.

@@ -32,7 +32,7 @@ class Locking:
         session: of the command.
         request: what was asked for, as a lock file holds it.
         target: the lock file to write; None writes none.
-        crate: write an RO-Crate beside it.
+        crate: write an RO-Crate next to it.
     """
 
     session: Session

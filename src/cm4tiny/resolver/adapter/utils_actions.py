@@ -163,7 +163,7 @@ def _cfg_files(folder: Path, i: Answer) -> list[Path]:
 
 
 def _with_base(file: Path, find: Callable[[Answer], Answer]) -> Answer:
-    """The meta of a file on top of its ``_base`` (``file.yaml`` beside it, or ``artifact:file.yaml``)."""
+    """The meta of a file on top of its ``_base`` (``file.yaml`` next to it, or ``artifact:file.yaml``)."""
     meta = load_meta(file)
     base_name = str(meta.get("_base") or "")
     if not base_name:

@@ -50,7 +50,7 @@ _INDICES = "create index by_alias on script (alias); create index by_uid on scri
 
 @dataclass(frozen=True)
 class IndexRow:
-    """A meta file: where it is, how it looked when it was read, and what it says. ``meta`` is None if it is no script or broken."""
+    """A meta file: where it is, how it looked when it was read, and what it says. ``meta`` is None if it is not a script or broken."""
 
     file: Path
     stamp: tuple[int, int]

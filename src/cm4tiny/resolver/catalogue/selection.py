@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From tags to one script.
 
-Scripts that lack a requested variation are no candidates. Nothing here asks a question: an ambiguity is an error that lists the
+Scripts that lack a requested variation are not candidates. Nothing here asks a question: an ambiguity is an error that lists the
 candidates, unless the caller takes the first one (``quiet``).
 """
 

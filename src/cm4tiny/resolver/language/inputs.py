@@ -36,7 +36,7 @@ class Input:
         kind: ``type`` of the schema; empty if values are not checked.
         desc: text for --help and the reference.
         default: the value that counts without the flag.
-        otherwise: what happens without the flag, where that is no value.
+        otherwise: what happens without the flag, where that is not a value.
         alias_of: the flag that sets the same key; empty for the first of them.
         choices: values that a ``choice`` or ``choices`` may have.
         minimum, maximum: of a ``count``.

@@ -2,7 +2,7 @@
 """Fingerprints of what a cached result depends on: a script's files and the Python code behind it.
 
 A version stands still while code changes, in a checkout and between two ``pip install .`` of one, so the content of the sub-packages that a
-script imports is hashed, with what they import in turn, and with the other sources of the same name (``firmware/`` beside ``src`` in a
+script imports is hashed, with what they import in turn, and with the other sources of the same name (``firmware/`` next to ``src`` in a
 checkout, ``firmware_sources`` in a wheel). Of ``cm4tiny.workflows``, which imports everything, only the modules count that the script
 binds; they hold its options, so the keys of the environment that occur in them are words of the script.
 """
@@ -30,7 +30,7 @@ _INDIRECT = re.compile(rb"<<<[^>]*#")
 
 _NOT_CODE = (".md", ".txt~", ".pyc", ".rst")
 _PATH_LIMIT = 1024
-"""Longer values are no paths; the operating system would refuse to look."""
+"""Longer values are not paths; the operating system would refuse to look."""
 
 _READ_LIMIT_BYTES = 1 << 20
 
@@ -142,7 +142,7 @@ def code_version(imported: frozenset[str]) -> str:
 
 
 def file_identity(value: str) -> str:
-    """Names the content of a file that a value points to; an empty string if it is no path of a regular file.
+    """Names the content of a file that a value points to; an empty string if it is not a path of a regular file.
 
     A relative path counts from the current directory, and only if it looks like one (a slash or a suffix).
     """

@@ -36,7 +36,7 @@ class Request:
 
     Args:
         tags: tags and variations.
-        name: alias or uid instead of, or beside, tags.
+        name: alias or uid instead of, or next to, tags.
         inputs: everything else that was given on the command line or in a dependency's entry, as it was given: input mappings, hooks and
             lock files take from it.
         env, state, const, const_state: the caller's; not changed.

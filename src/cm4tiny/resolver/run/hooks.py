@@ -2,7 +2,7 @@
 """``customize.py``: loading it, calling its functions, and turning what goes wrong into errors that say where.
 
 A module is loaded once per process as long as its file does not change, so module-level state outlives a run (upstream executes the
-file anew each time).
+file again each time).
 """
 
 from __future__ import annotations

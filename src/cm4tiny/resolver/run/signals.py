@@ -16,7 +16,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raises :class:`Terminated` in the main thread on the first SIGTERM; later ones are ignored while the clean-up goes on.
+    """Raises :class:`Terminated` in the main thread on the first SIGTERM; later ones are ignored while the clean-up continues.
 
     Does nothing in other threads, or where the program around has a handler of its own.
     """

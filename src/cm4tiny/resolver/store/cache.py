@@ -40,7 +40,7 @@ ENGINE_TAG = "cm4tiny-engine"
 PROJECT_TAG = "cm4tiny"
 
 STATE_FORMAT = 3
-#: Key of ``_cm.json`` with the digests of the two files beside it.
+#: Key of ``_cm.json`` with the digests of the two files next to it.
 DIGESTS = "cm4tiny_digests"
 
 _WAIT_S = 12 * 3600.0
@@ -297,7 +297,7 @@ class Cache:
 
 
 def discard(folder: Path) -> None:
-    """Removes an entry's folder; its mark goes first, so that it is no entry from the beginning. Of a link only the link goes."""
+    """Removes an entry's folder; its mark goes first, so that it is not an entry from the beginning. Of a link only the link goes."""
     if folder.is_symlink():
         folder.unlink()
         return

@@ -333,7 +333,7 @@ class Lock:
         return [difference for number, difference in enumerate(found) if difference not in found[:number]]
 
     def host(self) -> list[Difference]:
-        """Facts of the host and Python packages that are not those of the lock; the run goes on and says so."""
+        """Facts of the host and Python packages that are not those of the lock; the run continues and says so."""
         here, there = {**host_part(), **packages.versions()}, {**self.content["host"], **self.content["packages"]}
         return [Difference(name, there[name], here.get(name)) for name in sorted(there) if there[name] != here.get(name)]
 

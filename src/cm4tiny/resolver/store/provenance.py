@@ -31,7 +31,7 @@ from cm4tiny.resolver.store.stored_files import Inventory
 
 Record = dict[str, Any]
 
-#: Flags that change where or how fast something is done, not what: the env keys that they set are no inputs.
+#: Flags that change where or how fast something is done, not what: the env keys that they set are not inputs.
 _NOT_WHAT = ("jobs", "outdirname")
 _SECRET_NAMES = ("*TOKEN*", "*PASSWORD*", "*SECRET*")
 SECRET = "(secret)"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An RO-Crate of a run: ``ro-crate-metadata.json`` beside its lock file.
+"""An RO-Crate of a run: ``ro-crate-metadata.json`` next to its lock file.
 
 RO-Crate 1.1 (https://w3id.org/ro/crate/1.1) with the terms of its section on provenance: a ``CreateAction`` whose instruments are the
 scripts and whose object are the sources. It names files and digests and holds no copy of anything.
@@ -48,7 +48,7 @@ def crate_of(lock: Mapping[str, Any], file_name: str) -> dict[str, Any]:
 
 
 def write_crate(lock_file: Path, lock: Mapping[str, Any]) -> Path:
-    """Writes the document beside a lock file and returns its path."""
+    """Writes the document next to a lock file and returns its path."""
     target = lock_file.with_name(NAME)
     write_atomically(target, json.dumps(crate_of(lock, lock_file.name), indent=2) + "\n")
     return target

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inventory of a cache entry: which files it has, how large they are, and digests of their content.
 
-It is taken when the entry is made and lies beside the results. On every hit the digests of the files that the result names are compared
+It is taken when the entry is made and lies next to the results. On every hit the digests of the files that the result names are compared
 with it, for this project's scripts those of all files, and that no file was added. Sizes and times alone never make a file good: a bit that
 flips on a disk changes neither. ``cm check cache`` and ``--check_cache`` compare every digest for all scripts. Byte code that Python writes
-beside modules does not count.
+next to modules does not count.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Inventory:
         return json.dumps({"holds_paths": self.holds_paths, "files": rows})
 
     def write(self, folder: Path) -> None:
-        """Writes it beside the files."""
+        """Writes it next to the files."""
         write_atomically(folder / INVENTORY, self.text())
 
     def problem(self, folder: Path, names: Iterable[str] | None = None) -> str:

@@ -85,5 +85,5 @@ def read_audit(path: Path) -> tuple[Finding, ...]:
         document = json.loads(path.read_text(encoding="utf-8"))
         jsonschema.validate(document, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, jsonschema.ValidationError) as error:
-        raise ResultsError(f"{path} is no audit", why=str(error).splitlines()[0][:300], hint="make it anew: check,mlperf,tiny") from error
+        raise ResultsError(f"{path} is not an audit", why=str(error).splitlines()[0][:300], hint="rebuild it: check,mlperf,tiny") from error
     return tuple(Finding(f["rule"], f["severity"], f["round"], f["path"], f["message"], tuple(f["related"])) for f in document["findings"])

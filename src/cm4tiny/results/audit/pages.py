@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``docs/audit-rules.md``, made from the rules themselves.
 
-``python -m cm4tiny.results.audit > docs/audit-rules.md`` writes it anew; a test compares.
+``python -m cm4tiny.results.audit > docs/audit-rules.md`` writes it again; a test compares.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ class SystemView:
 
 @dataclass(frozen=True, eq=False)
 class ResultView:
-    """One result: its place, its sessions, its claims beside their recomputation."""
+    """One result: its place, its sessions, its claims next to their recomputation."""
 
     replayed: Replayed
     labels: LabelLists
@@ -193,7 +193,7 @@ class ResultView:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """Claims beside what the logs give."""
+        """Claims next to what the logs give."""
         return tuple(self.replayed.checks)
 
     @cached_property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The audit's findings beside the results that they are about (``audit.json`` of ``replay,mlperf,tiny``; schema ``cm4tiny-audit-1``).
+"""The audit's findings next to the results that they are about (``audit.json`` of ``replay,mlperf,tiny``; schema ``cm4tiny-audit-1``).
 
 Only what the site shows is read, so that a file of another version can be shown as well.
 """

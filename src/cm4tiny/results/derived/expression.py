@@ -71,7 +71,7 @@ class Expression:
         """Checks ``text`` as an expression over ``columns``.
 
         Raises:
-            UsageError: it is too long, too deep, not an expression, uses something that is not allowed or a name that is no column.
+            UsageError: it is too long, too deep, not an expression, uses something that is not allowed or a name that is not a column.
         """
         shown = f"the expression '{text[:60]}{'...' if len(text) > 60 else ''}'"
         if len(text) > MAX_LENGTH:

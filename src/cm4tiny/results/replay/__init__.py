@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replay: recomputes every claim of a round from the evidence beside it and says which ones hold."""
+"""Replay: recomputes every claim of a round from the evidence next to it and says which ones hold."""
 
 from cm4tiny.results.replay.checks import check_session
 from cm4tiny.results.replay.expected import differences, known_mismatches

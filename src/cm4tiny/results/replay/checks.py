@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sets each claim of a session beside its recomputation.
+"""Sets each claim of a session next to its recomputation.
 
 A claim matches if the recomputed value, printed as the runner prints it, is the claimed number. A session with a doubt (files of the
 session that contradict each other, windows without a length, a log that lacks files) never gets a "match": an agreement that the evidence
@@ -231,7 +231,7 @@ def _unknown_labels(found: Identified, scores: Scores) -> str:
         return ""
     data_set = found.list_id.split("-")[0]
     if found.complete:
-        return f"the labels of {data_set} are not at hand"
+        return f"the labels of {data_set} are not available"
     prefix = _common_prefix(found.unknown).rstrip("0123456789")
     names = f"{lost} {prefix}* files" if prefix else f"{lost} of {len(scores.files)} files"
     return f"{names}, not in {data_set}/y_labels.csv"
@@ -295,7 +295,7 @@ def _streaming(files: ModeFiles, session: LoggedSession, lists: LabelLists) -> I
     words = lists.windows.get("sww01", ())
     counts = formulas.detections(streaming.detections_ms, words) if streaming and words else ()
     claimed = "/".join(part.split()[0] for part in printed.detections.split(", ")) if printed.detections else ""
-    why_not = "the session has no detections" if words else "the list of spoken words (sww01) is not at hand"
+    why_not = "the session has no detections" if words else "the list of spoken words (sww01) is not available"
     yield _Claim("TP/FN/FP", claimed, "/".join(map(str, counts)), causes, why_not, doubts)
     speed = formulas.streaming_throughput(streaming.on_s, streaming.off_s) if streaming else math.nan
     speed_causes = causes

@@ -39,7 +39,7 @@ def differences(checks: Sequence[Check], expected: Path) -> list[str]:
         with expected.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream)
             if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise ResultsError(f"{expected} is no replay.csv", why=f"its columns are {reader.fieldnames}", hint=f"needed: {COLUMNS}")
+                raise ResultsError(f"{expected} is not a replay.csv", why=f"its columns are {reader.fieldnames}", hint=f"needed: {COLUMNS}")
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ResultsError(f"{expected} cannot be read", why=str(error), hint="give a replay.csv of an earlier replay") from error

@@ -38,7 +38,7 @@ def read_samples(path: Path) -> tuple[Samples, float]:
     """The samples in microjoules and their rate in hertz.
 
     Raises:
-        TraceProblem: the file is no trace.
+        TraceProblem: the file is not a trace.
         OSError: it cannot be read.
     """
     size = path.stat().st_size
@@ -64,7 +64,7 @@ def read_timestamps(path: Path) -> tuple[float, ...]:
     """The time stamps in seconds, ascending.
 
     Raises:
-        TraceProblem: the file is no list of ascending times.
+        TraceProblem: the file is not a list of ascending times.
         OSError: it cannot be read.
     """
     if path.stat().st_size > MAX_STAMPS_BYTES:
@@ -75,9 +75,9 @@ def read_timestamps(path: Path) -> tuple[float, ...]:
             raise TraceProblem(note)
         stamps = numbers_in_json(json.loads(data))
     except (ValueError, RecursionError) as error:
-        raise TraceProblem("list of time stamps that is no JSON") from error
+        raise TraceProblem("list of time stamps that is not JSON") from error
     if stamps is None or len(stamps) > MAX_STAMPS:
-        raise TraceProblem("list of time stamps that is no list of numbers")
+        raise TraceProblem("list of time stamps that is not a list of numbers")
     if any(later < earlier for earlier, later in itertools.pairwise(stamps)) or (stamps and stamps[0] < 0):
         raise TraceProblem("time stamps that do not ascend")
     return stamps

@@ -107,7 +107,7 @@ class Identified:
 
 @dataclass(frozen=True)
 class LabelLists:
-    """The label lists at hand.
+    """The label lists available.
 
     Attributes:
         lists: label by file name, in the list's order, by list id; only lists that were read.
@@ -180,7 +180,7 @@ class LabelLists:
         return tuple(key for key, row in table()["lists"].items() if row["benchmark"] == benchmark)
 
     def names(self, list_id: str) -> tuple[str, ...]:
-        """The files of a list in its order; empty if the list is not at hand."""
+        """The files of a list in its order; empty if the list is not available."""
         return tuple(self.lists.get(list_id, ()))
 
     @staticmethod
@@ -263,7 +263,7 @@ def _windows(path: Path, key: str) -> tuple[tuple[float, float], ...]:
         entry = next(item for item in content if item["wav_file"] == row["wav"])  # type: ignore[union-attr]
         pairs = [numbers_in_json(pair) for pair in entry["detection_windows"]]
     except (OSError, ValueError, TypeError, KeyError, StopIteration, RecursionError) as error:
-        raise AssetError(f"{path} is no list of spoken words", why=f"{type(error).__name__}: {error}"[:200], hint=_HINT) from error
+        raise AssetError(f"{path} is not a list of spoken words", why=f"{type(error).__name__}: {error}"[:200], hint=_HINT) from error
     windows = tuple((pair[0], pair[1]) for pair in pairs if pair is not None and len(pair) == 2)
     _check_windows(path, key, windows)
     return windows

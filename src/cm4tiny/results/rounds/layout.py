@@ -88,7 +88,7 @@ def _is_round(path: Path) -> bool:
 
 
 def _round_of(path: Path) -> Round | None:
-    """By the folder's name, else by the record that a fetched tree has beside it."""
+    """By the folder's name, else by the record that a fetched tree has next to it."""
     names = [name for name in _ROUND_IN_NAME.findall(path.resolve().name) if name in ROUNDS]
     if names:
         return ROUNDS[names[-1]]

@@ -423,7 +423,7 @@ class LoggedSession:
 
 @dataclass(frozen=True)
 class Check:
-    """One claim beside its recomputation: a row of ``replay.csv``.
+    """One claim next to its recomputation: a row of ``replay.csv``.
 
     Attributes:
         mode: name of the directory (``performance``, ``enegy``...).

@@ -53,7 +53,7 @@ def whole(digits: bytes | str) -> int | None:
 
 
 def number_in_json(value: object) -> float | None:
-    """A JSON number as a finite float, or None; a bool is no number."""
+    """A JSON number as a finite float, or None; a bool is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

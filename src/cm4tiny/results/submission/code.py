@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The code of a submission: the submitter's own folder, or everything that one of this project's images was built from.
 
-An image is found by its hash in CM's cache; beside it lie the generated C, the commands and the hashes of all sources. The sources are
+An image is found by its hash in CM's cache; next to it lie the generated C, the commands and the hashes of all sources. The sources are
 copied only if they still have these hashes, so that the commands give the same image again.
 """
 
@@ -131,7 +131,7 @@ def _copy_image(image: SubmittedImage, folder: Path, benchmark: str, models: Map
     for name in image.build["sources"]:
         target = folder / name
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise ResultsError(f"{_BUILD} names a source outside its folder: {name}", hint="build the firmware anew: add --new")
+            raise ResultsError(f"{_BUILD} names a source outside its folder: {name}", hint="build the firmware again: add --new")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(image.source(name), target)
     for name in (_BUILD, _RECORD, image.elf.name):
@@ -147,7 +147,7 @@ def _model(wanted: Mapping[str, Any], benchmark: str, models: Mapping[str, Path]
             return path
     raise ResultsError(
         f"the model {wanted['name']} of {benchmark} cannot be found",
-        why=f"no file at hand has the SHA-256 {str(wanted['sha256'])[:16]}...",
+        why=f"no file available has the SHA-256 {str(wanted['sha256'])[:16]}...",
         hint="name the file that was compiled: models: {" + benchmark + ": FILE} in the answers",
     )
 
@@ -176,7 +176,7 @@ def _readme(image: SubmittedImage) -> str:
 | `{image.elf.name}` | the image that was measured, SHA-256 `{record["elf"]["sha256"]}` |
 
 The commands of `{_BUILD}`, run in this folder with an empty folder `obj`, build the image again ({len(build["sources"])} sources).
-Libraries that they name beside these sources are listed below with their versions.
+Libraries that they name next to these sources are listed below with their versions.
 
 Made with:
 

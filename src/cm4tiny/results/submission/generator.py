@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a submission: systems, code, results, README and checksums, complete or not at all.
 
-Everything is written into a folder beside the target, computed again and audited there, and moved into place at the end. What is simulated
+Everything is written into a folder next to the target, computed again and audited there, and moved into place at the end. What is simulated
 or measured with this project's own models is refused, unless the submission is marked as a draft.
 """
 
@@ -179,7 +179,7 @@ def _write_documents(folder: Path, answers: Answers) -> None:
         if path is None:
             continue
         if not path.is_file():
-            raise UsageError(f"the {what} {path} is no file", hint="give the path of the document")
+            raise UsageError(f"the {what} {path} is not a file", hint="give the path of the document")
         shutil.copyfile(path, folder / "systems" / f"{name}{path.suffix.lower()}")
 
 
@@ -204,13 +204,13 @@ def _judge(found: Review, draft: bool) -> None:
 
 @contextlib.contextmanager
 def _staging(root: Path) -> Iterator[Path]:
-    """A folder beside the target, on the same disk; gone at the end whatever happens."""
+    """A folder next to the target, on the same disk; gone at the end whatever happens."""
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=root.parent, prefix=".submission-"))
     except OSError as error:
         raise ResultsError(
-            f"nothing can be written beside {root}", why=error.strerror or str(error), hint="choose another --outdirname"
+            f"nothing can be written next to {root}", why=error.strerror or str(error), hint="choose another --outdirname"
         ) from error
     try:
         yield folder

@@ -29,7 +29,7 @@ def readme_text(folder: Path, answers: Answers, rows: Sequence[SummaryRow]) -> s
     draft = (folder / DRAFT_MARK).is_file()
     lines = [f"# MLPerf Tiny {answers.round}, {answers.division} division: {answers.submitter}", ""]
     if draft:
-        lines += [f"This is a draft ([why]({DRAFT_MARK})): its figures are no results of MLPerf Tiny.", ""]
+        lines += [f"This is a draft ([why]({DRAFT_MARK})): its figures are not results of MLPerf Tiny.", ""]
     lines += ["| system | benchmark | inf/s | accuracy | energy |", "|---|---|---|---|---|", *_rows(rows), ""]
     lines += ["## Contents", "", "| folder, file | what |", "|---|---|"]
     lines += ["| `systems/` | a description of each system, and the documents |"]
@@ -48,7 +48,7 @@ def _rows(rows: Sequence[SummaryRow]) -> Iterator[str]:
 
 
 def _again(folder: Path) -> Iterator[str]:
-    yield "1. Build the image, or take the one that lies with the code; the README beside it says how."
+    yield "1. Build the image, or take the one that lies with the code; the README next to it says how."
     yield "2. Flash it to the board and connect the board's serial port (and the power monitor for energy)."
     yield "3. Run the runner in the modes performance, accuracy and energy with the official data sets."
     if any(folder.glob("code/*/*/*/firmware.json")):

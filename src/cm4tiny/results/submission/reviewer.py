@@ -27,7 +27,7 @@ class Review:
     """What was found.
 
     Attributes:
-        replay: the claims beside their recomputation.
+        replay: the claims next to their recomputation.
         findings: of the audit.
         context: what the audit was made with: the tree, the label lists, whether it is a whole submission.
         verdict: the official checker's, None if it was not asked.
@@ -93,7 +93,7 @@ def review(
         UsageError: no such folder or round.
     """
     if not root.is_dir() or not any((root / division).is_dir() for division in ("closed", "open")):
-        raise UsageError(f"{root} is no submission", why="it holds neither closed nor open", hint="give the folder above them")
+        raise UsageError(f"{root} is not a submission", why="it holds neither closed nor open", hint="give the folder above them")
     round = get_round(round_id or _by_name(root))
     known = labels or LabelLists.known()
     done = replay([root], known, round_id=round.id, jobs=jobs or (1 if _is_small(root) else cores()), events=events)

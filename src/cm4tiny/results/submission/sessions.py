@@ -155,7 +155,7 @@ def recognise(folder: Path) -> Found:
         entries = _head(folder / "results.json") if (folder / "results.json").is_file() else ""
     except OSError as error:
         raise ResultsError(
-            f"{folder} is no finished session", why=f"{error.strerror}: {error.filename}", hint="run the benchmark to its end"
+            f"{folder} is not a finished session", why=f"{error.strerror}: {error.filename}", hint="run the benchmark to its end"
         ) from error
     eembc = (folder / "script.async").is_file() or "m-session-start-id" in log
     named = _MODEL.search(log)
@@ -163,7 +163,7 @@ def recognise(folder: Path) -> Found:
     mode = _mode(results, entries)
     if not benchmark or not mode:
         lacking = "the device's model is not in log.txt" if not benchmark else "results.txt holds no result that a mode is known by"
-        raise ResultsError(f"{folder} is no session of a benchmark", why=lacking, hint="give finished sessions of MLPerf Tiny only")
+        raise ResultsError(f"{folder} is not a session of a benchmark", why=lacking, hint="give finished sessions of MLPerf Tiny only")
     unfit, is_open = _unfit(log, results, entries), _open_division(log, results, entries)
     return Found(folder, benchmark, mode, "eembc" if eembc else "mlc", _files(folder, eembc), unfit, is_open)
 

@@ -120,10 +120,10 @@ def describe(
     for field in answers:
         if field.strip() not in FIELDS:
             raise UsageError(
-                f"'{field}' is no field of a system description", hint=nearest(field, FIELDS) or "docs/submit.md lists the fields"
+                f"'{field}' is not a field of a system description", hint=nearest(field, FIELDS) or "docs/submit.md lists the fields"
             )
         if field.strip() in FIELDS[:3]:
-            raise UsageError(f"'{field}' is not part of the description", hint="give submitter, division and status beside it")
+            raise UsageError(f"'{field}' is not part of the description", hint="give submitter, division and status next to it")
     fixed = {"Submitter": submitter, "Division": division, "Status": status}
     values = dict(derived)
     values.update(get_board(board).fields if board else {})

@@ -150,7 +150,7 @@ def repeated(view: SessionView) -> Iterator[Violation]:
     severity="error",
     scope="result",
     source=_TARGETS,
-    why="A faster but worse model is no result of the closed division.",
+    why="A faster but worse model is not a result of the closed division.",
 )
 def quality_target(view: ResultView) -> Iterator[Violation]:
     if view.result.division == "closed":

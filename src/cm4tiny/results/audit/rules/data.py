@@ -145,7 +145,7 @@ def subset(view: SessionView) -> Iterator[Violation]:
     severity="error",
     scope="session",
     source="tiny_results_v0.7: closed/plumerai/results/DISCO_F746NG/ad/accuracy/accuracy_script.async (73 files without an anomaly)",
-    why="Looked at where the log itself is not at hand. An AUC needs both kinds of files.",
+    why="Looked at where the log itself is not available. An AUC needs both kinds of files.",
 )
 def script(view: SessionView) -> Iterator[Violation]:
     has_scores = view.session.scores is not None and bool(view.session.scores.files)
@@ -176,7 +176,7 @@ def _script_loads(view: SessionView) -> dict[str, int]:
     severity="error",
     scope="session",
     source=f"{_RULES}; this project's docs/embedded-assets.md: names of its own samples begin with emb_",
-    why="This project's own models and samples show that everything works; their results are no results of the benchmark.",
+    why="This project's own models and samples show that everything works; their results are not results of the benchmark.",
 )
 def embedded(view: SessionView) -> Iterator[Violation]:
     own = [name for name in _files(view) if name.startswith(EMBEDDED_PREFIX)]

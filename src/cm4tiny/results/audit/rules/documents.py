@@ -35,7 +35,7 @@ def _names(submitter: Submitter, folder: str = "") -> Iterator[str]:
 
 @rule(
     "documents.draft",
-    "A submission is no draft",
+    "A submission is not a draft",
     severity="error",
     scope="submitter",
     source=f"this project (docs/submit.md): {DRAFT_MARK}",
@@ -84,7 +84,7 @@ def readme(submitter: Submitter) -> Iterator[Violation]:
 
 @rule(
     "documents.checklist",
-    "The signed checklist lies beside the system descriptions",
+    "The signed checklist lies next to the system descriptions",
     severity="error",
     scope="submitter",
     source=_LAYOUT,

@@ -30,7 +30,7 @@ _OTHER_RULES = {"apple-double", "symlink", "odd-characters", "system-json-name",
 def division(tree: Tree) -> Iterator[Violation]:
     for path in sorted(tree.root.iterdir()):
         if path.is_dir() and path.name not in DIVISIONS and path.name not in _KNOWN_TOP:
-            yield Violation(path.name, f"'{path.name}' is no division")
+            yield Violation(path.name, f"'{path.name}' is not a division")
 
 
 @rule(
@@ -83,7 +83,7 @@ def large_file(submitter: Submitter) -> Iterator[Violation]:
     severity="error",
     scope="submitter",
     source=f"{_CHECKER}: has the following __pycache__ directories",
-    why="Byte code of one machine's Python is no source, and may hold paths of that machine.",
+    why="Byte code of one machine's Python is not a source, and may hold paths of that machine.",
     warning_before=(1, 3),
 )
 def pycache(submitter: Submitter) -> Iterator[Violation]:
@@ -131,7 +131,7 @@ def name(submitter: Submitter) -> Iterator[Violation]:
     severity="error",
     scope="submitter",
     source=f"{_CHECKER}: has an invalid model for closed division; {_LAYOUT}",
-    why="What is in a folder of another name is no result of the round.",
+    why="What is in a folder of another name is not a result of the round.",
     warning_before=(1, 3),
 )
 def benchmark(submitter: Submitter) -> Iterator[Violation]:
@@ -140,10 +140,10 @@ def benchmark(submitter: Submitter) -> Iterator[Violation]:
     for path in submitter.entries.folders:
         parts = PurePosixPath(path).parts
         if len(parts) == 5 and parts[2] == "results" and not any(p == path or p.startswith(path + "/") for p in paths):
-            yield Violation(path, f"'{parts[4]}' is no benchmark of {tree.round.id}, or holds no session")
+            yield Violation(path, f"'{parts[4]}' is not a benchmark of {tree.round.id}, or holds no session")
     for view in submitter.results:
         if view.result.benchmark not in tree.round.benchmarks:
-            yield Violation(view.result.path, f"{view.result.benchmark} is no benchmark of {tree.round.id}")
+            yield Violation(view.result.path, f"{view.result.benchmark} is not a benchmark of {tree.round.id}")
 
 
 @rule(
@@ -207,7 +207,7 @@ def layout(view: ResultView) -> Iterator[Violation]:
     scope="result",
     source="submission_checker.py: required_tests; directory_structure.adoc: mandatory files",
     why=(
-        "A speed without its accuracy is no result. The official checker passes silently over a benchmark without performance "
+        "A speed without its accuracy is not a result. The official checker passes silently over a benchmark without performance "
         "unless it is the last one that it visits."
     ),
 )

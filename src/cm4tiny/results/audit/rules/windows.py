@@ -123,7 +123,7 @@ def inputs(view: SessionView) -> Iterator[Violation]:
     scope="session",
     source="tiny_results_v0.7: closed/plumerai/results/DISCO_F746NG/ad/performance/performance_log.txt "
     "(one window, its results.txt lists five; so in 12 logs)",
-    why="The log beside a result is its evidence. That the medians agree by luck does not change it.",
+    why="The log next to a result is its evidence. That the medians agree by luck does not change it.",
 )
 def other_session(view: SessionView) -> Iterator[Violation]:
     printed = view.session.printed

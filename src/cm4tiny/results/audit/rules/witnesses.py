@@ -85,7 +85,7 @@ def _pairs(view: SessionView) -> list[_Pair]:
     "Windows are as long by the host's clock as by the device's",
     severity="error",
     scope="session",
-    source="docs/replay.md, Witnesses; m-lap-us and m-infer-start/m-infer-done in the log, beside the log's own time stamps",
+    source="docs/replay.md, Witnesses; m-lap-us and m-infer-start/m-infer-done in the log, next to the log's own time stamps",
     why=(
         "A device whose clock runs slow reports a speed that it does not have, and a monitor whose time stamps are paired wrongly measures "
         "something else. The host's clock is right to a few parts in 10,000."

@@ -97,7 +97,7 @@ function withText(ownRows) {
   return ownRows.length > MOST_NAMED ? ownRows.filter((row) => !seen.has(marks(row)) && seen.add(marks(row))) : ownRows;
 }
 
-/** Own points with a text beside them: on which side of the point it fits. */
+/** Own points with a text next to them: on which side of the point it fits. */
 function namedPoints(ownRows, state, types, shown) {
   const some = withText(ownRows);
   const value = (row) => (types.x.type === "log" ? Math.log(figure(state.x, row)) : figure(state.x, row));

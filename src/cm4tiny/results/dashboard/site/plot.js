@@ -57,7 +57,7 @@ class Plot {
   }
 }
 
-/** What a point is, beside the pointer. */
+/** What a point is, next to the pointer. */
 function showTip(event, datum) {
   const tip = byId("tip");
   tip.hidden = !datum || datum.row === undefined;

@@ -68,7 +68,7 @@ def load_json(path: Path) -> LoadedJson:
     except UnicodeDecodeError:
         return LoadedJson([], "results.json is not encoded in UTF-8")
     except (ValueError, RecursionError):
-        return LoadedJson([], "results.json is no JSON")
+        return LoadedJson([], "results.json is not JSON")
     if not isinstance(entries, list):
-        return LoadedJson([], "results.json is no list")
+        return LoadedJson([], "results.json is not a list")
     return LoadedJson(entries, faults=tuple(hooks.faults))

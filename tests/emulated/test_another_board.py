@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,18 @@ from support.fictional_board import write
 from support.firmware_stubs import stub_model
 from support.tiny_images import tool_chain
 
-from cm4tiny.benchmarks import BENCHMARKS
+from cm4tiny import verification
+from cm4tiny.benchmarks import BENCHMARKS, embedded_model
 from cm4tiny.boards import VirtualBoard
-from cm4tiny.boards.boards import BoardDescription, read_board
+from cm4tiny.boards.boards import BoardDescription, described, read_board
 from cm4tiny.boards.catalogue import board_identity, check_board, open_board, simulated_label
 from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.boards.nucleo import BoardOptions
+from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.deadline import Deadline
-from cm4tiny.errors import ImageTooLargeError
+from cm4tiny.errors import ImageTooLargeError, UsageError
 from cm4tiny.firmware.build import FirmwareImage, build_firmware
+from cm4tiny.firmware.build_spec import BuildSpec, read_record
 
 
 def build(board: BoardDescription, folder: Path, mode: str = "performance", **model: object) -> FirmwareImage:
@@ -91,11 +95,24 @@ def test_the_steps_can_name_it(files: Path, image: FirmwareImage) -> None:
         assert b"m-init-done" in said(board)
 
 
+def test_an_image_for_it_is_compiled_and_verified_on_it(files: Path, tmp_path: Path) -> None:
+    """From a model: the planner gets the board's memory, the virtual board that executes the image is the board's."""
+    tool_chain()
+    recipe = BuildSpec("kws", "microtvm", "performance", str(embedded_model("kws")), board=str(files))
+    built = verification.build(recipe, tmp_path)
+    record = read_record(built.elf)
+    assert record["verification"]["verified"] is True
+    assert json.loads((tmp_path / "build.json").read_text(encoding="utf-8"))["board"]["name"] == "FICTION-BOARD"
+    assert record["options"]["ram_budget"] == read_board(files).chip.ram.size
+    with pytest.raises(UsageError, match="kept result"):
+        described(str(files))
+
+
 def test_what_does_not_fit_its_memory_is_refused_by_the_virtual_board(files: Path, image: FirmwareImage, tmp_path: Path) -> None:
     description = read_board(files)
     path = tmp_path / "large.bin"
     flash = b"".join(segment.data for segment in read_elf(image.elf, chip=description.chip).segments[:1])
     path.write_bytes(flash.ljust(description.chip.flash.size + 4, b"\xff"))
-    VirtualBoard(path).close()
+    assert load_image(path).segments
     with pytest.raises(ImageTooLargeError, match="does not fit into flash"):
         VirtualBoard(path, board=description)

@@ -92,6 +92,7 @@ class BuildSpec:
                 f"the engine {self.engine} has no RAM budget, no choice of skipped channels and no tuning",
                 hint=f"leave them out, or use the engine {OWN}",
             )
+        find_board(self.board)
         return get_benchmark(self.benchmark)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.benchmarks import get_benchmark
+from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware import build_spec
@@ -45,7 +46,7 @@ def build(recipe: BuildSpec, folder: Path, events: EventStream = SILENT) -> Firm
     """
 
     if recipe.verify or recipe.engine in tflm.VARIANTS:
-        _prepare_board(events)
+        _prepare_board(recipe, events)
     if recipe.engine in tflm.VARIANTS and not recipe.arena_bytes:
         return _build_with_arena(recipe, folder, events)
     return build_spec.build(recipe, folder, events, _verifier(recipe, events))
@@ -58,7 +59,7 @@ def _build_with_arena(recipe: BuildSpec, folder: Path, events: EventStream) -> F
     """
     with tempfile.TemporaryDirectory() as name:
         roomy = build_spec.build(recipe, Path(name), events)
-        used = read_word(roomy.elf, tflm.ARENA_USED)
+        used = read_word(roomy.elf, tflm.ARENA_USED, find_board(recipe.board))
     events.message(f"build {recipe.benchmark} {recipe.mode}", f"the interpreter uses {used} bytes of its arena")
     for reserve in _RESERVES:
         chosen = replace(recipe, arena_bytes=round_up(used + reserve, 16))
@@ -72,10 +73,11 @@ def _build_with_arena(recipe: BuildSpec, folder: Path, events: EventStream) -> F
 
 def _verifier(recipe: BuildSpec, events: EventStream) -> Verifier | None:
     """None: nothing is executed."""
+    board, benchmark = find_board(recipe.board), get_benchmark(recipe.benchmark)
 
     def verify(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
         with events.step(f"verify {recipe.benchmark} {recipe.mode}") as outcome:
-            found = verify_image(image.elf, get_benchmark(recipe.benchmark), recipe.engine, tflite, (code.input, code.output), events)
+            found = verify_image(image.elf, benchmark, recipe.engine, tflite, (code.input, code.output), events, board)
             outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
             return found.record()
 
@@ -83,14 +85,13 @@ def _verifier(recipe: BuildSpec, events: EventStream) -> Verifier | None:
         with events.step(f"verify {recipe.benchmark} {recipe.mode}") as outcome, tempfile.TemporaryDirectory() as name:
             plain = replace(code, flags=(*code.flags, *_PLAIN))
             toolchain = find_toolchain(recipe.toolchain, install=False)
-            benchmark = get_benchmark(recipe.benchmark)
-            other = build_firmware(benchmark, plain, mode=recipe.mode, toolchain=toolchain, out_dir=Path(name), events=events)
-            found = verify_images(image.elf, other.elf, benchmark, recipe.engine, (code.input, code.output), events)
+            other = build_firmware(benchmark, plain, mode=recipe.mode, toolchain=toolchain, out_dir=Path(name), board=board, events=events)
+            found = verify_images(image.elf, other.elf, benchmark, recipe.engine, (code.input, code.output), events, board)
             outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
             return found.record()
 
     def boot(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
-        boot_image(image.elf)
+        boot_image(image.elf, board)
         return dict(build_spec.NOT_VERIFIED)
 
     if recipe.verify:
@@ -98,6 +99,6 @@ def _verifier(recipe: BuildSpec, events: EventStream) -> Verifier | None:
     return boot if recipe.engine in tflm.VARIANTS else None
 
 
-def _prepare_board(events: EventStream) -> None:
+def _prepare_board(recipe: BuildSpec, events: EventStream) -> None:
     """Compiles the virtual board's C code if that was not done yet."""
-    native_library(install=True, events=events)
+    native_library(find_board(recipe.board), install=True, events=events)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from cm4tiny.benchmarks import Benchmark
 from cm4tiny.benchmarks.tables import load_table
+from cm4tiny.boards.boards import BoardDescription
 from cm4tiny.errors import VerificationError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware.inference_code import TensorInfo
@@ -87,7 +88,13 @@ def choose_inputs(tflite: bytes, entry: TensorInfo, seed: int = SEED) -> tuple[I
 
 
 def verify_image(
-    elf: Path, benchmark: Benchmark, engine: str, tflite: bytes, tensors: tuple[TensorInfo, TensorInfo], events: EventStream = SILENT
+    elf: Path,
+    benchmark: Benchmark,
+    engine: str,
+    tflite: bytes,
+    tensors: tuple[TensorInfo, TensorInfo],
+    events: EventStream = SILENT,
+    board: BoardDescription | None = None,
 ) -> Verification:
     """Executes an image and compares its answers with the reference's.
 
@@ -102,7 +109,7 @@ def verify_image(
     """
     reference = oracle_name(tflite)
     inputs, expected = choose_inputs(tflite, tensors[0])
-    run = run_image(elf, benchmark, inputs, tensors, events)
+    run = run_image(elf, benchmark, inputs, tensors, events, board)
     rows = (_table()["engines"][engine], _table()["references"][reference])
     most, share = sum(row["most"] for row in rows), sum(row["share"] for row in rows)
     found = compare(run.outputs, expected, elf.name, most=most, share=share)
@@ -111,7 +118,13 @@ def verify_image(
 
 
 def verify_images(
-    elf: Path, plain: Path, benchmark: Benchmark, engine: str, tensors: tuple[TensorInfo, TensorInfo], events: EventStream = SILENT
+    elf: Path,
+    plain: Path,
+    benchmark: Benchmark,
+    engine: str,
+    tensors: tuple[TensorInfo, TensorInfo],
+    events: EventStream = SILENT,
+    board: BoardDescription | None = None,
 ) -> Verification:
     """Executes an image of code that came without a model file, and one of the same code that was compiled without optimisation.
 
@@ -119,7 +132,7 @@ def verify_images(
         VerificationError: they answer differently.
     """
     inputs = candidate_inputs(tensors[0])[1:2]  # unoptimised code takes seconds for one
-    found, expected = (run_image(path, benchmark, inputs, tensors, events).outputs.astype(np.float64) for path in (elf, plain))
+    found, expected = (run_image(path, benchmark, inputs, tensors, events, board).outputs.astype(np.float64) for path in (elf, plain))
     row = _table()["engines"][engine]
     if tensors[1].dtype == "float32":  # an engine that quantises on its own; in steps of one part in 65536 of the largest value
         step = float(np.abs(expected).max()) / 65536 or 1.0

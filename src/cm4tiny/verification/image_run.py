@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from cm4tiny.benchmarks import Benchmark
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.boards import BoardDescription
 from cm4tiny.boards.commands import READY
 from cm4tiny.boards.elf_image import Symbol, read_elf
 from cm4tiny.deadline import Deadline
@@ -59,37 +60,43 @@ class ImageAnswers:
 
 
 def run_image(
-    elf: Path, benchmark: Benchmark, inputs: Int8, tensors: tuple[TensorInfo, TensorInfo], events: EventStream = SILENT
+    elf: Path,
+    benchmark: Benchmark,
+    inputs: Int8,
+    tensors: tuple[TensorInfo, TensorInfo],
+    events: EventStream = SILENT,
+    board: BoardDescription | None = None,
 ) -> ImageAnswers:
     """Infers each row of ``inputs``.
 
     Args:
         inputs: int8 [n, values]; for an engine that takes floats they are dequantised by the input's scale.
         tensors: the model's input and output.
+        board: that the image is for; None: the default board.
 
     Raises:
         VerificationError: the image answers errors, or not at all, or did not take the input.
         DeviceFaultError: it crashes.
     """
     entry, result = tensors
-    symbols = read_elf(elf).symbols
+    symbols = read_elf(elf, chip=board.chip if board else None).symbols
     places = [_symbol(symbols, name, tensor.size * _width(tensor), elf) for name, tensor in ((INPUT, entry), (OUTPUT, result))]
     buffer = _symbol(symbols, BUFFER, benchmark.input_bytes, elf)
     rows: list[npt.NDArray[Any]] = []
     printed: list[tuple[float, ...]] = []
-    with VirtualBoard(elf, events=events) as board:
-        _ask(board, "", _BOOT_S)
+    with VirtualBoard(elf, board=board, events=events) as virtual:
+        _ask(virtual, "", _BOOT_S)
         for row in inputs.reshape(-1, entry.size):
             sent = as_sent(row, benchmark, entry)
             if rows:
-                board.write_memory(buffer.address, sent)
+                virtual.write_memory(buffer.address, sent)
             else:
-                _load(board, sent)
-            answer = _ask(board, "infer 1 0", _INFER_S)
+                _load(virtual, sent)
+            answer = _ask(virtual, "infer 1 0", _INFER_S)
             found = _RESULTS.findall(answer)
             if len(found) != 1:
                 raise VerificationError("the image answered no results", why=repr(answer[-200:]), hint=_REBUILD)
-            taken, output = (board.read_memory(place.address, place.size) for place in places)
+            taken, output = (virtual.read_memory(place.address, place.size) for place in places)
             expected = row.tobytes() if entry.dtype == "int8" else sent
             if taken != expected:
                 raise VerificationError(
@@ -97,25 +104,25 @@ def run_image(
                 )
             rows.append(np.frombuffer(output, np.int8 if result.dtype == "int8" else "<f4"))
             printed.append(tuple(float(value) for value in found[0].split(",")))
-        return ImageAnswers(np.stack(rows), tuple(printed), board.cycles)
+        return ImageAnswers(np.stack(rows), tuple(printed), virtual.cycles)
 
 
-def boot_image(elf: Path) -> None:
-    """Raises VerificationError unless an image starts and sets its model up."""
-    with VirtualBoard(elf) as board:
-        _ask(board, "", _BOOT_S)
+def boot_image(elf: Path, board: BoardDescription | None = None) -> None:
+    """Raises VerificationError unless an image starts on a board (None: the default one) and sets its model up."""
+    with VirtualBoard(elf, board=board) as virtual:
+        _ask(virtual, "", _BOOT_S)
 
 
-def read_word(elf: Path, symbol: str) -> int:
-    """A variable of 32 bits of an image that has started.
+def read_word(elf: Path, symbol: str, board: BoardDescription | None = None) -> int:
+    """A variable of 32 bits of an image that has started on a board; None: the default one.
 
     Raises:
         VerificationError: it has none of that name, or it does not start.
     """
-    place = _symbol(read_elf(elf).symbols, symbol, 4, elf)
-    with VirtualBoard(elf) as board:
-        _ask(board, "", _BOOT_S)
-        return int.from_bytes(board.read_memory(place.address, 4), "little")
+    place = _symbol(read_elf(elf, chip=board.chip if board else None).symbols, symbol, 4, elf)
+    with VirtualBoard(elf, board=board) as virtual:
+        _ask(virtual, "", _BOOT_S)
+        return int.from_bytes(virtual.read_memory(place.address, 4), "little")
 
 
 def as_sent(row: Int8, benchmark: Benchmark, entry: TensorInfo) -> bytes:

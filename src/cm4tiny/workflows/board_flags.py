@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which real board, and how to write to it."""
+"""Which board, and how to write to a real one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cm4tiny.cm import flag, value
 
 @dataclass(frozen=True, kw_only=True)
 class BoardFlags:
-    """Which real board, and how to write to it; a virtual one needs none of them."""
+    """Which board, and how to write to a real one; a virtual one needs its name at most."""
 
     port: str = flag("CM_TINY_PORT")
     probe: str = flag("CM_TINY_PROBE")

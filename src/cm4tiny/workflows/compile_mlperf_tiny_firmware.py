@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cm4tiny.boards.boards import described
 from cm4tiny.cm import Outputs, Step, value
 from cm4tiny.fetch.hashes import check_input
 from cm4tiny.firmware.build_spec import BuildSpec, drops_dead, skips_zeros
@@ -36,18 +37,21 @@ class CompileFirmwareOptions:
     zeros: str = value("CM_TINY_ZEROS")
     dead: str = value("CM_TINY_DEAD")
     no_verify: str = value("CM_TINY_NO_VERIFY")
+    board: str = value("CM_TINY_BOARD")
 
 
 def compile_firmware(options: CompileFirmwareOptions, step: Step) -> Outputs:
     """Builds and verifies the image.
 
     Raises:
-        UsageError: a file is not the one that the result is cached under. Cm4TinyError: as :func:`cm4tiny.verification.build`.
+        UsageError: a file is not the one that the result is cached under, or the board does not come with the package.
+        Cm4TinyError: as :func:`cm4tiny.verification.build`.
     """
     sources, _ = read_sources(options.engine, options.sources)
     check_input(options.model, options.model_sha256, _FRONT)
     if options.tuning == "untuned":
         check_input(options.costs, options.costs_sha256, _FRONT)
+    board = described(options.board)
     recipe = BuildSpec(
         benchmark=options.benchmark,
         engine=options.engine,
@@ -56,10 +60,11 @@ def compile_firmware(options: CompileFirmwareOptions, step: Step) -> Outputs:
         toolchain=options.toolchain,
         sources={name: str(path) for name, path in sources.items()},
         library=options.library,
-        ram_budget=parse_ram_budget(options.ram_budget),
+        ram_budget=parse_ram_budget(options.ram_budget, board),
         skip_zero=skips_zeros(options.zeros),
         drop_dead=drops_dead(options.dead),
         costs=str(options.costs or ""),
+        board=board.env_name,
         verify=wanted(options.no_verify),
     )
     image = build(recipe, step.folder / "firmware", step.events)

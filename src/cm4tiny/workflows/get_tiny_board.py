@@ -23,7 +23,7 @@ def get_board(options: BoardOptions, step: Step) -> Outputs:
         Cm4TinyError: as :func:`cm4tiny.boards.catalogue.check_board`.
     """
     check_board(options.kind, board_options_of(options), step.events)
-    facts = emulator_facts(options.kind)
+    facts = emulator_facts(options.kind, board_options_of(options))
     if not facts:
         return {}
     if "library_sha256" in facts:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cm4tiny.boards.boards import default_board
 from cm4tiny.cm import Step
 from cm4tiny.events import SILENT
 from cm4tiny.firmware.build_spec import BuildSpec
@@ -108,6 +109,16 @@ def test_the_compiling_step_asks_for_what_the_variations_say(
 def test_a_budget_and_no_verification_reach_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = asked_of_the_compiling_step({"CM_TINY_RAM_BUDGET": "128K", "CM_TINY_NO_VERIFY": "yes"}, tmp_path, monkeypatch)
     assert (recipe.ram_budget, recipe.verify) == (128 * 1024, False)
+
+
+def test_the_board_that_is_named_reaches_the_compiler_and_the_key_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [asked_of_the_compiling_step(env, tmp_path, monkeypatch).board for env in ({}, {"CM_TINY_BOARD": "nucleo-l4r5zi-p"})]
+    assert asked == [default_board().env_name, "NUCLEO_L4R5ZI_P"]
+    with pytest.raises(AssertionError, match="kept result"):
+        asked_of_the_compiling_step({"CM_TINY_BOARD": "elsewhere/board.yaml"}, tmp_path, monkeypatch)
+    meta = STEPS["compile-mlperf-tiny-firmware"]
+    assert meta["default_env"]["CM_TINY_BOARD"] == STEPS["get-tiny-board"]["default_env"]["CM_TINY_BOARD"] == default_board().env_name
+    assert {"env": "CM_TINY_BOARD", "prefix": "board-"} in meta["extra_cache_tags_from_env"]
 
 
 def asked_of_the_compiling_step(env: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> BuildSpec:

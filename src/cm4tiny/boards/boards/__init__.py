@@ -151,6 +151,21 @@ def find_board(name: str = "") -> BoardDescription:
     )
 
 
+def described(name: str) -> BoardDescription:
+    """A board that comes with the package; for results that are kept under its name, which a file elsewhere would change unnoticed.
+
+    Raises:
+        UsageError: it is the path of a file, or there is no such board.
+    """
+    if name.endswith(".yaml"):
+        raise UsageError(
+            f"a kept result cannot be that of the description {name}",
+            why="it would be found by the file's name, whatever the file holds then",
+            hint=f"put the file into {FOLDER} and name the board without .yaml",
+        )
+    return find_board(name)
+
+
 def read_board(path: Path) -> BoardDescription:
     """A board from its file; its chip's description lies next to it, or comes with the package.
 

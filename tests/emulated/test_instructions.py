@@ -17,7 +17,7 @@ from support.instructions import campaign as campaigns
 from support.instructions.campaign import EXPECTED, RECORDED, Progress, campaign, compare, digest, plan_of, step_of
 from support.instructions.catalogue import CATALOGUE, RULES, Form, forms, random_fields
 from support.instructions.engines import QEMU, BoardEndedError, qemu_is_there, run_on_board, run_on_qemu
-from support.instructions.examine import smallest
+from support.instructions.examine import Case, smallest
 from support.instructions.images import Image, Plan, build
 
 needs_qemu = pytest.mark.skipif(
@@ -71,7 +71,7 @@ def test_sequences_give_what_qemu_gave(number: int, tmp_path: Path) -> None:
 def _first_difference(plan: Plan, results: bytes, folder: Path) -> str:
     oracle = run_on_qemu(plan, folder)
     run = next(i for i in range(plan.runs) if oracle[4 * i : 4 * i + 4] != results[4 * i : 4 * i + 4])
-    lines, found = smallest(plan, run, folder)
+    lines, found = smallest(Case(plan, run, folder))
     return "\n".join([f" in run {run}: {found}", *lines])
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random firmware that means no good, and a process that runs it on the native machine: peripheral storms, DMA, random code, wild vectors.
+"""Random firmware that means no good, and a process that runs it on the native machine: peripheral storms, DMA, random code, wild vectors,
+and what hostile_fragments.py aims at single parts of the machine.
 
     PYTHONPATH=src:tests python -m support.hostile_firmware --first 0 --count 100000 --jobs 2 --sanitize
 
@@ -23,7 +24,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+from support.hostile_fragments import AIMED, constant
 
 if "ASAN_OPTIONS" in os.environ:
     os.RTLD_DEEPBIND = 0  # capstone's loader asks for it, and AddressSanitizer does not support it
@@ -47,14 +51,6 @@ _UARTS = (0x40008000, 0x40013800, 0x40004400, 0x40004800, 0x40004C00, 0x40005000
 _TIMERS = (0x40000000, 0x40000400, 0x40001000, 0x40012C00, 0x40014000, 0x40014800)
 _BUSY = (*_DMA, *_DMA, 0x40020800, *_UARTS, *_TIMERS, 0x40015400, 0x40021000, 0x40007000, 0x40022000, 0x40023000, 0x50060800)
 _CORE = (0xE000ED00, 0xE000ED00, 0xE000E100, 0xE000E010, 0xE0001000, 0xE000E000, 0xE000EF00, 0xE0042000, 0xE0000000)
-
-
-def constant(register: int, value: int) -> list[int]:
-    """movw, movt."""
-    halfwords = []
-    for opcode, half in ((0xF240, value & 0xFFFF), (0xF2C0, value >> 16 & 0xFFFF)):
-        halfwords += [opcode | half >> 12 | (half >> 11 & 1) << 10, (half >> 8 & 7) << 12 | register << 8 | half & 0xFF]
-    return halfwords
 
 
 class _Writer:
@@ -257,7 +253,8 @@ def firmware(seed: int) -> Firmware:
     chance = random.Random(f"hostile firmware {seed}")
     writer = _Writer(chance)
     fragments = (writer.storm, writer.storm, writer.dma, writer.dma, writer.duel, writer.uart, writer.clocks, writer.timers,
-                 writer.exceptions, writer.exceptions, writer.noise, writer.changing_code, writer.jump)  # fmt: skip
+                 writer.exceptions, writer.exceptions, writer.noise, writer.changing_code, writer.jump,
+                 *(partial(make, chance) for make in AIMED))  # fmt: skip
 
     def section(most: int, choices: Sequence[Callable[[], list[int]]]) -> list[int]:
         code = writer.all_clocks() if chance.random() < 0.9 else []

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import yaml
 from support.instructions.engines import QEMU, BoardEndedError, qemu_is_there, run_on_board, run_on_qemu
-from support.instructions.examine import smallest
+from support.instructions.examine import Case, smallest
 from support.instructions.images import Plan, build
 
 EXPECTED = Path(__file__).with_name("expected.yaml")
@@ -128,11 +128,11 @@ def compare(number: int, folder: Path, *, on_board: Runner = run_on_board, in_pr
 def explain(number: int, run: int, folder: Path, *, in_process: bool = True) -> str:
     """Registers that differ, and the fewest instructions that show it."""
     try:
-        lines, found = smallest(plan_of(number), run, folder, in_process=in_process)
+        lines, found = smallest(Case(plan_of(number), run, folder, step_of(number), in_process))
     except Exception as error:  # the difference counts and the campaign continues, whatever happens while it is looked at
         return f"it could not be made smaller: {type(error).__name__}: {error}"
     what = ", ".join(f"{name}: board 0x{board:08x}, qemu 0x{qemu:08x}" for name, (board, qemu) in found.items())
-    return "\n    ".join([what or "only among others", *lines])
+    return "\n    ".join([what or "only among others: it depends on when interrupts and stops come", *lines])
 
 
 def _one_image(number: int, folder: Path, in_process: bool) -> list[Difference]:

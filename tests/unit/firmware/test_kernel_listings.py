@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from cm4tiny.firmware.kernels.base import HELPERS
 from cm4tiny.firmware.kernels.functions import CFunction
 from cm4tiny.firmware.kernels.int16 import winograd_stride1, winograd_stride2
 from cm4tiny.firmware.kernels.registers import bare
@@ -80,3 +83,31 @@ def test_every_generator_of_assembly_has_a_listing() -> None:
     written |= {"mac_", "widen", "widen_rgb"}  # prefixes that are put together elsewhere
     missing = [prefix for prefix in written if not any(name.startswith(prefix) for name in listed)]
     assert missing == [], "add an example to tools/kernel_listings.py"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_section_that_leads_to_its_listing(kind: str) -> None:
+    page = (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8")
+    section = re.search(rf"^### {re.escape(kind)}\n(.*?)(?=^##)", page, flags=re.M | re.S)
+    assert section is not None, f"docs/kernels.md has no section '{kind}'"
+    said = set(re.findall(r"\*\*(\w+)", section[1]))
+    assert {"Computes", "Candidate", "Cost", "Listing"} <= said, said
+    assert f"(listings/{TOOL['file_of'](kind)})" in section[1]
+
+
+def test_every_section_is_of_a_kind() -> None:
+    page = (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^### (.*)$", page, flags=re.M)) == sorted([*KINDS, "Forms of weights and requantisation"])
+
+
+def test_the_portable_twins_are_valid_c(tmp_path: Path) -> None:
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler on this machine")
+    found = {function.name: function.portable_text() for kind in KINDS for function in functions(kind)}
+    program = tmp_path / "twins.c"
+    program.write_text("\n".join([HELPERS.read_text(encoding="utf-8"), *found.values()]), encoding="utf-8")
+    done = subprocess.run(
+        [compiler, "-fsyntax-only", "-Wall", "-Wno-unused-function", "-Werror", str(program)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -56,7 +56,7 @@ def test_a_file_is_measured_and_its_outcome_says_that_it_is_simulated(images: di
     outcome = json.loads(path.read_text(encoding="utf-8"))
     assert outcome["simulated"] is True
     (entry,) = outcome["images"]
-    assert entry["simulated"] is True
+    assert entry["simulated"] is True and entry["strict"] is True and entry["option_bytes"] == "0xffeff8aa"
     assert (tmp_path / entry["performance_session"] / "results.json").is_file()
     expected = (
         "simulated, model not identified, embedded inputs, NUCLEO-L4R5ZI, 1.8 V, 120 MHz, no division claimed, model error: throughput -"
@@ -66,6 +66,17 @@ def test_a_file_is_measured_and_its_outcome_says_that_it_is_simulated(images: di
     assert row.predicted == pytest.approx(entry["throughput_inf_per_s"], rel=1e-3)
     assert row.pairs is not None and 0 <= row.pairs < row.cycles
     assert row.cycles == pytest.approx(120e6 / row.predicted, rel=1e-3)
+
+
+def test_an_image_that_did_not_run_strictly_says_so_in_its_session_and_labels(images: dict[str, Path], tmp_path: Path) -> None:
+    rules = replace(official_rules(), min_window_s=0.1)
+    path = run_images(ImageRun((("mine", images["elf"], None),), "performance", tmp_path, rules=rules, strict=False))
+    (entry,) = json.loads(path.read_text(encoding="utf-8"))["images"]
+    assert entry["strict"] is False
+    assert entry["labels"]["text"].startswith("simulated (not strict), model not identified")
+    session = tmp_path / entry["performance_session"]
+    assert (session / "results.txt").read_text(encoding="utf-8").startswith("SIMULATED: virtual NUCLEO-L4R5ZI, not strict; ")
+    assert all(one["strict"] is False for one in json.loads((session / "results.json").read_text(encoding="utf-8")))
 
 
 def test_an_accuracy_run_without_samples_is_refused(images: dict[str, Path], tmp_path: Path) -> None:

@@ -448,13 +448,14 @@ def campaign(faults: Sequence[Fault], jobs: int, *, verbose: bool = False) -> li
     return done
 
 
+SEEN, READ_BACK = "noticed by rule, error or behaviour", "by a register or the stack guard read back"
 NO_FAULT = ("same code", "does not build")
 
 
 @dataclass(frozen=True)
 class Share:
-    """Of faults: how many were booted, ended as an error of the board or in something that a host sees, showed only in a register that
-    was read back, or in nothing."""
+    """Of faults: how many were booted, ended as an error of the board or in something that a host sees, showed only in a register or
+    the stack guard's words that were read back, or in nothing."""
 
     booted: int
     seen: int
@@ -470,12 +471,12 @@ def summary(results: Sequence[tuple[Fault, str]]) -> Share:
     """Without faults that the compiler refuses or does not see."""
     booted = [(fault, how) for fault, how in results if how not in NO_FAULT]
     unnoticed = tuple(fault.label for fault, how in booted if how == "unnoticed")
-    read_back = sum(how.startswith("setting ") for _, how in booted)
+    read_back = sum(how.startswith(("setting ", "stack guard")) for _, how in booted)
     return Share(len(booted), len(booted) - len(unnoticed) - read_back, read_back, unnoticed)
 
 
 def _print_table(results: Sequence[tuple[Fault, str]]) -> None:
-    print("| file | generated | equivalent | booted | noticed by rule, error or behaviour | by a register read back | unnoticed | share |")
+    print(f"| file | generated | equivalent | booted | {SEEN} | {READ_BACK} | unnoticed | share |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for file in (*FILES, ""):
         made = [fault for fault in all_faults() if file in ("", fault.file)]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import runpy
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ def test_what_has_one_home_is_done_nowhere_else() -> None:
     found = {title: places for title, places in HOUSE["rows"]() if any(one in title for one in ones)}
     assert len(found) == len(ones)
     assert [place for places in found.values() for place in places] == [], "use cm4tiny.files, digests and settings"
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """pytest imports them by it: of two, the second is not collected, and a run of one folder does not show it."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_the_resolver_stands_on_the_foundation_only() -> None:

@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cm4tiny.boards.virtual.memory_map import FLASH_BASE, FLASH_SIZE, SRAM_BASE, SRAM_SIZE
-from support.plain_core import PlainCore
+from support.plain_core import FLASH, FLASH_BYTES, SRAM, SRAM_BYTES, PlainCore
 from unicorn import arm_const as arm
 from unicorn import unicorn_const as uc_const
 
@@ -34,7 +33,7 @@ class _Segment:
 
 
 def _canonical(address: int) -> int:
-    return address + FLASH_BASE if address < FLASH_SIZE else address
+    return address + FLASH if address < FLASH_BYTES else address
 
 
 class TraceWitness:
@@ -54,7 +53,7 @@ class TraceWitness:
         self._state: TraceKind | None = None  # OWN, CALLEE, or None outside of the root
         self._whole = self._own = self._callee = self._charged = _Segment(0, TraceKind.WHOLE, 0)
         access = uc_const.UC_HOOK_MEM_READ | uc_const.UC_HOOK_MEM_WRITE
-        core.engine.hook_add(access, self._on_ram_access, begin=SRAM_BASE, end=SRAM_BASE + SRAM_SIZE - 1)
+        core.engine.hook_add(access, self._on_ram_access, begin=SRAM, end=SRAM + SRAM_BYTES - 1)
 
     def stop(self) -> Traced:
         self._callee.ended = True  # the core stops at the return address, before a block there
@@ -65,14 +64,14 @@ class TraceWitness:
 
     def _on_ram_access(self, _engine: Any, _access: int, address: int, size: int, _value: int, _: Any) -> None:
         self._core.clear_it_bits()
-        self._use("ram", address - SRAM_BASE, size)
+        self._use("ram", address - SRAM, size)
 
     def _after_block(self, address: int, size: int) -> None:
-        offset = _canonical(address) - FLASH_BASE
-        if 0 <= offset < FLASH_SIZE:
+        offset = _canonical(address) - FLASH
+        if 0 <= offset < FLASH_BYTES:
             self._use("code", offset, size)
         else:
-            self._use("ram", address - SRAM_BASE, size)
+            self._use("ram", address - SRAM, size)
 
     def _use(self, what: str, offset: int, size: int) -> None:
         if self._state is not None:

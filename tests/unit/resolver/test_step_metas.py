@@ -162,6 +162,8 @@ def test_what_users_and_caches_rely_on_stays() -> None:
     assert {name for name, meta in METAS.items() if meta["cache"]} == CACHED
     assert {name: meta["sort"] for name, meta in METAS.items() if "sort" in meta} == BEFORE_UPSTREAM
     assert {meta["category"] for meta in METAS.values()} == CATEGORIES
+    repository = yaml.safe_load((cm_repo() / "cmr.yaml").read_text(encoding="utf-8"))
+    assert repository == {"alias": "cm4tiny", "uid": "c4a1b7d2e5f34096", "git": True}
     assert {(meta["automation_alias"], meta["automation_uid"]) for meta in METAS.values()} == {("script", "5b4e0237da074764")}
 
 

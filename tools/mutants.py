@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from mutation.selection import Tests
+from mutation.selection import DIGESTS, Tests
 from mutation.sites import TABLES, Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -279,6 +279,8 @@ class Campaign:
         judged = whole["killed"] + whole["survived"]
         share = 100 * whole["killed"] / judged if judged else 0.0
         rest = f"{whole['equivalent']} equivalent, {whole['open']} not run"
+        only = sum(m.key in self.done and self.done[m.key]["by"].startswith(DIGESTS) for m in self.mutants)
+        rest += f"; {only} seen by a table's digest alone" if only else ""
         print(f"seed {self.asked.seed}: {whole['killed']} of {judged} killed ({share:.1f} %), {rest}")
         for mutant, status in survivors:
             print(f"\n{status.upper()} {mutant.file}:{mutant.line} ({mutant.kind})\n- {mutant.old_line[:160]}\n+ {mutant.new_line[:160]}")

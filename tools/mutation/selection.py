@@ -8,11 +8,16 @@ import re
 from collections import deque
 from pathlib import Path, PurePosixPath
 
+from mutation.sites import TABLES
+
 SLOW = 1.5
 """How many imports further away tests count that start virtual boards, since they take longer."""
 _SKIPPED = ("tests/conformance", "tests/browser", "tests/hardware")
 CHANGE_DETECTORS = ("tests/unit/images/test_performance_page.py", "tests/unit/images/test_performance_freshness.py")
 """They fail at every change of a source, whatever it does: left out, so that a mutant is killed by what it breaks."""
+
+DIGESTS = "tests/unit/test_table_digests.py"
+"""Sees every change of a table, so it is asked last: what it alone kills has no other test."""
 
 
 class Tests:
@@ -91,8 +96,9 @@ class Tests:
             score += SLOW * test.startswith(("tests/emulated", "tests/ledger"))
             return score, len(self.texts[test]), test
 
-        tests = [name for name in distance if PurePosixPath(name).name.startswith("test_") and name not in CHANGE_DETECTORS]
-        return sorted((test for test in tests if not self._needs_cm(test)), key=rank)[:most]
+        tests = [name for name in distance if PurePosixPath(name).name.startswith("test_") and name not in (*CHANGE_DETECTORS, DIGESTS)]
+        nearest = sorted((test for test in tests if not self._needs_cm(test)), key=rank)[:most]
+        return [*nearest, DIGESTS] if path.suffix in TABLES else nearest
 
     def _needs_cm(self, test: str) -> bool:
         """Whether a test file runs ``cm`` commands, which takes minutes."""

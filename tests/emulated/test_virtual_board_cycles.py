@@ -138,17 +138,39 @@ def test_int16_instructions_off_word_boundaries_cost_no_more_in_a_row_and_a_cycl
     assert run(*wide, NOP) == run(NOP, NOP) + 49  # the loop's begin, at an odd halfword
 
 
+SVCALL, PENDSV, ICSR, BX_LR = 0x2C, 0x38, 0xE000ED04, 0x4770
+FP_MOVE, WIDE_NOP = [0xEE00, 0x0A10], [0xF3AF, 0x8000]  # vmov s0, r0; nop.w: a cycle each
+
+
+def exception_cycles(folder: Path, before: list[int], instruction: int, in_svcall: list[int]) -> int:
+    """Cycles of a program with handlers for SVCall and PendSV; the latter returns at once."""
+    begin, svcall, pendsv = 0x40, 0x80, 0xA0  # offsets into flash
+    table = [0xE000 | (begin - 8 - 4) // 2, *[NOP] * 27]  # from offset 8: b, over the vectors
+    for vector, handler in ((SVCALL, svcall), (PENDSV, pendsv)):
+        table[(vector - 8) // 2 : (vector - 8) // 2 + 2] = [FLASH + handler + 1 & 0xFFFF, FLASH >> 16]
+    program = [*before, instruction, NOP, PARK]
+    program += [NOP] * ((svcall - begin) // 2 - len(program)) + [*in_svcall, BX_LR]
+    program += [NOP] * ((pendsv - begin) // 2 - len(program)) + [BX_LR]
+    return busy_cycles(run_parked(write_elf(folder, *table, *program)))
+
+
 def test_entry_and_return_of_an_exception_take_the_manuals_cycles(tmp_path: Path) -> None:
     """Arm, Cortex-M4 technical reference manual, section 3.9: 12 cycles in, 10 out, with memory that never waits."""
-    vector, begin, handler = 0x2C, 0x40, 0x60  # SVCall's vector; offsets into flash
-    table = [0xE000 | (begin - 8 - 4) // 2, *[NOP] * 27]  # b, over the vectors
-    table[(vector - 8) // 2 : (vector - 8) // 2 + 2] = [FLASH + handler + 1 & 0xFFFF, FLASH >> 16]
+    assert exception_cycles(tmp_path, [], SVC, []) - exception_cycles(tmp_path, [], NOP, []) == 12 + 1 + 10
 
-    def run(instruction: int) -> int:
-        program = [instruction, NOP, PARK, *[NOP] * 13, 0x4770]  # the handler: bx lr
-        return busy_cycles(run_parked(write_elf(tmp_path, *table, *program)))
 
-    assert run(SVC) - run(NOP) == 12 + 1 + 10
+def test_a_tail_chained_handler_takes_six_cycles_more(tmp_path: Path) -> None:
+    """The same section: no stacking between two handlers."""
+    addresses = [*move_wide(1, ICSR), *move_wide(2, 1 << 28), *move_wide(3, RAM)]
+    chained, alone = (exception_cycles(tmp_path, addresses, SVC, [store(2, base)]) for base in (1, 3))
+    assert chained - alone == 6 + 1  # and the second handler's own bx lr
+
+
+def test_a_floating_point_context_takes_17_cycles_to_save_and_as_many_to_load(tmp_path: Path) -> None:
+    """S0 to S15 and FPSCR, a word a cycle, only where the handler uses the FPU."""
+    enable_fpu = [*move_wide(1, programs.CPACR), *move_wide(0, 0x00F00000), store(0, 1), *FP_MOVE]
+    with_fpu, without = (exception_cycles(tmp_path, enable_fpu, SVC, handler) for handler in (FP_MOVE, WIDE_NOP))
+    assert with_fpu - without == 17 + 17
 
 
 # SRAM1 ends at offset 0x30000, SRAM2 at 0x40000 (RM0432 section 2.2). A round costs that many cycles more than with all in SRAM1.

@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 from graph_reference import run_graph, run_tensors
 from sparse_graphs import GraphMaker, random_graph
 
-from cm4tiny.firmware.microtvm.dead import drop_dead, open_reason, value_ranges
+from cm4tiny.firmware.kernels.quant import Multiplier
+from cm4tiny.firmware.microtvm.dead import _requantized, drop_dead, open_reason, value_ranges
 from cm4tiny.firmware.microtvm.graph import Graph
 from cm4tiny.firmware.microtvm.sparsity import live_macs, skip_zero
 
@@ -235,6 +236,12 @@ def test_an_accumulator_that_may_overflow_has_no_range():
     make.conv(make.tensor((1, 1, 1, 1), zero_point=0), 1, weights=[[[[127]]]], bias=[2**31 - 1], scales=[0.004], activation="NONE")
     low, high = value_ranges(make.graph())[make.graph().output.key]
     assert (low[0], high[0]) == (-128, 127)
+
+
+@pytest.mark.parametrize(("bottom", "top", "fits"), [(-(1 << 29), (1 << 29) - 1, True), (-(1 << 29) - 1, 0, False), (0, 1 << 29, False)])
+def test_a_range_ends_where_the_shifted_accumulator_does(bottom, top, fits):
+    found = _requantized(bottom, top, Multiplier(1 << 30, 2))
+    assert found == ((2 * bottom, 2 * top) if fits else (-(1 << 31), (1 << 31) - 1))
 
 
 def test_a_reshaped_tensor_has_other_channels_and_so_the_widest_range():

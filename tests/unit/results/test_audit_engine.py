@@ -76,6 +76,15 @@ def test_a_rule_is_applied_to_its_rounds_only(valid: Path) -> None:
         assert bool(found) is expected
 
 
+def test_inputs_of_a_later_list_are_not_called_old(valid: Path, tmp_path: Path) -> None:
+    """v0.5 was judged on another list of ic than the rounds after it."""
+    later = small_lists().first("ic01")[0].removesuffix(".bin")
+    shutil.copytree(valid, tmp_path, dirs_exist_ok=True)
+    for file in (tmp_path / "closed" / "Example" / "results" / "BOARD_A" / "ic" / "performance").iterdir():
+        file.write_text(file.read_text(encoding="utf-8").replace("airplane_s_000000", later), encoding="utf-8")
+    assert audit(replayed(tmp_path, "v0.5"), labels=small_lists(), rules={"data.old-inputs": RULES["data.old-inputs"]}) == ()
+
+
 def test_a_breach_is_a_warning_in_rounds_that_accepted_it(valid: Path) -> None:
     found = audit(replayed(valid, "v1.3"), labels=small_lists(), rules={"x.y": always(warning_before=(1, 4))})
     assert {finding.severity for finding in found} == {"warning"}

@@ -40,6 +40,13 @@ def test_a_virtual_board_must_agree_to_the_step_of_its_clock() -> None:
     assert elapsed_us(0, 10_001_000, Timing(10.0, 10.1, exact=True, checked=True, resolution_us=1000)) == 10_001_000
 
 
+def test_a_coarse_clock_may_differ_by_its_step_from_the_hosts_too() -> None:
+    assert elapsed_us(0, 600_000, Timing(0.55, 9.0, resolution_us=100_000)) == 600_000
+    for resolution_us in (1, 1000):
+        with pytest.raises(WitnessError):
+            elapsed_us(0, 600_000, Timing(0.55, 9.0, resolution_us=resolution_us))
+
+
 def test_firmware_that_may_print_late_gets_some_milliseconds() -> None:
     assert elapsed_us(0, 10_005_000, Timing(10.0, 10.1, exact=True)) == 10_005_000
     with pytest.raises(WitnessError):

@@ -46,8 +46,8 @@ BINARY: dict[type[ast.operator], tuple[str, str]] = {
     ast.BitOr: ("|", "&"),
     ast.BitXor: ("^", "&"),
 }
-TEXT_KEYS = {"description", "title", "$schema", "$id", "$comment", "examples"}
-"""Of a JSON schema: texts that describe."""
+TEXT_KEYS = {"description", "desc", "title", "$schema", "$id", "$comment", "examples"}
+"""Texts for people: of a JSON schema, of inputs and automations."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -165,6 +166,18 @@ def test_what_users_and_caches_rely_on_stays() -> None:
     repository = yaml.safe_load((cm_repo() / "cmr.yaml").read_text(encoding="utf-8"))
     assert repository == {"alias": "cm4tiny", "uid": "c4a1b7d2e5f34096", "git": True}
     assert {(meta["automation_alias"], meta["automation_uid"]) for meta in METAS.values()} == {("script", "5b4e0237da074764")}
+
+
+def test_cm_finds_the_automations_by_the_same_names() -> None:
+    found = {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in cm_repo().glob("automation/*/_cm.json")}
+    same = {"automation_alias": "automation", "automation_uid": "bbeb15d8f0a944a4", "tags": ["automation"]}
+    for meta in found.values():
+        assert meta.pop("desc")
+    assert found == {
+        "cache": {"alias": "cache", "uid": "c7d29b4a75fe4507"} | same,
+        "script": {"alias": "script", "uid": "c580d6eee46e4c8c", "actions_with_help": ["run"]} | same,
+        "tinyscript": {"alias": "tinyscript", "uid": "d4361c9bc1584c1a", "actions_with_help": ["run"]} | same,
+    }
 
 
 def test_a_request_without_variations_means_the_default_of_each_group() -> None:

@@ -110,6 +110,7 @@ def test_the_nearest_tests_come_first_and_change_detectors_never(tool: ModuleTyp
     tests = tool.Tests(ROOT)
     assert tests.for_file("src/cm4tiny/benchmarks/metrics.py", 3)[0] == "tests/unit/benchmarks/test_metrics.py"
     assert tests.for_file("src/cm4tiny/boards/virtual/exceptions.c", 3)[0] == "tests/emulated/test_virtual_board_exceptions.py"
+    assert tests.for_file("cm-repo/cmr.yaml", 3)[0] == "tests/unit/resolver/test_step_metas.py"
     assert tests.for_file("src/cm4tiny/images/images.yaml", 9)[-1] == "tests/unit/test_table_digests.py"
     assert "tests/unit/images/test_performance_page.py" not in tests.for_file("src/cm4tiny/boards/virtual/cycle_model.py", 500)
 

@@ -16,6 +16,11 @@ _SKIPPED = ("tests/conformance", "tests/browser", "tests/hardware")
 CHANGE_DETECTORS = ("tests/unit/images/test_performance_page.py", "tests/unit/images/test_performance_freshness.py")
 """They fail at every change of a source, whatever it does: left out, so that a mutant is killed by what it breaks."""
 
+WITNESSES = {
+    "cm-repo/": ("resolver/test_step_metas.py", "resolver/test_resolver_reference.py", "resolver/test_build_variations.py"),
+    "src/cm4tiny/benchmarks/embedded/": ("benchmarks/test_embedded_index.py",),
+}
+"""Tests (below tests/unit) of all files of a folder, which name none of them: asked first."""
 DIGESTS = "tests/unit/test_table_digests.py"
 """Sees every change of a table, so it is asked last: what it alone kills has no other test."""
 
@@ -98,6 +103,8 @@ class Tests:
 
         tests = [name for name in distance if PurePosixPath(name).name.startswith("test_") and name not in (*CHANGE_DETECTORS, DIGESTS)]
         nearest = sorted((test for test in tests if not self._needs_cm(test)), key=rank)[:most]
+        first = [f"tests/unit/{test}" for folder, found in WITNESSES.items() if file.startswith(folder) for test in found]
+        nearest = [*first, *(test for test in nearest if test not in first)]
         return [*nearest, DIGESTS] if path.suffix in TABLES else nearest
 
     def _needs_cm(self, test: str) -> bool:

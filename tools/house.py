@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,13 +47,18 @@ def import_graph(source: Path = ROOT / "src") -> Graph:
     return {name: {found for found in _imported(path, modules) if found != name} for name, path in modules.items()}
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _name(path: Path, source: Path) -> str:
     name = ".".join(path.relative_to(source).with_suffix("").parts)
     return name.removesuffix(".__init__")
 
 
 def _imported(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -181,7 +187,7 @@ def doubled_classes(source: Path = ROOT / "src") -> dict[str, list[str]]:
     """Public names of classes that several modules define."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted((source / PACKAGE).rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in _tree(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found[node.name].append(_name(path, source))
     return {name: modules for name, modules in sorted(found.items()) if len(modules) > 1}
@@ -190,9 +196,13 @@ def doubled_classes(source: Path = ROOT / "src") -> dict[str, list[str]]:
 def _calls(files: Iterable[Path]) -> Iterator[tuple[str, ast.Call, str]]:
     """``file:line``, the call, and the last part of the called name."""
     for path in files:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}", node, getattr(node.func, "attr", getattr(node.func, "id", ""))
+        for node in _calls_of(path):
+            yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}", node, getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+@cache
+def _calls_of(path: Path) -> list[ast.Call]:
+    return [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)]
 
 
 def calls(name: str, files: Iterable[Path]) -> list[str]:
@@ -223,7 +233,7 @@ def words_for_switches(files: Iterable[Path]) -> list[str]:
     """``file:line`` of literal collections that hold a yes and its no."""
     found = []
     for path in files:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(_tree(path)):
             if isinstance(node, (ast.Set, ast.Tuple, ast.List)):
                 words = {one.value for one in node.elts if isinstance(one, ast.Constant) and isinstance(one.value, str)}
                 if any(pair <= words for pair in ({"yes", "no"}, {"true", "false"}, {"on", "off"}, {"yes", "true"}, {"no", "false"})):
@@ -237,14 +247,26 @@ def below_the_edge() -> list[Path]:
     return [path for path in sorted(resolver.rglob("*.py")) if path.parent.name not in ("adapter", "language")]
 
 
+def one_home(python: list[Path]) -> list[tuple[str, list[str]]]:
+    """The rows of what has one home: places that do it elsewhere."""
+    outside = [path for path in python if path.name not in ("files.py", "scratch.py")]
+    no_step = [path for path in python if path.name != "settings.py" and not {"workflows", "resolver"} & set(path.parts)]
+    return [
+        ("on/off read from a text below the resolver's edge", calls("is_on", below_the_edge())),
+        ("files and folders renamed outside cm4tiny.files and scratch", calls("mkstemp", outside) + renames(outside)),
+        ("files read whole for a digest outside cm4tiny.digests", digests_of_whole_files(outside)),
+        ("words for yes and no outside cm4tiny.settings", words_for_switches([path for path in python if path.name != "settings.py"])),
+        ("output folders and jobs read outside cm4tiny.settings", naming(r"CM_OUTDIRNAME|CM_TINY_OUTDIR|CM_TINY_JOBS", no_step)),
+        ("numbers of cores read outside cm4tiny.settings", calls("cpu_count", [path for path in python if path.name != "settings.py"])),
+    ]  # fmt: skip
+
+
 def rows() -> list[tuple[str, list[str]]]:
     """The table: what is counted, and what was found."""
     files = product_files()
     python = [path for path in files if path.suffix == ".py"]
     graph = import_graph()
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    outside = [path for path in python if path.name not in ("files.py", "scratch.py")]
-    no_step = [path for path in python if path.name != "settings.py" and not {"workflows", "resolver"} & set(path.parts)]
     return [
         ("circles of modules or rooms", [" ".join(name.removeprefix(f"{PACKAGE}.") for name in circle) for circle in all_circles(graph)]),
         ("imports against the picture of docs/architecture.md", [
@@ -257,12 +279,7 @@ def rows() -> list[tuple[str, list[str]]]:
         ("files that name pooling, as an example of an operator", naming(r"(?i)average_?pool|avg_?pool|max_?pool", files)),
         ("files that name round v1.3, as an example of a round", naming(r"v1\.3\b", files)),
         ("public class names that several modules define", [f"{name}: {', '.join(where)}" for name, where in doubled_classes().items()]),
-        ("on/off read from a text below the resolver's edge", calls("is_on", below_the_edge())),
-        ("files and folders renamed outside cm4tiny.files and scratch", calls("mkstemp", outside) + renames(outside)),
-        ("files read whole for a digest outside cm4tiny.digests", digests_of_whole_files(outside)),
-        ("words for yes and no outside cm4tiny.settings", words_for_switches([path for path in python if path.name != "settings.py"])),
-        ("output folders and jobs read outside cm4tiny.settings", naming(r"CM_OUTDIRNAME|CM_TINY_OUTDIR|CM_TINY_JOBS", no_step)),
-        ("numbers of cores read outside cm4tiny.settings", calls("cpu_count", [path for path in python if path.name != "settings.py"])),
+        *one_home(python),
     ]  # fmt: skip
 
 

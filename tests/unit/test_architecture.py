@@ -42,12 +42,8 @@ def test_the_list_of_circles_only_shrinks() -> None:
 
 
 def test_what_has_one_home_is_done_nowhere_else() -> None:
-    ones = (
-        "renamed outside", "for a digest outside", "cores read outside", "below the resolver's edge", "yes and no outside",
-        "folders and jobs read outside",
-    )  # fmt: skip
-    found = {title: places for title, places in HOUSE["rows"]() if any(one in title for one in ones)}
-    assert len(found) == len(ones)
+    found = dict(HOUSE["one_home"]([path for path in HOUSE["product_files"]() if path.suffix == ".py"]))
+    assert len(found) == 6
     assert [place for places in found.values() for place in places] == [], "use cm4tiny.files, digests and settings"
 
 
@@ -97,8 +93,9 @@ class TestTheTool:
         monkeypatch.setitem(HOUSE["_calls"].__globals__, "ROOT", tmp_path)
         assert HOUSE["renames"]([file]) == ["a.py:1", "a.py:2", "a.py:3"]
         assert HOUSE["digests_of_whole_files"]([file]) == ["a.py:6"]
+        file = tmp_path / "b.py"
         file.write_text("x in ('yes', 'no')\ny = {'on', 'off', ''}\nz = ['yes', 'maybe']\nw = frozenset({'false', 'no'})\n")
-        assert sorted(HOUSE["words_for_switches"]([file])) == ["a.py:1", "a.py:2", "a.py:4"]
+        assert sorted(HOUSE["words_for_switches"]([file])) == ["b.py:1", "b.py:2", "b.py:4"]
 
     def test_a_picture_is_held_to_be_true(self) -> None:
         lines = HOUSE["pictures"]("x\n<!-- rooms of p -->\n\n```text\na b    the top\nc\nghost\n```\n")["p"]

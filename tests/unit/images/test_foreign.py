@@ -99,7 +99,7 @@ def test_the_command_refuses_what_is_no_checkout(command: Any, tmp_path: Path) -
         command.main([])
     assert "git clone --recursive" in caught.value.hint
     (tmp_path / "benchmarks.csv").write_text(CSV)
-    with pytest.raises(AssetError, match="no complete checkout") as missing:
+    with pytest.raises(AssetError, match="not a complete checkout") as missing:
         command.main(["--pqm4", str(tmp_path)])
     assert "Makefile" in missing.value.why and "submodule" in missing.value.hint
     with pytest.raises(AssetError, match="pqm4 has no mayo1/m4f"):

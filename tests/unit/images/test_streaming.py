@@ -44,7 +44,7 @@ def test_a_recording_is_stereo_whatever_the_file_is(tmp_path: Path) -> None:
 def test_unusable_recordings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AssetError, match="does not say what is in"):
         read_recording(write_wav(tmp_path / "a.wav"), truth(tmp_path, "b.wav"))
-    with pytest.raises(AssetError, match="no 16-bit"):
+    with pytest.raises(AssetError, match="not a 16-bit"):
         read_recording(write_wav(tmp_path / "wide.wav", width=4), truth(tmp_path, "wide.wav"))
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
     with pytest.raises(AssetError, match="cannot be used"):

@@ -85,6 +85,7 @@ KERNELS = {"CM_TINY_MODEL": "kws", "CM_TINY_ASSETS": "embedded", "CM_TINY_MODEL_
 DEFAULT_ENV = {
     "build-tiny-engine-library": {"CM_TINY_TOOLCHAIN": "auto"},
     "compile-mlperf-tiny-firmware": {
+        "CM_TINY_BOARD": "NUCLEO_L4R5ZI",
         "CM_TINY_ENGINE": "microtvm",
         "CM_TINY_IMAGE": "performance",
         "CM_TINY_COSTS_SHA256": "shipped",
@@ -100,6 +101,7 @@ DEFAULT_ENV = {
 }
 CACHE_TAGS = {
     "CM_TINY_ASSETS": "assets-",
+    "CM_TINY_BOARD": "board-",
     "CM_TINY_COSTS_SHA256": "costs-",
     "CM_TINY_DEAD": "dead-",
     "CM_TINY_ENGINE": "engine-",

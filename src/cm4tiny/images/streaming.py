@@ -85,7 +85,9 @@ def read_recording(wav: Path, truth: Path) -> Recording:
     except StopIteration:
         raise AssetError(f"{truth} does not say what is in {wav.name}", hint="give the list that belongs to the recording") from None
     if width != 2 or channels not in (1, 2):
-        raise AssetError(f"{wav} is not a 16-bit mono or stereo recording", why=f"{channels} channels of {8 * width} bits", hint="convert it")
+        raise AssetError(
+            f"{wav} is not a 16-bit mono or stereo recording", why=f"{channels} channels of {8 * width} bits", hint="convert it"
+        )
     frames = np.frombuffer(data, dtype="<i2").reshape(-1, channels)
     return Recording(np.repeat(frames, 2, axis=1) if channels == 1 else frames, rate_hz, windows)
 

@@ -65,7 +65,7 @@ def test_the_flag_reaches_images_and_profiles(careless: Path, value: str) -> Non
     env = {"CM_TINY_IMAGE_FILE": str(careless), "CM_TINY_NO_STRICT": value}
     step = Step(env, SILENT, careless.parent)
     assert image_run(step.options(RunImageOptions), step).strict is not bool(value)
-    ((_, wanted),) = profile_run(step.options(ProfileOptions)).board_options
+    ((_, wanted),) = profile_run(step.options(ProfileOptions)).requests
     assert wanted.strict is not bool(value)
 
 

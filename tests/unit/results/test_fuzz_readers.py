@@ -96,7 +96,7 @@ def _eembc_infers(text: str) -> list[tuple[int, str, list[int], list[float]]]:
     file, current = "", None
     pattern = (  # of several tokens in a line the first one counts
         r'Command "(?:io )?dut infer (\d+)(?: +\d+)? *"|Command "bloadp? (?:dut )?"([^"\n]*)"|m-lap-us-(\d+)|m-results-(\[[^\]\n]*\])?'
-        r"|m-infer-start-\d+"
+        r"|m-infer-start-\d+|m-infer-done"
         r"|m-bm-cfg-name\[[^\]]*\]-key\[(?:runMode|iterInfer)\]-val\[[^\]]*\]|m-session-(?:start|stop)-id\[[^\]]*\]"
         r"|m-(?:name-dut-|profile-|model-|voltage-mv)\[[^\]]*\]|(?<![a-z])e-\["
     )

@@ -58,7 +58,7 @@ def gone_within(pid: int, seconds: float) -> bool:
         try:
             if ") Z " in Path(f"/proc/{pid}/stat").read_text():
                 return True
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # it ended before the file was opened, or while it was read
             return True
         time.sleep(0.01)
     return False

@@ -89,7 +89,7 @@ class ScriptFailedError(ScriptError):
 
 
 class LockError(ScriptError):
-    """A run is not the one that a lock file describes, or there is no such lock file."""
+    """A run is not the one that a lock file describes, or the lock file does not exist."""
 
 
 class CacheError(ScriptError):

@@ -43,7 +43,7 @@ def embedded_model(benchmark_id: str, *, root: Path = EMBEDDED) -> Path:
     """The embedded int8 ``.tflite`` of a benchmark, after its bytes were compared with the index.
 
     Raises:
-        UsageError: there is no such benchmark.
+        UsageError: the benchmark does not exist.
         NotAvailableError: this project has made none for it.
         AssetError, HashMismatchError: the file is missing or not the one that the index names.
     """
@@ -60,7 +60,7 @@ def embedded_data_set(benchmark_id: str, *, root: Path = EMBEDDED) -> DataSet:
     """The embedded samples of a benchmark, after the bytes of every file were compared with the index.
 
     Raises:
-        UsageError: there is no such benchmark.
+        UsageError: the benchmark does not exist.
         NotAvailableError: this project has made none for it.
         AssetError, HashMismatchError: a file is missing or not the one that the index names.
     """

@@ -64,7 +64,7 @@ def measure_profile(wanted: ProfileRequest, events: EventStream = SILENT) -> Pro
 
     Raises:
         FirmwareError: the image cannot be loaded, has no symbols, or no function that is known to call layers.
-        UsageError: there is no such function.
+        UsageError: the function does not exist.
         DeviceFaultError, RunnerError: it crashes, does not answer, never infers, or runs no layers. ModelError: the model file is damaged.
     """
     elf = _with_symbols(wanted)

@@ -55,7 +55,7 @@ def find_root(functions: Sequence[FunctionSymbol], image: str, wanted: str = "")
 
     Raises:
         FirmwareError: the image has no symbols, or no function that is known to call layers.
-        UsageError: there is no such function, or more than one.
+        UsageError: the function does not exist, or there is more than one.
     """
     if not functions:
         raise FirmwareError(

@@ -26,7 +26,7 @@ def find_image(elf: str, build_dir: str) -> Path:
     """The image that was asked for: a file, or the one ``.elf`` in a folder.
 
     Raises:
-        UsageError: nothing or both were given. FirmwareError: there is no such file, or several.
+        UsageError: nothing or both were given. FirmwareError: the file does not exist, or there are several.
     """
     if bool(elf) == bool(build_dir):
         raise UsageError("it is not clear which image is meant", hint="give either --elf=FILE.elf or --build_dir=DIR")

@@ -31,5 +31,5 @@ def test_a_phrase_stands_nowhere(row: dict[str, str], texts: dict[str, str]) -> 
 
 def test_the_phrases_are_found_where_they_stand() -> None:
     old = "passed over, made anew, made again, at hand, not to be had, taken again, no script fits, thriftiest, cure, wishes, Campaign, "
-    old += "farm, Patience, bring_up, wide kernels, past-rounds 2e, Across / Up"
+    old += "there is no such, farm, Patience, bring_up, wide kernels, past-rounds 2e, Across / Up"
     assert all(re.search(row["phrase"], old) for row in ROWS)

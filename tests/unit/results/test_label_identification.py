@@ -93,7 +93,7 @@ def test_an_unknown_benchmark_has_no_list() -> None:
 
 
 def test_folders_without_lists_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="no folder"):
+    with pytest.raises(AssetError, match="does not exist"):
         LabelLists.open(tmp_path / "absent")
     with pytest.raises(AssetError, match="holds no label lists"):
         LabelLists.open(tmp_path)

@@ -135,7 +135,7 @@ def find_board(name: str = "") -> BoardDescription:
     """A board by its name, in any case and with ``_`` or ``-``, or by the path of its file; empty: the default.
 
     Raises:
-        UsageError: there is no such board. DescriptionError: its description cannot be used.
+        UsageError: the board does not exist. DescriptionError: its description cannot be used.
     """
     if not name:
         return default_board()
@@ -155,7 +155,7 @@ def described(name: str) -> BoardDescription:
     """A board that comes with the package; for results that are kept under its name, which a file elsewhere would change unnoticed.
 
     Raises:
-        UsageError: it is the path of a file, or there is no such board.
+        UsageError: it is the path of a file, or the board does not exist.
     """
     if name.endswith(".yaml"):
         raise UsageError(

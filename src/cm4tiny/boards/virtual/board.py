@@ -353,7 +353,7 @@ class VirtualBoard:
         """Virtual time and new level of each change of an output pin so far, e.g. of ``"F", 13``; the first million over all pins are kept.
 
         Raises:
-            UsageError: there is no such pin.
+            UsageError: the pin does not exist.
         """
         ports = "ABCDEFGHI"
         if len(port) != 1 or port not in ports or not 0 <= pin < 16:

@@ -55,7 +55,7 @@ def build_library(
     events: EventStream = SILENT,
     jobs: int = 0,
 ) -> EngineLibrary | None:
-    """The part of an engine that is the same for all models, as a static library in ``folder``; None if there is no such part.
+    """The part of an engine that is the same for all models, as a static library in ``folder``; None if the part does not exist.
 
     Raises:
         UsageError: no such engine. ToolchainError: no C library for it. AssetError, CompileError: as the engine says.

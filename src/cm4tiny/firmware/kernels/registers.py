@@ -29,7 +29,7 @@ class Register:
     """A row of an allocation: a name, the register that it stands for, and what that holds.
 
     Raises:
-        ValueError: the assembler would read the name as something else, or there is no such register.
+        ValueError: the assembler would read the name as something else, or the register does not exist.
     """
 
     name: str

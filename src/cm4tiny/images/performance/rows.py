@@ -103,7 +103,7 @@ RowType = TypeVar("RowType", MeasuredRow, Compiled, Harsher, Again)
 
 
 def read_rows(path: Path, kind: type[RowType]) -> list[RowType]:
-    """Rows of a file; none if there is no such file.
+    """Rows of a file; none if the file does not exist.
 
     Raises:
         ResultsError: the file holds something else.

@@ -37,7 +37,7 @@ class Finders(ABC):
         ``env`` accepts count.
 
         Returns:
-            ``found_path``, ``found_file_path``, ``found_file_name``, ``default_path_list``; return code 16 if there is no such file.
+            ``found_path``, ``found_file_path``, ``found_file_name``, ``default_path_list``; return code 16 if the file does not exist.
         """
         env, separator, name = i["env"], i["os_info"]["env_separator"], i["file_name"]
         paths = str(env.get("CM_TMP_PATH") or "")

@@ -25,7 +25,7 @@ def runs_of(script: Script, i: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
     Raises:
         MetaError: the key has the wrong shape.
-        UsageError: there is no such input.
+        UsageError: the input does not exist.
         NotAvailableError: an input asks for Docker.
     """
     tests = script.meta["tests"]

@@ -145,7 +145,7 @@ class LabelLists:
         if folder is None:
             return cls(source="file names only")
         if not folder.is_dir():
-            raise AssetError(f"there is no folder {folder} with label lists", hint=_HINT)
+            raise AssetError(f"the folder {folder} with label lists does not exist", hint=_HINT)
         lists = dict(_read_list(file, benchmark) for file, benchmark in _places(folder))
         windows = {key: found for key in table()["streaming"] if (found := _read_windows(folder, key)) is not None}
         if not lists and not windows:

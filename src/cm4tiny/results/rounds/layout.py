@@ -47,7 +47,7 @@ def find_rounds(path: Path, round_id: str = "") -> tuple[tuple[Round, Path], ...
         round_id: take only this round; it also names a checkout whose folder's name does not tell its round.
 
     Raises:
-        ResultsError: there is no such folder.
+        ResultsError: the folder does not exist.
         UsageError: no round is there, or a folder's round is not known.
     """
     wanted = get_round(round_id) if round_id else None

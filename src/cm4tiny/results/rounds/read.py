@@ -91,7 +91,7 @@ def session_files(folder: Path, mode: Mode) -> ModeFiles:
 
 
 def read_session(result: ResultDir, mode: Mode) -> LoggedSession:
-    """The session of ``mode`` of a result; an empty one if there is no such directory."""
+    """The session of ``mode`` of a result; an empty one if the directory does not exist."""
     files = result.files(mode)
     if files is None:
         return LoggedSession("", mode, result.benchmark, f"{result.path}/{mode}")

@@ -17,7 +17,7 @@ def get_results(round_id: str, folder: Path, *, mirror: Mirror | None = None, ev
     """The tree of a round's results repository, kept below ``folder`` and reachable there as ``repo``, which is where upstream looks.
 
     Raises:
-        UsageError: there is no such round.
+        UsageError: the round does not exist.
         NotAvailableError: its results are not public.
         AssetError: the repository cannot be fetched.
     """

@@ -49,8 +49,8 @@ def test_the_main_job_profiles_the_image_that_it_ran(cm: Cm, tmp_path: Path) -> 
     profile = json.loads((tmp_path / "out" / "profile" / "ad-microtvm" / "profile.json").read_text(encoding="utf-8"))
     assert profile["image"]["sha256"] == entry["firmware_sha256"]
     cycles = profile["inference"]["cycles"] + profile["inference"]["outside_cycles"]
-    # Which SRAM a block reads is sampled (banks.c): 32-odd inferences and the one that is traced differ by up to 0.6 % where the layers
-    # share a kernel, as ad's do.
+    # Which SRAM a block reads is sampled (banks.c): many inferences and the one that is traced differed by 0.62 % for ad, whose layers
+    # share a kernel.
     assert cycles == pytest.approx(entry["cycles_per_inference"], rel=1e-2)
     assert "between the layers" in done.stdout
 

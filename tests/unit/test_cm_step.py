@@ -35,7 +35,7 @@ class Needing:
 
 
 def read(env: dict[str, Any], here: str = "/user") -> Asked:
-    return Step({"CM_TMP_CURRENT_PATH": here, **env}, SILENT, Path("/work")).options(Asked)
+    return Step({"CM_TMP_CURRENT_PATH": here, **env}, SILENT, Path("/folder")).options(Asked)
 
 
 def run(function: Any, env: dict[str, Any], options: type[Any] = Asked) -> dict[str, Any]:
@@ -151,8 +151,8 @@ def test_the_mapping_of_flags_has_the_aliases() -> None:
 
 def test_relative_paths_count_from_where_cm_was_called() -> None:
     assert (read({"F": "m.tflite"}).file, read({"F": "/x/m.tflite"}).file) == (Path("/user/m.tflite"), Path("/x/m.tflite"))
-    assert Step({}, SILENT, Path("/work")).options(Asked).file is None
-    assert Step({"F": "f"}, SILENT, Path("/work")).options(Asked).file == Path("/work/f")
+    assert Step({}, SILENT, Path("/folder")).options(Asked).file is None
+    assert Step({"F": "f"}, SILENT, Path("/folder")).options(Asked).file == Path("/folder/f")
 
 
 def test_a_tilde_in_a_path_is_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:

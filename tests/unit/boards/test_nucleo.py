@@ -247,7 +247,7 @@ def test_pyocd_says_which_pack_it_needs(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def asked(env: dict[str, str]) -> BoardOptions:
-    return board_options_of(Step(env, SILENT, Path("/work")).options(BoardFlags))
+    return board_options_of(Step(env, SILENT, Path("/folder")).options(BoardFlags))
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_a_process_that_dies_is_an_error_with_a_hint(tmp_path, monkeypatch):
 
 
 def request(env):
-    return tune_request(Step(env, SILENT, Path("/work")).options(MeasureKernelsOptions))
+    return tune_request(Step(env, SILENT, Path("/folder")).options(MeasureKernelsOptions))
 
 
 def test_a_number_of_jobs_that_is_none_is_refused():
@@ -110,5 +110,5 @@ def test_a_wish_comes_from_the_env_and_the_users_model_goes_first():
         "CM_TINY_DEAD": "drop_dead",
     }
     wanted = request(env | {"CM_TINY_MODEL_FILE": "mine.tflite"})
-    assert (wanted.model, wanted.skip_zero, wanted.drop_dead, wanted.jobs) == (Path("/work/mine.tflite"), False, True, 0)
+    assert (wanted.model, wanted.skip_zero, wanted.drop_dead, wanted.jobs) == (Path("/folder/mine.tflite"), False, True, 0)
     assert request(env).model == Path("embedded.tflite")

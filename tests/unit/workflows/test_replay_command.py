@@ -162,12 +162,12 @@ def test_a_junit_case_tells_figures_and_cause() -> None:
 def test_a_request_is_made_from_an_environment() -> None:
     env: dict[str, Any] = {"CM_TINY_ROUND": "all", "CM_TINY_JOBS": "3", "CM_TINY_REPLAY_STRICT": True, "CM_TINY_REPLAY_ACCEPT_KNOWN": "no"}
     env |= {"CM_TINY_REPLAY_LABELS": "labels", "CM_TINY_OUTDIR": "/out", "CM_TMP_CURRENT_PATH": "/user"}
-    request = replay_request(Step({**env, "CM_TINY_REPLAY_PATH": "/a"}, SILENT, Path("/work")).options(ReplayOptions))
+    request = replay_request(Step({**env, "CM_TINY_REPLAY_PATH": "/a"}, SILENT, Path("/folder")).options(ReplayOptions))
     assert request == ReplayRequest((Path("/a"),), Path("/out"), labels=Path("/user/labels"), jobs=3, strict=True)
     fetched = {"CM_MLPERF_TINY_RESULTS_V1_1": "/one", "CM_MLPERF_TINY_RESULTS_V1_0": "/zero"}
-    assert replay_request(Step({**env, **fetched}, SILENT, Path("/work")).options(ReplayOptions)).paths == (Path("/zero"), Path("/one"))
+    assert replay_request(Step({**env, **fetched}, SILENT, Path("/folder")).options(ReplayOptions)).paths == (Path("/zero"), Path("/one"))
     with pytest.raises(UsageError, match="--jobs=x"):
-        replay_request(Step({"CM_TINY_JOBS": "x"}, SILENT, Path("/work")).options(ReplayOptions))
+        replay_request(Step({"CM_TINY_JOBS": "x"}, SILENT, Path("/folder")).options(ReplayOptions))
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,13 @@ class Block:
 
 
 def pages() -> list[str]:
-    """Every Markdown file of the checkout."""
+    """Every Markdown file of the checkout that git knows: the README's first command leaves a report.md next to them.
+
+    A copy without git has all that is there.
+    """
+    listed = subprocess.run(["git", "ls-files", "-z", "--", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode == 0 and listed.stdout:
+        return sorted(name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file())
     found = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
     return sorted(path.as_posix() for path in found if path.parts[0] not in SKIPPED)
 

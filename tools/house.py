@@ -229,6 +229,11 @@ def digests_of_whole_files(files: Iterable[Path]) -> list[str]:
     ]
 
 
+def reads_of(key: str, files: Iterable[Path]) -> list[str]:
+    """``file:line`` of calls with an environment key as an argument: ``os.environ.get("KEY")``."""
+    return [place for place, call, _ in _calls(files) if any(getattr(one, "value", None) == key for one in call.args)]
+
+
 def words_for_switches(files: Iterable[Path]) -> list[str]:
     """``file:line`` of literal collections that hold a yes and its no."""
     found = []
@@ -257,6 +262,7 @@ def one_home(python: list[Path]) -> list[tuple[str, list[str]]]:
         ("files read whole for a digest outside cm4tiny.digests", digests_of_whole_files(outside)),
         ("words for yes and no outside cm4tiny.settings", words_for_switches([path for path in python if path.name != "settings.py"])),
         ("output folders and jobs read outside cm4tiny.settings", naming(r"CM_OUTDIRNAME|CM_TINY_OUTDIR|CM_TINY_JOBS", no_step)),
+        ("the switch for sanitizers read outside cm4tiny.settings", reads_of("CM_TINY_SANITIZE", no_step)),
         ("numbers of cores read outside cm4tiny.settings", calls("cpu_count", [path for path in python if path.name != "settings.py"])),
     ]  # fmt: skip
 

@@ -40,6 +40,11 @@ def parse_switch(flag: str, value: Any) -> bool:
     return is_on(value)
 
 
+def sanitizing() -> bool:
+    """Whether the virtual board's C core has sanitizers (``CM_TINY_SANITIZE``): their reports open files, their shadow memory is large."""
+    return is_on(os.environ.get("CM_TINY_SANITIZE"))
+
+
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,6 +13,7 @@ import pytest
 from cm4tiny.boards.catalogue import check_board
 from cm4tiny.boards.virtual import build
 from cm4tiny.errors import ToolchainError
+from cm4tiny.settings import sanitizing
 
 COMPILER = build.HostCompiler(("cc",), "cc 1.0")
 
@@ -35,6 +36,17 @@ def test_the_librarys_name_depends_on_the_sources(tmp_path: Path, monkeypatch: p
     (tmp_path / "machine.c").write_text("int changed;")
     monkeypatch.setattr(build, "SOURCES", tmp_path)
     assert build.library_key(COMPILER, unicorn) != key
+
+
+@pytest.mark.parametrize(("value", "flags"), [("yes", build.SANITIZED), ("1", build.SANITIZED), ("no", build.FLAGS), (None, build.FLAGS)])
+def test_sanitizers_are_asked_for_by_a_word_that_means_yes(
+    value: str | None, flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CM_TINY_SANITIZE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("CM_TINY_SANITIZE", value)
+    assert build.flags() == flags
+    assert sanitizing() == (flags == build.SANITIZED)
 
 
 def test_all_sources_are_packaged_beside_the_module() -> None:

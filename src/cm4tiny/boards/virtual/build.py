@@ -39,6 +39,7 @@ from cm4tiny.files import move_into_place
 from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
 from cm4tiny.scratch import scratch_folder
+from cm4tiny.settings import sanitizing
 from cm4tiny.wheels import ZIG_WHEEL, PinnedWheel, cache_environment, install_wheel
 
 SOURCES = Path(__file__).resolve().parent
@@ -187,7 +188,7 @@ def _recorded_sha256(name: str) -> str:
 
 def flags() -> tuple[str, ...]:
     """The compiler's flags, by CM_TINY_SANITIZE."""
-    return SANITIZED if os.environ.get("CM_TINY_SANITIZE") == "yes" else FLAGS
+    return SANITIZED if sanitizing() else FLAGS
 
 
 def source_files() -> tuple[Path, ...]:

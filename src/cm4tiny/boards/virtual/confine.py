@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.errors import BoardError
+from cm4tiny.settings import sanitizing
 
 DEFAULT_MEMORY_BYTES = 2 << 30
 """Of address space; 1.2 GiB of it are unicorn's translation buffer and the interpreter, reserved and mostly never touched."""
@@ -85,7 +86,7 @@ def limit_memory(memory_bytes: int) -> None:
 
 def confine() -> Confinement:
     """Gives up what is left, for ever. Raises BoardError if a limit is not what was set."""
-    sanitized = os.environ.get("CM_TINY_SANITIZE") == "yes"  # a report opens files
+    sanitized = sanitizing()  # a report opens files
     renew_cpu_limit()
     with Path("/proc/self/status").open("rb", buffering=0) as status:
         for kind in () if sanitized else (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):

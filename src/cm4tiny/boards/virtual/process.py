@@ -33,6 +33,7 @@ from cm4tiny.boards.virtual.machine import Machine, Note, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
 from cm4tiny.boards.virtual.silicon import malformed
 from cm4tiny.errors import BoardError, Cm4TinyError
+from cm4tiny.settings import sanitizing
 
 _START = "import sys; sys.path[:] = sys.argv[2:]; from cm4tiny.boards.virtual.child import main; main(int(sys.argv[1]))"
 _END_S = 1.0
@@ -156,7 +157,7 @@ def open_machine(
     Raises:
         ToolchainError, CompileError: its C code cannot be built. BoardError: it does not start.
     """
-    limit = 0 if os.environ.get("CM_TINY_SANITIZE") == "yes" else memory_bytes
+    limit = 0 if sanitizing() else memory_bytes
     return cast(Machine, ChildMachine(label, native_library(board), limit, settings))
 
 

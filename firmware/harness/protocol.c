@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The conversation with the host: characters to commands, commands to answers.
+/* The command channel: characters to commands, commands to answers.
  *
  * A command ends with '%'; its answer ends with "m-ready\r\n". A command that did not arrive whole (too long, characters lost) is refused:
  * the API would cut it and act on the rest. */

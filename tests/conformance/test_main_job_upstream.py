@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from support.cm_command import run_cm
+from support.report_files import read_report
 
 import cm4tiny
-from cm4tiny.results.report import read_report
 
 UPSTREAM_ENGINE = "script,5b4e0237da074764"
 ROOT = Path(__file__).parents[2]

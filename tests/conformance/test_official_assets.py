@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.report_files import read_report
 
 from cm4tiny.benchmarks import ALL_BENCHMARKS, get_benchmark, read_labels
 from cm4tiny.benchmarks.assets import AssetSource, data_set, model_file, streaming_set
@@ -18,7 +19,6 @@ from cm4tiny.benchmarks.official import official_table
 from cm4tiny.benchmarks.official.cifar10 import current_indices
 from cm4tiny.fetch import Fetcher, Mirror
 from cm4tiny.firmware.reference import reference_run
-from cm4tiny.results.report import read_report
 
 Cm = Callable[..., object]
 TABLE = official_table()

@@ -129,9 +129,11 @@ def test_every_benchmark_builds_in_both_modes_and_fits(tmp_path: Path, gcc: Tool
     built = build(tmp_path, gcc, benchmark, mode)
     image = read_elf(built.elf)
     assert image.hard_float
-    assert image.stack_pointer == RAM.start + 9 * 1024  # the red zone and the stack come first: in SRAM1
-    assert image.entry | 1 == image.reset_address
-    assert image.symbols["Reset_Handler"].address == image.reset_address & ~1
+    assert image.vector_table is not None
+    stack_pointer, reset = image.vector_table
+    assert stack_pointer == RAM.start + 9 * 1024  # the red zone and the stack come first: in SRAM1
+    assert image.entry | 1 == reset
+    assert image.symbols["Reset_Handler"].address == reset & ~1
     assert image.sections[0].name == ".isr_vector"
     assert (image.sections[0].address, image.sections[0].size) == (FLASH.start, 4 * (16 + 95))
     assert built.flash_bytes < 16 * 1024
@@ -232,7 +234,7 @@ def run_handler(elf: Path, name: str, stack: int, frame: bytes = b"") -> str:
 def test_the_fault_handler_tells_where_and_why(tmp_path: Path, gcc: Toolchain) -> None:
     frame = struct.pack("<8I", 0, 0, 0, 0, 0, 0x08001235, 0x08004320, 0x01000000)
     elf = build(tmp_path, gcc).elf
-    said = run_handler(elf, "HardFault_Handler", read_elf(elf).stack_pointer - 64, frame)
+    said = run_handler(elf, "HardFault_Handler", (read_elf(elf).vector_table or (0, 0))[0] - 64, frame)
     assert said == "\r\ne-[HardFault pc=08004320 lr=08001235 cfsr=00008200]\r\n"
 
 

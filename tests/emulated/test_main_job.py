@@ -15,8 +15,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 from support.cm_command import run_cm, start_cm
+from support.report_files import read_report
 
-from cm4tiny.results.report import SCHEMA_FILE, read_report
+from cm4tiny.results.report import SCHEMA_FILE
 
 Cm = Callable[..., subprocess.CompletedProcess[str]]
 JOB = "--tags=reproduce,mlperf,tiny"

@@ -60,7 +60,6 @@
 /* General-purpose I/Os (GPIO): "GPIO registers" */
 #define GPIO_MODER(port) REGISTER((port) + 0x00u)
 #define GPIO_OTYPER(port) REGISTER((port) + 0x04u)
-#define GPIO_OSPEEDR(port) REGISTER((port) + 0x08u)
 #define GPIO_PUPDR(port) REGISTER((port) + 0x0Cu)
 #define GPIO_BSRR(port) REGISTER((port) + 0x18u)
 #define GPIO_AFR(port, pin) REGISTER((port) + 0x20u + 4u * ((pin) / 8u)) /* AFRL, AFRH: eight pins each */

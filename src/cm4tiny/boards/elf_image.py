@@ -38,12 +38,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class Section:
-    """A named part of memory that is occupied at run time; ``in_file`` is False for zero-initialised data."""
+    """A named part of memory that is occupied at run time."""
 
     name: str
     address: int
     size: int
-    in_file: bool
 
 
 @dataclass(frozen=True)
@@ -69,16 +68,7 @@ class Image:
     attributes: dict[str, int | str]
     hard_float: bool
     vector_table: tuple[int, int] | None
-
-    @property
-    def stack_pointer(self) -> int:
-        """Initial stack pointer, the first word of the vector table."""
-        return self.vector_table[0] if self.vector_table else 0
-
-    @property
-    def reset_address(self) -> int:
-        """Reset vector with its Thumb bit, the second word of the vector table."""
-        return self.vector_table[1] if self.vector_table else 0
+    """Initial stack pointer, and the reset vector with its Thumb bit."""
 
     @property
     def stack_bytes(self) -> int:
@@ -248,7 +238,7 @@ def _check_vectors(image: Image) -> None:
 def _sections(elf: Any) -> tuple[Section, ...]:
     allocated = 0x2  # SHF_ALLOC
     return tuple(
-        Section(section.name, section["sh_addr"], section["sh_size"], section["sh_type"] != "SHT_NOBITS")
+        Section(section.name, section["sh_addr"], section["sh_size"])
         for section in elf.iter_sections()
         if section["sh_flags"] & allocated and section["sh_size"]
     )

@@ -38,10 +38,6 @@ class Digest:
         """The digest of a file by the same algorithm."""
         return file_digest(path, self.algorithm)
 
-    def of_bytes(self, data: bytes) -> str:
-        """The digest of some bytes by the same algorithm."""
-        return hashlib.new(self.algorithm, data, usedforsecurity=False).hexdigest()
-
     def __str__(self) -> str:
         return f"{self.algorithm} {self.value}"
 

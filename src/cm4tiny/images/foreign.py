@@ -17,8 +17,6 @@ from pathlib import Path
 from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.errors import ResultsError
 
-MOST_SPREAD, MOST_SPREAD_SIGN = 0.025, 0.005
-"""Operations whose published runs differ by more say little about a mean of few runs. Signing may repeat itself at random."""
 _ASSEMBLY = "m4"
 """Names of implementations that are written for this core begin with it."""
 
@@ -130,11 +128,6 @@ def published_cycles(benchmarks: Path) -> Mapping[tuple[str, str], Sequence[Publ
     if not found:
         raise ResultsError(f"{benchmarks} holds no cycles", why="there is no speed evaluation in it", hint="give a checkout of mupq/pqm4")
     return found
-
-
-def is_steady(operation: str, published: Published) -> bool:
-    """Whether the published runs agree well enough for a comparison."""
-    return published.spread < (MOST_SPREAD_SIGN if operation == "sign" else MOST_SPREAD)
 
 
 def foreign_section(rows: Sequence[ForeignRow]) -> list[str]:

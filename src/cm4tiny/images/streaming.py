@@ -45,7 +45,6 @@ class StreamingResult:
     Attributes:
         found: of so many ``windows``, those with a detection.
         false_positives: detections outside of all windows.
-        detections_s: times of all detections since the first pulse.
         period_s, busy_s: means over the frames: from one start of work to the next, and how long the work took.
     """
 
@@ -54,7 +53,6 @@ class StreamingResult:
     false_positives: int
     period_s: float
     busy_s: float
-    detections_s: tuple[float, ...]
 
     @property
     def duty_cycle(self) -> float:
@@ -140,7 +138,6 @@ def _summary(recording: Recording, work: list[tuple[float, int]], detected: list
         false_positives=len(false),
         period_s=float(np.mean(np.diff(starts))),
         busy_s=float(np.mean(ends[1:count] - starts[1:count])),  # the first frame sets things up
-        detections_s=tuple(time - detected[0] for time in detected[1:]),
     )
 
 

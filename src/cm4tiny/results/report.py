@@ -206,17 +206,3 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
             hint="free disk space or choose another directory with --outdirname=DIR; finished sessions are kept",
         ) from error
     return folder / REPORT_JSON, folder / REPORT_MD
-
-
-def read_report(path: Path) -> Report:
-    """Reads and checks a ``report.json``.
-
-    Raises:
-        ResultsError: it is missing, not JSON, or not a report.
-    """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} cannot be read as a report", why=str(error), hint="give the folder of a finished run") from error
-    check_report(report, str(path))
-    return dict(report)

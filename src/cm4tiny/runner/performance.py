@@ -74,11 +74,6 @@ class PerformanceResult:
     breaches: tuple[str, ...]
     cycles_per_inference: float | None = None
 
-    @property
-    def latency_us(self) -> float:
-        """Microseconds of one inference, from the median throughput."""
-        return 1e6 / self.throughput
-
 
 def performance_inputs(data_set: DataSet, rules: Rules) -> list[tuple[Sample, bytes]]:
     """The first inputs of the list: of each file the first segment, as both runners do."""

@@ -13,6 +13,7 @@ from typing import Any
 from support import session_maker as maker
 from support.labelled import outcome
 from support.profiles import profile
+from support.report_files import read_report
 
 from cm4tiny.profiling.text import table as profile_text
 from cm4tiny.results.conditions import model_errors
@@ -23,7 +24,7 @@ from cm4tiny.results.experiments.records import make_record, published_records
 from cm4tiny.results.experiments.rounds import round_records
 from cm4tiny.results.published import TABLE, published_results, published_systems
 from cm4tiny.results.published_digests import DIGESTS
-from cm4tiny.results.report import make_report, read_report, write_report
+from cm4tiny.results.report import make_report, write_report
 from cm4tiny.results.summary import summary
 from cm4tiny.results.tables import final_tables, summary_rows, write_tables
 from ledger.outcome import Outcome, attempt

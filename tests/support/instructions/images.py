@@ -78,7 +78,6 @@ class _Driver:
         self.base = base
         self.code: list[int] = []
         self.labels: dict[str, int] = {}
-        self._later: list[tuple[int, str]] = []
 
     @property
     def here(self) -> int:

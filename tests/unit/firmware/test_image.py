@@ -24,7 +24,7 @@ def read(folder: Path, contents: bytes) -> Image:
 
 def test_a_right_image_is_read(tmp_path: Path) -> None:
     image = read(tmp_path, tiny_elf(Load(VECTORS, FLASH), Load(b"abcd", FLASH + 64, RAM), Load(b"", RAM + 4, size=100), marks=attributes()))
-    assert (image.stack_pointer, image.reset_address, image.entry) == (RAM + 640 * 1024, FLASH + 9, FLASH + 9)
+    assert (image.vector_table, image.entry) == ((RAM + 640 * 1024, FLASH + 9), FLASH + 9)
     assert [(s.address, s.run_address, s.data, s.size) for s in image.segments] == [
         (FLASH, FLASH, VECTORS, len(VECTORS)),
         (FLASH + 64, RAM, b"abcd", 4),

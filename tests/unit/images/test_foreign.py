@@ -11,12 +11,9 @@ import pytest
 
 from cm4tiny.errors import AssetError, ResultsError, UsageError
 from cm4tiny.images.foreign import (
-    MOST_SPREAD,
-    MOST_SPREAD_SIGN,
     ForeignRow,
     Published,
     foreign_section,
-    is_steady,
     published_cycles,
     read_foreign,
     spread_of,
@@ -24,6 +21,8 @@ from cm4tiny.images.foreign import (
 )
 
 ROOT = Path(__file__).parents[3]
+MOST_SPREAD, MOST_SPREAD_SIGN = 0.025, 0.005
+"""Operations whose published runs differ by more have no row: the mean of few runs says little. Signing may repeat itself at random."""
 ROWS = ROOT / "benchmarks" / "pqm4_rows.json"
 ROW = ForeignRow("mayo", "mayo1", "m4f", "sign", 1000, 0.001, 900, 1010)
 
@@ -80,7 +79,6 @@ def test_the_speed_part_of_the_published_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "benchmarks.csv"
     file.write_text(CSV)
     assert published_cycles(file) == {("mayo1", "m4f"): [Published(100, 99, 101), Published(200, 200, 201), Published(300, 300, 300)]}
-    assert is_steady("keygen", Published(100, 99, 101)) and not is_steady("sign", Published(100, 99, 101))
 
 
 @pytest.mark.parametrize("text", ["", "Memory Evaluation\nmayo1,m4f,1,2,3\n", "Speed Evaluation\nmayo1,m4f,1,x,3,4,5,6,7,8,9\n"])

@@ -105,7 +105,6 @@ def test_an_accuracy_log_gives_one_row_a_file_and_the_first_of_equal_entries_win
     assert session.scores is not None
     assert session.scores.files == tuple(KWS[:2])
     assert session.scores.top().tolist() == [1, 3]
-    assert session.scores.ties() == 1
     assert session.windows == ()
 
 
@@ -184,7 +183,7 @@ def energy_session() -> tuple[EembcSession, bytes, bytes]:
 def test_an_energy_session_sums_the_samples_between_its_time_stamps(tmp_path: Path) -> None:
     session, samples, stamps = energy_session()
     found = read(tmp_path, "energy", log=session.log(), trace=samples, timestamps=stamps)
-    assert (found.voltage_mv, found.analyser) == ("1800", "lpm01a")
+    assert found.voltage_mv == "1800"
     assert len(found.energy) == 5
     assert [(window.start_s, window.stop_s, window.iterations) for window in found.energy][:2] == [(1.0, 1.05, 10), (1.1, 1.15, 10)]
     assert found.windows[0].runtime_s == pytest.approx(0.05)
@@ -419,12 +418,7 @@ def test_a_script_is_read_without_being_evaluated(tmp_path: Path) -> None:
         " { cmd: 'bload dut \"/x/ad01/normal_a.bin\" 512 2560' }, { cmd: 'io dut infer 20 1' } ]"
     )
     script = read_script(path)
-    assert (script.loads, script.last_offset, script.infers, script.iterations) == (
-        {"normal_a.bin": 2},
-        {"normal_a.bin": 512},
-        2,
-        (20, 100),
-    )
+    assert (script.loads, script.infers, script.iterations) == ({"normal_a.bin": 2}, 2, (20, 100))
 
 
 # --- numbers ------------------------------------------------------------------------------------------------------------------

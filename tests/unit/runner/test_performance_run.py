@@ -29,7 +29,6 @@ def test_five_windows_of_ten_seconds_on_the_first_five_files(tmp_path: Path) -> 
     assert [w.file for w in result.windows] == [f"sample_{i:03d}.bin" for i in range(5)]
     assert all(10.0 <= w.elapsed_us * 1e-6 <= 10.4 and w.iterations == 234 and w.warmups == 10 for w in result.windows)
     assert result.throughput == pytest.approx(1 / 0.0437, rel=1e-5)
-    assert result.latency_us == pytest.approx(43700, rel=1e-5)
     assert result.breaches == ()
     loads = [load for load, _ in itertools.groupby(fake.loads)]
     assert len(loads) == 5

@@ -43,7 +43,6 @@ class LayerInfo:
         const_bytes: weights and tables in flash, also those that are copied to RAM at boot.
         workspace_bytes: scratch memory while it runs.
         ram_bytes: weights and tables in RAM.
-        activation_bytes: its output.
         choice: id of the candidate that computes it.
         content: digest of what the candidate was chosen for: see :mod:`.costs`.
         candidates: ids of all candidates.
@@ -57,7 +56,6 @@ class LayerInfo:
     const_bytes: int
     workspace_bytes: int
     ram_bytes: int = 0
-    activation_bytes: int = 0
     choice: str = ""
     content: str = ""
     candidates: tuple[str, ...] = ()

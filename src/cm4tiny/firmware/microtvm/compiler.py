@@ -265,7 +265,6 @@ def _info(step: _Step) -> LayerInfo:
         const_bytes=sum(c.nbytes for c in kernel.constants),
         workspace_bytes=step.scratch,
         ram_bytes=kernel.ram_bytes,
-        activation_bytes=0 if step.clears else action.writes.bytes,
         choice=step.choice,
         content="" if step.clears else content(action),
         candidates=() if step.clears else tuple(c.id for c in action.candidates),

@@ -41,16 +41,6 @@ def live_macs(graph: Graph) -> int:
     return sum(layer.live_macs if isinstance(layer, Conv) else layer.macs for layer in graph.layers)
 
 
-def zero_rows(layer: Conv) -> int:
-    """How many output channels of a convolution have weights of zero only."""
-    return int((~layer.weights.any(axis=(1, 2, 3))).sum())
-
-
-def zero_columns(layer: Conv) -> int:
-    """How many input channels of a convolution, not depthwise, meet weights of zero only."""
-    return int((~layer.weights.any(axis=(0, 1, 2))).sum())
-
-
 def constant_outputs(layer: Conv, start: int) -> Array:
     """The values of the output channels from ``start`` on, whose weights are all zero: the requantised biases, as int8."""
     x, y, channels = layer.inputs[0], layer.output, layer.weights.shape[0]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from cm4tiny.errors import UsageError
 from cm4tiny.results.derived.expression import Expression, Value
 
-BETTER = ("more", "less", "")
 _HEADING = re.compile(r"(?P<id>[A-Za-z][A-Za-z0-9_]{0,39})(\s*\[(?P<unit>[^\]\n]{0,20})\])?(\s+(?P<better>more|less))?")
 _SAMPLE = "write it as 'name [unit] more = expression', e.g. 'worth [inf/J/EUR] more = inferences_per_joule / price'"
 

@@ -31,15 +31,14 @@ _TOKEN = re.compile(
     rb"|m-profile-\[(?P<profile>[^\]]{0,300})\]"
     rb"|m-model-\[(?P<model>[^\]]{0,300})\]"
     rb"|m-voltage-mv\[(?P<voltage>[^\]]{0,300})\]"
-    rb"|m-regfile-fn\[[^\]]{0,300}\]-type\[emon\]-name\[(?P<analyser>[^\]]{0,300})\]"
     rb"|(?<![a-z])e-\[(?P<error>[^\]]{0,300})\]?"
 )
 # A line that holds a token holds one of these.
 _WANTED = (
     *(b"m-lap-us-", b"m-results-", b'Command "', b"m-infer-", b"m-session-st", b"-key[", b"m-name-dut", b"m-profile-", b"m-model-"),
-    *(b"m-voltage-mv", b"m-regfile-fn", b"e-["),
+    *(b"m-voltage-mv", b"e-["),
 )
-_TEXTS = ("name", "profile", "model", "voltage", "analyser")
+_TEXTS = ("name", "profile", "model", "voltage")
 _HOST_TIME = re.compile(rb"([0-9]{5,7}\.[0-9]{3}) ")
 _MONITOR = re.compile(rb" (?:emon|io): m-lap-us-")
 

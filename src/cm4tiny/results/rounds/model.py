@@ -41,7 +41,6 @@ class Round:
         benchmarks: ids of the benchmarks that the round has.
         label_lists: for each benchmark the ids of the label lists that the round accepts, the official one first.
         runners: which runners the round's sessions come from.
-        results_required: False where submissions without ``results.txt`` were accepted (v0.5).
         large_files: paths at the pinned commit that hold more than 4 MiB; copies without large files lack them.
     """
 
@@ -51,7 +50,6 @@ class Round:
     benchmarks: tuple[str, ...]
     label_lists: dict[str, tuple[str, ...]]
     runners: tuple[str, ...]
-    results_required: bool
     large_files: frozenset[str]
 
     @property
@@ -289,10 +287,6 @@ class Scores:
         top: npt.NDArray[np.int64] = np.argmax(self.values, axis=1).astype(np.int64)
         return top
 
-    def ties(self) -> int:
-        """Rows whose largest entry occurs more than once."""
-        return int(np.sum(np.sum(self.values == self.values.max(axis=1, keepdims=True), axis=1) > 1)) if len(self.files) else 0
-
 
 @dataclass(frozen=True)
 class Streaming:
@@ -372,7 +366,7 @@ class LoggedSession:
         scores: the vectors of an accuracy session, None otherwise.
         energy: windows recomputed from the trace or from ``results.json``; empty without samples.
         timestamps_s: of an EEMBC trace.
-        voltage_mv / analyser: of an energy session, as the log prints them.
+        voltage_mv: of an energy session, as the log prints it.
         streaming: of a sww session.
         printed: the claims; None without ``results.txt``.
         infers: number of ``infer`` commands in the log.
@@ -403,7 +397,6 @@ class LoggedSession:
     energy: tuple[LoggedEnergyWindow, ...] = ()
     timestamps_s: tuple[float, ...] = ()
     voltage_mv: str = ""
-    analyser: str = ""
     streaming: Streaming | None = None
     printed: Printed | None = None
     infers: int = 0

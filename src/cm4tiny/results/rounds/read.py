@@ -154,7 +154,6 @@ def _eembc(files: ModeFiles, parts: _Parts) -> None:
         device=log.texts.get("name", ""),
         profile=log.texts.get("profile", ""),
         voltage_mv=log.texts.get("voltage", ""),
-        analyser=log.texts.get("analyser", ""),
         session_id=log.session_id,
         run_mode=log.run_mode,
         iterations_set=log.iterations_set,

@@ -19,7 +19,7 @@ from cm4tiny.results.rounds.numbers import whole
 MAX_FILES = 20_000
 _COMMAND = re.compile(
     rb"cmd:\s*(?:'|\")\s*(?:(?P<infer>(?:io )?dut infer (?P<count>[0-9]+))"
-    rb"|bloadp? (?:dut )?\\?\"(?P<file>[^\"']*?)\\?\"(?:\s+(?P<offset>[0-9]+)\s+(?P<length>[0-9]+))?)"
+    rb"|bloadp? (?:dut )?\\?\"(?P<file>[^\"']*?)\\?\")"
 )
 
 
@@ -29,14 +29,12 @@ class RunScript:
 
     Attributes:
         loads: how often each file (basename) is loaded, in the order of first appearance.
-        last_offset: for each file the largest offset in bytes that is loaded.
         infers: number of ``infer`` commands.
         iterations: the distinct numbers of iterations, ascending.
         tolerated: what was overlooked while reading.
     """
 
     loads: dict[str, int]
-    last_offset: dict[str, int]
     infers: int
     iterations: tuple[int, ...]
     tolerated: tuple[Tolerated, ...] = ()
@@ -50,7 +48,6 @@ def read_script(path: Path) -> RunScript:
     """
     sink = Sink(path.name)
     loads: dict[str, int] = {}
-    last: dict[str, int] = {}
     counts: set[int] = set()
     infers = 0
     for number, line in LineFile(path, sink):
@@ -64,5 +61,4 @@ def read_script(path: Path) -> RunScript:
                 sink.add("too-many-files", number)
                 continue
             loads[name] = loads.get(name, 0) + 1
-            last[name] = max(last.get(name, 0), whole(match["offset"] or b"0") or 0)
-    return RunScript(loads, last, infers, tuple(sorted(counts)[:100]), sink.records())
+    return RunScript(loads, infers, tuple(sorted(counts)[:100]), sink.records())

@@ -35,7 +35,6 @@ def _round(key: str, row: dict[str, Any]) -> Round:
         benchmarks=tuple(row["label_lists"]),
         label_lists={benchmark: tuple(lists) for benchmark, lists in row["label_lists"].items()},
         runners=tuple(row["runners"]),
-        results_required=row["results_required"],
         large_files=frozenset(row["large_files"]),
     )
 

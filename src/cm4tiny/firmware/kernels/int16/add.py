@@ -97,11 +97,6 @@ class _Run:
     strides: tuple[int, int, int]
 
 
-def in_place_ok(source: Storage, target: Storage) -> bool:
-    """Whether the output may lie where an input lies: each value is read before it is written, if both have the same layout."""
-    return source == target
-
-
 def candidates(plan: AddPlan, a: Storage, b: Storage, target: Storage) -> list[Candidate]:
     """All ways to add ``a`` and ``b``; the kernels' parameters are a, b, [table, [workspace]], output.
 

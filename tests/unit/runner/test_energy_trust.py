@@ -6,7 +6,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from fake_dut import FIXED_NOW, FakeDut, make_data_set
 from support.faulty_monitor import ACTIVE_W, FAULTS, FaultyMonitor, shifted_stamps
@@ -15,6 +17,7 @@ from support.prompt_dut import PromptDut
 from cm4tiny.boards import power
 from cm4tiny.errors import Cm4TinyError, LinkError, PowerError, PowerTraceError, ProtocolError
 from cm4tiny.runner import Dut, EnergyResult, Rules, SessionWriter, energy, official_rules, run_energy
+from cm4tiny.runner.dut import Inference
 
 SHORT = Rules(windows=3, min_window_s=1.0, min_iterations=10, performance_files=3, warmups=official_rules().warmups)
 TRUE_UJ = ACTIVE_W * 0.05 * 1e6
@@ -218,3 +221,62 @@ def test_a_window_that_is_another_one_each_time_is_refused(tmp_path: Path) -> No
     monitor.damage = lambda trace: shifted_stamps(-shifts.get(monitor.recordings, 0.0), 0.0)(trace)
     with pytest.raises(PowerTraceError, match="was measured 3 times with 3 results"):
         run(tmp_path, monitor)
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------------------------
+REAL, VIRTUAL = False, True
+WITNESSED = [
+    # monitor, between_s and took_s of the link, warm-ups, what texts take: the shortest and the longest window that agrees
+    (REAL, 10.0, 10.6, 10, {}, 9.91, 10.04),
+    (REAL, 10.0, 10.6, 10, {False: 0.01}, 9.95002, 10.02998),
+    (REAL, 10.0, 10.6, 0, {}, 9.9101, 10.04),
+    (REAL, None, 10.5, 10, {}, 8.95, 10.05),
+    (REAL, None, 10.5, 10, {True: 0.1}, 9.8503, 9.9497),
+    (REAL, 4.9, 10.5, 10, {}, 9.8, 10.05),  # in less than half of the time: texts were kept back
+    (VIRTUAL, 10.0, 10.6, 10, {False: 0.01}, 9.985, 9.995),
+    (VIRTUAL, 10.0, 10.6, 0, {}, 9.945, 10.005),
+    (VIRTUAL, None, 10.5, 10, {True: 0.1}, 9.8752, 9.9248),
+]
+
+
+@pytest.mark.parametrize(("simulated", "between_s", "took_s", "warmups", "texts_s", "least", "most"), WITNESSED)
+def test_a_window_agrees_with_the_links_clock_up_to_each_limit(
+    simulated: bool, between_s: float | None, took_s: float, warmups: int, texts_s: dict[bool, float], least: float, most: float
+) -> None:
+    def agrees(window_s: float) -> bool:
+        known = SimpleNamespace(power=SimpleNamespace(simulated=simulated), _texts_s=dict(texts_s))
+        inference = Inference(200, warmups, None, (), took_s, between_s)
+        try:
+            energy._Run._witness(known, energy._Measured(inference, np.zeros(1), (0, 1), 1e-3, window_s))  # type: ignore[arg-type]
+        except PowerTraceError as error:
+            assert f"marks {window_s:.3f} s" in str(error)
+            return False
+        return True
+
+    assert [agrees(at) for at in (least - 1e-5, least + 1e-5, most - 1e-5, most + 1e-5)] == [False, True, True, False]
+
+
+def test_windows_are_alike_within_half_a_percent() -> None:
+    window = energy._Measured(Inference(100, 0, None, ()), np.full(20_000, 1e-3), (5_000, 15_000), 1e-3, 10.0)
+    assert (window.rate, window.elapsed_s, window.each_s, window.joules) == (1000.0, 10.0, 0.1, 10.0)
+    assert [window.like(0.1 / ratio) for ratio in (0.9949, 0.9951, 1.0049, 1.0051)] == [False, True, True, False]
+
+
+def test_a_monitor_may_take_two_seconds_to_stop_after_another_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float | None] = []
+
+    def ask(monitor: object, what: str, call: Callable[[], object], limit_s: float | None = None) -> object:
+        limits.append(limit_s)
+        return call()
+
+    monkeypatch.setattr(energy, "ask", ask)
+    device = FakeDut(energy=True)
+
+    def unplugged(count: int, command: str) -> None:
+        if command.startswith("infer"):
+            raise LinkError("the device is gone", hint="plug it in")
+
+    device.faults.before = unplugged
+    with pytest.raises(LinkError, match="is gone"):
+        run(tmp_path, FaultyMonitor(device))
+    assert limits == [None, 2.0]

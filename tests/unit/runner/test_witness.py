@@ -67,6 +67,27 @@ def test_a_device_that_keeps_its_texts_is_judged_by_the_whole_command() -> None:
             elapsed_us(0, wrong, Timing(0.0, 10.5, warmups=0.05))
 
 
+KEPT = 10.5 / 1.1 * 0.98 - 0.030001, 10.5 / 1.025 * 1.02 + 0.030001  # a warm-up of 5 % takes twice as long, or half as long
+LIMITS = [
+    (Timing(10.0, 10.1, exact=True, checked=True), 9.999799, 10.000201),
+    (Timing(10.0, 10.1, exact=True, checked=True, resolution_us=1000), 9.9988, 10.0012),
+    (Timing(10.0, 10.1, exact=True), 9.989999, 10.010001),
+    (Timing(10.0, 10.1), 9.769999, 10.230001),
+    (Timing(10.0, 10.1, checked=True, resolution_us=1000), 9.769, 10.231),
+    (Timing(1.0, 1.1, checked=True), 0.949999, 1.050001),
+    (Timing(0.9, 1.0, checked=True), 0.631999, 1.168001),
+    (Timing(0.031, 10.5, warmups=0.05), 0.000379, 0.061621),
+    (Timing(0.03, 10.5, warmups=0.05), *KEPT),
+]
+
+
+@pytest.mark.parametrize(("timing", "least", "most"), LIMITS)
+def test_each_limit_holds_to_two_microseconds(timing: Timing, least: float, most: float) -> None:
+    """Both clocks' tolerances, as the constants of the module state them."""
+    least_us, most_us = round(least * 1e6), round(most * 1e6)
+    assert [timing.agrees(us) for us in (least_us - 2, least_us + 2, most_us - 2, most_us + 2)] == [False, True, True, False]
+
+
 def test_a_short_time_that_is_not_like_the_others_is_measured_again() -> None:
     steady = Steady()
     steady.accept(50_000)
@@ -96,3 +117,18 @@ def test_a_coarse_clock_may_differ_by_its_steps() -> None:
     steady.accept(52_000, 1000)
     with pytest.raises(WitnessError):
         steady.accept(55_000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("time", "step_us", "steady"),
+    [(50_252, 1, True), (50_253, 1, False), (49_748, 1, True), (49_747, 1, False), (50_270, 10, True), (50_271, 10, False)],
+)
+def test_times_of_one_model_differ_by_half_a_percent_and_two_steps_at_most(time: int, step_us: int, steady: bool) -> None:
+    times = Steady()
+    assert not times.primed
+    times.accept(50_000, step_us)
+    if steady:
+        times.accept(time, step_us)
+    else:
+        with pytest.raises(WitnessError, match=f"took {time} us"):
+            times.accept(time, step_us)

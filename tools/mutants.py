@@ -112,6 +112,7 @@ class Worker:
         self.tree = folder / "checkout"
         self.answer = folder / "answer.json"
         self.limits = {"cpu_s": cpu_s, "wall_s": wall_s}
+        self.slow: set[str] = set()
         self._copy()
         home = folder / "home"
         for name in ("home", "tmp"):
@@ -153,14 +154,18 @@ class Worker:
         return process
 
     def ask(self, batches: list[list[str]]) -> dict[str, Any]:
-        """Runs test files (or node ids), batch by batch up to the first failure."""
+        """Runs test files (or node ids), batch by batch up to the first failure; the digests of tables even if the time is spent."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        print(json.dumps({"batches": batches, "answer": str(self.answer), **self.limits}), file=self.process.stdin, flush=True)
+        last = [file for batch in batches for file in batch if file == DIGESTS]
+        request = {"batches": batches, "last": last, "slow": sorted(self.slow), "answer": str(self.answer), **self.limits}
+        print(json.dumps(request), file=self.process.stdin, flush=True)
         self.process.stdout.readline()
         try:
             answer: dict[str, Any] = json.loads(self.answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            answer = {"status": "died", "by": "", "ran": 0}
+            at = Path(f"{self.answer}.test")
+            answer = {"status": "died", "by": at.read_text(encoding="utf-8") if at.is_file() else "", "ran": 0, "times": {}}
+        self.slow |= set(answer["times"])
         return answer
 
     def judge(self, mutant: Mutant, batches: list[list[str]]) -> Verdict:
@@ -194,6 +199,7 @@ class Campaign:
         self.same = equivalents()
         self.broken: set[str] = set()
         self.sound: set[str] = set()
+        self.killers: Counter[tuple[str, str]] = Counter()
         self.done: dict[str, dict[str, Any]] = {}
         if asked.state.is_file():
             rows = [json.loads(line) for line in asked.state.read_text(encoding="utf-8").splitlines()]
@@ -241,17 +247,24 @@ class Campaign:
     def _judge(self, worker: Worker, mutant: Mutant) -> Verdict:
         """A test that fails without the mutant as well does not count: its file is left out, and the rest is asked again."""
         while True:
-            files = [file for file in self.tests.for_file(mutant.file, self.asked.tests) if file not in self.broken]
+            files = self._order(mutant.file)
             batches = [batch for batch in (files[:1], files[1:4], files[4:]) if batch]
             verdict = worker.judge(mutant, batches)
             file = verdict.by.split("::")[0].removesuffix(" (import)")
-            if verdict.status != "killed" or file in self.sound or not (worker.tree / file).is_file():
+            seen = verdict.status in ("killed", "died")
+            self.killers[mutant.file, file] += seen
+            if not seen or file in self.sound or not (worker.tree / file).is_file():
                 return verdict
             if worker.ask([[verdict.by.removesuffix(" (import)")]])["status"] == "survived":
                 self.sound.add(file)
                 return verdict
             self.broken.add(file)
             print(f"left out, fails without a change too: {verdict.by}", file=sys.stderr, flush=True)
+
+    def _order(self, file: str) -> list[str]:
+        """The nearest tests; those that killed changes of the same file before come first."""
+        nearest = [test for test in self.tests.for_file(file, self.asked.tests) if test not in self.broken]
+        return sorted(nearest, key=lambda test: -self.killers[file, test] if test != DIGESTS else 1)
 
     def _write(self, mutant: Mutant, verdict: Verdict) -> None:
         row = {"key": mutant.key, **asdict(verdict), "file": mutant.file, "line": mutant.line, "kind": mutant.kind}

@@ -8,8 +8,10 @@ import importlib
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -35,6 +37,8 @@ def work(count: Literal[3], name="x") -> int:
     """Not 2."""
     if count < 3 and not name:
         raise ValueError(f"{count + 1}")
+    elif name:
+        return False
     total = 2 * count
     total += 1
     print(total)
@@ -48,6 +52,8 @@ def work(count: Literal[3], name="x") -> int:
         "if not (count < 3 and not name):",
         "total = 3 * count",
         "total = 2 + count",
+        "elif not (name):",
+        "return True",
         "total += 2",
         "pass",
         "return total + -1.5",
@@ -125,27 +131,52 @@ def test_every_equivalent_mutant_exists_and_has_an_argument(tool: ModuleType) ->
         assert len(same[file, line, changed]) > 20
 
 
-def test_a_change_is_killed_by_the_test_that_sees_it(tool: ModuleType, tmp_path: Path) -> None:
-    """In a process that forks, with the file as it was afterwards."""
+@pytest.fixture
+def worker(tool: ModuleType, tmp_path: Path) -> Iterator[Any]:
+    """On an empty folder instead of a copy of the checkout."""
     (tmp_path / "checkout").mkdir()
-    source, seen, unseen = (tmp_path / "checkout" / name for name in ("m.py", "test_seen.py", "test_unseen.py"))
+    made = object.__new__(tool.Worker)
+    made.tree, made.answer = tmp_path / "checkout", tmp_path / "answer.json"
+    made.env = {"PYTHONPATH": str(tmp_path / "checkout"), "PATH": ""}
+    made.limits, made.slow = {"cpu_s": 60, "wall_s": 300}, set()
+    made.process = made._start()
+    yield made
+    made.close()
+
+
+def test_a_change_is_killed_by_the_test_that_sees_it(worker: Any, tool: ModuleType) -> None:
+    """In a process that forks, with the file as it was afterwards."""
+    source, seen, unseen = (worker.tree / name for name in ("m.py", "test_seen.py", "test_unseen.py"))
     source.write_text("LIMIT = 3\n")
     seen.write_text("from m import LIMIT\ndef test_limit():\n    assert LIMIT == 3\n")
     unseen.write_text("import m\ndef test_nothing():\n    assert m\n")
-    worker = object.__new__(tool.Worker)
-    worker.tree, worker.answer, worker.env = (
-        tmp_path / "checkout",
-        tmp_path / "answer.json",
-        {"PYTHONPATH": str(tmp_path / "checkout"), "PATH": ""},
+    (mutant,) = tool.mutants_of("m.py", source.read_text())
+    assert worker.judge(mutant, [["test_unseen.py"]]).status == "survived"
+    killed = worker.judge(mutant, [["test_unseen.py"], ["test_seen.py"]])
+    assert (killed.status, killed.by, killed.ran) == ("killed", "test_seen.py::test_limit", 2)
+    assert source.read_text() == "LIMIT = 3\n"
+    assert worker.ask([["test_seen.py"]])["status"] == "survived"
+
+
+def test_a_digest_is_asked_when_the_time_is_spent_and_slow_tests_run_last(worker: Any, tool: ModuleType, monkeypatch: Any) -> None:
+    source, digest, slow = (worker.tree / name for name in ("m.py", "test_digest.py", "test_slow.py"))
+    source.write_text("LIMIT = 3\n")
+    digest.write_text("from m import LIMIT\ndef test_limit():\n    assert LIMIT == 3\n")
+    slow.write_text(
+        "import time\ndef test_first():\n    end = time.process_time() + 1.2\n    while time.process_time() < end: pass\n"
+        "def test_second(): pass\n"
     )
-    worker.limits = {"cpu_s": 60, "wall_s": 300}
-    worker.process = worker._start()
-    try:
-        (mutant,) = tool.mutants_of("m.py", source.read_text())
-        assert worker.judge(mutant, [["test_unseen.py"]]).status == "survived"
-        killed = worker.judge(mutant, [["test_unseen.py"], ["test_seen.py"]])
-        assert (killed.status, killed.by, killed.ran) == ("killed", "test_seen.py::test_limit", 2)
-        assert source.read_text() == "LIMIT = 3\n"
-        assert worker.ask([["test_seen.py"]])["status"] == "survived"
-    finally:
-        worker.close()
+    (mutant,) = tool.mutants_of("m.py", source.read_text())
+    monkeypatch.setattr(tool, "DIGESTS", "test_digest.py")
+    worker.limits["cpu_s"] = 1
+    assert worker.judge(mutant, [["test_slow.py"]]).status == "spent"
+    assert worker.slow == {"test_slow.py::test_first"}
+    worker.limits["cpu_s"] = 0.0
+    killed = worker.judge(mutant, [["test_slow.py"], ["test_digest.py"]])
+    assert (killed.status, killed.by) == ("killed", "test_digest.py::test_limit")
+
+
+def test_a_test_that_ends_the_process_is_named(worker: Any) -> None:
+    (worker.tree / "test_ends.py").write_text("import os\ndef test_first(): pass\ndef test_ends(): os._exit(1)\n")
+    answer = worker.ask([["test_ends.py"]])
+    assert (answer["status"], answer["by"]) == ("died", "test_ends.py::test_ends")

@@ -23,6 +23,8 @@ WITNESSES = {
 """Tests (below tests/unit) of all files of a folder, which name none of them: asked first."""
 DIGESTS = "tests/unit/test_table_digests.py"
 """Sees every change of a table, so it is asked last: what it alone kills has no other test."""
+CONVENTIONS = "tests/unit/test_dataclasses.py"
+"""Reads all modules of the package, and imports none."""
 
 
 class Tests:
@@ -105,7 +107,8 @@ class Tests:
         nearest = sorted((test for test in tests if not self._needs_cm(test)), key=rank)[:most]
         first = [f"tests/unit/{test}" for folder, found in WITNESSES.items() if file.startswith(folder) for test in found]
         nearest = [*first, *(test for test in nearest if test not in first)]
-        return [*nearest, DIGESTS] if path.suffix in TABLES else nearest
+        last = [DIGESTS] if path.suffix in TABLES else [CONVENTIONS] if path.suffix == ".py" else []
+        return [*nearest, *last]
 
     def _needs_cm(self, test: str) -> bool:
         """Whether a test file runs ``cm`` commands, which takes minutes."""

@@ -2,8 +2,10 @@
 """Runs test files in children of a process that has imported what tests need except the package: a change costs no imports of numpy.
 
 One request a line on standard input (JSON: ``batches`` of test files, ``cpu_s``, ``wall_s``, ``answer``: a file), one line back when it is
-done. The child answers ``{"status": "killed" | "survived" | "spent", "by": node id, "ran": tests}``; a child that dies without an answer
-or takes more than ``PER_TEST_S`` of processor time for one test has been killed by the change as well ("died").
+done. The child answers ``{"status": "killed" | "survived" | "spent", "by": node id, "ran": tests, "times": {node id: seconds}}``; a child
+that dies without an answer or takes more than ``PER_TEST_S`` of processor time for one test has been killed by the change as well ("died");
+``answer`` with ``.test`` at its end names the test.
+``slow`` are tests to run last in their batch, ``last`` a batch that is asked even if the time is spent.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 PER_TEST_S = 60
+SLOW_S = 1.0
+"""Processor time from which on a test is a slow one."""
 PRELOADED = (
     "pytest",
     "_pytest.assertion.rewrite",
@@ -50,20 +54,40 @@ PRELOADED = (
 )
 
 
-class Watch:
-    """A pytest plug-in: remembers the first failure, limits each test and the whole."""
+def cpu_s() -> float:
+    """Processor time of this process and of its children that ended (compilers, commands)."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
-    def __init__(self, cpu_s: float) -> None:
+
+class Watch:
+    """A pytest plug-in: remembers the first failure, limits each test and the whole, runs slow tests last."""
+
+    def __init__(self, limit_s: float, slow: list[str], under_way: Path) -> None:
+        self.under_way = under_way
         self.by = ""
         self.ran = 0
         self.spent = False
-        self._end = time.process_time() + cpu_s
+        self.times: dict[str, float] = {}
+        self._slow = set(slow)
+        self._end = cpu_s() + limit_s
+        self._begun = cpu_s()
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items.sort(key=lambda item: item.nodeid in self._slow)
 
     def pytest_runtest_protocol(self, item: Any) -> None:
         signal.setitimer(signal.ITIMER_PROF, PER_TEST_S)
-        if time.process_time() > self._end and not self.by:
+        self.under_way.write_text(item.nodeid, encoding="utf-8")
+        if cpu_s() > self._end and not self.by:
             self.spent = True
             item.session.shouldstop = "budget"
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        now = cpu_s()
+        if now - self._begun > SLOW_S:
+            self.times[nodeid] = round(now - self._begun, 1)
+        self._begun = now
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.ran += report.when == "call"
@@ -75,40 +99,57 @@ class Watch:
             self.by = f"{report.nodeid} (import)"
 
 
+def _in_background() -> None:
+    """A session of its own, so that all that a test leaves running can be ended; with the scheduler's weight of the old session (Linux)."""
+    group, weight = Path("/proc/self/autogroup"), ""
+    with contextlib.suppress(OSError):
+        weight = group.read_text(encoding="ascii").split()[-1]
+    os.setsid()
+    with contextlib.suppress(OSError):
+        group.write_text(weight, encoding="ascii")
+
+
 def _child(request: dict[str, Any]) -> None:
     import pytest
 
-    os.setsid()
+    _in_background()
     log = os.open(request["answer"] + ".log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    for limit, value in ((resource.RLIMIT_AS, 8 << 30), (resource.RLIMIT_FSIZE, 1 << 30), (resource.RLIMIT_CORE, 0)):
+    # Each emulated core reserves gigabytes of addresses, and its library ends the process where it does not get them.
+    for limit, value in ((resource.RLIMIT_AS, 64 << 30), (resource.RLIMIT_FSIZE, 1 << 30), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(limit, (value, value))
-    watch = Watch(request["cpu_s"])
+    under_way = Path(request["answer"] + ".test")
+    watch = Watch(request["cpu_s"], request["slow"], under_way)
     options = ["-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=--strict-markers", "-W", "ignore"]
     code = 0
     for batch in request["batches"]:
         code = int(pytest.main([*options, *batch], plugins=[watch]))
         if watch.by or watch.spent or code not in (0, 5):
             break
+    if watch.spent and request["last"]:
+        last = Watch(request["cpu_s"], [], under_way)
+        pytest.main([*options, *request["last"]], plugins=[last])
+        watch.by, watch.ran = last.by, watch.ran + last.ran
     signal.setitimer(signal.ITIMER_PROF, 0)
     killed = watch.by or code not in (0, 2, 5)
     status = "killed" if killed else "spent" if watch.spent else "survived"
-    Path(request["answer"]).write_text(json.dumps({"status": status, "by": watch.by or f"pytest's exit code {code}", "ran": watch.ran}))
+    answer = {"status": status, "by": watch.by or f"pytest's exit code {code}", "ran": watch.ran, "times": watch.times}
+    Path(request["answer"]).write_text(json.dumps(answer))
 
 
 def _serve(request: dict[str, Any]) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        Path(request["answer"]).unlink()
+    for name in (request["answer"], request["answer"] + ".test"):
+        Path(name).unlink(missing_ok=True)
     child = os.fork()
     if child == 0:
         try:
             _child(request)
         finally:
             os._exit(0)
-    end = time.monotonic() + request["wall_s"]
+    end, tool = time.monotonic() + request["wall_s"], os.getppid()
     while os.waitpid(child, os.WNOHANG) == (0, 0):
-        if time.monotonic() > end:
+        if time.monotonic() > end or os.getppid() != tool:  # the tool was ended
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)

@@ -153,7 +153,8 @@ class _Python:
         yield begin, end, f"not ({self.text[begin:end]})", "condition"
 
     def _return(self, node: Any) -> Iterator[Change]:
-        if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
+        """None for False is the same to all that ask for truth, and refused by the type check; its change is True."""
+        if node.value is not None and ast.unparse(node.value) not in ("None", "False"):
             yield *self._span(node.value), "None", "return"
 
     def _statement(self, node: Any) -> Iterator[Change]:

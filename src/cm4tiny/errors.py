@@ -22,6 +22,8 @@ class Cm4TinyError(Exception):
     """
 
     cm_code = 1
+    returned_kind = ""
+    """Class of the error that a step returned to CM, where this one stands for it."""
 
     def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
         self.what = what
@@ -41,13 +43,18 @@ class Cm4TinyError(Exception):
         return _rebuild, (type(self), self.what, self.why, self.hint, self.__dict__)
 
     def as_cm(self) -> dict[str, Any]:
-        """The error as a CM return value: ``{'return': n > 0, 'error': text}``.
+        """The error as a CM return value: ``{'return': n > 0, 'error': text}``, and the name of its class as ``error_kind``.
 
         cmind prints the text with a "!" appended. A text of several lines ends with a line break, so that the "!" does not become part of
         a command, path or tag that someone copies from its last line.
         """
         text = str(self)
-        return {"return": self.cm_code, "error": f"{text}\n" if "\n" in text else text}
+        return {"return": self.cm_code, "error": f"{text}\n" if "\n" in text else text, "error_kind": self.kind}
+
+    @property
+    def kind(self) -> str:
+        """The name of the class that a caller can decide on."""
+        return self.returned_kind or type(self).__name__
 
 
 def _rebuild(cls: type[Cm4TinyError], what: str, why: str, hint: str, state: dict[str, Any]) -> Cm4TinyError:

@@ -61,7 +61,7 @@ def test_an_error_of_ours_becomes_a_cm_error_with_its_hint_and_sets_nothing() ->
         raise AssetError("no model", hint="get one")
 
     env: dict[str, Any] = {}
-    assert run(work, env) == {"return": 1, "error": "no model\n  hint: get one\n"}
+    assert run(work, env) == {"return": 1, "error": "no model\n  hint: get one\n", "error_kind": "AssetError"}
     assert env == {}
 
 

@@ -23,7 +23,7 @@ def test_an_error_says_what_why_and_hint() -> None:
 
 
 def test_an_error_becomes_a_cm_return_value() -> None:
-    assert AssetError("gone").as_cm() == {"return": 1, "error": "gone"}
+    assert AssetError("gone").as_cm() == {"return": 1, "error": "gone", "error_kind": "AssetError"}
 
 
 def test_a_command_in_a_hint_stands_on_a_line_of_its_own() -> None:

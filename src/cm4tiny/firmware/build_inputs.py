@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark
 
 
+LOW_RAM = "128K"
+"""The RAM budget of the variation ``_low_ram``, which the step that compiles sets."""
+
+
 def check_build_inputs(
     benchmark: str,
     *,
@@ -27,6 +31,7 @@ def check_build_inputs(
     ram_budget: str = "",
     zeros: str = "",
     dead: str = "",
+    memory: str = "",
 ) -> None:
     """Checks the inputs of the steps that build firmware, as they are before the first dependency runs.
 
@@ -37,14 +42,14 @@ def check_build_inputs(
         model: the user's ``.tflite``.
         costs: a table of kernel costs.
         ram_budget: bytes, or as in ``128K``; empty for all of the chip's.
-        zeros, dead: words of the variations.
+        zeros, dead, memory: words of the variations.
 
     Raises:
         UsageError: an unknown name, a size that is not possible, options that the engine does not have.
         ModelError: the model cannot be read, is not int8, has an operator that the engine lacks, or does not fit the benchmark.
         FirmwareError: the table of costs is damaged.
     """
-    if not any((model, costs, ram_budget, zeros, dead)):
+    if not any((model, costs, ram_budget, zeros, dead, memory)):
         return
     from cm4tiny.benchmarks import BENCHMARKS
     from cm4tiny.firmware.build_spec import BuildSpec, drops_dead, skips_zeros
@@ -53,19 +58,33 @@ def check_build_inputs(
 
     engine = engine or OWN
     given = str(model or "")
-    budget = parse_ram_budget(ram_budget)
+    budget = parse_ram_budget(ram_budget or (LOW_RAM if memory else ""))
     if given and benchmark == "all":
         raise UsageError("--model is the model of one benchmark, and none was chosen", hint=_choose(given, engine))
     for name in BENCHMARKS if benchmark == "all" else (benchmark,):
         row = BuildSpec(
             name, engine, image, given, ram_budget=budget, costs=str(costs or ""), skip_zero=skips_zeros(zeros), drop_dead=drops_dead(dead)
         ).check()
+        _check_budget(budget, row)
         if given and takes_model(engine):
             check_model_file(given, row, engine)
     if costs:
         from cm4tiny.firmware.microtvm.costs import read_costs
 
         read_costs(costs)
+
+
+def _check_budget(budget: int | None, benchmark: Benchmark) -> None:
+    """Refuses a budget that not even the harness fits into; whether the model does, the compiler finds out."""
+    from cm4tiny.firmware.own_engine import harness_ram
+
+    least = harness_ram(benchmark)
+    if budget is not None and budget <= least:
+        raise UsageError(
+            f"--ram_budget={budget} is not possible",
+            why=f"the stack, the input and the buffers of {benchmark.id} take about {least} bytes of RAM, without the model",
+            hint="give bytes for the whole image, or kilobytes as in 128K",
+        )
 
 
 def _choose(model: str, engine: str) -> str:

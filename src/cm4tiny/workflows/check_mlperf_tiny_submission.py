@@ -30,15 +30,26 @@ class CheckOptions:
     outdirname: Path = value("CM_TINY_OUTDIR", default=".")
 
 
+def place_of(options: CheckOptions) -> Path:
+    """The folder to check; raises UsageError if none was named."""
+    place = options.path or options.submission_dir
+    if place is None:
+        raise UsageError("nothing to check was named", hint="give --path=DIR, the folder with closed or open in it")
+    return place
+
+
+def check_place(options: CheckOptions, step: Step) -> None:
+    """Checks that something is named; raises as :func:`place_of`."""
+    place_of(options)
+
+
 def review_of(options: CheckOptions, step: Step) -> Review:
     """What the rules say of a submission or a round.
 
     Raises:
         UsageError: nothing was named. Cm4TinyError: as :func:`cm4tiny.results.submission.reviewer.review`.
     """
-    place = options.path or options.submission_dir
-    if place is None:
-        raise UsageError("nothing to check was named", hint="give --path=DIR, the folder with closed or open in it")
+    place = place_of(options)
     tools = get_tools(str(options.tiny_src or options.fetched_sources or ""), step.events) if options.official else None
     labels = label_lists(options.labels, options.fetched_sources, options.mirror, step.events)
     complete = None if options.partial else True

@@ -21,6 +21,11 @@ class FlashOptions(BoardFlags):
     no_strict: bool = flag("CM_TINY_NO_STRICT")
 
 
+def check_image(options: FlashOptions, step: Step) -> None:
+    """Checks that one image is named, before the board is looked for; raises as :func:`cm4tiny.runner.smoke_test.find_image`."""
+    find_image(str(options.elf or ""), str(options.build_dir or ""))
+
+
 def flash_image(options: FlashOptions, step: Step) -> Outputs:
     """Puts an image on a board and asks it who it is.
 

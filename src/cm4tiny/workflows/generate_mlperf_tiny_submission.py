@@ -69,6 +69,11 @@ def answers_of(options: GenerateOptions, step: Step) -> Answers:
     return parse_answers(document, step.here, "the submission")
 
 
+def check_answers(options: GenerateOptions, step: Step) -> None:
+    """Checks that the answers are there; raises as :func:`answers_of`."""
+    answers_of(options, step)
+
+
 def generate_step(options: GenerateOptions, step: Step) -> Outputs:
     """Generates a submission.
 

@@ -47,6 +47,7 @@ class ProfileOptions(BuildFlags):
     outdirname: Path = flag("CM_TINY_OUTDIR", default="mlperf-tiny-results")
     no_strict: bool = flag("CM_TINY_NO_STRICT")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
+    memory: str = value("CM_TINY_MEMORY")
     image_set: str = value("CM_TINY_IMAGE_SET")
     firmware: dict[str, str] = value("CM_TINY_FIRMWARE_*")
 
@@ -108,6 +109,7 @@ def check_profile(options: ProfileOptions, step: Step) -> None:
         ram_budget=options.ram_budget,
         zeros=options.zeros,
         dead=options.dead,
+        memory=options.memory,
     )
 
 

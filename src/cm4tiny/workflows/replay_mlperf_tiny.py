@@ -77,6 +77,20 @@ class ReplayOutcome:
             )
 
 
+def _nothing_named() -> UsageError:
+    return UsageError("nothing to replay", why="neither a folder nor a round was given", hint="give --path=CHECKOUT or a round (_v1.3)")
+
+
+def _unfetched(round_id: str) -> NotAvailableError:
+    round_ = get_round(round_id)
+    public = ", ".join(f"_{key}" for key, one in ROUNDS.items() if one.repository)
+    return NotAvailableError(
+        f"the results of round {round_.id} cannot be fetched",
+        why=f"they are not public; public rounds are {public}",
+        hint=f"replay your own copy:\ncm run script --tags=replay,mlperf,tiny,_{round_.id} --path=DIR",
+    )
+
+
 def run_replay(request: ReplayRequest, events: EventStream = SILENT) -> ReplayOutcome:
     """Replays, audits, writes the files and judges.
 
@@ -85,16 +99,8 @@ def run_replay(request: ReplayRequest, events: EventStream = SILENT) -> ReplayOu
         NotAvailableError: a round was given whose results are not public, and no path.
         ResultsError: a folder cannot be read or written, or the rounds hold no result.
     """
-    if not request.paths and request.round_id:
-        round_ = get_round(request.round_id)
-        public = ", ".join(f"_{key}" for key, one in ROUNDS.items() if one.repository)
-        raise NotAvailableError(
-            f"the results of round {round_.id} cannot be fetched",
-            why=f"they are not public; public rounds are {public}",
-            hint=f"replay your own copy:\ncm run script --tags=replay,mlperf,tiny,_{round_.id} --path=DIR",
-        )
     if not request.paths:
-        raise UsageError("nothing to replay", why="neither a folder nor a round was given", hint="give --path=CHECKOUT or a round (_v1.3)")
+        raise _unfetched(request.round_id) if request.round_id else _nothing_named()
     lists = label_lists(request.labels, None, request.mirror, events, offline=request.offline)
     found = replay(request.paths, lists, round_id=request.round_id, jobs=request.jobs or cores(), events=events)
     if not found.results:
@@ -174,7 +180,17 @@ def replay_request(options: ReplayOptions) -> ReplayRequest:
 
 
 def check_replay(options: ReplayOptions, step: Step) -> None:
-    """Reading the options is the check."""
+    """Refuses a round that is not public, unless a copy is named.
+
+    Raises:
+        NotAvailableError: it is not. UsageError: neither a round nor a folder was named.
+    """
+    if options.path is not None or options.rounds:
+        return
+    if not options.round_id:
+        raise _nothing_named()
+    if options.round_id in ROUNDS and not ROUNDS[options.round_id].repository:
+        raise _unfetched(options.round_id)
 
 
 def replay_step(options: ReplayOptions, step: Step) -> Outputs:

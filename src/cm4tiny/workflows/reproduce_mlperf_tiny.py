@@ -26,6 +26,7 @@ class ReproduceOptions(BuildFlags, BoardFlags):
     no_strict: bool = flag("CM_TINY_NO_STRICT")
     model: Path | None = value("CM_TINY_MODEL_FILE")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
+    memory: str = value("CM_TINY_MEMORY")
 
 
 def check_reproduce(options: ReproduceOptions, step: Step) -> None:
@@ -43,4 +44,5 @@ def check_reproduce(options: ReproduceOptions, step: Step) -> None:
         ram_budget=options.ram_budget,
         zeros=options.zeros,
         dead=options.dead,
+        memory=options.memory,
     )

@@ -24,7 +24,6 @@ from cm4tiny.resolver.adapter.console import Console
 from cm4tiny.resolver.adapter.early import check_run, checked_flags
 from cm4tiny.resolver.adapter.help_text import write_help
 from cm4tiny.resolver.adapter.nested import answer_of, as_cm, give_automation, guarded
-from cm4tiny.resolver.adapter.output import ReaderGone, guarded_output
 from cm4tiny.resolver.catalogue.repository import SCRIPT_AUTOMATION, own_repositories, repositories_of
 from cm4tiny.resolver.catalogue.suggestions import flags_of
 from cm4tiny.resolver.language.host import os_info
@@ -35,6 +34,7 @@ from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.session import Session, new_session
 from cm4tiny.resolver.run.signals import Terminated, terminable
 from cm4tiny.resolver.workers.pool import jobs_of, use_workers
+from cm4tiny.standard_output import ReaderGone, guarded_output
 
 if TYPE_CHECKING:
     from cm4tiny.resolver.adapter.locking import Locking
@@ -79,7 +79,7 @@ def _run_automation(automation: Any, i: dict[str, Any], events: EventStream | No
         if session.verbose:
             _tell_engine(session)
         with terminable(), _output_to_stderr() if as_json else contextlib.nullcontext():
-            answer = guarded(lambda: _carry_out(session, flags), session)
+            answer = guarded(lambda: carry_out(session, flags), session)
         index_new_entries(automation.cmind, session.created, session.cache.locks)
     except Cm4TinyError as error:
         return as_cm(error, session)
@@ -191,7 +191,12 @@ class _Command:
             sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-def _carry_out(session: Session, flags: Mapping[str, Any]) -> dict[str, Any]:
+def carry_out(session: Session, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What a command asks for by its flags: help, a plan or a run, with everything that is checked before it.
+
+    Raises:
+        Cm4TinyError: of the class that says what went wrong.
+    """
     command = _Command.read(session, flags)
     if command.options.help:
         write_help(command.script)

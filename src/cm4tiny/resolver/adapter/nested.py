@@ -88,14 +88,18 @@ def guarded(work: Any, session: Session) -> dict[str, Any]:
             from cm4tiny.disk import disk_full
 
             return as_cm(disk_full("the run", str(error), session.cache.root, Path.cwd()), session)
-        place = hooks.Place(Script(Path(), {"alias": "engine"}), logs=session.logs)
-        log = hooks.write_log(place)
-        internal = Cm4TinyError(
-            f"the engine itself failed: {type(error).__name__}: {error}",
-            why="this is a defect of cm4tiny",
-            hint=f"report it with the traceback in {log}" if log else "run it again with -v and report the traceback",
-        )
-        return as_cm(internal, session)
+        return as_cm(internal_error(error, session), session)
+
+
+def internal_error(error: Exception, session: Session) -> Cm4TinyError:
+    """What a user is told about an exception that nobody expected; it is being handled, and its traceback goes to a file."""
+    place = hooks.Place(Script(Path(), {"alias": "engine"}), logs=session.logs)
+    log = hooks.write_log(place)
+    return Cm4TinyError(
+        f"the engine itself failed: {type(error).__name__}: {error}",
+        why="this is a defect of cm4tiny",
+        hint=f"report it with the traceback in {log}" if log else "run it again with -v and report the traceback",
+    )
 
 
 def as_cm(error: Cm4TinyError, session: Session | None) -> dict[str, Any]:

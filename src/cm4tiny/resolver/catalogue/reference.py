@@ -24,7 +24,7 @@ def whole_page(scripts: Iterable[Script]) -> str:
     ordered = sorted(scripts, key=lambda script: script.alias)
     lines = ["# Scripts", "", "Written from the metas by `python tools/reference_pages.py`; do not edit.", ""]
     lines += _table(
-        ("script", "tags", "what it does"), [(f"[{s.alias}](#{s.alias})", _code(",".join(s.tag_list)), _title(s)) for s in ordered]
+        ("script", "tags", "what it does"), [(f"[{s.alias}](#{s.alias})", _code(",".join(s.tag_list)), title_of(s)) for s in ordered]
     )
     return "\n".join([*lines, "", ""]) + "\n".join(page_of(script, level=2) for script in ordered)
 
@@ -34,7 +34,7 @@ def page_of(script: Script, *, level: int = 1) -> str:
     mark = "#" * level
     meta = script.meta
     lines = [f"{mark} {script.alias}", ""]
-    about = _summary(script) or _title(script)
+    about = _summary(script) or title_of(script)
     lines += [about if about.endswith((".", ":")) else f"{about}.", ""] if about else []
     lines += ["```bash", f"cm run script --tags={','.join(script.tag_list)}", "```", ""]
     lines += [f"uid `{script.uid}`" + (", cached" if str(meta.get("cache", "")).lower() == "true" else ", not cached"), ""]
@@ -58,7 +58,7 @@ def _sections(script: Script) -> Iterator[tuple[str, list[str]]]:
     yield "Results", _table(("", "keys"), rows)
 
 
-def _title(script: Script) -> str:
+def title_of(script: Script) -> str:
     """What the script is for, in a few words: from its meta, or the heading of its README."""
     named = next((str(script.meta[key]).strip() for key in ("name", "desc", "description") if script.meta.get(key)), "")
     heading = next((part[2:].strip() for part in _readme(script) if part.startswith("# ")), "")

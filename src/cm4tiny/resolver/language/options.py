@@ -137,7 +137,7 @@ class CommandOptions:
     silent: bool = _switch("prints no progress", "s")
     verbose: bool = _switch("prints more, and tracebacks", "v")
     json: bool = _switch("prints the result as JSON on standard output", "j")
-    plan: bool = _switch("resolves everything and prints the tree (with --j as JSON) without running anything")
+    plan: bool = _switch("resolves everything and prints the tree, as JSON where that is asked for, without running anything")
     print_deps: bool = _switch("prints the commands of all dependencies down the tree")
     time: bool = _switch("prints how long each script took")
     jobs: str = _word("how many scripts may run side by side; by default as many as there are processor cores")

@@ -100,7 +100,7 @@ def call(module: ModuleType | None, function: str, i: dict[str, Any], place: Pla
     if result["return"] > 0:
         what, why, hint = _parts(str(result.get("error", "")))
         failed = ScriptFailedError(f"{place} failed in {function}: {what or 'no reason given'}", why=why, hint=hint)
-        failed.cm_code = result["return"]
+        failed.cm_code, failed.returned_kind = result["return"], str(result.get("error_kind") or "")
         raise failed
     return result
 
@@ -119,7 +119,7 @@ def _guarded(function: Callable[[], Any], place: Place, doing: str) -> Any:
         raise
     except Cm4TinyError as error:
         failed = ScriptFailedError(f"{place} failed in {doing}: {error.what}", why=error.why, hint=error.hint)
-        failed.cm_code = error.cm_code
+        failed.cm_code, failed.returned_kind = error.cm_code, error.kind
         raise failed from error
     except (Exception, SystemExit) as error:
         log = write_log(place)

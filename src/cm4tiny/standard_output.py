@@ -22,6 +22,10 @@ class ReaderGone(KeyboardInterrupt):
     """Nobody reads standard output any more."""
 
 
+class OutputError(Cm4TinyError):
+    """Standard output does not take what is written to it."""
+
+
 class GuardedOutput:
     """A text stream that turns failures of writing into this module's errors."""
 
@@ -45,7 +49,7 @@ class GuardedOutput:
             raise ReaderGone from None
         except (OSError, ValueError) as error:
             _discard_output()
-            raise Cm4TinyError(
+            raise OutputError(
                 "standard output cannot be written",
                 why=getattr(error, "strerror", None) or str(error),
                 hint="free disk space or write the output to another file; results that were finished are kept",

@@ -24,6 +24,7 @@ NOT_DECIDING = {
     "urllib3": "fetches bytes that are compared by digest",
     "jsonschema": "checks files",
     "rich": "draws progress",
+    "click": "reads the command line of cm4tiny",
     "xlsxwriter": "writes tables of results",
 }
 """What else this package requires, and why it changes no figure."""

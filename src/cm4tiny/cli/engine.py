@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The script engine as a library: this package's own repository, the cache of the CM home, nothing registered."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cm4tiny.disk import disk_full, is_full
+from cm4tiny.errors import Cm4TinyError
+from cm4tiny.events import EventStream
+from cm4tiny.network import OFFLINE_VARIABLE
+from cm4tiny.paths import cm_repo
+from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
+from cm4tiny.resolver.language.meta import Script
+
+
+def own_scripts() -> ScriptStore:
+    """The steps of this package; nothing is written."""
+    return ScriptStore(own_repositories())
+
+
+def script_of(alias: str) -> Script:
+    """The step with this name."""
+    return own_scripts().find(alias)[0]
+
+
+def run_step(flags: Mapping[str, Any], events: EventStream, *, verbose: bool = False) -> dict[str, Any]:
+    """Runs a step of this package, or plans it, as ``cm run script`` would; returns cmind's answer.
+
+    The cache is that of the CM home (``CM_REPOS``, else ``~/CM``), so that both commands share results; neither CM's list of repositories
+    nor its index is read or written.
+
+    Args:
+        flags: tags, and the step's flags by name.
+        events: receives what happens.
+        verbose: tell details.
+
+    Raises:
+        Cm4TinyError: of the class that says what went wrong.
+    """
+    from cm4tiny.resolver.adapter.command import carry_out
+    from cm4tiny.resolver.adapter.nested import attach, internal_error
+    from cm4tiny.resolver.run.session import cm_home, new_session
+    from cm4tiny.resolver.run.signals import terminable
+
+    session = new_session(cm_home().absolute(), own_repositories(), events=events, verbose=verbose)
+    attach(session, str(cm_repo() / "automation" / "script"))
+    try:
+        with terminable(), _offline(flags):
+            return carry_out(session, {name: value for name, value in flags.items() if name != "offline"})
+    except Cm4TinyError:
+        raise
+    except OSError as error:
+        if is_full(error):
+            raise disk_full("the run", error.strerror or str(error), session.cache.root) from error
+        raise Cm4TinyError(
+            f"the operating system refused access to {error.filename}",
+            why=error.strerror or str(error),
+            hint="check the permissions, or choose other directories (--outdirname=DIR, CM_REPOS, CM_TINY_CACHE)",
+        ) from error
+    except Exception as error:
+        raise internal_error(error, session) from error
+
+
+@contextlib.contextmanager
+def _offline(flags: Mapping[str, Any]) -> Iterator[None]:
+    """With ``--offline`` the network is forbidden to every step of the chain, and to what they start."""
+    if not flags.get("offline"):
+        yield
+        return
+    before = os.environ.get(OFFLINE_VARIABLE)
+    os.environ[OFFLINE_VARIABLE] = "yes"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OFFLINE_VARIABLE]
+        else:
+            os.environ[OFFLINE_VARIABLE] = before

@@ -20,6 +20,7 @@ engine and under upstream's::
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -30,11 +31,13 @@ from cm4tiny.console import watch
 from cm4tiny.disk import disk_full, is_full
 from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
+from cm4tiny.mlcflow import HOOKS, to_cm, to_mlc
 from cm4tiny.network import offline_as
-from cm4tiny.paths import expanded
+from cm4tiny.paths import cm_repo, expanded
 from cm4tiny.settings import is_on, output_folder, parse_count, parse_switch
 
 T = TypeVar("T")
+Hook = Callable[[dict[str, Any]], dict[str, Any]]
 Outputs = Mapping[str, str | Path]
 """Keys of the environment that a step sets; ``new_env_keys`` of its meta says which of them reach the caller."""
 
@@ -151,7 +154,7 @@ _READERS: dict[str, Callable[[Step, str, Mapping[str, Any]], Any]] = {
 }
 
 
-def step(options: type[T], function: Callable[[T, Step], Outputs | None]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def step(options: type[T], function: Callable[[T, Step], Outputs | None]) -> Hook:
     """Makes ``preprocess(i)``, ``postprocess(i)`` or ``check_inputs(i)`` of CM from a function of options and a :class:`Step`.
 
     Args:
@@ -188,3 +191,44 @@ def _operating_system(error: OSError) -> Cm4TinyError:
         why=error.strerror or str(error),
         hint="free disk space, check the permissions, or choose another directory (--outdirname=DIR, CM_REPOS, CM_TINY_CACHE)",
     )
+
+
+def mlc_hooks(alias: str) -> dict[str, Hook]:
+    """The hooks of one of this project's steps for MLCFlow, by MLCFlow's names.
+
+    They are the ones of the step's ``customize.py``: each sees its environment under CM's names (``CM_*``), and what it changes reaches
+    MLCFlow under MLCFlow's (``MLC_*``).
+
+    Args:
+        alias: of the step, which is the name of its folder.
+    """
+    path = cm_repo() / "script" / alias / "customize.py"
+    spec = importlib.util.spec_from_file_location(f"cm4tiny_step_{alias.replace('-', '_')}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {name: under_mlc(getattr(module, hook)) for hook, name in HOOKS.items() if hasattr(module, hook)}
+
+
+def under_mlc(hook: Hook) -> Hook:
+    """A hook that is written for CM's environment, for MLCFlow's."""
+
+    def adapted(i: dict[str, Any]) -> dict[str, Any]:
+        env = i["env"]
+        before = to_cm(env)
+        seen = dict(before)
+        answer = hook({**i, "env": seen})
+        for key in before.keys() - seen.keys():
+            env.pop(to_mlc(key), None)
+        env.update({to_mlc(key): given for key, given in seen.items() if key not in before or before[key] != given})
+        return _with_its_command(answer)
+
+    return adapted
+
+
+def _with_its_command(answer: dict[str, Any]) -> dict[str, Any]:
+    """A hook's answer whose hints name MLCFlow's command for a step."""
+    if "error" not in answer:
+        return answer
+    return {**answer, "error": answer["error"].replace("cm run script --tags=", "mlcr ")}

@@ -60,8 +60,7 @@ def no_network(folder: Path, monkeypatch: pytest.MonkeyPatch, *, tools: tuple[st
 
     programs, site, log = folder / "programs", folder / "site", folder / "network.log"
     programs.mkdir()
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(_SITE)
+    refusing_site(site)
     for name in PROGRAMS:
         _program(programs / name, _REFUSE)
     git = shutil.which("git")
@@ -85,6 +84,12 @@ def no_network(folder: Path, monkeypatch: pytest.MonkeyPatch, *, tools: tuple[st
     for name in ("CM_TINY_MIRROR", "CM4TINY_UPSTREAM", "PIP_FIND_LINKS", "CC"):
         monkeypatch.delenv(name, raising=False)
     yield NoNetwork(log)
+
+
+def refusing_site(folder: Path) -> None:
+    """Makes a folder for PYTHONPATH, with which a Python refuses to connect and writes each attempt to the file ``NETWORK_LOG``."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_SITE)
 
 
 def _program(path: Path, text: str) -> None:

@@ -94,7 +94,7 @@ def write(cm_repository: Path, target: Path) -> None:
 
 
 def repository() -> Path:
-    """The MLC repository: of the installed wheel, or made anew from the checkout."""
+    """The MLC repository: of the installed wheel, or written from the checkout."""
     from cm4tiny.paths import PACKAGE, cm_repo, user_cache
 
     shipped = PACKAGE / "mlc"

@@ -44,7 +44,16 @@ def test_words_and_aliases_name_a_script_as_well(cm: Cm, micro: Any) -> None:
     assert cm("run", "script", "get compiler")[0] == 0
     assert cm("run", "script", "get-compiler")[0] == 0
     assert cm("run", "script", "get-compiler", "_x,get")[0] == 0
-    assert micro.ran == ["get-compiler"] * 3
+    assert cm("run", "script", "get,compiler")[0] == 0
+    assert micro.ran == ["get-compiler"] * 4
+
+
+def test_an_alias_with_its_uid_is_no_pair_of_tags(cm: Cm, micro: Any) -> None:
+    uid = json.loads((micro.script("get-compiler") / "_cm.json").read_text())["uid"]
+    assert cm("run", "script", f"get-compiler,{uid}")[0] == 0
+    status, _, err = cm("run", "script", f"get-compiler,{uid[::-1]}")
+    assert status != 0 and "get-compiler" in err
+    assert micro.ran == ["get-compiler"]
 
 
 def test_an_error_is_printed_once_by_cmind_with_why_and_hint(cm: Cm, micro: Any) -> None:

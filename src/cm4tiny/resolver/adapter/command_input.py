@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,19 @@ from cm4tiny.resolver.language.environment import merge
 from cm4tiny.resolver.language.meta import load_meta
 from cm4tiny.resolver.plan.resolve import Request, copied, new_request
 
+_UID = re.compile(r",[0-9a-f]{16}$")
 _CHANGES = ("adr", "add_deps_recursive", "ad", "add_deps")
 
 
 def with_tags(i: Mapping[str, Any]) -> dict[str, Any]:
-    """The input with ``cm run script "get compiler"`` and a second artifact turned into tags, and an alias into ``script_name``."""
+    """The input with ``cm run script "get compiler"`` and a second artifact turned into tags, and an alias into ``script_name``.
+
+    cmind reads ``cmr get,compiler`` as an alias and a uid; what is no uid was meant as a tag. It refuses three words by itself.
+    """
     flags = dict(i)
     artifact = str(flags.get("artifact") or "")
     words = [str(flags.get("tags") or "")]
-    if " " in artifact or ("," in artifact and not flags.get("parsed_artifact")):
+    if " " in artifact or ("," in artifact and not _UID.search(artifact)):
         words = [artifact.replace(" ", ",")]
     elif artifact:
         parsed = flags.get("parsed_artifact") or [(artifact, "")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same scripts under upstream's engine: cmind with PyPI's cmx4mlops next to this project."""
+"""This project's scripts under upstream's engine, cmind with PyPI's cmx4mlops next to this project. The main job: test_front_ends.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from support.cm_command import run_cm
-from support.report_files import read_report
 
 import cm4tiny
 
@@ -22,14 +21,6 @@ def home(upstream: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = run_cm(home, home, "add", "repo", f"--path={ROOT}", env={"PYTHONPATH": str(upstream)})
         assert done.returncode == 0, done.stdout + done.stderr
     return home
-
-
-def test_the_main_job_completes_under_upstreams_engine(upstream: Path, home: Path, tmp_path: Path) -> None:
-    tags = "--tags=reproduce,mlperf,tiny,cm4tiny,_kws,_accuracy"
-    done = run_cm(home, tmp_path, "run", UPSTREAM_ENGINE, tags, "--outdirname=out", env={"PYTHONPATH": str(upstream)})
-    assert done.returncode == 0, done.stdout + done.stderr
-    (entry,) = read_report(tmp_path / "out" / "report.json")["results"]
-    assert (entry["benchmark"], entry["mode"]) == ("kws", "accuracy")
 
 
 def test_an_error_keeps_its_hint_under_upstreams_engine(upstream: Path, home: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Names and messages of the public API of MLPerf Tiny (mlcommons/tiny, benchmark/api: internally_implemented.h, submitter_implemented.h).
+/* Names and messages of the public API of MLPerf Tiny (mlcommons/tiny, benchmark/api: internally_implemented.h, submitter_implemented.h),
+ * as far as this firmware uses them; harness.h has the names of its own.
  *
- * Host programs match these texts; docs/firmware.md lists every place where this firmware says more than the API does. */
+ * Host programs match the messages that begin with "m-"; docs/firmware.md lists every place where this firmware says more than the API
+ * does. */
 #ifndef CM4TINY_API_H
 #define CM4TINY_API_H
 
@@ -19,8 +21,6 @@
 #define EE_CMD_DELIMITER ' '
 /* The API holds 80 characters; "db " and 512 bytes of data need 1027. */
 #define EE_CMD_SIZE 1040u
-/* As much of an unknown command as the API would echo. */
-#define EE_CMD_ECHO 80
 
 #define EE_CMD_NAME "name"
 #define EE_CMD_TIMESTAMP "timestamp"
@@ -34,12 +34,6 @@
 #else
 #define EE_MSG_TIMESTAMP_MODE "m-timestamp-mode-performance\r\n"
 #endif
-/* Not in the API: the checksum of the answer before, and how many characters a command may have (docs/firmware.md, "Extensions"). */
-#define CM4TINY_CMD_CHECK "check"
-#define CM4TINY_MSG_CHECK "m-check-%08x-%u\r\n"
-/* Not in the API: the checksum of the bytes that were loaded. */
-#define CM4TINY_MSG_BUFFER "m-buffer-crc-%08x\r\n"
-#define EE_ERR_CMD "e-[Unknown command: %s]\r\n"
 
 /* The submitter's choice (submitter_implemented.h of the public API): the input of the benchmark, no more; RAM is for the model. */
 #define MAX_DB_INPUT_SIZE CM4TINY_INPUT_BYTES
@@ -49,23 +43,16 @@ typedef enum { EE_ARG_CLAIMED, EE_ARG_UNCLAIMED } arg_claimed_t;
 /* protocol.c */
 void ee_benchmark_initialize(void);
 void ee_serial_callback(char c);
-void ee_serial_overrun(void);
 void ee_serial_command_parser_callback(char *command);
-char *ee_next_token(void);
 
 /* buffer.c: the byte buffer behind `db` */
 arg_claimed_t ee_buffer_parse(const char *command);
 size_t ee_get_buffer(uint8_t *buffer, size_t max_len);
-size_t ee_buffer_level(void);
 
 /* inference.c */
-arg_claimed_t ee_infer_parse(const char *command);
 void ee_infer(uint32_t n, uint32_t n_warmup);
 
-/* tensor.c */
-void th_model_initialize(void);
-/* False, after an error message, if the model could not be set up: such an image answers errors, never results. */
-bool th_model_ready(void);
+/* tensor.c. th_load_tensor() returns false, after an error message, where the API's goes on with what is there. */
 bool th_load_tensor(void);
 void th_infer(void);
 void th_results(void);
@@ -75,8 +62,6 @@ void th_timestamp_initialize(void);
 void th_timestamp(void);
 
 /* output.c: %s %d %u %lu %02x %08x %c and %%, nothing else. All that is printed counts for the checksum of the answer. */
-void th_answer_begins(void);
-uint32_t th_answer_checksum(void);
 void th_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

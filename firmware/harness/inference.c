@@ -2,8 +2,8 @@
 /* The `infer` command: warm-up, time stamp, inferences, time stamp, results. */
 #include <string.h>
 
-#include "api.h"
 #include "board.h"
+#include "harness.h"
 #include "numbers.h"
 
 void ee_infer(uint32_t n, uint32_t n_warmup)
@@ -30,26 +30,26 @@ void ee_infer(uint32_t n, uint32_t n_warmup)
     th_results();
 }
 
-arg_claimed_t ee_infer_parse(const char *command)
+arg_claimed_t inference_parse(const char *command)
 {
     if (strcmp(command, "infer") != 0) {
         return EE_ARG_UNCLAIMED;
     }
     int32_t n = 1; /* the API's defaults */
     int32_t n_warmup = 10;
-    const char *argument = ee_next_token();
+    const char *argument = command_next_token();
     if (argument != NULL) {
         n = numbers_parse(argument);
         if (n <= 0) {
-            th_printf("e-[Inference iterations must be >0]\r\n");
+            th_printf("e-[infer: N must be a number above 0]\r\n");
             return EE_ARG_CLAIMED;
         }
-        argument = ee_next_token();
+        argument = command_next_token();
     }
     if (argument != NULL) {
         n_warmup = numbers_parse(argument);
         if (n_warmup < 0) {
-            th_printf("e-[Inference warmup must be >=0]\r\n");
+            th_printf("e-[infer: W must not be negative]\r\n");
             return EE_ARG_CLAIMED;
         }
     }

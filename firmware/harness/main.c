@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The benchmark firmware: start the board, introduce itself, answer commands for ever. */
-#include "api.h"
 #include "board.h"
+#include "harness.h"
 
 int main(void)
 {
     board_init();
-    th_model_initialize();
-    (void)th_model_ready(); /* says now what every command that needs the model will say again */
+    model_initialize();
+    (void)model_ready(); /* says now what every command that needs the model will say again */
     ee_benchmark_initialize();
     for (;;) {
         const int received = board_uart_getc_nonblocking();
         if (received >= 0) {
             ee_serial_callback((char)received);
         } else if (received == BOARD_UART_OVERRUN) {
-            ee_serial_overrun();
+            command_overrun();
         }
     }
 }

@@ -5,17 +5,17 @@
  * the API would cut it and act on the rest. */
 #include <string.h>
 
-#include "api.h"
 #include "board.h"
+#include "harness.h"
 
 static char command_text[EE_CMD_SIZE + 1u];
 static size_t command_length;
 static bool command_too_long;
 static bool command_lost_characters;
-static char *token_rest; /* what ee_next_token() has not handed out yet */
+static char *token_rest; /* what command_next_token() has not handed out yet */
 static uint32_t last_answer; /* checksum of the answer to the last command that was not `check`, its "m-ready" left out */
 
-char *ee_next_token(void)
+char *command_next_token(void)
 {
     char *start = token_rest;
     while (*start == EE_CMD_DELIMITER) {
@@ -40,32 +40,32 @@ char *ee_next_token(void)
 /* Echoes at most as much as the API would; a line break or another control character from noise cannot imitate an answer. */
 static void unknown_command(const char *command)
 {
-    char echo[EE_CMD_ECHO + 1];
+    char echo[ECHO_SIZE + 1];
     size_t length = 0;
-    for (; command[length] != '\0' && length < EE_CMD_ECHO; ++length) {
+    for (; command[length] != '\0' && length < ECHO_SIZE; ++length) {
         const char c = command[length];
         echo[length] = c < ' ' || c > '~' ? '?' : c;
     }
     echo[length] = '\0';
-    th_printf(EE_ERR_CMD, echo);
+    th_printf("e-['%s' is not a command]\r\n", echo);
 }
 
 static void help(void)
 {
     th_printf("%s\r\n", EE_FW_VERSION);
-    th_printf("\r\n");
-    th_printf("help         : Print this information\r\n");
-    th_printf("name         : Print the name of the device\r\n");
-    th_printf("timestsamp   : Generate a timetsamp\r\n"); /* the API's spelling */
-    th_printf("db SUBCMD    : Manipulate a generic byte buffer\r\n");
-    th_printf("  load N     : Allocate N bytes and set load counter\r\n");
-    th_printf("  db HH[HH]* : Load 8-bit hex byte(s) until N bytes\r\n");
-    th_printf("  print [N=16] [offset=0]\r\n");
-    th_printf("             : Print N bytes at offset as hex\r\n");
-    th_printf("infer N [W=0]: Load input, execute N inferences after W warmup loops\r\n");
-    th_printf("results      : Return the result fp32 vector\r\n");
-    th_printf("check        : Print the CRC-32 of the answer before\r\n"); /* not in the API */
-    th_printf("reset        : Restart the firmware\r\n"); /* not in the API */
+    th_printf("A command ends with a per cent sign:\r\n");
+    th_printf("name           the device\r\n");
+    th_printf("profile        version of the protocol, and the model\r\n");
+    th_printf("timestamp      a time stamp now\r\n");
+    th_printf("db load N      announce an input of N bytes\r\n");
+    th_printf("db XX[XX...]   some of its bytes, in hexadecimal\r\n");
+    th_printf("db print       the bytes that have arrived\r\n");
+    th_printf("db crc         their CRC-32\r\n");
+    th_printf("infer N [W=10] N inferences between two time stamps, after W to warm up\r\n");
+    th_printf("results        what the last inference gave\r\n");
+    th_printf("check          CRC-32 of the answer to the last command\r\n");
+    th_printf("reset          start again\r\n");
+    th_printf("help           this list\r\n");
 }
 
 static arg_claimed_t profile_parse(const char *command)
@@ -81,7 +81,7 @@ static arg_claimed_t profile_parse(const char *command)
         board_uart_flush();
         board_reset();
     } else if (ee_buffer_parse(command) == EE_ARG_UNCLAIMED) {
-        return ee_infer_parse(command);
+        return inference_parse(command);
     }
     return EE_ARG_CLAIMED;
 }
@@ -89,24 +89,24 @@ static arg_claimed_t profile_parse(const char *command)
 /* Asking for the checksum does not change it, so a damaged reply to `check` can be asked for again. */
 static void check(void)
 {
-    th_printf(CM4TINY_MSG_CHECK EE_MSG_READY, (unsigned)last_answer, (unsigned)EE_CMD_SIZE);
+    th_printf(MESSAGE_CHECK EE_MSG_READY, (unsigned)last_answer, (unsigned)EE_CMD_SIZE);
 }
 
 static void answer_ends(void)
 {
-    last_answer = th_answer_checksum();
+    last_answer = answer_checksum();
     th_printf(EE_MSG_READY);
 }
 
 void ee_serial_command_parser_callback(char *command)
 {
-    if (strcmp(command, CM4TINY_CMD_CHECK) == 0) {
+    if (strcmp(command, COMMAND_CHECK) == 0) {
         check();
         return;
     }
-    th_answer_begins();
+    answer_begins();
     token_rest = command;
-    char *token = ee_next_token();
+    char *token = command_next_token();
     if (token == NULL) {
         unknown_command("");
     } else if (strcmp(token, EE_CMD_NAME) == 0) {
@@ -124,11 +124,11 @@ static void command_complete(void)
     command_text[command_length] = '\0';
     command_length = 0;
     if (command_lost_characters) {
-        th_answer_begins();
+        answer_begins();
         th_printf("e-[Receiver overrun, command ignored]\r\n");
         answer_ends();
     } else if (command_too_long) {
-        th_answer_begins();
+        answer_begins();
         th_printf("e-[Command longer than %u characters, ignored]\r\n", (unsigned)EE_CMD_SIZE);
         answer_ends();
     } else {
@@ -152,7 +152,7 @@ void ee_serial_callback(char c)
     }
 }
 
-void ee_serial_overrun(void)
+void command_overrun(void)
 {
     command_lost_characters = true;
 }

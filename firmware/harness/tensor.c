@@ -8,7 +8,7 @@
  * All conversions happen outside the timed loop, as in the reference submissions (th_load_tensor, th_results). */
 #include <string.h>
 
-#include "api.h"
+#include "harness.h"
 #include "model.h" /* generated: CM4TINY_MODEL_..., cm4tiny_model_run() */
 #include "numbers.h"
 
@@ -117,14 +117,14 @@ static float result(size_t index)
 
 static const char *set_up_failure; /* why there will be no inference; NULL: there is no reason */
 
-void th_model_initialize(void)
+void model_initialize(void)
 {
 #if CM4TINY_MODEL_INIT
     set_up_failure = cm4tiny_model_init();
 #endif
 }
 
-bool th_model_ready(void)
+bool model_ready(void)
 {
     if (set_up_failure != NULL) {
         th_printf("e-[The model cannot be set up: %s]\r\n", set_up_failure);
@@ -134,11 +134,11 @@ bool th_model_ready(void)
 
 bool th_load_tensor(void)
 {
-    if (!th_model_ready()) {
+    if (!model_ready()) {
         return false;
     }
-    if (ee_buffer_level() != CM4TINY_INPUT_BYTES) {
-        th_printf("e-[Input db has %u elemented, expected %u]\r\n", (unsigned)ee_buffer_level(), (unsigned)CM4TINY_INPUT_BYTES);
+    if (buffer_level() != CM4TINY_INPUT_BYTES) {
+        th_printf("e-[infer: %u of %u bytes of input are loaded]\r\n", (unsigned)buffer_level(), (unsigned)CM4TINY_INPUT_BYTES);
         return false;
     }
     convert_input();
@@ -153,7 +153,7 @@ void th_infer(void)
 
 void th_results(void)
 {
-    if (!th_model_ready()) {
+    if (!model_ready()) {
         return;
     }
     if (!model_has_run) {

@@ -186,13 +186,17 @@ class ScriptedDevice:
         elif word == "reset" and self.dialect == "own":
             self.restart()
         else:
-            shown = "".join(c if " " <= c <= "~" else "?" for c in word[:80]) if self.dialect == "own" else word
-            self.say(f"e-[Unknown command: {shown}]")
+            shown = "".join(c if " " <= c <= "~" else "?" for c in word[:80])
+            self._refuse(f"'{shown}' is not a command", f"Unknown command: {word}")
+
+    def _refuse(self, ours: str, theirs: str) -> None:
+        """An error in the words of this project's firmware, or of the public API's."""
+        self.say(f"e-[{ours if self.dialect == 'own' else theirs}]")
 
     def _db(self, words: Sequence[str]) -> None:
         own = self.dialect == "own"
         if not words:
-            self.say("e-[Command 'db' requires a subcommand]")
+            self._refuse("db: 'load', 'print' or data missing", "Command 'db' requires a subcommand")
         elif words[0] == "load":
             self._load(words[1:])
         elif words[0] == "print":
@@ -203,21 +207,21 @@ class ScriptedDevice:
         elif words[0] == "crc" and own:
             self.say(f"m-buffer-crc-{zlib.crc32(self._memory[: self._level]):08x}")
         elif len(words[0]) % 2:
-            self.say("e-[Insufficent number of hex digits]")
+            self._refuse("db: the last byte has one digit", "Insufficent number of hex digits")
         else:
             self._append(words[0])
 
     def _load(self, words: Sequence[str]) -> None:
         if not words:
-            self.say("e-[Command 'db load' requires the # of bytes]")
+            self._refuse("db load: the number of bytes is missing", "Command 'db load' requires the # of bytes")
             return
         size = atoi(words[0])
         self._level = self._size = 0
         if size <= 0:
-            self.say("e-[Command 'db load' must be >0 bytes]")
+            self._refuse("db load: N must be a number above 0", "Command 'db load' must be >0 bytes")
         elif size > self.input_bytes:
-            wrapped = ("e-[", "]") if self.dialect == "own" else ("", "")
-            self.say(f"{wrapped[0]}Supplied buffer size {size} exceeds maximum of {self.input_bytes}{wrapped[1]}")
+            ours = f"e-[db load: {size} bytes, but the input has only {self.input_bytes}]"
+            self.say(ours if self.dialect == "own" else f"Supplied buffer size {size} exceeds maximum of {self.input_bytes}")
         else:
             self._size = size
             self.say(f"m-[Expecting {size} bytes]")
@@ -227,10 +231,10 @@ class ScriptedDevice:
         pairs = [digits[i : i + 2] for i in range(0, len(digits), 2)]
         bad = next((pair for pair in pairs if not all(c in "0123456789abcdefABCDEF" for c in pair)), None)
         if own and bad is not None:
-            self.say(f"e-[Invalid hex digit '{bad}']")
+            self.say(f"e-[db: '{bad}' is not a byte]")
             return
         if own and self._level >= self._size:
-            self.say("e-[Command 'db' has no room for more bytes, use 'db load' first]")
+            self.say("e-[db: more bytes than announced, begin again with 'db load N']")
             return
         for pair in pairs:
             if pair == bad:
@@ -251,17 +255,16 @@ class ScriptedDevice:
             self.say(f"e-[The model cannot be set up: {self.failure}]")
             return
         if n <= 0:
-            self.say("e-[Inference iterations must be >0]")
+            self._refuse("infer: N must be a number above 0", "Inference iterations must be >0")
             return
         if warmups < 0:
-            self.say("e-[Inference warmup must be >=0]")
+            self._refuse("infer: W must not be negative", "Inference warmup must be >=0")
             return
         if self._level != self.input_bytes:
-            text = f"Input db has {self._level} elemented, expected {self.input_bytes}"
             if self.dialect == "own":
-                self.say(f"e-[{text}]")
+                self.say(f"e-[infer: {self._level} of {self.input_bytes} bytes of input are loaded]")
                 return
-            self.say(text)
+            self.say(f"Input db has {self._level} elemented, expected {self.input_bytes}")
         else:
             self._tensor = bytes(self._memory[: self._level])
         self.infers.append((n, warmups))

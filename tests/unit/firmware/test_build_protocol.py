@@ -198,27 +198,27 @@ def test_a_line_of_512_bytes_is_taken_whole(ad: HostHarness) -> None:
 @pytest.mark.parametrize(
     ("command", "error"),
     [
-        ("foo", "e-[Unknown command: foo]"),
-        ("", "e-[Unknown command: ]"),
-        ("   ", "e-[Unknown command: ]"),
-        ("nam", "e-[Unknown command: nam]"),
-        ("names", "e-[Unknown command: names]"),
-        ("foo\x1bbar\x7f", "e-[Unknown command: foo?bar?]"),
-        ("f" * 100, f"e-[Unknown command: {'f' * 80}]"),
-        ("db", "e-[Command 'db' requires a subcommand]"),
-        ("db load", "e-[Command 'db load' requires the # of bytes]"),
-        ("db load 0", "e-[Command 'db load' must be >0 bytes]"),
-        ("db load x", "e-[Command 'db load' must be >0 bytes]"),
-        ("db load -4", "e-[Command 'db load' must be >0 bytes]"),
-        ("db load 491", "e-[Supplied buffer size 491 exceeds maximum of 490]"),
-        ("db load 99999999999999", "e-[Supplied buffer size 2147483647 exceeds maximum of 490]"),
-        ("db 00", "e-[Command 'db' has no room for more bytes, use 'db load' first]"),
-        ("db 123", "e-[Insufficent number of hex digits]"),
-        ("db 1g", "e-[Invalid hex digit '1g']"),
-        ("infer 0", "e-[Inference iterations must be >0]"),
-        ("infer -1", "e-[Inference iterations must be >0]"),
-        ("infer 1 -1", "e-[Inference warmup must be >=0]"),
-        ("infer 1 0", "e-[Input db has 0 elemented, expected 490]"),
+        ("foo", "e-['foo' is not a command]"),
+        ("", "e-['' is not a command]"),
+        ("   ", "e-['' is not a command]"),
+        ("nam", "e-['nam' is not a command]"),
+        ("names", "e-['names' is not a command]"),
+        ("foo\x1bbar\x7f", "e-['foo?bar?' is not a command]"),
+        ("f" * 100, f"e-['{'f' * 80}' is not a command]"),
+        ("db", "e-[db: 'load', 'print' or data missing]"),
+        ("db load", "e-[db load: the number of bytes is missing]"),
+        ("db load 0", "e-[db load: N must be a number above 0]"),
+        ("db load x", "e-[db load: N must be a number above 0]"),
+        ("db load -4", "e-[db load: N must be a number above 0]"),
+        ("db load 491", "e-[db load: 491 bytes, but the input has only 490]"),
+        ("db load 99999999999999", "e-[db load: 2147483647 bytes, but the input has only 490]"),
+        ("db 00", "e-[db: more bytes than announced, begin again with 'db load N']"),
+        ("db 123", "e-[db: the last byte has one digit]"),
+        ("db 1g", "e-[db: '1g' is not a byte]"),
+        ("infer 0", "e-[infer: N must be a number above 0]"),
+        ("infer -1", "e-[infer: N must be a number above 0]"),
+        ("infer 1 -1", "e-[infer: W must not be negative]"),
+        ("infer 1 0", "e-[infer: 0 of 490 bytes of input are loaded]"),
         ("results", "e-[No inference has been run]"),
         ("x" * 1041, "e-[Command longer than 1040 characters, ignored]"),
         ("x" * 100_000, "e-[Command longer than 1040 characters, ignored]"),
@@ -230,17 +230,17 @@ def test_a_wrong_command_is_answered_with_one_error_and_the_next_one_works(kws: 
 
 
 def test_an_incomplete_input_is_not_inferred(kws: HostHarness) -> None:
-    assert kws.answers("db load 490", "db 0102", "infer 1 0")[-1] == "e-[Input db has 2 elemented, expected 490]\r\n"
+    assert kws.answers("db load 490", "db 0102", "infer 1 0")[-1] == "e-[infer: 2 of 490 bytes of input are loaded]\r\n"
 
 
 def test_a_damaged_line_leaves_the_buffer_as_it_was_so_that_it_can_be_sent_again(kws: HostHarness) -> None:
     answers = kws.answers("db load 4", "db 0102", "db 03g4", "db 0304", "db print")
-    assert answers[2:] == ["e-[Invalid hex digit 'g4']\r\n", "m-load-done\r\n", "m-buffer-01-02-03-04\r\n\r\n"]
+    assert answers[2:] == ["e-[db: 'g4' is not a byte]\r\n", "m-load-done\r\n", "m-buffer-01-02-03-04\r\n\r\n"]
 
 
 def test_more_bytes_than_announced_are_refused(kws: HostHarness) -> None:
     answer = kws.answers("db load 2", "db 0102", "db 03")[-1]
-    assert answer == "e-[Command 'db' has no room for more bytes, use 'db load' first]\r\n"
+    assert answer == "e-[db: more bytes than announced, begin again with 'db load N']\r\n"
 
 
 def test_line_ends_of_a_terminal_are_ignored(kws: HostHarness) -> None:
@@ -249,7 +249,20 @@ def test_line_ends_of_a_terminal_are_ignored(kws: HostHarness) -> None:
 
 def test_help_names_every_command(kws: HostHarness) -> None:
     (answer,) = kws.answers("help")
-    for command in ("help", "name", "db SUBCMD", "load N", "infer N [W=0]", "results", "check", "reset"):
+    for command in (
+        "help",
+        "name",
+        "profile",
+        "timestamp",
+        "db load N",
+        "db XX",
+        "db print",
+        "db crc",
+        "infer N [W=10]",
+        "results",
+        "check",
+        "reset",
+    ):
         assert command in answer
 
 

@@ -28,6 +28,7 @@ from functools import partial
 from pathlib import Path
 
 from support.hostile_fragments import AIMED, constant
+from support.hostile_loops import FUNCTION, looping
 
 if "ASAN_OPTIONS" in os.environ:
     os.RTLD_DEEPBIND = 0  # capstone's loader asks for it, and AddressSanitizer does not support it
@@ -46,6 +47,8 @@ GROUP = 20
 """So many firmwares run on one machine."""
 MOST_FAILURES = 20
 """A campaign ends then."""
+PROVEN: list[int] = []
+"""Calls that were advanced so far by the machine of each firmware that ran in this process: that the campaign reaches the proof at all."""
 _DMA = (0x40020000, 0x40020400)
 _UARTS = (0x40008000, 0x40013800, 0x40004400, 0x40004800, 0x40004C00, 0x40005000)
 _TIMERS = (0x40000000, 0x40000400, 0x40001000, 0x40012C00, 0x40014000, 0x40014800)
@@ -245,6 +248,7 @@ class Firmware:
 
     flash: bytes
     trace: bool
+    calls: bool
     actions: tuple[tuple[str, int], ...] = field(default=())
 
 
@@ -280,7 +284,11 @@ def firmware(seed: int) -> Firmware:
         (chance.choice(("run", "run", "run", "skip", "receive", "receive", "play", "reset", "ask")), chance.getrandbits(16))
         for _ in range(chance.randrange(2, 7))
     )
-    return Firmware(bytes(image), chance.random() < 0.3, actions)
+    trace, calls = chance.random() < 0.3, random.Random(f"calls {seed}")
+    if calls.random() < 0.4:
+        for place, data in zip((CODE, FUNCTION), looping(calls, CODE, writer.noise), strict=True):
+            image[place : place + len(data)] = data
+    return Firmware(bytes(image), trace, calls.random() < 0.9, actions)
 
 
 # --- one process that runs some --------------------------------------------------------------------------------------------------------
@@ -298,6 +306,7 @@ def run_one(machine: NativeMachine, seed: int) -> str:
     machine.write_memory(RAM, bytes(0xA0000))
     machine.write_memory(FLASH, plan.flash)
     machine.reset()
+    machine.advance_calls(FLASH + FUNCTION if plan.calls else 0)
     tracing = False
     try:
         if plan.trace and machine.exact:
@@ -317,8 +326,9 @@ def run_one(machine: NativeMachine, seed: int) -> str:
                 machine.edges_ps(), machine.pin_changes(), machine.clock_changes(), machine.counters(), machine.take_notes()
                 machine.fault(), machine.line_baud(), machine.program_counter(), machine.take_output()
             else:
-                reason = machine.run(until)
+                reason = machine.run(until, until + number * 1_000_000)
         machine.counters(), machine.take_notes(), machine.fault(), machine.take_output()
+        PROVEN.append(machine.calls().proven)
     except Cm4TinyError as error:
         return f"{type(error).__name__}: {error.what}"
     finally:

@@ -13,6 +13,7 @@ from cm4tiny.errors import BoardError
 
 _TYPES = {
     "uint8_t": ctypes.c_uint8,
+    "uint16_t": ctypes.c_uint16,
     "int32_t": ctypes.c_int32,
     "uint32_t": ctypes.c_uint32,
     "uint64_t": ctypes.c_uint64,

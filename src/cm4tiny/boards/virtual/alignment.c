@@ -84,6 +84,12 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
         request_stop(m, REQUEST_WATCH);
 }
 
+/* Accesses that will be looked at before the hooks go; NEVER if there are none. */
+uint64_t alignment_left(const struct machine *m)
+{
+    return m->ram_hooked && !m->watches_accesses ? ACCESSES_LOOKED_AT - m->accesses_looked_at : NEVER;
+}
+
 static bool looked_at_enough(const struct machine *m) { return m->accesses_looked_at >= ACCESSES_LOOKED_AT && !m->watches_accesses; }
 
 /* After a run that ended so. */

@@ -60,7 +60,10 @@ void banks_forget(struct block *b)
 
 void banks_begin(struct machine *m, struct block *b, const struct block *before)
 {
+    if (!b->access_count)
+        return;                     /* while an iteration is recorded, see steady.c */
     m->sampled = b;
+    m->sampled_before = before;
     m->sampled_last_bank = before->last_bank;
     read_registers(m, m->registers_at_begin);
 }
@@ -72,10 +75,36 @@ static uint32_t unaligned_ticks(uint32_t address, const struct block_access *a)
     return a->size == 4 && (address & 1u) ? 2u * TICKS_PER_CYCLE : TICKS_PER_CYCLE;
 }
 
+/* The mean of the last samples, with one more. */
+uint32_t banks_mean(uint64_t *sum_ticks, uint32_t *samples, uint32_t ticks)
+{
+    if (*samples < REMEMBERED)
+        (*samples)++;
+    else
+        *sum_ticks -= *sum_ticks / REMEMBERED;
+    *sum_ticks += ticks;
+    return (uint32_t)((*sum_ticks + *samples / 2) / *samples);
+}
+
+uint64_t banks_next_sample(uint64_t runs) { return runs < SAMPLE_PERIOD ? 2 * runs : runs + SAMPLE_PERIOD; }
+
+static void sample(struct machine *m, struct block *b, uint32_t ticks, uint32_t last)
+{
+    uint32_t mean = banks_mean(&b->bank_sum_ticks, &b->bank_samples, ticks);
+    b->last_bank = last;
+    if (UNLIKELY(m->recording) && mean != b->bank_ticks)
+        steady_record_change(m, b, mean - b->bank_ticks);
+    b->static_ticks += mean - b->bank_ticks;
+    b->cost_ticks += mean - b->bank_ticks;
+    b->bank_ticks = mean;
+    b->next_sample = banks_next_sample(b->runs);
+}
+
 void banks_end(struct machine *m)
 {
     struct block *b = m->sampled;
-    uint32_t at_end[ACCESS_REGISTERS], last = m->sampled_last_bank, ticks = 0, mean;
+    uint32_t at_end[ACCESS_REGISTERS], last = m->sampled_last_bank, ticks = 0, first = 0, change = 0;
+    bool first_reads = false;
     m->sampled = NULL;
     read_registers(m, at_end);
     for (uint32_t i = 0; i < b->access_count; i++) {
@@ -86,23 +115,21 @@ void banks_end(struct machine *m)
         ticks += unaligned_ticks(address, a);
         if (!bank)
             continue;
+        if (!first)
+            first_reads = a->flags & ACCESS_READ;
         if (a->flags & ACCESS_READ) {
             if (bank != 1 && (a->flags & (ACCESS_ALONE | ACCESS_CHAINED)))
                 ticks += m->constants.bank_wait_ticks;
-            if (last && bank != last)
+            if (first && bank != last)
                 ticks += m->constants.bank_change_ticks;
+            else if (!first && last && bank != last)
+                change = m->constants.bank_change_ticks;    /* from the SRAM of the block before */
         }
+        first = first ? first : bank;
         last = bank;
     }
-    b->last_bank = last;
-    if (b->bank_samples < REMEMBERED)
-        b->bank_samples++;
-    else
-        b->bank_sum_ticks -= b->bank_sum_ticks / REMEMBERED;
-    b->bank_sum_ticks += ticks;
-    mean = (uint32_t)((b->bank_sum_ticks + b->bank_samples / 2) / b->bank_samples);
-    b->static_ticks += mean - b->bank_ticks;
-    b->cost_ticks += mean - b->bank_ticks;
-    b->bank_ticks = mean;
-    b->next_sample = b->runs < SAMPLE_PERIOD ? 2 * b->runs : b->runs + SAMPLE_PERIOD;
+    if (UNLIKELY(m->recording))
+        steady_record_run(m, b, m->sampled_before, ticks, (uint8_t)first, first_reads, (uint8_t)(first ? last : 0));
+    if (b->runs >= b->next_sample)
+        sample(m, b, ticks + change, last);
 }

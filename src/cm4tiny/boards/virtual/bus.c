@@ -75,6 +75,7 @@ uint32_t bus_read(struct machine *m, uint32_t address, uint32_t size)
 {
     struct peripheral *p = bus_find(m, address);
     uint32_t shift = (address & 3u) * 8u, word;
+    m->bus_accesses++;
     if (m->held_back)
         return 0;                   /* behind an access that faults: none of this happens, see alignment.c */
     if (UNLIKELY(!rules_read_allowed(m, p, address)))
@@ -91,6 +92,7 @@ void bus_write(struct machine *m, uint32_t address, uint32_t size, uint32_t valu
 {
     struct peripheral *p = bus_find(m, address);
     uint32_t shift = (address & 3u) * 8u, mask = size >= 4 ? UINT32_MAX : ((1u << (8 * size)) - 1u) << shift;
+    m->bus_accesses++;
     if (m->held_back)
         return;
     if (UNLIKELY(!rules_write_allowed(m, p, address, value)))
@@ -127,6 +129,7 @@ static uint64_t on_sram_bit_read(uc_engine *uc, uint64_t offset, unsigned size, 
 {
     struct machine *m = user;
     (void)uc, (void)size;
+    m->bus_accesses++;
     return m->sram[offset >> 5] >> ((offset >> 2) & 7u) & 1u;
 }
 
@@ -135,6 +138,7 @@ static void on_sram_bit_write(uc_engine *uc, uint64_t offset, unsigned size, uin
     struct machine *m = user;
     uint8_t bit = (uint8_t)(1u << ((offset >> 2) & 7u));
     (void)uc, (void)size;
+    m->bus_accesses++;
     m->sram[offset >> 5] = (uint8_t)(value & 1u ? m->sram[offset >> 5] | bit : m->sram[offset >> 5] & ~bit);
 }
 

@@ -144,6 +144,7 @@ struct block {
     uint32_t size, cost_ticks;      /* cost_ticks: static_ticks plus, after profiling, the mean data stall */
     uint32_t static_ticks, instructions;
     uint32_t first_line, lines;     /* of flash; no lines in RAM */
+    uint32_t number;                /* in the list of known blocks */
     uint32_t fpu_offset, flags;
     uint64_t runs_at_phase_start, profiled_runs, data_stall_ticks, data_misses;
     /* waits for SRAM2 and SRAM3, see banks.c: static_ticks holds their mean */
@@ -198,6 +199,8 @@ void banks_learn(struct machine *m, struct block *b, const struct block_facts *f
 void banks_forget(struct block *b);
 void banks_begin(struct machine *m, struct block *b, const struct block *before);
 void banks_end(struct machine *m);
+uint32_t banks_mean(uint64_t *sum_ticks, uint32_t *samples, uint32_t ticks);
+uint64_t banks_next_sample(uint64_t runs);
 
 /* --- bus.c --------------------------------------------------------------------------------------------------------------------- */
 
@@ -230,6 +233,8 @@ void note_once(struct machine *m, enum note_kind kind, uint32_t address);
 #include "exceptions.h"
 #include "rules.h"
 #include "trace.h"
+#include "witness.h"
+#include "steady.h"
 
 /* --- machine.c ----------------------------------------------------------------------------------------------------------------- */
 
@@ -243,7 +248,7 @@ void span_skipped(struct machine *m, uint64_t to_ticks);
 
 enum request {
     REQUEST_RESET = 1, REQUEST_IDLE = 2, REQUEST_LINE = 4, REQUEST_PARKED = 8, REQUEST_PROFILE = 16, REQUEST_WATCH = 32, REQUEST_QUIET = 64,
-    REQUEST_SLICE = 128, REQUEST_MEMORY = 256, REQUEST_REFUSED = 512
+    REQUEST_SLICE = 128, REQUEST_MEMORY = 256, REQUEST_REFUSED = 512, REQUEST_CALLED = 1024
 };
 
 #define CORE_REGISTERS 17           /* R0..R12, SP, LR, PC, xPSR */
@@ -268,10 +273,17 @@ struct machine {
     struct block *current, *sampled;    /* sampled: its accesses are looked up when it has ended */
     struct block *flash_blocks, *sram_blocks;
     uint64_t taken_transfers;
+    const struct block *repeated;   /* the function of which equal calls are advanced, see steady.c */
+    bool recording;
 
     uc_engine *uc;
     struct timing_constants constants;
     classify_function classify;
+    describe_function describe;
+    struct steady steady;
+    struct witness *witness;
+    const struct block *sampled_before;
+    uint64_t bus_accesses, silence_ps;
     uint8_t *flash, *sram, *system_memory;
     struct block nowhere;
     struct block **known;
@@ -378,6 +390,8 @@ void request_stop(struct machine *m, enum request request);
 void replan(struct machine *m);
 void begin_slice(struct machine *m);
 bool event_pause(struct machine *m);
+uint64_t next_own_event(const struct machine *m);
+uint64_t furthest_event(const struct machine *m);
 int run_machine(struct machine *m);
 
 /* --- faults.c -------------------------------------------------------------------------------------------------------------------- */
@@ -400,6 +414,7 @@ void take_back(struct machine *m);
 void alignment_begin(struct machine *m);
 bool alignment_finish(struct machine *m);
 void alignment_end(struct machine *m);
+uint64_t alignment_left(const struct machine *m);
 bool alignment_watch_all(struct machine *m);
 uint32_t alignment_of_exclusive(struct machine *m);
 

@@ -49,6 +49,19 @@ uint64_t devices_next_event(const struct machine *m)
     return next;
 }
 
+/* The same without SysTick's interrupt while that is pending: it pends what is pending, and changes nothing. */
+uint64_t devices_next_change(const struct machine *m)
+{
+    bool pending = exception_bit(m->exceptions.pending, EXC_SYSTICK);
+    uint64_t next = NEVER;
+    for (size_t i = 0; i < DEVICE_COUNT; i++) {
+        bool asked = DEVICES[i].next_event && !(pending && DEVICES[i].next_event == systick_next_event);
+        uint64_t at = asked ? DEVICES[i].next_event(m) : NEVER;
+        next = at < next ? at : next;
+    }
+    return next;
+}
+
 /* True if a peripheral will act by itself while the firmware waits, other than by counting. */
 bool devices_work_alone(const struct machine *m)
 {

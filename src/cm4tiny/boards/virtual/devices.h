@@ -7,6 +7,7 @@
 void devices_add(struct machine *m);
 void devices_advance(struct machine *m);
 uint64_t devices_next_event(const struct machine *m);
+uint64_t devices_next_change(const struct machine *m);
 bool devices_work_alone(const struct machine *m);
 
 /* clocks.c */

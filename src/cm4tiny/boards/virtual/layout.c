@@ -25,6 +25,8 @@ static const struct { const char *name; uint32_t size; } SHARED[] = {
     {"trace_cost", sizeof(struct trace_cost)},
     {"trace_segment", sizeof(struct trace_segment)},
     {"trace_cell", sizeof(struct trace_cell)},
+    {"step", sizeof(struct step)},
+    {"steady_report", sizeof(struct steady_report)},
 };
 
 EXPORT uint32_t cm4_layout_version(void) { return LAYOUT_VERSION; }

@@ -67,6 +67,18 @@ class CellStruct(ctypes.Structure):
     _fields_ = [("function", _u32), ("unused", _u32), ("cost", CostStruct)]
 
 
+class StepStruct(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_uint8) for name in ("kind", "size", "result", "first", "second", "condition", "flag_reads", "flag_writes")),
+        ("constant", _u32),
+        *((name, ctypes.c_uint16) for name in ("reads", "writes", "moved", "covers")),
+    ]
+
+
+class SteadyStruct(ctypes.Structure):
+    _fields_ = [("calls", _u64), ("proven", _u64), ("refused", _u32 * 16)]
+
+
 class ClockChangeStruct(ctypes.Structure):
     _fields_ = [(name, _u64) for name in ("time_ps", "ticks", "hclk_hz")]
 
@@ -98,6 +110,7 @@ class SpanStruct(ctypes.Structure):
     _fields_ = [("from_ticks", _u64), ("to_ticks", _u64), ("kind", _u32), ("unused", _u32)]
 
 
+STEP_FIELDS = tuple(entry[0] for entry in StepStruct._fields_)
 COUNTERS = tuple(field.name for field in dataclasses.fields(Counters))  # in the order of the C structure
 
 
@@ -114,6 +127,8 @@ SHARED: dict[str, type[ctypes.Structure]] = {
     "trace_cost": CostStruct,
     "trace_segment": SegmentStruct,
     "trace_cell": CellStruct,
+    "step": StepStruct,
+    "steady_report": SteadyStruct,
     "clock_change": ClockChangeStruct,
     "pin_change": PinChangeStruct,
     "setting_change": SettingChangeStruct,

@@ -50,6 +50,11 @@ class LoadedElf:
     functions: tuple[FunctionSymbol, ...]
     chip: ChipDescription = field(default_factory=lambda: default_board().chip, repr=False)
 
+    def function_named(self, name: str) -> FunctionSymbol | None:
+        """The function of this name in C or C++ (without arguments); None if there is none, as in a stripped image."""
+        names = {name, f"_Z{len(name)}{name}v"} if name else set()
+        return next((symbol for symbol in self.functions if symbol.name in names), None)
+
     def function_at(self, address: int) -> str | None:
         """``"name+0x12"`` of the function around an address, or None."""
         index = bisect.bisect_right(self.functions, address, key=lambda symbol: symbol.address) - 1

@@ -209,6 +209,7 @@ EXPORT void cm4_free(struct machine *m)
     if (m->uc)
         uc_close(m->uc);
     timing_free(m);
+    steady_free(m);
     trace_free(m);
     bus_free(m);
     free(m->flash), free(m->sram), free(m->system_memory), free(m->sai.samples), free(m->fpu_blocks), free(m->pin_changes);
@@ -217,7 +218,8 @@ EXPORT void cm4_free(struct machine *m)
     free(m);
 }
 
-EXPORT struct machine *cm4_new(const struct timing_constants *constants, classify_function classify, uint32_t page_size)
+EXPORT struct machine *cm4_new(const struct timing_constants *constants, classify_function classify, describe_function describe,
+                               uint32_t page_size)
 {
     struct machine *m;
     uc_hook hook;
@@ -230,6 +232,7 @@ EXPORT struct machine *cm4_new(const struct timing_constants *constants, classif
     m->constants = *constants;
     m->page_size = page_size;
     m->classify = classify;
+    m->describe = describe;
     m->phase = PHASE_FAST;
     m->watched = calloc(WATCHABLE_BYTES / 16u, 1);
     if (!timing_init(m) || !m->watched) {
@@ -257,6 +260,7 @@ EXPORT int cm4_write_memory(struct machine *m, uint32_t address, const uint8_t *
     memcpy(at, data, size);
     deviations_loaded(m, address, size);
     timing_flash_changed(m);
+    witness_free(m);
     return 0;
 }
 
@@ -280,6 +284,8 @@ void reset_machine(struct machine *m)
     rules_reset(m, false);
     timing_reset(m);
     trace_abandon(m);
+    steady_forget(m);
+    m->steady.passed = false;
     m->received.tail = m->received.head;
     m->receive_ready_at = 0;
     m->host_uart = NULL;

@@ -185,6 +185,63 @@ class Counters:
     looping_cycles: int = 0
 
 
+class Refusal(IntEnum):
+    """Why calls of a function were not proven to be the same; mirrored in witness.h."""
+
+    DIFFERENT = 1
+    """More of RAM is different at each call than a counter and its copies."""
+    REGISTERS = 2
+    CACHES = 3
+    """Not yet the same; they come to rest."""
+    NEW_CODE = 4
+    """Code ran for the first time."""
+    EVENT = 5
+    """An exception was taken, or a peripheral did something."""
+    RECORD = 6
+    """The iteration is too long to be recorded."""
+    USES_COUNTER = 7
+    """The loop does more with its counter than to change and compare it."""
+    CALLEE_USES_COUNTER = 8
+    """What the loop calls does."""
+    EXITS = 9
+    """The loop has another exit than one, or none."""
+    RERUN = 10
+    """Run with another counter, the iteration does something else."""
+    END = 11
+    """The loop does not end where it should."""
+    SHORT = 12
+    """Too few iterations are left to be worth it."""
+    STATE = 13
+    """The machine is in a state of which nothing is proven: it traces, profiles RAM, or handles an exception."""
+
+
+ALL_GUARDS = 15
+"""All that is looked at before calls count as proven; mirrored in witness.h. Tests leave one out to see what goes wrong then."""
+
+
+WRONG_END = 16
+"""For tests: predicts the end of a loop five iterations too late."""
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Of the function that is called again and again.
+
+    Attributes:
+        count: all of them.
+        proven: those that were not executed, because they were proven to be like the ones before.
+        refused: how often it was tried in vain, by the reason.
+    """
+
+    count: int
+    proven: int
+    refused: dict[Refusal, int]
+
+    @property
+    def executed(self) -> int:
+        return self.count - self.proven
+
+
 class Machine(Protocol):
     """The emulated chip. Not safe for two threads at once; the board guards it."""
 
@@ -206,8 +263,13 @@ class Machine(Protocol):
 
     def reset(self) -> None: ...
 
-    def run(self, until_ps: int) -> StopReason:
-        """Runs until something happens that the host wants to know, or until virtual time ``until_ps``."""
+    def run(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
+        """Runs until something happens that the host wants to know, or until virtual time ``until_ps``.
+
+        Args:
+            silent_until_ps: before this time the host will neither say nor ask anything: calls that are proven to be the same may be
+                advanced beyond ``until_ps``.
+        """
 
     def skip_until(self, time_ps: int) -> None:
         """Lets an idle or parked board wait: time passes, nothing runs."""
@@ -216,6 +278,12 @@ class Machine(Protocol):
 
     def set_prompt(self, prompt: bytes, settle_cycles: int) -> None:
         """How the line ends with which the firmware asks for its next command; see :class:`~cm4tiny.boards.commands.CommandProtocol`."""
+
+    def advance_calls(self, function: int, guards: int = ALL_GUARDS) -> None:
+        """From now on, calls of the function at this address that are proven to be the same are advanced exactly; 0: of none."""
+
+    def calls(self) -> Calls:
+        """How often the function was called, and how many of the calls ran."""
 
     def play(self, frames: bytes, rate_hz: int) -> None:
         """Plays stereo audio, 16-bit little-endian samples, into the chip's SAI from now on."""

@@ -17,8 +17,22 @@ from numpy.typing import NDArray
 from cm4tiny.boards.virtual import layout
 from cm4tiny.boards.virtual.build import NativeLibrary, native_library
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, BlockCoster, CycleModel
-from cm4tiny.boards.virtual.machine import ClockChange, Counters, Fault, FaultKind, Note, NoteKind, PinChange, SettingChange, StopReason
+from cm4tiny.boards.virtual.machine import (
+    ALL_GUARDS,
+    Calls,
+    ClockChange,
+    Counters,
+    Fault,
+    FaultKind,
+    Note,
+    NoteKind,
+    PinChange,
+    Refusal,
+    SettingChange,
+    StopReason,
+)
 from cm4tiny.boards.virtual.silicon import BrokenRule, clock_gates, pin_functions
+from cm4tiny.boards.virtual.steps import StepReader
 from cm4tiny.boards.virtual.trace import MAX_SEGMENTS, Ranges, Traced, TraceKind, TraceSegment
 from cm4tiny.boards.virtual.unicorn_core import check_core
 from cm4tiny.errors import BoardError
@@ -35,6 +49,7 @@ _u8p, _u32, _u64 = ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint32, ctypes.c_uin
 
 
 _Classify = ctypes.CFUNCTYPE(None, _u32, _u32, ctypes.POINTER(layout.BlockFactsStruct))
+_Describe = ctypes.CFUNCTYPE(None, _u32, ctypes.POINTER(layout.StepStruct))
 
 
 @lru_cache(maxsize=4)
@@ -56,7 +71,10 @@ def load_library(built: NativeLibrary) -> ctypes.CDLL:
     layout.check_layout(library)
     machine = ctypes.c_void_p
     signatures: dict[str, tuple[Any, list[Any]]] = {
-        "cm4_new": (machine, [ctypes.POINTER(layout.ConstantsStruct), _Classify, _u32]),
+        "cm4_new": (machine, [ctypes.POINTER(layout.ConstantsStruct), _Classify, _Describe, _u32]),
+        "cm4_steady": (ctypes.c_int, [machine, _u32, _u32]),
+        "cm4_steady_report": (None, [machine, ctypes.POINTER(layout.SteadyStruct)]),
+        "cm4_silence": (None, [machine, _u64]),
         "cm4_free": (None, [machine]),
         "cm4_write_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
         "cm4_read_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
@@ -123,10 +141,12 @@ class NativeMachine:
         built = library or native_library()
         self._library = load_library(built)
         self._coster = BlockCoster(model)
+        self._steps = StepReader()
         self._callback_error: BaseException | None = None
         self._stopped = False
         self.exact = exact
         self._classify = _Classify(self._on_classify)  # kept: the library holds only its address
+        self._describe = _Describe(self._on_describe)
         constants = layout.ConstantsStruct(
             taken_transfer_ticks=model.taken_transfer * TICKS_PER_CYCLE,
             icache_lines=model.icache_lines,
@@ -144,7 +164,7 @@ class NativeMachine:
             bank_wait_ticks=model.bank_wait * TICKS_PER_CYCLE,
             bank_change_ticks=model.bank_change * TICKS_PER_CYCLE,
         )
-        self._machine = self._library.cm4_new(ctypes.byref(constants), self._classify, PAGE_BYTES)
+        self._machine = self._library.cm4_new(ctypes.byref(constants), self._classify, self._describe, PAGE_BYTES)
         if not self._machine:
             check_core()  # says what is wrong with it, if that is the cause
             raise BoardError(
@@ -180,6 +200,19 @@ class NativeMachine:
         for i, access in enumerate(known.accesses):
             facts[0].accesses[i] = layout.BlockAccessStruct(access.displacement, access.register, access.size, access.flags)
 
+    def _on_describe(self, address: int, step: Any) -> None:
+        code = ctypes.create_string_buffer(4)
+        if self._library.cm4_read_memory(self._handle, address, code, 4) != 0:
+            return  # stays unknown: what runs there is not proven to be anything
+        try:
+            known = self._steps.facts(code.raw, address)
+        except BaseException as error:  # as above
+            self._callback_error = error
+            self._library.cm4_stop(self._handle)
+            return
+        for name in layout.STEP_FIELDS:
+            setattr(step[0], name, int(getattr(known, name)))
+
     @property
     def _handle(self) -> int:
         if not self._machine:
@@ -211,7 +244,8 @@ class NativeMachine:
     def reset(self) -> None:
         self._library.cm4_reset(self._handle)
 
-    def run(self, until_ps: int) -> StopReason:
+    def run(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
+        self._library.cm4_silence(self._handle, min(silent_until_ps, _FOR_EVER))
         return self._in_slices(self._library.cm4_run, until_ps)
 
     def _in_slices(self, run: Callable[[int, int], int], until_ps: int) -> StopReason:
@@ -252,6 +286,16 @@ class NativeMachine:
                 why="the rate is not a positive number, or more than an hour of audio waits to be played",
                 hint="play shorter pieces",
             )
+
+    def advance_calls(self, function: int, guards: int = ALL_GUARDS) -> None:
+        if self._library.cm4_steady(self._handle, function, guards) != 0:
+            raise BoardError(f"0x{function:08x} is not the address of a function in flash", hint="give one of the image's functions")
+
+    def calls(self) -> Calls:
+        raw = layout.SteadyStruct()
+        self._library.cm4_steady_report(self._handle, ctypes.byref(raw))
+        refused = {Refusal(number): count for number, count in enumerate(raw.refused) if count and number}
+        return Calls(raw.calls, raw.proven, refused)
 
     def line_baud(self) -> int:
         return int(self._library.cm4_line_baud(self._handle))

@@ -256,18 +256,18 @@ class ChildMachine:
 
     # --- what is asked all the time -------------------------------------------------------------------------------------------------
 
-    def run(self, until_ps: int) -> StopReason:
-        reason = self._run("run", until_ps)
+    def run(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
+        reason = self._run("run", min(until_ps, _FOR_EVER), min(silent_until_ps, _FOR_EVER))
         try:
             return StopReason(reason)
         except ValueError:
             raise malformed("an unknown reason for a stop") from None
 
     def skip_until(self, time_ps: int) -> None:
-        self._run("skip_until", time_ps)
+        self._run("skip_until", min(time_ps, _FOR_EVER))
 
-    def _run(self, name: str, until_ps: int) -> Any:
-        match self._ask(name, min(until_ps, _FOR_EVER)):
+    def _run(self, name: str, *arguments: int) -> Any:
+        match self._ask(name, *arguments):
             case (reason, [*notes]) if all(isinstance(note, Note) and type(note.address) is int for note in notes):
                 self._notes += notes
                 return reason

@@ -74,6 +74,19 @@ static uint64_t profile_cap(const struct machine *m)
     return profiling ? m->phase_start_ticks + m->constants.profile_max_cycles * TICKS_PER_CYCLE : NEVER;
 }
 
+/* Of the board, not of the host's limits. */
+uint64_t next_own_event(const struct machine *m)
+{
+    return earlier(earlier(devices_next_change(m), listens_at(m)), profile_cap(m));
+}
+
+/* Before this tick nothing happens that was not planned. A host that will be silent for longer than its limit for a run does not count. */
+uint64_t furthest_event(const struct machine *m)
+{
+    uint64_t limit_ps = m->limit_ps > m->silence_ps ? m->limit_ps : m->silence_ps;
+    return m->steady.guards & GUARD_INTERRUPTS ? earlier(next_own_event(m), ticks_of_time_ps(m, limit_ps)) : ticks_of_time_ps(m, limit_ps);
+}
+
 static void plan(struct machine *m)
 {
     m->must_stop_at = earlier(earlier(ticks_of_time_ps(m, m->limit_ps), profile_cap(m)), m->slice_end);
@@ -117,6 +130,10 @@ static int serve_requests(struct machine *m)
     }
     if (m->requests & REQUEST_REFUSED)
         return STOP_REFUSED;        /* strict: until the next reset */
+    if (m->requests & REQUEST_CALLED) {
+        m->requests &= ~(uint32_t)REQUEST_CALLED;
+        steady_look(m);
+    }
     timing_at_stop(m, m->requests & (REQUEST_IDLE | REQUEST_QUIET));
     if (m->requests & REQUEST_PARKED) {
         m->requests &= ~(uint32_t)REQUEST_PARKED;

@@ -82,17 +82,19 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
 {
     struct block_facts facts = {.cost_ticks = size / 2 * TICKS_PER_CYCLE, .instructions = size / 2, .fpu_offset = FPU_NONE};
     uint8_t first[2] = {0, 0};
-    uint32_t lists = b->flags & (BLOCK_KNOWN | BLOCK_IN_FPU_LIST);
+    uint32_t lists = b->flags & (BLOCK_KNOWN | BLOCK_IN_FPU_LIST), number = b->number;
     if (b->flags & BLOCK_KNOWN) {
         timing_forget_verified(m);  /* its stamp still speaks of the old size */
         block_retire(m, b);
     } else if (grow(m, &m->known, m->known_count, &m->known_room, sizeof *m->known)) {
+        number = m->known_count;
         m->known[m->known_count++] = b;
         lists |= BLOCK_KNOWN;
     }
     banks_forget(b);
     memset(b, 0, sizeof *b);
     b->flags = lists;
+    b->number = number;
     m->classify(address, size, &facts);
     b->generation = NEVER;
     b->size = size;
@@ -131,6 +133,8 @@ void timing_forget_fpu_blocks(struct machine *m)
 
 static void count_unprofiled(struct machine *m, struct block *b)
 {
+    if (UNLIKELY(m->recording))
+        steady_record_poor(m, b);
     if (m->ticks >= m->unprofiled_window_end) {
         m->unprofiled_window_end = m->ticks + m->constants.unprofiled_window_cycles * TICKS_PER_CYCLE;
         m->unprofiled_ticks = 0;
@@ -200,6 +204,11 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
         return;
     }
     b = block_at(m, address);
+    if (UNLIKELY(b == m->repeated) && steady_called(m)) {
+        m->paused = true;
+        uc_emu_stop(uc);
+        return;
+    }
     if (LIKELY(b->generation == m->icache.generation && b->size == size)) {
         b->stamp = m->icache.clock;
         m->icache.clock += b->lines;
@@ -215,7 +224,7 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     m->expected_pc = address + size;
     m->ticks += b->cost_ticks;
     b->runs++;
-    if (UNLIKELY(b->runs >= b->next_sample))
+    if (UNLIKELY(b->runs >= b->next_sample || m->recording))
         banks_begin(m, b, m->current);
     m->current = b;
 }
@@ -359,6 +368,7 @@ bool timing_init(struct machine *m)
     m->sram_blocks = calloc(SRAM_SIZE / 2, sizeof *m->sram_blocks);
     memset(m->icache.slot_of_line, NO_SLOT, sizeof m->icache.slot_of_line);
     memset(m->icache.line, 0xFF, sizeof m->icache.line);    /* NO_LINE */
+    m->nowhere.number = UINT32_MAX;
     m->nowhere.exit_ticks = m->constants.taken_transfer_ticks;
     m->icache.generation = 1;
     m->icache.clock = 1;
@@ -396,6 +406,7 @@ void timing_reset(struct machine *m)
 void timing_flash_changed(struct machine *m)
 {
     timing_caches_reset(m, true, true);
+    steady_forget(m);
     for (uint32_t i = 0; i < m->known_count; i++) {
         block_retire(m, m->known[i]);
         banks_forget(m->known[i]);

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from cm4tiny.boards.energy import PowerSettings, SimulatedPowerMonitor, energy_uj
     from cm4tiny.boards.links import Link, SerialLink
     from cm4tiny.boards.power import PowerMonitor, PowerTrace
-    from cm4tiny.boards.virtual import BoardStatistics, VirtualBoard
+    from cm4tiny.boards.virtual import BoardStatistics, Calls, VirtualBoard
 
 __all__ = [
     "BoardStatistics",
+    "Calls",
     "Link",
     "PowerMonitor",
     "PowerSettings",
@@ -27,7 +28,7 @@ _HOMES = {
     **dict.fromkeys(("PowerSettings", "SimulatedPowerMonitor", "energy_uj"), "cm4tiny.boards.energy"),
     **dict.fromkeys(("Link", "SerialLink"), "cm4tiny.boards.links"),
     **dict.fromkeys(("PowerMonitor", "PowerTrace"), "cm4tiny.boards.power"),
-    **dict.fromkeys(("BoardStatistics", "VirtualBoard"), "cm4tiny.boards.virtual"),
+    **dict.fromkeys(("BoardStatistics", "Calls", "VirtualBoard"), "cm4tiny.boards.virtual"),
 }
 
 

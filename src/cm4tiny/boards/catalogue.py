@@ -61,12 +61,18 @@ def _check_nucleo(board_options: BoardOptions | None, events: EventStream) -> No
 
 
 def open_board(
-    kind: str, elf: Path, board_options: BoardOptions | None = None, events: EventStream = SILENT, *, strict: bool = True
+    kind: str,
+    elf: Path,
+    board_options: BoardOptions | None = None,
+    events: EventStream = SILENT,
+    *,
+    strict: bool = True,
+    full_windows: bool = False,
 ) -> Any:
     """A board with the image loaded and started: has a ``link`` and ``close()``; the virtual one counts cycles and has a power monitor.
 
     Args:
-        strict: of the virtual board; see :class:`~cm4tiny.boards.virtual.VirtualBoard`. A real one decides for itself.
+        strict, full_windows: of the virtual board; see :class:`~cm4tiny.boards.virtual.VirtualBoard`. A real one decides for itself.
 
     Raises:
         As :func:`check_board`, :class:`~cm4tiny.boards.virtual.VirtualBoard` and :class:`~cm4tiny.boards.nucleo.NucleoBoard`.
@@ -78,7 +84,7 @@ def open_board(
         return NucleoBoard(elf, board_options or BoardOptions(), events)
     from cm4tiny.boards.virtual import VirtualBoard
 
-    return VirtualBoard(elf, board=find_board(board_options.board if board_options else ""), strict=strict)
+    return VirtualBoard(elf, board=find_board(board_options.board if board_options else ""), strict=strict, full_windows=full_windows)
 
 
 @dataclass(frozen=True)

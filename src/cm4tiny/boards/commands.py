@@ -27,11 +27,13 @@ class CommandProtocol:
             shows by its polls that it waits; for firmware that receives by interrupt or DMA this line is the sign. Empty: a virtual second
             of silence is.
         settle_cycles: so long after the prompt firmware has armed its receiver again.
+        repeated: the function that a command calls again and again on the same input, by its name in C; empty: none does.
     """
 
     terminator: bytes = b""
     prompt: bytes = b""
     settle_cycles: int = 20_000
+    repeated: str = ""
 
     def __post_init__(self) -> None:
         if len(self.prompt) > MAX_PROMPT_BYTES or (self.prompt and not self.prompt.endswith(b"\n")):
@@ -44,5 +46,5 @@ class CommandProtocol:
             raise UsageError(f"{self.settle_cycles} cycles cannot be waited for", hint="give a number of cycles from 0 to 2**32 - 1")
 
 
-MLPERF_TINY = CommandProtocol(TERMINATOR, READY)
+MLPERF_TINY = CommandProtocol(TERMINATOR, READY, repeated="th_infer")
 """The benchmark's. 20,000 cycles are enough for every firmware that was tried (the published images of rounds 1.0 to 1.3)."""

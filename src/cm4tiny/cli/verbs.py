@@ -140,7 +140,7 @@ VERBS: dict[str, Verb] = {
 
 SECTIONS: tuple[tuple[str, frozenset[str]], ...] = (
     ("Firmware", frozenset({"toolchain", "model", "ram_budget", "no_verify", "tune", "costs", "image", "symbols", "root"})),
-    ("Board", frozenset({"port", "probe", "flasher", "baud", "pack", "pack_sha256", "drive", "no_strict", "jobs"})),
+    ("Board", frozenset({"port", "probe", "flasher", "baud", "pack", "pack_sha256", "drive", "no_strict", "full_windows", "jobs"})),
     ("Sources", frozenset({"mirror", "offline", "path", "labels", "tiny_src", "official"})),
 )
 """Headings of ``--help`` and the flags below each; flags of none of them are "Options"."""

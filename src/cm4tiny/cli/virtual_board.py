@@ -34,6 +34,7 @@ def command(name: str) -> Command:
         option("baud", OTHER, help="time the serial link as a real one of this speed", default="bytes take no time", type=Value(_BAUD)),
         option("port", OTHER, help="TCP port on the loopback interface", default="any free one", type=Value(_PORT)),
         option("no_strict", OTHER, help="where the chip would not run the firmware, continue with a note", is_flag=True),
+        option("full_windows", OTHER, help="execute every inference, also those proven periodic", is_flag=True),
         json_option(),
     ]
     return Command(
@@ -46,7 +47,7 @@ def command(name: str) -> Command:
     )
 
 
-def serve_image(elf: str, baud: str | None, port: str | None, no_strict: bool, json: bool) -> None:
+def serve_image(elf: str, baud: str | None, port: str | None, no_strict: bool, full_windows: bool, json: bool) -> None:
     """Serves until interrupted; with ``json`` the two addresses are printed as one object when they are ready."""
     from cm4tiny.boards.virtual import VirtualBoard
     from cm4tiny.boards.virtual.server import serve
@@ -55,7 +56,7 @@ def serve_image(elf: str, baud: str | None, port: str | None, no_strict: bool, j
     events = EventStream(_show_note)
     if baud is not None and not int(baud):
         raise UsageError("--baud=0 is not a speed", hint="give bits per second, or leave it out")
-    board = VirtualBoard(Path(elf), baud=int(baud) if baud else None, strict=not no_strict, events=events)
+    board = VirtualBoard(Path(elf), baud=int(baud) if baud else None, strict=not no_strict, full_windows=full_windows, events=events)
     try:
         with _interrupt_sets(stop):
             serve(board, tcp_port=int(port or 0), stop=stop, on_ready=_as_json if json else _announce, events=events)

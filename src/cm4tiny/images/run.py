@@ -52,6 +52,7 @@ class ImageRun:
         baud: of a file of the user's; None: bytes take no time.
         rules: of the performance windows; None: the official ones.
         strict: of a file of the user's: what the chip would not run is an error. Published images always run on, with notes.
+        full_windows: execute every inference, those that are proven to be like the one before as well.
     """
 
     images: tuple[tuple[str, Path, PublishedImage | None], ...]
@@ -63,6 +64,7 @@ class ImageRun:
     baud: int | None = None
     rules: Rules | None = None
     strict: bool = True
+    full_windows: bool = False
 
 
 def run_images(run: ImageRun, events: EventStream = SILENT) -> Path:
@@ -121,7 +123,7 @@ def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None,
     data_set = DataSet.open(data, benchmark) if data else embedded_data_set(benchmark.id)
     jobs = [
         Job(
-            board=_opener(file, baud if mode == "performance" else None, name, strict),  # outputs do not depend on the line's speed
+            board=_opener(run, file, baud if mode == "performance" else None, name, strict),  # outputs do not depend on the line's speed
             benchmark=benchmark,
             data_set=data_set,
             mode=mode,
@@ -150,8 +152,8 @@ def image_conditions(
     return Conditions(HOME_BOARD, SIMULATED, assets, "", SUPPLY_V, hclk_hz / 1e6, figures, inputs, strict=strict)
 
 
-def _opener(file: Path, baud: int | None, name: str, strict: bool) -> Callable[[], VirtualBoard]:
-    return lambda: VirtualBoard(file, baud=baud, name=name, strict=strict)
+def _opener(run: ImageRun, file: Path, baud: int | None, name: str, strict: bool) -> Callable[[], VirtualBoard]:
+    return lambda: VirtualBoard(file, baud=baud, name=name, strict=strict, full_windows=run.full_windows)
 
 
 def _modes(run: ImageRun, benchmark: str) -> tuple[str, ...]:
@@ -174,6 +176,8 @@ def _figures(run: ImageRun, image: PublishedImage | None, done: JobResult, publi
     session = done.session.relative_to(run.out).as_posix()
     if isinstance(result, PerformanceResult):
         figures: dict[str, Any] = {"throughput_inf_per_s": result.throughput, "performance_session": session}
+        if done.calls and done.calls.proven:
+            figures["inferences"] = {"total": done.calls.count, "executed": done.calls.executed}
         if published:
             figures |= {
                 "published_inf_per_s": published.throughput_inf_per_s,

@@ -63,6 +63,18 @@ def _strict_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def _periodic_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Says whose inferences were not all executed."""
+    counts = {str(entry["benchmark"]): entry["inferences"] for entry in entries if entry.get("inferences")}
+    if not counts:
+        return []
+    texts = [f"{benchmark} {count['executed']} of {count['total']}" for benchmark, count in counts.items()]
+    return [
+        f"Inferences that were executed: {', '.join(texts)}; the rest was proven periodic, and --full_windows executes it as well "
+        "(docs/virtual-board.md)."
+    ]
+
+
 def _inputs_notice(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Says where a run with MLPerf Tiny's model had to do without its data."""
     lacking = list(dict.fromkeys(str(entry["benchmark"]) for entry in entries if entry.get("inputs") == "embedded"))
@@ -102,7 +114,13 @@ def make_report(
     about = {"board": board, "assets": assets, "results": entries}
     simulated = any(entry.get("simulated", False) for entry in entries)
     notices = ([SIMULATED_NOTICE] if simulated else []) + ([EMBEDDED_NOTICE] if assets == "embedded" else [])
-    notices += [*_inputs_notice(entries), *_division_notice(entries), *_strict_notice(entries), *_verification_notice(entries)]
+    notices += [
+        *_inputs_notice(entries),
+        *_division_notice(entries),
+        *_strict_notice(entries),
+        *_periodic_notice(entries),
+        *_verification_notice(entries),
+    ]
     benchmarks = list(dict.fromkeys(str(entry.get("benchmark")) for entry in entries))
     report: Report = {
         "schema": SCHEMA_NAME,

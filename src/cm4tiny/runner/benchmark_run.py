@@ -67,6 +67,7 @@ class BenchmarkRun:
         assets: whose models and samples these are.
         board_options: which real board, and how to flash it.
         strict: what the chip would not run is an error; with False the virtual board continues, and the results say so.
+        full_windows: execute every inference on the virtual board, those that are proven to be like the one before as well.
     """
 
     benchmarks: tuple[str, ...]
@@ -79,6 +80,7 @@ class BenchmarkRun:
     assets: str = "embedded"
     board_options: BoardOptions = field(default_factory=BoardOptions)
     strict: bool = True
+    full_windows: bool = False
 
 
 def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
@@ -142,7 +144,7 @@ def _job(
 def _opener(request: BenchmarkRun, elf: Path, events: EventStream) -> Callable[[], Any]:
     def opened() -> Any:
         read_record(elf)  # the board may be opened minutes after the run began
-        return open_board(request.board, elf, request.board_options, events, strict=request.strict)
+        return open_board(request.board, elf, request.board_options, events, strict=request.strict, full_windows=request.full_windows)
 
     return opened
 
@@ -162,6 +164,7 @@ def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:
     common |= {"supply_v": identity.supply_v} if identity.supply_v else {}
     common |= {"clocked": done.power.words} if done.power else {}
     common |= {"option_bytes": f"0x{done.option_bytes:08x}"} if done.option_bytes is not None else {}
+    common |= {"inferences": {"total": done.calls.count, "executed": done.calls.executed}} if done.calls and done.calls.proven else {}
     common |= {} if done.strict else {"strict": False, "board_notes": list(done.notes)}
     if done.job.verified is not None:
         common["verified"] = done.job.verified

@@ -27,7 +27,7 @@ from cm4tiny.runner.session import Clock, SessionWriter, file_errors, utc_now, v
 
 if TYPE_CHECKING:
     from cm4tiny.benchmarks import Benchmark, DataSet
-    from cm4tiny.boards import Link, PowerMonitor, PowerSettings
+    from cm4tiny.boards import Calls, Link, PowerMonitor, PowerSettings
 
 MODES = ("performance", "accuracy", "energy")
 LOCK_FILE = ".lock"
@@ -100,6 +100,7 @@ class JobResult:
         strict: False if a virtual board went on where the chip would not; True for hardware, too.
         option_bytes: a virtual board's FLASH_OPTR.
         notes: what a virtual board met that it does not model, or that the chip would not do.
+        calls: how many inferences a virtual board was asked for, and how many it executed.
     """
 
     job: Job
@@ -112,6 +113,7 @@ class JobResult:
     strict: bool = True
     option_bytes: int | None = None
     notes: tuple[str, ...] = ()
+    calls: Calls | None = None
 
 
 def run_jobs(
@@ -197,13 +199,14 @@ def _run(job: Job, out_dir: Path, events: EventStream, stop: threading.Event) ->
         now = job.now or (virtual_now(board.link.clock) if job.simulated else utc_now)
         strict, option_bytes = _is_strict(board), _option_bytes(board)
         with SessionWriter(root, simulated=job.simulated, strict=strict, open_division=job.open_division, now=now) as session:
+            session.closing = lambda: periodic_text(_calls(board))
             if option_bytes is not None:
                 session.log(option_bytes_text(option_bytes))
             result = _measure(job, journal, board, dut, session, events)
             notes = _notes(board)
             for note in notes:
                 session.log(f"Board: {note}")
-            return JobResult(job, result, session.folder, *_conditions(board), strict, option_bytes, notes)
+            return JobResult(job, result, session.folder, *_conditions(board), strict, option_bytes, notes, _calls(board))
     finally:
         board.close()
 
@@ -217,6 +220,18 @@ def _is_strict(board: Board) -> bool:
 def _notes(board: Board) -> tuple[str, ...]:
     statistics = getattr(board, "statistics", None)
     return tuple(getattr(statistics(), "notes", ())) if statistics else ()
+
+
+def _calls(board: Board) -> Calls | None:
+    calls = getattr(board, "calls", None)
+    return calls() if calls else None
+
+
+def periodic_text(calls: Calls | None) -> str:
+    """A label for the session: how many inferences its figures rest on, and how many of them ran; empty if all did."""
+    if calls is None or not calls.proven:
+        return ""
+    return f"{calls.count} inferences, {calls.executed} executed, the rest proven periodic"
 
 
 def _option_bytes(board: Board) -> int | None:

@@ -57,6 +57,7 @@ class LinkReader:
         self._link = link
         self._stop = stop
         self._on_wait = on_wait
+        self._expect_silence: Callable[[Deadline], None] | None = getattr(link, "expect_silence", None)
         self._buffer = bytearray()
         self._taken = bytearray()  # bytes of the lines that were handed out since mark()
         self._at = 0.0  # when the last byte of the buffer arrived
@@ -103,6 +104,8 @@ class LinkReader:
     def _fill(self, deadline: Deadline) -> bool:
         while True:
             self.check_stop()
+            if self._expect_silence is not None:
+                self._expect_silence(deadline)
             data = self._link.read(Deadline(max(MIN_SLICE_S, min(SLICE_S, deadline.remaining)), self._link.clock))
             if data:
                 self._buffer += data

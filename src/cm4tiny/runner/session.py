@@ -83,6 +83,9 @@ class SessionWriter:
         now: the wall clock; a fixed or virtual one makes files reproducible.
         folder: the session's own folder, if the caller decides on it.
 
+    Attributes:
+        closing: asked at the end for a label of what the results rest on; empty: none.
+
     Leaving the context without :meth:`finish` keeps the log and writes no results: a session without ``results.txt`` did not end well.
     """
 
@@ -99,6 +102,7 @@ class SessionWriter:
         self.simulated = simulated
         self.strict = strict
         self.open_division = open_division
+        self.closing: Callable[[], str] = str
         self._now = now
         self._lines: list[str] = []
         self._entries: list[dict[str, Any]] = []
@@ -127,10 +131,12 @@ class SessionWriter:
 
     def _label(self, word: str, why: str, meaning: str) -> None:
         label = f"{word}: {' '.join(why.split())}; {meaning}"
+        self._label_line(label)
+
+    def _label_line(self, label: str) -> None:
         if _CHECKED.search(label):
             raise ValueError("a label must not look like a result")
-        self.log(label)
-        self._lines.append(label)
+        self.result(label)
 
     def __enter__(self) -> SessionWriter:
         return self
@@ -179,6 +185,9 @@ class SessionWriter:
 
     def finish(self) -> Path:
         """Writes ``results.json`` and ``results.txt`` and returns the session's folder; nothing of them stays if that fails."""
+        closing = self.closing()
+        if closing:
+            self._label_line(closing)
         self.log(f"Session logged in file {Path('sessions', self.folder.name, LOG_TXT).as_posix()}")
         target = self.folder / RESULTS_JSON
         try:

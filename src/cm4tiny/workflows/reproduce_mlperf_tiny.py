@@ -24,6 +24,7 @@ class ReproduceOptions(BuildFlags, BoardFlags):
     jobs: int | None = flag("CM_TINY_JOBS", limits=JOBS)
     profile: bool = flag("CM_TINY_PROFILE")
     no_strict: bool = flag("CM_TINY_NO_STRICT")
+    full_windows: bool = flag("CM_TINY_FULL_WINDOWS")
     model: Path | None = value("CM_TINY_MODEL_FILE")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
     memory: str = value("CM_TINY_MEMORY")

@@ -23,6 +23,7 @@ class RunOptions(BoardFlags):
     outdirname: Path = flag("CM_TINY_OUTDIR", default="mlperf-tiny-results")
     jobs: int | None = flag("CM_TINY_JOBS", limits=JOBS)
     no_strict: bool = flag("CM_TINY_NO_STRICT")
+    full_windows: bool = flag("CM_TINY_FULL_WINDOWS")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
     mode: str = value("CM_TINY_MODE", default="standard")
     assets: str = value("CM_TINY_ASSETS", default="embedded")
@@ -53,6 +54,7 @@ def benchmark_run(options: RunOptions) -> BenchmarkRun:
         assets=options.assets,
         board_options=board_options_of(options),
         strict=not options.no_strict,
+        full_windows=options.full_windows,
     )
 
 

@@ -29,6 +29,7 @@ class RunImageOptions:
     symbols: Path | None = flag("CM_TINY_PROFILE_SYMBOLS")
     mirror: Path | None = flag("CM_TINY_MIRROR")
     no_strict: bool = flag("CM_TINY_NO_STRICT")
+    full_windows: bool = flag("CM_TINY_FULL_WINDOWS")
     image_set: str = value("CM_TINY_IMAGE_SET")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
     mode: str = value("CM_TINY_IMAGE_MODE", default="standard")
@@ -74,7 +75,17 @@ def image_run(options: RunImageOptions, step: Step) -> ImageRun:
     else:
         rows = images_of(options.image_set, benchmark=options.benchmark, mode="energy" if options.build == "energy" else "performance")
         images = tuple((row.id, row.locate(_checkout(checkouts, row)), row) for row in rows)
-    return ImageRun(images, options.mode, options.outdirname, sets, checkouts, options.jobs, options.baud, strict=not options.no_strict)
+    return ImageRun(
+        images,
+        options.mode,
+        options.outdirname,
+        sets,
+        checkouts,
+        options.jobs,
+        options.baud,
+        strict=not options.no_strict,
+        full_windows=options.full_windows,
+    )
 
 
 def _checkouts(options: RunImageOptions) -> dict[str, Path]:

@@ -12,11 +12,13 @@ from typing import Any
 
 from support.foreign_instructions import FOREIGN, OWN
 from support.hostile_firmware import RAM, constant
+from support.hostile_loops import FUNCTION, loop_image
 from support.hostile_programs import PARK, PROGRAMS, poke, write_program
 from support.tiny_elf import FLASH, VECTORS, Load, tiny_elf
 
-from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards import Calls, VirtualBoard
 from cm4tiny.boards.virtual.image_files import load_image
+from cm4tiny.boards.virtual.machine import ALL_GUARDS, WRONG_END
 from cm4tiny.deadline import Deadline
 from ledger.outcome import Outcome, attempt
 
@@ -102,3 +104,24 @@ def crash(inputs: Mapping[str, Any], folder: Path) -> Outcome:
         outcome = attempt(run)
         other.link.read(Deadline(0.001, other.link.clock))
         return outcome if other.time_s >= 0.001 else Outcome("wrong", text="the other board stopped as well")
+
+
+def repeated(inputs: Mapping[str, Any], folder: Path) -> Outcome:
+    """A loop of ``support.hostile_loops``: with its calls advanced where they are proven periodic it must end as when all of them run."""
+    elf = folder / "loop.elf"
+    elf.write_bytes(tiny_elf(Load(loop_image(inputs["loop"]), FLASH)))
+    guards = ALL_GUARDS | (WRONG_END if inputs.get("wrong_end") else 0)
+
+    def run(guards: int | None) -> tuple[tuple[Any, ...], Calls]:
+        with VirtualBoard(elf, exact=True, strict=False) as board:
+            if guards is not None:
+                board.guard.machine.advance_calls(FLASH + FUNCTION, guards)
+            board.link.read(Deadline(0.05, board.link.clock))
+            counters = board.statistics()
+            return (counters, board.cycles, board.read_memory(RAM, 0x10000)), board.calls()
+
+    short, calls = run(guards)
+    if short != run(None)[0]:
+        return Outcome("wrong", text=f"it ended in another state: {calls}")
+    refused = ", ".join(reason.name for reason in calls.refused)
+    return Outcome("refused" if not calls.proven else "correct", text=f"{calls.proven} of {calls.count} advanced; refused: {refused}")

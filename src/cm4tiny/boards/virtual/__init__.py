@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from cm4tiny.boards.virtual.board import BoardStatistics, VirtualBoard
     from cm4tiny.boards.virtual.cycle_model import CycleModel
     from cm4tiny.boards.virtual.link import VirtualLink
+    from cm4tiny.boards.virtual.machine import Calls
 
-__all__ = ["BoardStatistics", "CycleModel", "VirtualBoard", "VirtualLink"]
+__all__ = ["BoardStatistics", "Calls", "CycleModel", "VirtualBoard", "VirtualLink"]
 _HOMES = {
     **dict.fromkeys(("BoardStatistics", "VirtualBoard"), "cm4tiny.boards.virtual.board"),
+    "Calls": "cm4tiny.boards.virtual.machine",
     "CycleModel": "cm4tiny.boards.virtual.cycle_model",
     "VirtualLink": "cm4tiny.boards.virtual.link",
 }

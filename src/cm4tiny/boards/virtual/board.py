@@ -26,7 +26,7 @@ from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.boards.virtual.link import Guard, VirtualLink
 from cm4tiny.boards.virtual.loader import FunctionSymbol
-from cm4tiny.boards.virtual.machine import PS_PER_S, Counters, Machine, NoteKind, SettingChange, StopReason
+from cm4tiny.boards.virtual.machine import PS_PER_S, Calls, Counters, Machine, NoteKind, SettingChange, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
 from cm4tiny.boards.virtual.process import open_machine
 from cm4tiny.boards.virtual.silicon import BrokenRule, checked, malformed, rule_error, rule_note
@@ -67,6 +67,8 @@ class VirtualBoard:
         commands: how the firmware is talked to; None: bytes pass as they are written.
         in_process: emulate in this process instead of one of its own: a crash of the emulator is then a crash of this program.
         memory_bytes: limit of the process's memory (its address space); 0: none.
+        full_windows: execute every call of the function that the protocol's commands repeat. With False, calls that are proven to be the
+            same as the one before are advanced exactly (:meth:`calls` counts both).
         strict: what the chip would not run is a SiliconRuleError (``silicon.yaml`` lists the rules); with False it is a note, and the
             firmware goes on with what the chip would do.
         backend: obsolete; empty, ``"auto"`` and ``"native"`` mean the same.
@@ -92,6 +94,7 @@ class VirtualBoard:
         model: CycleModel | None = None,
         commands: CommandProtocol | None = MLPERF_TINY,
         strict: bool = True,
+        full_windows: bool = False,
         backend: str = "",
         in_process: bool = False,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
@@ -116,6 +119,9 @@ class VirtualBoard:
             for address, data in self._elf.segments:
                 machine.write_memory(address, data)
             machine.set_prompt(protocol.prompt, protocol.settle_cycles)
+            repeated = None if full_windows else self._elf.function_named(protocol.repeated)
+            if repeated is not None:
+                machine.advance_calls(repeated.address)
             machine.reset()
         self.link = VirtualLink(self, protocol.terminator)
         self.power: PowerMonitor = SimulatedPowerMonitor(self, self.description.supply_v)
@@ -160,6 +166,11 @@ class VirtualBoard:
                 strict=self._strict,
                 notes=tuple(self._notes),
             )
+
+    def calls(self) -> Calls:
+        """How often the function that the protocol's commands repeat was called, and how many of the calls ran."""
+        with self.guard as machine:
+            return machine.calls()
 
     def check_line(self) -> None:
         """Raises LinkError if the host's baud rate is not the firmware's: a real line would carry garbage. The caller holds the guard."""
@@ -289,10 +300,10 @@ class VirtualBoard:
         """The function around an address by the ELF's symbols."""
         return self._elf.function_at(address)
 
-    def run_guarded(self, until_ps: int) -> StopReason:
+    def run_guarded(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
         """Runs the machine; the caller holds the guard. Reports notes, raises on a crash."""
         machine = self.guard.machine
-        reason = machine.run(until_ps)
+        reason = machine.run(until_ps, silent_until_ps)
         for note in machine.take_notes():
             is_rule = note.kind is NoteKind.RULE
             text = rule_note(self._broken_rule(note.address), self._elf) if is_rule else note_text(note, self._elf)

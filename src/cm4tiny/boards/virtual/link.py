@@ -46,7 +46,7 @@ class Emulated(Protocol):
     def check_line(self) -> None:
         """Raises LinkError if host and firmware disagree on the baud rate."""
 
-    def run_guarded(self, until_ps: int) -> StopReason:
+    def run_guarded(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
         """Runs the machine; raises on a crash."""
 
     def raise_fault(self) -> None:
@@ -82,6 +82,7 @@ class VirtualLink:
         self._commands: deque[bytes] = deque()
         self._rest = b""
         self._queued = 0  # bytes in the commands
+        self._silent_until_ps = 0
         self._closed = False
 
     def write(self, data: bytes) -> None:
@@ -101,6 +102,13 @@ class VirtualLink:
             self._queue(self._rest)
             self._rest = b""
 
+    def expect_silence(self, deadline: Deadline) -> None:
+        """The next read is one of several until a later deadline, between which nothing will be written.
+
+        It may then end after its own deadline, where the board can tell at once what happens until then.
+        """
+        self._silent_until_ps = self._board.guard.machine.time_ps + round(deadline.remaining * PS_PER_S)
+
     def read(self, deadline: Deadline) -> bytes:
         """Runs the board until it has said something (a line, or less if it then waits) or the deadline passes in virtual time.
 
@@ -111,6 +119,7 @@ class VirtualLink:
             LinkError: the board was closed.
         """
         self._check_open()
+        silent_until_ps, self._silent_until_ps = self._silent_until_ps, 0
         with self._board.guard as machine:
             end_ps = machine.time_ps + round(deadline.remaining * PS_PER_S)
             while True:
@@ -121,7 +130,7 @@ class VirtualLink:
                 if machine.time_ps >= end_ps:
                     self._board.raise_fault()  # in a handler that says nothing and does not end
                     return b""
-                reason = self._board.run_guarded(end_ps)
+                reason = self._board.run_guarded(end_ps, silent_until_ps)
                 if reason in (StopReason.IDLE, StopReason.QUIET) and self._feed_or_flush():
                     continue
                 if reason in (StopReason.IDLE, StopReason.PARKED):

@@ -18,16 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from virtual_board_programs import ECHO, NOP, branch_wide, write_elf
+from virtual_board_programs import ECHO, NOP, ask, branch_wide, build_test_firmware, write_elf
 
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.virtual import child, confine, process
 from cm4tiny.boards.virtual.machine import Note, NoteKind, StopReason
+from cm4tiny.boards.virtual.process import ChildMachine
 from cm4tiny.boards.virtual.silicon import BrokenRule, checked
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import BoardError
 
 START = 0x0800_0008
+
+
+@pytest.fixture(scope="module")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_test_firmware(tmp_path_factory.mktemp("firmware"))
 
 
 @pytest.fixture
@@ -338,3 +344,30 @@ def test_both_ways_of_running_a_chip_count_the_same(echo: Path) -> None:
             return board.statistics(), board.time_s, board.read_memory(0x0800_0000, 64), board.guard.machine.spans().tolist()
 
     assert run(True) == run(False)
+
+
+def test_a_command_and_its_answer_take_one_request_a_line(firmware: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[str] = []
+    ask_process = ChildMachine._ask
+
+    def counted(self: ChildMachine, name: str, *arguments: object) -> object:
+        requests.append(name)
+        return ask_process(self, name, *arguments)
+
+    monkeypatch.setattr(ChildMachine, "_ask", counted)
+    with VirtualBoard(firmware) as board:
+        ask(board, b"")
+        requests.clear()
+        for _ in range(20):
+            ask(board, b"x%")
+            assert board.link.read(Deadline(0.0, board.link.clock)) == b""  # looks whether the firmware crashed
+        assert requests == ["run"] * 40
+
+
+def test_commands_in_one_write_are_answered_as_one_by_one(firmware: Path) -> None:
+    with VirtualBoard(firmware) as together, VirtualBoard(firmware, in_process=True) as apart:
+        for board in (together, apart):
+            ask(board, b"")
+        said = ask(together, b"v%x%i%", answers=3)
+        assert said == b"".join(ask(apart, command) for command in (b"v%", b"x%", b"i%"))
+        assert together.statistics() == apart.statistics()

@@ -300,10 +300,10 @@ class VirtualBoard:
         """The function around an address by the ELF's symbols."""
         return self._elf.function_at(address)
 
-    def run_guarded(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
+    def run_guarded(self, until_ps: int, silent_until_ps: int = 0, command: bytes = b"") -> StopReason:
         """Runs the machine; the caller holds the guard. Reports notes, raises on a crash."""
         machine = self.guard.machine
-        reason = machine.run(until_ps, silent_until_ps)
+        reason = machine.run(until_ps, silent_until_ps, command)
         for note in machine.take_notes():
             is_rule = note.kind is NoteKind.RULE
             text = rule_note(self._broken_rule(note.address), self._elf) if is_rule else note_text(note, self._elf)

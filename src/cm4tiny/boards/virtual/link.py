@@ -46,7 +46,7 @@ class Emulated(Protocol):
     def check_line(self) -> None:
         """Raises LinkError if host and firmware disagree on the baud rate."""
 
-    def run_guarded(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
+    def run_guarded(self, until_ps: int, silent_until_ps: int = 0, command: bytes = b"") -> StopReason:
         """Runs the machine; raises on a crash."""
 
     def raise_fault(self) -> None:
@@ -130,8 +130,9 @@ class VirtualLink:
                 if machine.time_ps >= end_ps:
                     self._board.raise_fault()  # in a handler that says nothing and does not end
                     return b""
-                reason = self._board.run_guarded(end_ps, silent_until_ps)
-                if reason in (StopReason.IDLE, StopReason.QUIET) and self._feed_or_flush():
+                reason = self._board.run_guarded(end_ps, silent_until_ps, self._next())
+                if machine.fed:
+                    self._drop_next()
                     continue
                 if reason in (StopReason.IDLE, StopReason.PARKED):
                     output = machine.take_output()
@@ -190,10 +191,15 @@ class VirtualLink:
         self._board.guard.machine.receive(command)
         return True
 
-    def _feed_or_flush(self) -> bool:
-        if not self._commands:
-            self.flush()
-        return self._feed()
+    def _next(self) -> bytes:
+        """What the board gets when it waits: the next command, or an unterminated rest."""
+        return self._commands[0] if self._commands else self._rest
+
+    def _drop_next(self) -> None:
+        if self._commands:
+            self._queued -= len(self._commands.popleft())
+        else:
+            self._rest = b""
 
     def _check_open(self) -> None:
         if self._closed or self._board.closed:

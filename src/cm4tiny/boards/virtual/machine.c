@@ -397,6 +397,7 @@ EXPORT uint32_t cm4_take_output(struct machine *m, uint8_t *data, uint32_t room)
     return count;
 }
 
+EXPORT uint64_t cm4_output_waits(const struct machine *m) { return m->sent.head - m->sent.tail; }
 EXPORT uint64_t cm4_time_ps(const struct machine *m) { return time_of_ticks_ps(m, m->ticks); }
 EXPORT uint64_t cm4_ticks(const struct machine *m) { return m->ticks; }
 EXPORT uint64_t cm4_hclk_hz(const struct machine *m) { return m->hclk_hz; }

@@ -263,10 +263,14 @@ class Machine(Protocol):
 
     def reset(self) -> None: ...
 
-    def run(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
+    fed: bool
+    """Whether the last run let the command in."""
+
+    def run(self, until_ps: int, silent_until_ps: int = 0, command: bytes = b"") -> StopReason:
         """Runs until something happens that the host wants to know, or until virtual time ``until_ps``.
 
         Args:
+            command: let in when the firmware waits for bytes; the run then goes on, unless there is output or the time is over.
             silent_until_ps: before this time the host will neither say nor ask anything: calls that are proven to be the same may be
                 advanced beyond ``until_ps``.
         """

@@ -75,6 +75,7 @@ def load_library(built: NativeLibrary) -> ctypes.CDLL:
         "cm4_steady": (ctypes.c_int, [machine, _u32, _u32]),
         "cm4_steady_report": (None, [machine, ctypes.POINTER(layout.SteadyStruct)]),
         "cm4_silence": (None, [machine, _u64]),
+        "cm4_output_waits": (_u64, [machine]),
         "cm4_free": (None, [machine]),
         "cm4_write_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
         "cm4_read_memory": (ctypes.c_int, [machine, _u32, ctypes.c_char_p, _u32]),
@@ -131,6 +132,7 @@ def _no_memory() -> BoardError:
 class NativeMachine:
     """One emulated chip in C. See :class:`~cm4tiny.boards.virtual.machine.Machine`."""
 
+    fed = False
     before_slice: Callable[[], None] | None = None
     """Called before each slice of a run."""
 
@@ -244,9 +246,16 @@ class NativeMachine:
     def reset(self) -> None:
         self._library.cm4_reset(self._handle)
 
-    def run(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
+    def run(self, until_ps: int, silent_until_ps: int = 0, command: bytes = b"") -> StopReason:
+        self.fed = False
         self._library.cm4_silence(self._handle, min(silent_until_ps, _FOR_EVER))
-        return self._in_slices(self._library.cm4_run, until_ps)
+        reason = self._in_slices(self._library.cm4_run, until_ps)
+        if command and reason in (StopReason.IDLE, StopReason.QUIET):
+            self.receive(command)
+            self.fed = True
+            if self.time_ps < until_ps and not self._library.cm4_output_waits(self._handle):
+                reason = self._in_slices(self._library.cm4_run, until_ps)
+        return reason
 
     def _in_slices(self, run: Callable[[int, int], int], until_ps: int) -> StopReason:
         """Runs on from slice to slice: between two the interpreter serves signals, such as Ctrl-C."""

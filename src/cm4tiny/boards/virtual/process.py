@@ -29,7 +29,7 @@ from cm4tiny.boards.boards import BoardDescription
 from cm4tiny.boards.virtual.build import NativeLibrary, native_library
 from cm4tiny.boards.virtual.child import ERROR, HEADER, LENGTH, MAX_ITEMS, MAX_REPLY_BYTES, read_value, receive_exactly
 from cm4tiny.boards.virtual.confine import DEFAULT_MEMORY_BYTES, SLICE_CPU_S, Confinement
-from cm4tiny.boards.virtual.machine import Machine, Note, StopReason
+from cm4tiny.boards.virtual.machine import Fault, Machine, Note, StopReason
 from cm4tiny.boards.virtual.native import NativeMachine
 from cm4tiny.boards.virtual.silicon import malformed
 from cm4tiny.errors import BoardError, Cm4TinyError
@@ -175,6 +175,7 @@ class ChildMachine:
         self._received: list[bytes] = []
         self._notes: list[Note] = []
         self._lists: dict[str, Any] = {}
+        self.fed = self._faultless = False
         self.time_ps = self.ticks = self.hclk_hz = self._line_baud = 0
         self._link, theirs = socket.socketpair()
         with theirs:
@@ -205,6 +206,7 @@ class ChildMachine:
         if self._why_gone:
             raise self._gone()
         received, self._received = self._received, []
+        self._faultless = False
         text = pickle.dumps((received, name, arguments), protocol=5)
         try:
             self._link.sendall(LENGTH.pack(len(text)) + text)
@@ -256,8 +258,8 @@ class ChildMachine:
 
     # --- what is asked all the time -------------------------------------------------------------------------------------------------
 
-    def run(self, until_ps: int, silent_until_ps: int = 0) -> StopReason:
-        reason = self._run("run", min(until_ps, _FOR_EVER), min(silent_until_ps, _FOR_EVER))
+    def run(self, until_ps: int, silent_until_ps: int = 0, command: bytes = b"") -> StopReason:
+        reason = self._run("run", min(until_ps, _FOR_EVER), min(silent_until_ps, _FOR_EVER), command)
         try:
             return StopReason(reason)
         except ValueError:
@@ -266,12 +268,22 @@ class ChildMachine:
     def skip_until(self, time_ps: int) -> None:
         self._run("skip_until", min(time_ps, _FOR_EVER))
 
-    def _run(self, name: str, *arguments: int) -> Any:
+    def _run(self, name: str, *arguments: int | bytes) -> Any:
         match self._ask(name, *arguments):
-            case (reason, [*notes]) if all(isinstance(note, Note) and type(note.address) is int for note in notes):
+            case (reason, [*notes], bool(fed), bool(faultless)) if all(isinstance(n, Note) and type(n.address) is int for n in notes):
                 self._notes += notes
+                self.fed, self._faultless = fed, faultless
                 return reason
         raise malformed("an answer of another form")
+
+    def fault(self) -> Fault | None:
+        """Asked for only where the last answer did not say that there is none."""
+        if self._faultless:
+            return None
+        found = self._ask("fault")
+        if found is None or isinstance(found, Fault):
+            return found
+        raise malformed("a fault of another form")
 
     def receive(self, data: bytes) -> None:
         """Goes with the next request: no time passes in between."""

@@ -24,16 +24,6 @@ JOB = "--tags=reproduce,mlperf,tiny"
 NO_NETWORK = {"CM_TINY_OFFLINE": "yes", "CM_TINY_MIRROR": "", "CM4TINY_UPSTREAM": ""}
 
 
-@pytest.fixture(scope="session")
-def kws_report(cm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one full kws run: performance, accuracy, derived energy."""
-    folder = tmp_path_factory.mktemp("job")
-    done = run_cm(cm_home, folder, "run", "script", f"{JOB},_kws", "--outdirname=out")
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder / "stdout.txt").write_text(done.stdout, encoding="utf-8")
-    return folder
-
-
 def test_the_report_follows_its_schema(kws_report: Path) -> None:
     report = json.loads((kws_report / "out" / "report.json").read_text(encoding="utf-8"))
     jsonschema.validate(report, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))

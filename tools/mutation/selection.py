@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from mutation.sites import TABLES
 
 SLOW = 1.5
-"""How many imports further away tests count that start virtual boards, since they take longer."""
+"""How many imports further away tests count that start virtual boards or commands, since they take longer."""
 _SKIPPED = ("tests/conformance", "tests/browser", "tests/hardware")
 CHANGE_DETECTORS = ("tests/unit/images/test_performance_page.py", "tests/unit/images/test_performance_freshness.py")
 """They fail at every change of a source, whatever it does: left out, so that a mutant is killed by what it breaks."""
@@ -100,16 +100,17 @@ class Tests:
                     len(self.texts[test]),
                     test,
                 )
-            score += SLOW * test.startswith(("tests/emulated", "tests/ledger"))
+            score += SLOW * (test.startswith(("tests/emulated", "tests/ledger")) or self._needs_cm(test))
             return score, len(self.texts[test]), test
 
         tests = [name for name in distance if PurePosixPath(name).name.startswith("test_") and name not in (*CHANGE_DETECTORS, DIGESTS)]
-        nearest = sorted((test for test in tests if not self._needs_cm(test)), key=rank)[:most]
+        usual = (test for test in tests if test.startswith("tests/unit") or not self._needs_cm(test))
+        nearest = sorted(usual, key=rank)[:most]
         first = [f"tests/unit/{test}" for folder, found in WITNESSES.items() if file.startswith(folder) for test in found]
         nearest = [*first, *(test for test in nearest if test not in first)]
         last = [DIGESTS] if path.suffix in TABLES else [CONVENTIONS] if path.suffix == ".py" else []
         return [*nearest, *last]
 
     def _needs_cm(self, test: str) -> bool:
-        """Whether a test file runs ``cm`` commands, which takes minutes."""
+        """Whether a test file runs ``cm`` commands: one and more seconds each, minutes where they build firmware."""
         return bool(re.search(r"\(cm\b|\bcm_home\b", self.texts[test]))

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from mutation.selection import DIGESTS, Tests
+from mutation.selection import CHANGE_DETECTORS, DIGESTS, Tests
 from mutation.sites import TABLES, Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -157,7 +157,8 @@ class Worker:
         """Runs test files (or node ids), batch by batch up to the first failure; the digests of tables even if the time is spent."""
         assert self.process.stdin is not None and self.process.stdout is not None
         last = [file for batch in batches for file in batch if file == DIGESTS]
-        request = {"batches": batches, "last": last, "slow": sorted(self.slow), "answer": str(self.answer), **self.limits}
+        request = {"batches": batches, "last": last, "left_out": CHANGE_DETECTORS, "slow": sorted(self.slow)}
+        request |= {"answer": str(self.answer), **self.limits}
         print(json.dumps(request), file=self.process.stdin, flush=True)
         self.process.stdout.readline()
         try:

@@ -112,13 +112,22 @@ def test_a_sample_depends_on_its_seed_and_a_longer_one_begins_with_it(tool: Modu
     assert [mutant.key for mutant in tool.sample(moved, 20, 1, even=True)] == [mutant.key for mutant in first]
 
 
-def test_the_nearest_tests_come_first_and_change_detectors_never(tool: ModuleType) -> None:
+def test_the_nearest_tests_come_first(tool: ModuleType) -> None:
     tests = tool.Tests(ROOT)
     assert tests.for_file("src/cm4tiny/benchmarks/metrics.py", 3)[0] == "tests/unit/benchmarks/test_metrics.py"
     assert tests.for_file("src/cm4tiny/boards/virtual/exceptions.c", 3)[0] == "tests/emulated/test_virtual_board_exceptions.py"
     assert tests.for_file("cm-repo/cmr.yaml", 3)[0] == "tests/unit/resolver/test_step_metas.py"
     assert tests.for_file("src/cm4tiny/images/images.yaml", 9)[-1] == "tests/unit/test_table_digests.py"
-    assert "tests/unit/images/test_performance_page.py" not in tests.for_file("src/cm4tiny/boards/virtual/cycle_model.py", 500)
+
+
+def test_what_is_named_in_the_selection_exists(tool: ModuleType) -> None:
+    from mutation import selection
+
+    for node in (*selection.CHANGE_DETECTORS, selection.DIGESTS, selection.CONVENTIONS):
+        file, _, name = node.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8") or not name
+    for file in (file for files in selection.WITNESSES.values() for file in files):
+        assert (ROOT / "tests" / "unit" / file).is_file()
 
 
 def test_every_equivalent_mutant_exists_and_has_an_argument(tool: ModuleType) -> None:

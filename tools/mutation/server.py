@@ -5,7 +5,7 @@ One request a line on standard input (JSON: ``batches`` of test files, ``cpu_s``
 done. The child answers ``{"status": "killed" | "survived" | "spent", "by": node id, "ran": tests, "times": {node id: seconds}}``; a child
 that dies without an answer or takes more than ``PER_TEST_S`` of processor time for one test has been killed by the change as well ("died");
 ``answer`` with ``.test`` at its end names the test.
-``slow`` are tests to run last in their batch, ``last`` a batch that is asked even if the time is spent.
+``left_out`` are tests to leave out, ``slow`` those to run last in their batch, ``last`` a batch that is asked even if the time is spent.
 """
 
 from __future__ import annotations
@@ -122,6 +122,7 @@ def _child(request: dict[str, Any]) -> None:
     under_way = Path(request["answer"] + ".test")
     watch = Watch(request["cpu_s"], request["slow"], under_way)
     options = ["-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=--strict-markers", "-W", "ignore"]
+    options += [f"--deselect={test}" for test in request["left_out"]]
     code = 0
     for batch in request["batches"]:
         code = int(pytest.main([*options, *batch], plugins=[watch]))

@@ -17,7 +17,9 @@ from cm4tiny.resolver.adapter.locking import flags_of_lock, prepare
 from cm4tiny.resolver.language.options import CommandOptions, parse
 from cm4tiny.resolver.plan.resolve import new_request, pick
 from cm4tiny.resolver.run.runner import run
+from cm4tiny.resolver.store import lockfile
 from cm4tiny.resolver.store.git_source import git_source, public_url
+from cm4tiny.resolver.store.lock_request import check_request
 from cm4tiny.resolver.store.lockfile import SCHEMA, digest_of
 
 MAKES = """
@@ -523,3 +525,34 @@ def test_an_ro_crate_needs_a_lock_file(micro: Any) -> None:
     tree(micro)
     with pytest.raises(UsageError, match="--ro_crate"):
         command(micro, ro_crate=True)
+
+
+def test_flags_of_the_engine_that_are_plain_words_come_with_a_lock_file(micro: Any) -> None:
+    """They say which run it is; that another repository's script declares none of them is no reason to refuse."""
+    tree(micro)
+    flags = {"version": "1.0", "version_min": "0.9", "version_max": "2.0", "version_max_usable": "1.9", "extra_cache_tags": "abc"}
+    flags |= {"skip_cache": "no", "no_cache": "yes", "force_cache": "yes"}
+    check_request({"tags": "top", "flags": flags}, [], Path("lock.json"))
+    with pytest.raises(LockError, match="asks for more") as caught:
+        check_request({"tags": "top", "flags": {"script": "yes"}}, [], Path("lock.json"))
+    assert "--script: no script of the run declares it" in caught.value.why
+
+
+def test_a_script_that_occurs_twice_is_one_difference(micro: Any) -> None:
+    micro.script("plain", variations={"x": {}, "y": {}})
+    micro.script("top", deps=[{"tags": "plain,_x"}, {"tags": "plain,_y"}])
+    lock = command(micro, lock="lock.json")["lock"]
+    assert [record["script"] for record in lock["scripts"]].count("plain") == 2
+    (micro.root / "script" / "plain" / "more.txt").write_text("x")
+    assert len(locked_difference(micro).splitlines()) == 1
+
+
+def test_the_depth_of_a_lock_files_values_is_limited() -> None:
+    for deep in (nested, listed):
+        lockfile._check_texts(deep(lockfile._MAX_DEPTH))
+        with pytest.raises(ValueError, match="nested too deeply"):
+            lockfile._check_texts(deep(lockfile._MAX_DEPTH + 1))
+
+
+def listed(depth: int) -> list[Any]:
+    return [listed(depth - 1)] if depth else []

@@ -249,3 +249,19 @@ def test_small_helpers_answer_as_upstream_does(methods: Methods, tmp_path: Path,
     assert methods.clean_some_tmp_files({"env": {"CM_TMP_CURRENT_SCRIPT_WORK_PATH": str(tmp_path)}}) == {"return": 0}
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
     assert methods.clean_some_tmp_files({}) == {"return": 0}
+
+
+def test_a_native_script_on_request_is_followed_by_the_version_hook_if_asked(micro: Any) -> None:
+    hook = """
+    def preprocess(i):
+        given = {"run_script_input": i["run_script_input"], "env": {}, "script_name": "extra"}
+        for name, more in (("T_PLAIN", {}), ("T_ASKED", {"detect_version": True})):
+            i["env"][name] = i["automation"].run_native_script({**given, **more}).get("version", "none")
+        return {"return": 0}
+
+    def detect_version(i):
+        return {"return": 0, "version": "2.5"}
+    """
+    folder = micro.script("a", hook, new_env_keys=["T_*"])
+    (folder / "extra.sh").write_text("true\n")
+    assert run_with_methods(micro, "a").new_env == {"T_PLAIN": "none", "T_ASKED": "2.5"}

@@ -55,3 +55,11 @@ def test_a_page_names_everything_that_a_user_can_set(tmp_path: Path) -> None:
 
 def test_a_meta_with_nothing_but_an_identity_has_a_page(tmp_path: Path) -> None:
     assert page_of(Script(tmp_path, {"alias": "a", "uid": "0123456789abcdef", "tags": ["a"]})).startswith("# a\n\n```bash\n")
+
+
+def test_a_repository_without_scripts_has_an_empty_page() -> None:
+    assert whole_page([]).strip().splitlines() == [
+        "# Scripts",
+        "",
+        "Written from the metas by `python tools/reference_pages.py`; do not edit.",
+    ]

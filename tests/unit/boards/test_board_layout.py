@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from cm4tiny.boards.virtual import accesses, build, layout, native
+from cm4tiny.boards.virtual import accesses, build, layout, machine, native
 from cm4tiny.errors import BoardError
 
 _TYPES = {
@@ -89,3 +89,33 @@ def test_the_marks_of_an_access_are_the_same_in_both_languages() -> None:
     assert in_header == {flag.name: flag.value for flag in accesses.AccessFlag}
     most = re.search(r"#define MAX_ACCESSES (\d+)u", text)
     assert most and int(most[1]) == accesses.MOST_ACCESSES
+
+
+def headers() -> str:
+    return re.sub(r"/\*.*?\*/", "", "".join(path.read_text() for path in build.source_files() if path.suffix == ".h"), flags=re.DOTALL)
+
+
+def enum_in_c(name: str) -> dict[str, int]:
+    found = re.search(rf"^enum {name} {{([^}}]*)}};", headers(), re.MULTILINE)
+    assert found, name
+    values: dict[str, int] = {}
+    for entry in found[1].split(","):
+        word, _, value = (part.strip() for part in entry.partition("="))
+        values[word] = int(value) if value else max(values.values(), default=-1) + 1
+    return values
+
+
+ENUMS = {"stop_reason": machine.StopReason, "fault_kind": machine.FaultKind, "note_kind": machine.NoteKind, "span_kind": machine.SpanKind}
+
+
+@pytest.mark.parametrize("name", ENUMS)
+def test_numbers_mean_the_same_in_both_languages(name: str) -> None:
+    in_header = {word.partition("_")[2]: value for word, value in enum_in_c(name).items()}
+    assert {member.name: member.value for member in ENUMS[name]}.items() <= in_header.items()
+    assert set(in_header) - {member.name for member in ENUMS[name]} <= {"KINDS"}, "every number that the core gives has a name"
+
+
+@pytest.mark.parametrize("name", ["MAX_CLOCK_CHANGES", "MAX_SETTING_CHANGES", "MAX_SPANS"])
+def test_limits_of_lists_are_those_of_the_core(name: str) -> None:
+    found = re.search(rf"#define {name} \(1u << (\d+)\)", headers())
+    assert found and getattr(machine, name) == 1 << int(found[1])

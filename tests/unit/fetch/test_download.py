@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from support.faulty_server import FaultyServer, faulty_server
 
 from cm4tiny.errors import AssetError, HashMismatchError
 from cm4tiny.events import Event, EventStream, Message, Progress
-from cm4tiny.fetch import Digest, Fetcher, Item
+from cm4tiny.fetch import Digest, Fetcher, Item, http
 from cm4tiny.fetch.http import RetryPolicy
 
 CONTENT = bytes(range(256)) * 40
@@ -236,3 +237,16 @@ def test_a_file_that_does_not_fit_on_the_disk_is_refused_before_it_is_asked_for(
 def test_a_digest_must_be_one(value: str) -> None:
     with pytest.raises(ValueError, match="not a digest"):
         Digest("sha256", value)
+
+
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [(408, True), (425, True), (429, True), (500, True), (502, True), (503, True), (504, True)]
+    + [(status, False) for status in (201, 204, 302, 400, 401, 403, 404, 407, 409, 410, 424, 426, 430, 501, 505, 511)],
+)
+def test_only_an_answer_that_may_pass_is_worth_another_attempt(tmp_path: Path, status: int, again: bool) -> None:
+    answer = requests.Response()
+    answer.status_code, answer.reason = status, "as it is"
+    with pytest.raises(http.DownloadError, match="cannot be downloaded") as caught:
+        http._total("https://example.org/file.bin", answer, 0, None, tmp_path / "part")
+    assert caught.value.again is again and f"{status} as it is" in caught.value.why

@@ -23,6 +23,8 @@ WITNESSES = {
 """Tests (below tests/unit) of all files of a folder, which name none of them: asked first."""
 DIGESTS = "tests/unit/test_table_digests.py"
 """Sees every change of a table, so it is asked last: what it alone kills has no other test."""
+COMMANDS = ("src/cm4tiny/resolver/adapter/", "src/cm4tiny/cm.py", "src/cm4tiny/workflows/")
+"""What a ``cm`` command runs by way of ``cm-repo``, which imports do not show: tests that run commands count as near."""
 CONVENTIONS = "tests/unit/test_dataclasses.py"
 """Reads all modules of the package, and imports none."""
 
@@ -85,6 +87,10 @@ class Tests:
                 if importer not in distance:
                     distance[importer] = distance[name] + 1
                     queue.append(importer)
+        if file.startswith(COMMANDS):
+            distance |= {
+                test: 2.0 for test in self.texts if test.startswith("tests/unit") and self._needs_cm(test) and test not in distance
+            }
         path = PurePosixPath(file)
         words = {word for word in re.split(r"[_.]", path.stem) if len(word) > 3}
         folder = path.parent.name

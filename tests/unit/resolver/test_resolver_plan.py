@@ -250,16 +250,18 @@ def test_a_broken_variation_of_another_repositorys_script_only_matters_when_it_i
 # --- the language ---------------------------------------------------------------------------------------------------------------
 def test_update_meta_if_env_sets_what_the_environment_asks_for(micro: Any) -> None:
     updates = [
-        {"enable_if_env": {"T_KIND": ["x"]}, "env": {"T_X": "1"}, "adr": {"the-leaf": {"tags": "_x"}}},
+        {"enable_if_env": {"T_KIND": ["x"]}, "env": {"T_X": "1"}, "state": {"t_seen": ["x"]}, "adr": {"the-leaf": {"tags": "_x"}}},
         {"skip_if_env": {"T_KIND": ["x"]}, "env": {"T_X": "0"}, "default_env": {"T_D": "d"}},
     ]
     micro.script("leaf", variations={"x": {}})
     deps = [{"tags": "leaf", "names": ["the-leaf"]}]
-    micro.script("a", deps=deps, update_meta_if_env=updates, variations={"x": {"env": {"T_KIND": "x"}}, "z": {}}, new_env_keys=["T_*"])
+    keys: dict[str, Any] = {"new_env_keys": ["T_*"], "new_state_keys": ["t_seen"]}
+    micro.script("a", deps=deps, update_meta_if_env=updates, variations={"x": {"env": {"T_KIND": "x"}}, "z": {}}, **keys)
     assert {key: value for key, value in plan(micro, "a").env.items() if key in ("T_X", "T_D")} == {"T_X": "0", "T_D": "d"}
     chosen = plan(micro, "a,_x")
     assert (chosen.env["T_X"], dep(chosen).tags) == ("1", "leaf,_x")
-    assert micro.run("a,_x").new_env["T_X"] == "1"
+    ran = micro.run("a,_x")
+    assert (ran.new_env["T_X"], ran.new_state, micro.run("a").new_state) == ("1", {"t_seen": ["x"]}, {})
 
 
 def test_the_adr_of_a_default_version_changes_what_is_below_the_dependencies(micro: Any) -> None:

@@ -193,3 +193,9 @@ def test_what_is_accepted_equals_python(text: str) -> None:
 
 def test_a_letter_that_python_reads_as_another_is_the_column_it_is_read_as() -> None:
     assert value("\uff41 + 1") == 7.0
+
+
+def test_expressions_of_one_text_are_equal() -> None:
+    one, other = Expression.parse("a / b", VALUES), Expression.parse("a / b", VALUES)
+    assert one == other and hash(one) == hash(other) and one != Expression.parse("b / a", VALUES)
+    assert "_tree" not in repr(one)

@@ -89,7 +89,7 @@ class Expression:
             why = error.msg if isinstance(error, SyntaxError) else str(error) or "it is nested too deeply"
             raise UsageError(f"{shown} is not an expression", why=why, hint=_ALLOWED) from None
         names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)) - FUNCTIONS.keys()
-        return cls(text.strip(), names, tree)
+        return cls(text.strip(), frozenset(names), tree)
 
     def evaluate(self, values: Mapping[str, Value]) -> float | None:
         """The expression's value; ``None`` where a figure is missing or arithmetic has no finite result.

@@ -248,7 +248,7 @@ class Campaign:
     def _judge(self, worker: Worker, mutant: Mutant) -> Verdict:
         """A test that fails without the mutant as well does not count: its file is left out, and the rest is asked again."""
         while True:
-            files = self._order(mutant.file)
+            files = self._order(mutant.file, mutant.line)
             batches = [batch for batch in (files[:1], files[1:4], files[4:]) if batch]
             verdict = worker.judge(mutant, batches)
             file = verdict.by.split("::")[0].removesuffix(" (import)")
@@ -262,9 +262,9 @@ class Campaign:
             self.broken.add(file)
             print(f"left out, fails without a change too: {verdict.by}", file=sys.stderr, flush=True)
 
-    def _order(self, file: str) -> list[str]:
+    def _order(self, file: str, line: int) -> list[str]:
         """The nearest tests; those that killed changes of the same file before come first."""
-        nearest = [test for test in self.tests.for_file(file, self.asked.tests) if test not in self.broken]
+        nearest = [test for test in self.tests.for_file(file, self.asked.tests, line) if test not in self.broken]
         return sorted(nearest, key=lambda test: -self.killers[file, test] if test != DIGESTS else 1)
 
     def _write(self, mutant: Mutant, verdict: Verdict) -> None:

@@ -116,6 +116,10 @@ def test_the_nearest_tests_come_first(tool: ModuleType) -> None:
     tests = tool.Tests(ROOT)
     assert tests.for_file("src/cm4tiny/benchmarks/metrics.py", 3)[0] == "tests/unit/benchmarks/test_metrics.py"
     assert tests.for_file("src/cm4tiny/boards/virtual/exceptions.c", 3)[0] == "tests/emulated/test_virtual_board_exceptions.py"
+    model = "src/cm4tiny/results/rounds/model.py"
+    line = next(n for n, text in enumerate((ROOT / model).read_text(encoding="utf-8").splitlines(), 1) if "def top(" in text) + 1
+    reader = "tests/unit/results/test_session_readers.py"
+    assert reader in tests.for_file(model, 12, line)[:2] and reader not in tests.for_file(model, 2), "it names the function"
     assert tests.for_file("cm-repo/cmr.yaml", 3)[0] == "tests/unit/resolver/test_step_metas.py"
     assert tests.for_file("src/cm4tiny/images/images.yaml", 9)[-1] == "tests/unit/test_table_digests.py"
 

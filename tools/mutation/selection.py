@@ -12,6 +12,9 @@ from mutation.sites import TABLES
 
 SLOW = 1.5
 """How many imports further away tests count that start virtual boards or commands, since they take longer."""
+NAMED = 2.0
+"""How many imports nearer a test counts that names the changed function."""
+_DEFINES = {".py": re.compile(r"\s*(?:async )?def (\w+)"), ".c": re.compile(r"[a-z].*?\b(\w+)\(")}
 _SKIPPED = ("tests/conformance", "tests/browser", "tests/hardware")
 CHANGE_DETECTORS = ("tests/unit/images/test_performance_page.py::test_the_page_in_the_manual_is_made_of_the_kept_rows",)
 """They fail at every change of a source, whatever it does: left out, so that a mutant is killed by what it breaks."""
@@ -23,7 +26,7 @@ WITNESSES = {
 """Tests (below tests/unit) of all files of a folder, which name none of them: asked first."""
 DIGESTS = "tests/unit/test_table_digests.py"
 """Sees every change of a table, so it is asked last: what it alone kills has no other test."""
-COMMANDS = ("src/cm4tiny/resolver/adapter/", "src/cm4tiny/cm.py", "src/cm4tiny/workflows/")
+COMMANDS = ("src/cm4tiny/resolver/", "src/cm4tiny/cm.py", "src/cm4tiny/workflows/")
 """What a ``cm`` command runs by way of ``cm-repo``, which imports do not show: tests that run commands count as near."""
 CONVENTIONS = "tests/unit/test_dataclasses.py"
 """Reads all modules of the package, and imports none."""
@@ -77,8 +80,9 @@ class Tests:
             named = re.compile(rf"\b{re.escape(stem)}(?:\.schema)?(?:\.json|\.yaml|\.csv|\.tsv)|load_table\(.*{re.escape(stem)}")
         return {f: 0.0 if f.startswith("tests/") else 0.5 for f, text in self.texts.items() if named.search(text)}
 
-    def for_file(self, file: str, most: int) -> list[str]:
-        """At most so many test files, the nearest first."""
+    def for_file(self, file: str, most: int, line: int = 0) -> list[str]:
+        """At most so many test files for a change of a file (in a line), the nearest first; those that name the changed function count
+        as nearer."""
         distance = self._readers(file)
         queue = deque(sorted(distance, key=lambda name: distance[name]))
         while queue:
@@ -92,6 +96,7 @@ class Tests:
                 test: 2.0 for test in self.texts if test.startswith("tests/unit") and self._needs_cm(test) and test not in distance
             }
         path = PurePosixPath(file)
+        named = self._naming(file, line)
         words = {word for word in re.split(r"[_.]", path.stem) if len(word) > 3}
         folder = path.parent.name
 
@@ -99,7 +104,7 @@ class Tests:
             score = distance[test]
             name = PurePosixPath(test).stem
             score -= (6 if path.suffix in (".c", ".h") else 1.5) * bool(words) * sum(word in name for word in words) / max(1, len(words))
-            score -= 0.5 * (folder in test)
+            score -= 0.5 * (folder in test) + NAMED * (test in named)
             if path.suffix in (".c", ".h"):
                 return (
                     score - 4 * test.startswith(("tests/emulated/test_virtual_board", "tests/emulated/test_silicon")),
@@ -116,6 +121,19 @@ class Tests:
         nearest = [*first, *(test for test in nearest if test not in first)]
         last = [DIGESTS] if path.suffix in TABLES else [CONVENTIONS] if path.suffix == ".py" else []
         return [*nearest, *last]
+
+    def _naming(self, file: str, line: int) -> set[str]:
+        """Test files with a word that is the name of the function around a line."""
+        path = self.root / file
+        if not line or path.suffix not in _DEFINES:
+            return set()
+        before = path.read_text(encoding="utf-8").splitlines()[:line]
+        found = next((match for text in reversed(before) if (match := _DEFINES[path.suffix].match(text))), None)
+        name = found[1].strip("_") if found else ""
+        if not name or name in ("init", "main", "run", "read"):
+            return set()
+        used = re.compile(rf"\b_?{name}\(" if len(name) < 5 else rf"\b_*{name}\b")
+        return {test for test, text in self.texts.items() if used.search(text)}
 
     def _needs_cm(self, test: str) -> bool:
         """Whether a test file runs ``cm`` commands: one and more seconds each, minutes where they build firmware."""

@@ -270,6 +270,23 @@ def test_a_loop_without_end_in_the_emulator_runs_into_its_limit(monkeypatch: pyt
     assert "hung" in process._text_of(signal.SIGXCPU, 2 << 30)
 
 
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (None, "the helper that started it ended, and all boards with it"),
+        (3 << 8, "it ended by itself with status 3"),
+        (signal.SIGSEGV, "SIGSEGV: the emulator has a defect that this firmware meets"),
+        (signal.SIGFPE, "SIGFPE: the emulator has a defect that this firmware meets"),
+        (signal.SIGABRT, "SIGABRT: the emulator gave up, as it does when its memory of 2048 MiB is used up"),
+        (signal.SIGTRAP, "SIGTRAP: the emulator gave up, as it does when its memory of 2048 MiB is used up"),
+        (signal.SIGKILL, "SIGKILL: somebody killed it, or the host ran out of memory"),
+        (signal.SIGTERM, "SIGTERM: somebody ended it"),
+    ],
+)
+def test_the_end_of_an_emulator_is_explained(status: int | None, text: str) -> None:
+    assert process._text_of(status, 2 << 30) == text
+
+
 # --- what comes back ----------------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -95,3 +96,15 @@ def test_clang_without_a_c_library_is_refused() -> None:
     with pytest.raises(ToolchainError) as caught:
         c_library.find_c_library(CLANG)
     assert "--toolchain=debian" in caught.value.hint
+
+
+def test_what_apt_complains_of_is_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With a program in place of ``apt-get``."""
+    for name in ("apt-get", "dpkg-deb"):
+        (tmp_path / name).write_text("#!/bin/sh\necho Reading\necho 'W: old list' >&2\necho 'E: no such package' >&2\nexit 100\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CM_TINY_OFFLINE", raising=False)
+    with pytest.raises(ToolchainError, match="cannot be fetched") as caught:
+        c_library.download_packages(["libnewlib-arm-none-eabi"], tmp_path)
+    assert caught.value.why == "E: no such package"

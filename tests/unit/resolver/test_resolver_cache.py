@@ -62,6 +62,17 @@ def test_an_entry_is_laid_out_as_cm_does_it(micro: Any) -> None:
     assert set(json.loads((entry / "cm-cached-state.json").read_text())) >= {"new_env", "new_state", "version", "deps"}
 
 
+def test_an_entry_has_its_version_as_a_tag_if_it_has_one(micro: Any) -> None:
+    def version_tags() -> list[str]:
+        return [tag for entry in micro.entries for tag in json.loads((entry / "_cm.json").read_text())["tags"] if "version" in tag]
+
+    cached(micro)
+    micro.run("c")
+    assert version_tags() == []
+    micro.run("c", version="1.5")
+    assert version_tags() == ["version-1.5"]
+
+
 def keys_differ(micro: Any, first: dict[str, Any], second: dict[str, Any], tags: str = "c") -> bool:
     micro.run(tags, **first)
     micro.run(tags, **second)

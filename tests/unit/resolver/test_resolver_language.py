@@ -161,6 +161,11 @@ def test_an_alias_brings_in_its_variation() -> None:
     assert _chosen(_script(a={"alias": "b"}, b={"env": {}}), "_a") == ["a", "b"]
 
 
+def test_the_default_of_a_group_brings_in_its_bases() -> None:
+    assert _chosen(_script(a={"group": "g", "default": True, "base": ["b"]}, b={}), "") == ["a", "b"]
+    assert _chosen(_script(a={"group": "g", "default": True}, b={}), "_b") == ["b", "a"]
+
+
 def test_default_variations_choose_another_default_for_a_group() -> None:
     script = _script(a={"default_variations": {"g": "q"}}, p={"group": "g", "default": True}, q={"group": "g"})
     assert _chosen(script, "_a") == ["a", "q"]

@@ -265,3 +265,16 @@ def test_a_native_script_on_request_is_followed_by_the_version_hook_if_asked(mic
     folder = micro.script("a", hook, new_env_keys=["T_*"])
     (folder / "extra.sh").write_text("true\n")
     assert run_with_methods(micro, "a").new_env == {"T_PLAIN": "none", "T_ASKED": "2.5"}
+
+
+def test_a_hook_may_ask_what_the_automation_can_do(micro: Any) -> None:
+    """Python itself asks objects for methods of two underscores; only what a script writes is answered with an error."""
+    hook = """
+    import copy
+    def preprocess(i):
+        found = [name for name in ("__fspath__", "__len__", "__deepcopy__") if hasattr(i["automation"], name)]
+        i["env"]["T_FOUND"] = ",".join(found)
+        return {"return": 0}
+    """
+    micro.script("a", hook, new_env_keys=["T_*"])
+    assert run_with_methods(micro, "a").new_env == {"T_FOUND": ""}

@@ -476,3 +476,16 @@ def test_an_own_script_goes_before_another_repositorys_with_the_same_tags_or_uid
     run(session, new_request({"tags": "a"}))
     assert run(session, new_request({"tags": "twin"})).new_env == {"T_WHICH": "own"}
     assert micro.ran == ["twin"]
+
+
+def test_constants_win_over_what_predeps_sets_before_the_dependencies_see_it(micro: Any) -> None:
+    hook = """
+    def predeps(i):
+        i["env"].update(T_CONST="hook", T_FREE="hook")
+        return {"return": 0}
+    """
+    micro.script("leaf")
+    micro.script("a", hook, deps=[{"tags": "leaf"}], const={"T_CONST": "meta"})
+    micro.run("a")
+    (_, _, seen), _ = micro.trace
+    assert (seen["T_CONST"], seen["T_FREE"]) == ("meta", "hook")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cm4tiny.results.rounds import mlc_log
+from cm4tiny.results.rounds import mlc_log, scores
 from cm4tiny.results.rounds.mlc_log import read_mlc_log
 from cm4tiny.results.rounds.model import Mode
 
@@ -34,3 +34,19 @@ def test_a_list_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(mlc_log, "MAX_DETECTIONS", 3)
     assert read(tmp_path, "[1, 2, 3]") == ((1, 2, 3), [])
     assert read(tmp_path, "[1, 2, 3, 4]") == ((), ["bad-detections"])
+
+
+def test_a_log_of_more_files_than_are_kept_is_called_truncated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = []
+    for number in range(3):
+        lines += [
+            f"1130.120000 ulp-mlperf: Loading file {number}.bin segment 000",
+            "1130.120000 ulp-mlperf: Performance results for window 1:",
+        ]
+        lines += ["1130.120000 ulp-mlperf: m-results : [0.5, 0.5]"]
+    path = tmp_path / "log.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for most, truncated in ((3, False), (2, True)):
+        monkeypatch.setattr(scores, "MAX_FILES", most)
+        log = read_mlc_log(path, "accuracy")
+        assert (len(log.scores.files) if log.scores else 0, log.truncated) == (most, truncated)

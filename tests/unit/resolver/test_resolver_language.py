@@ -15,7 +15,7 @@ from cm4tiny.resolver import Script
 from cm4tiny.resolver.language import conditions, deps, environment, versions
 from cm4tiny.resolver.language.options import check_flags, env_of_flags
 from cm4tiny.resolver.language.query import ScriptQuery
-from cm4tiny.resolver.language.variations import Chosen, VariationGroup, choose
+from cm4tiny.resolver.language.variations import Chosen, VariationGroup, blocks_to_apply, choose
 from cm4tiny.resolver.language.vocabulary import problems
 
 
@@ -267,3 +267,9 @@ def test_a_mistake_in_a_meta_is_named(meta: dict[str, Any], expected: str) -> No
 
 def test_a_good_meta_has_no_problems() -> None:
     assert problems({"alias": "a", "uid": "b", "tags": [], "deps": [{"tags": "x"}], "variations": {"v": None, "w": {"group": "g"}}}) == []
+
+
+def test_the_suffix_of_a_dynamic_variation_replaces_the_mark_below_the_top_level() -> None:
+    script = _script(**{"x.#": {"group": "g#", "env": {"T_X": "a#b#"}, "deps": [{"tags": "leaf,_y.#"}], "new_env_keys": ["T_#"]}})
+    ((name, block),) = blocks_to_apply(script, choose(script, ScriptQuery.parse("_x.5")))
+    assert (name, block) == ("x.#", {"group": "g#", "env": {"T_X": "a5b5"}, "deps": [{"tags": "leaf,_y.5"}], "new_env_keys": ["T_5"]})

@@ -27,7 +27,7 @@ from cm4tiny.firmware.inference_code import TensorInfo
 from cm4tiny.firmware.microtvm import compile_model
 from cm4tiny.verification import build, run_image, verify_image, wanted
 from cm4tiny.verification.comparison import candidate_inputs, choose_inputs, compare
-from cm4tiny.verification.image_run import SetUpError
+from cm4tiny.verification.image_run import SetUpError, as_sent
 
 KWS = get_benchmark("kws")
 
@@ -187,3 +187,32 @@ def test_the_inputs_depend_on_the_seed_only_and_hold_the_extremes():
     inputs, outputs = choose_inputs(embedded_model("kws").read_bytes(), TensorInfo((1, 49, 10, 1), "int8", 0.1, 83, 490))
     assert (len(inputs), outputs.shape) == (3, (3, 12))
     assert json.dumps(sorted({int(v) for v in outputs[1]})) != "[-128, 127]"
+
+
+def test_inputs_of_every_kind_are_asked():
+    entry = TensorInfo((1, 400), "int8", 0.1, -40, 400)
+    inputs = candidate_inputs(entry)
+    assert inputs.shape == (8, 400) and inputs.dtype == np.int8
+    noise, waves = inputs[2::2].astype(float), inputs[3::2].astype(float)
+    assert np.abs(noise[0].std() - 8) < 1.5 and np.abs(noise[0].mean() + 40) < 2, "around the zero point"
+    assert noise.std(axis=1).tolist() == sorted(noise.std(axis=1)), "wider and wider"
+    assert np.abs(np.diff(waves[0])).mean() < np.abs(np.diff(noise[0])).mean(), "waves are smooth"
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "expected"),
+    [
+        ("vww", bytes([0, 127, 128, 255])),
+        ("ic", bytes([0, 127, 128, 255])),
+        ("kws", bytes([128, 255, 0, 127])),
+        ("ad", np.array([-12.3, 0.4, 0.5, 13.2], "<f4").tobytes()),
+    ],
+)
+def test_an_input_is_sent_in_the_benchmarks_own_form(benchmark, expected):
+    row = np.array([-128, -1, 0, 127], np.int8)
+    entry = TensorInfo((1, 4), "int8", 0.1, -5, 4)
+    sent = as_sent(row, get_benchmark(benchmark), entry)
+    if benchmark == "ad":
+        assert np.frombuffer(sent, "<f4") == pytest.approx(np.frombuffer(expected, "<f4"), abs=1e-5)
+    else:
+        assert sent == expected

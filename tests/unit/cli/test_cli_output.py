@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cm4tiny.boards.virtual.server import Addresses
+from cm4tiny.cli import virtual_board
 from cm4tiny.cli.exit_status import ExitStatus
 from cm4tiny.cli.main import main
 
@@ -51,3 +55,12 @@ def test_a_defect_is_called_one_and_its_traceback_goes_to_a_file(
     told = json.loads(capsys.readouterr().out)["error"]
     assert "TypeError: no" in told["what"] and "defect" in told["why"]
     assert "TypeError: no" in Path(told["hint"].removeprefix("report it with ")).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("announce", [virtual_board._announce, virtual_board._as_json])
+def test_the_addresses_of_a_served_board_leave_at_once(announce: Callable[[Addresses], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that reads them through a pipe would wait for ever: the command itself runs on."""
+    pipe = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(pipe, 1 << 16), write_through=False))  # type: ignore[arg-type]
+    announce(Addresses("127.0.0.1:5000", "/dev/pts/7"))
+    assert b"/dev/pts/7" in pipe.getvalue() and b"127.0.0.1:5000" in pipe.getvalue()

@@ -3,6 +3,7 @@
 
 import math
 import threading
+from dataclasses import replace
 
 import pytest
 from fake_dut import FakeDut, Faults
@@ -11,7 +12,7 @@ from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import Cm4TinyError, DeadlineError, DeviceResetError, InterruptedRunError, LinkError, ProtocolError
 from cm4tiny.events import Event, EventStream, Message
-from cm4tiny.runner import Dut, Identity
+from cm4tiny.runner import Dut, Identity, command_channel
 
 INPUT = bytes(range(256)) + bytes(234)
 
@@ -349,3 +350,33 @@ def test_what_arrives_between_two_commands_is_discarded_counted_and_reported() -
     assert dut.results() == right
     assert dut.statistics.discarded > 30 and dut.statistics.repeats == 1
     assert any("spoke before 'results' was sent" in e.text for e in heard if isinstance(e, Message))
+
+
+def test_a_meter_counts_the_infer_command_alone_and_without_one_nothing_is_counted() -> None:
+    fake, counted = FakeDut(), [100, 350]
+    dut = Dut(fake)
+    dut.load(INPUT)
+    dut.infer(2)
+    assert dut.metered == 0
+    dut.meter = lambda: counted.pop(0)
+    dut.infer(2)
+    assert dut.metered == 250 and counted == []
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_device_that_never_tells_its_name_is_asked_as_often_as_the_policy_says(monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
+    fake = FakeDut()
+    dut = Dut(fake)
+    dut.connect()
+    monkeypatch.setattr(command_channel, "POLICY", replace(command_channel.POLICY, resyncs=attempts))
+    asked: list[str] = []
+    before = dut.statistics.resyncs
+
+    def silent(command: str) -> None:
+        asked.append(command)
+        fake.say("m-ready")
+
+    monkeypatch.setattr(fake, "_run", silent)
+    with pytest.raises(ProtocolError, match="does not tell its name"):
+        dut._conversation.resync(1.0)
+    assert (asked, dut.statistics.resyncs - before) == (["name"] * attempts, 1)

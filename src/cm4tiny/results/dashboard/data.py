@@ -121,7 +121,7 @@ def _differences(records: Sequence[Record]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for record in records:
         words = [_apart(run, record) for run in runs.get(record.text("benchmark"), ()) if record.text("origin") != OWN_RUN]
-        if words and any(words):
+        if any(words):
             found[record.id] = "; ".join(dict.fromkeys(word for one in words for word in one))
     return found
 

@@ -269,3 +269,16 @@ def test_a_log_that_lacks_a_part_is_named(more: dict[str, bool], message: str) -
     assert found("evidence.truncated", session(**{"log_bytes": 5000, "begun": True, "ended": True} | more)) == [message]
     unended = session(runner="mlc", log_bytes=5000, begun=True)
     assert found("evidence.truncated", unended) == [], "the MLCommons runner writes no end"
+
+
+def test_where_the_log_tells_no_lengths_the_printed_windows_count() -> None:
+    rows = tuple(PrintedWindow(n, "9", "9.5") for n in range(1, 6))
+    for mode in ("performance", "energy"):
+        claims = Printed(windows=rows) if mode == "performance" else Printed(energy_windows=rows)
+        view = session(mode, windows=(window(None),) * 4, printed=claims)
+        assert found("windows.count", view) == []
+        assert found("windows.too-short", view) == ["5 windows below 10 s, the shortest 9.500 s"]
+        assert found("windows.too-few-inferences", view) == ["5 windows with fewer than 10 inferences, the fewest 9"]
+        timed = session(mode, windows=(window(None),) * 3 + (window(),), printed=claims)
+        assert found("windows.count", timed) == ["4 windows instead of 5"]
+        assert found("windows.count", session(mode, windows=(window(None),) * 4)) == ["4 windows instead of 5"]

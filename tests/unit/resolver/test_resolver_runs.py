@@ -485,7 +485,9 @@ def test_constants_win_over_what_predeps_sets_before_the_dependencies_see_it(mic
         return {"return": 0}
     """
     micro.script("leaf")
-    micro.script("a", hook, deps=[{"tags": "leaf"}], const={"T_CONST": "meta"})
+    micro.script("other")
+    deps = [{"tags": "leaf", "enable_if_env": {"T_CONST": ["meta"]}}, {"tags": "other", "enable_if_env": {"T_CONST": ["hook"]}}]
+    micro.script("a", hook, deps=deps, const={"T_CONST": "meta"})
     micro.run("a")
-    (_, _, seen), _ = micro.trace
-    assert (seen["T_CONST"], seen["T_FREE"]) == ("meta", "hook")
+    (name, _, seen), _ = micro.trace
+    assert (name, seen["T_CONST"], seen["T_FREE"]) == ("leaf", "meta", "hook")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This project's cached steps under upstream's engine, whose cache knows tags only: a changed input on a warm cache gives the right result.
+"""A changed input on a warm cache gives the right result under each front end; the caches of upstream's engine and MLCFlow know tags only.
 
-The metas and the engine (PyPI's cmx4mlops) are the real ones. The steps that compile are replaced by ones that write down what they were
-asked for, so that many inputs can be tried in seconds; one pair of images is really built.
+The metas and the engines (PyPI's cmx4mlops and mlcflow) are the real ones. The steps that compile are replaced by ones that write down what
+they were asked for, so that many inputs can be tried in seconds.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.front_ends import NAMES
 
+from cm4tiny import mlcflow
 from cm4tiny.benchmarks import embedded_model
+from cm4tiny.firmware import microtvm
+from cm4tiny.firmware.microtvm.costs import SHIPPED
 from cm4tiny.paths import cm_repo
 
 RECORDING = """
@@ -41,7 +45,7 @@ def preprocess(i):
     return {{"return": 0}}
 """
 
-OPTIONS = ("MODEL", "ENGINE", "ASSETS", "IMAGE", "RAM_BUDGET", "ZEROS", "DEAD", "TOOLCHAIN", "TUNING")
+OPTIONS = ("MODEL", "ENGINE", "ASSETS", "IMAGE", "RAM_BUDGET", "ZEROS", "DEAD", "TOOLCHAIN", "TUNING", "NO_VERIFY", "BOARD")
 REPLACED = {
     "compile-mlperf-tiny-firmware": "CM_TINY_FIRMWARE_RECORD",
     "measure-mlperf-tiny-kernels": "CM_TINY_COSTS_FILE",
@@ -51,33 +55,61 @@ REPLACED = {
     "get-tiny-engine-src": "CM_TINY_ENGINE_SRC_X",
 }
 
+CM_STARTS = {"cm": ("access", "script"), "cmx": ("x", "script"), "upstream": ("access", "script,5b4e0237da074764")}
 RUN = """
 import json, sys
-import cmind
+from pathlib import Path
+import cm4tiny.paths
+import cm4tiny.mlcflow
+
+cm4tiny.paths.cm_repo = lambda: Path(sys.argv[3])  # the copy with the replaced steps is this project's repository
+
+name, starts = sys.argv[4], json.loads(sys.argv[5])
+if name == "mlcr":
+    import mlc
+    call = lambda request: mlc.access({"action": "run", "target": "script", "quiet": True, **request})
+else:
+    import cmind
+    function, automation = starts[name]
+    jobs = {"jobs": "1"} if automation == "script" else {}  # a worker would have a process of its own
+    fixed = {"action": "run", "automation": automation, "out": "", "quiet": True, **jobs}
+    call = lambda request: getattr(cmind, function)({**fixed, **request})
 answers = []
 for request in json.loads(sys.argv[1]):
-    answer = cmind.access({"action": "run", "automation": "script,5b4e0237da074764", "out": "", "quiet": True, **request})
-    answers.append({"return": answer["return"], "error": answer.get("error", ""), "new_env": answer.get("new_env", {})})
-open(sys.argv[2], "w").write(json.dumps(answers))
+    answer = call(request)
+    new_env = cm4tiny.mlcflow.to_cm(answer.get("new_env", {}))
+    answers.append({"return": answer["return"], "error": answer.get("error", ""), "new_env": new_env})
+Path(sys.argv[2]).write_text(json.dumps(answers))
 """
 
 
 class Home:
-    """A CM home with upstream's engine and this project's scripts, the slow ones replaced."""
+    """A home of one front end with this project's scripts, the slow ones replaced."""
 
-    def __init__(self, base: Path, upstream: Path, repository: Path) -> None:
-        self.base = base
+    def __init__(self, name: str, base: Path, packages: tuple[Path, ...], repository: Path) -> None:
+        self.name, self.base, self.repository = name, base, repository
         self.trace = base / "trace"
-        home = base / "home"
-        home.mkdir()
-        (home / "repos.json").write_text(json.dumps([str(upstream / "cmx4mlops"), str(repository)]), encoding="utf-8")
+        cm_home, mlc_repos = base / "CM", base / "MLC"
+        cm_home.mkdir()
+        others = [str(packages[0] / "cmx4mlops")] if name == "upstream" else []
+        (cm_home / "repos.json").write_text(json.dumps([*others, str(repository)]), encoding="utf-8")
+        mlc_repos.mkdir()
+        mlcflow.write(repository, base / "mlc")
+        (mlc_repos / "repos.json").write_text(json.dumps([str(mlc_repos / "local"), str(base / "mlc")]), encoding="utf-8")
         # Repositories of installed packages are left out: this project's own would answer in place of the copy.
-        self.env = {**os.environ, "CM_REPOS": str(home), "CM_CORE_SKIP_INTERNAL_REPOS": "yes", "IDENTITY_TRACE": str(self.trace)}
+        self.env = {
+            **os.environ,
+            "CM_REPOS": str(cm_home), "CM_CORE_SKIP_INTERNAL_REPOS": "yes", "MLC_REPOS": str(mlc_repos), "IDENTITY_TRACE": str(self.trace),
+            "PYTHONPATH": os.pathsep.join(str(path) for path in (*packages, Path(mlcflow.__file__).parents[1])),
+        }  # fmt: skip
 
     def run(self, *requests: dict[str, Any]) -> list[dict[str, Any]]:
         """The environments that the requests give, in one process; each must succeed."""
         answers = self.base / "answers.json"
-        command = [sys.executable, "-c", RUN, json.dumps(requests), str(answers)]
+        if self.name == "mlcr":
+            requests = tuple({**given, "env": {mlcflow.to_mlc(key): v for key, v in given.get("env", {}).items()}} for given in requests)
+        arguments = [json.dumps(requests), str(answers), str(self.repository), self.name, json.dumps(CM_STARTS)]
+        command = [sys.executable, "-c", RUN, *arguments]
         done = subprocess.run(command, env=self.env, cwd=self.base, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         results = json.loads(answers.read_text())
@@ -92,19 +124,34 @@ class Home:
         return lines
 
 
+everywhere = pytest.mark.parametrize("home", NAMES, indirect=True, scope="module")
+by_tags = pytest.mark.parametrize(
+    "home",
+    [pytest.param("cm", marks=pytest.mark.long), pytest.param("cmx", marks=pytest.mark.long), "upstream", "mlcr"],
+    indirect=True,
+    scope="module",
+)
+"""The ordinary run tries the caches that know tags only; this engine's key is tried there by the quick tests and those of the resolver."""
+
+
 @pytest.fixture(scope="module")
-def home(upstream: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(
+    request: pytest.FixtureRequest, upstream: Path, mlcflow_packages: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Home:
+    name = request.param
     base = tmp_path_factory.mktemp("identity")
     repository = base / "repo"
     shutil.copytree(cm_repo(), repository)
-    shutil.rmtree(repository / "automation")
-    meta = (repository / "cmr.yaml").read_text(encoding="utf-8").replace("alias: cm4tiny", "alias: identity")
-    (repository / "cmr.yaml").write_text(meta, encoding="utf-8")
+    if name == "upstream":
+        shutil.rmtree(repository / "automation")
+        meta = (repository / "cmr.yaml").read_text(encoding="utf-8").replace("alias: cm4tiny", "alias: identity")
+        (repository / "cmr.yaml").write_text(meta, encoding="utf-8")
     keys = [f"CM_TINY_{name}" for name in OPTIONS] + ["CM_TINY_RESULTS_ROUND"]
     for alias, output in REPLACED.items():
         text = RECORDING.format(keys=keys, alias=alias, output=output)
         (repository / "script" / alias / "customize.py").write_text(text, encoding="utf-8")
-    return Home(base, upstream, repository)
+    packages = {"upstream": (upstream,), "mlcr": mlcflow_packages}
+    return Home(name, base, packages.get(name, ()), repository)
 
 
 BUILD = "build,firmware,mlperf,tiny,cm4tiny"
@@ -127,10 +174,12 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "dead channels": ({"tags": f"{BUILD},_drop_dead"}, {"DEAD": "drop_dead"}),
     "low RAM": ({"tags": f"{BUILD},_low_ram"}, {"RAM_BUDGET": "128K"}),
     "tuning": ({"tune": True}, {"TUNING": "tuned"}),
+    "no verification": ({"no_verify": "yes"}, {"NO_VERIFY": "yes"}),
+    "a board": ({"env": {"CM_TINY_BOARD": "NUCLEO_L4R5ZI_P"}}, {"BOARD": "NUCLEO_L4R5ZI_P"}),
 }
 DEFAULT = {
     "MODEL": "kws", "ENGINE": "microtvm", "ASSETS": "embedded", "IMAGE": "performance", "RAM_BUDGET": "all", "ZEROS": "skip_zeros",
-    "DEAD": "keep_dead", "TOOLCHAIN": "auto", "TUNING": "untuned",
+    "DEAD": "keep_dead", "TOOLCHAIN": "auto", "TUNING": "untuned", "NO_VERIFY": "no", "BOARD": "NUCLEO_L4R5ZI",
 }  # fmt: skip
 
 
@@ -138,6 +187,7 @@ def options(record: dict[str, str]) -> dict[str, str]:
     return {name: record[f"CM_TINY_{name}"] for name in OPTIONS}
 
 
+@by_tags
 def test_each_changed_option_gets_its_own_image_and_the_same_one_again(home: Home) -> None:
     changed = [{"tags": BUILD, **request} for request, _ in CHANGES.values()]
     requests = [{"tags": BUILD}, *(request for change in changed for request in (change, {"tags": BUILD})), *changed]
@@ -156,6 +206,7 @@ def models(benchmark: str) -> tuple[bytes, bytes]:
     return one, one + bytes(4)
 
 
+@by_tags
 def test_another_content_of_a_given_model_is_another_image(home: Home, tmp_path: Path) -> None:
     model, other = tmp_path / "model.tflite", tmp_path / "other.tflite"
     given = {"tags": BUILD, "model": str(model)}
@@ -171,14 +222,17 @@ def test_another_content_of_a_given_model_is_another_image(home: Home, tmp_path:
     assert home.ran.count("compile-mlperf-tiny-firmware") <= 3
 
 
+@everywhere
 def test_another_table_of_costs_is_another_image(home: Home, tmp_path: Path) -> None:
     costs = tmp_path / "costs.json"
-    for text in ("{}", "[]"):
+    shipped = (Path(microtvm.__file__).parent / SHIPPED).read_text(encoding="utf-8")
+    for text in (shipped, shipped + "\n"):
         costs.write_text(text)
         home.run({"tags": BUILD, "costs": str(costs)}, {"tags": BUILD, "costs": str(costs)})
     assert home.ran.count("compile-mlperf-tiny-firmware") == 2
 
 
+@by_tags
 def test_tuning_a_given_model_is_not_taken_from_another_one(home: Home, tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
     one, two = models("ad")
@@ -192,6 +246,7 @@ def test_tuning_a_given_model_is_not_taken_from_another_one(home: Home, tmp_path
     assert home.ran.count("measure-mlperf-tiny-kernels") == 2
 
 
+@everywhere
 def test_the_default_round_is_not_another_round_that_was_fetched_before(home: Home) -> None:
     default = {"tags": "get,mlperf,tiny,results,cm4tiny"}
     older = {"tags": "get,mlperf,tiny,results,cm4tiny,_v1.1"}
@@ -201,6 +256,7 @@ def test_the_default_round_is_not_another_round_that_was_fetched_before(home: Ho
     assert home.ran == ["get-mlperf-tiny-results"] * 2
 
 
+@everywhere
 def test_the_default_tool_chain_and_library_are_not_others_that_were_made_before(home: Home) -> None:
     requests = [{"tags": "get,tiny,toolchain,cm4tiny,_debian"}, {"tags": "get,tiny,toolchain,cm4tiny"}]
     kinds = [asked(new_env, "CM_TINY_TOOLCHAIN_KIND")["CM_TINY_TOOLCHAIN"] for new_env in home.run(*requests, *requests)]
@@ -210,6 +266,7 @@ def test_the_default_tool_chain_and_library_are_not_others_that_were_made_before
     assert engines == ["tflm_cmsis_nn", "tflm"] * 2
 
 
+@everywhere
 def test_three_orders_of_variations_are_one_image(home: Home) -> None:
     orders = ("_vww,_keep_zeros,_energy", "_energy,_vww,_keep_zeros", "_keep_zeros,_energy,_vww")
     home.ran  # noqa: B018 - forget what ran before

@@ -34,12 +34,12 @@ from cm4tiny.firmware.own_engine import build_own
 from cm4tiny.firmware.toolchain import KINDS, Toolchain, find_toolchain, toolchain_at
 from cm4tiny.images import measure
 from cm4tiny.images.fidelity import synthetic_input
-from cm4tiny.images.performance.compilers import compilers_section
-from cm4tiny.images.performance.freshness import code_of
-from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, write_rows
-from cm4tiny.images.performance.variants import DEFAULT as DEFAULT_PLAN
-from cm4tiny.images.performance.variants import variant
 from cm4tiny.runner import Dut
+from pages.performance.compilers import compilers_section
+from pages.performance.freshness import code_of
+from pages.performance.rows import BENCHMARKS, Compiled, write_rows
+from pages.performance.variants import DEFAULT as DEFAULT_PLAN
+from pages.performance.variants import variant
 
 HERE = Path(__file__).resolve().parent
 DEFAULT = ("gcc-12=debian", "gcc-13=pip", "clang=zig")

@@ -3,7 +3,7 @@
 
     python benchmarks/energy.py [--out FILE.md]
 
-Needs nothing but the package: the facts are in ``src/cm4tiny/images/energies.yaml``. Run it after a change of ``current.yaml`` and then
+Needs nothing but the package: the facts are in ``benchmarks/pages/energies.yaml``. Run it after a change of ``current.yaml`` and then
 ``python tools/model_error.py``.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cm4tiny.images.energy_page import page
+from pages.energy_page import page
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -4,7 +4,7 @@
     python benchmarks/engines.py --upstream FOLDER --mirror FOLDER [--only [VARIANT ...]] [--benchmarks ID ...] [--kws] [--fidelity FILE]
 
 ``--upstream`` (default: env CM4TINY_UPSTREAM) holds clones of the engines' sources, ``--mirror`` (default: env CM_TINY_MIRROR) the
-official models; without them they are fetched. ``--only`` measures some variants (``cm4tiny.images.performance.variants``), without a name
+official models; without them they are fetched. ``--only`` measures some variants (``pages.performance.variants``), without a name
 none: the rows of the others are taken from ``--keep`` (default ``benchmarks/engine_rows.json``), which gets the new ones; the embedded
 models are measured each time but for ``--only`` without a name, which just writes the page. ``--kws`` also
 runs the 1000 official kws01 inputs, on all cores. ``--fidelity`` writes the rows of the published code for ``benchmarks/fidelity.py
@@ -36,14 +36,14 @@ from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images import Row, measure
 from cm4tiny.images.fidelity import read_rows as read_fidelity
 from cm4tiny.images.fidelity import write_rows as write_fidelity
-from cm4tiny.images.performance.again import AGAIN, measure_again
-from cm4tiny.images.performance.freshness import code_of
-from cm4tiny.images.performance.page import CHART, Evidence, chart, page
-from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, MeasuredRow, read_rows, replace_rows, write_rows
-from cm4tiny.images.performance.variants import VARIANTS, Variant, variant
 from cm4tiny.results.published import published_results
 from cm4tiny.runner import Dut
 from cm4tiny.verification import build
+from pages.performance.again import AGAIN, measure_again
+from pages.performance.freshness import code_of
+from pages.performance.page import CHART, Evidence, chart, page
+from pages.performance.rows import BENCHMARKS, Again, Compiled, Harsher, MeasuredRow, read_rows, replace_rows, write_rows
+from pages.performance.variants import VARIANTS, Variant, variant
 
 HERE = Path(__file__).resolve().parent
 ROWS = HERE / "engine_rows.json"

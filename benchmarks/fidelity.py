@@ -22,12 +22,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from cm4tiny.images.fidelity import Row, measure, measure_streaming, read_rows, write_rows
-from cm4tiny.images.foreign import read_foreign
 from cm4tiny.images.logs import published_streaming
-from cm4tiny.images.render import render
 from cm4tiny.images.run import ImageRun, boot, run_images
 from cm4tiny.images.streaming import Recording, read_recording
 from cm4tiny.images.table import PublishedImage, published_images
+from pages.fidelity_page import render
+from pages.foreign import read_foreign
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent

@@ -15,9 +15,8 @@ import tempfile
 from pathlib import Path
 
 from engines import measure_variant
-
-from cm4tiny.images.performance.rows import BENCHMARKS
-from cm4tiny.images.performance.variants import VARIANTS, variant
+from pages.performance.rows import BENCHMARKS
+from pages.performance.variants import VARIANTS, variant
 
 NEIGHBOUR = Path(__file__).resolve().parents[2] / "shared" / "mirror"
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import AssetError, CompileError, ResultsError, ToolchainError, UsageError
-from cm4tiny.images.foreign import ForeignRow, published_cycles, read_foreign, write_foreign
+from pages.foreign import ForeignRow, published_cycles, read_foreign, write_foreign
 
 HERE = Path(__file__).resolve().parent
 OPERATIONS = {"kem": ("keygen", "encaps", "decaps"), "sign": ("keygen", "sign", "verify")}

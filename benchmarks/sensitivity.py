@@ -18,11 +18,11 @@ from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.benchmarks.assets import AssetSource, model_file
 from cm4tiny.boards.virtual.cycle_model import CycleModel
 from cm4tiny.firmware.build_spec import BuildSpec
-from cm4tiny.images.performance.freshness import code_of
-from cm4tiny.images.performance.ours import harsher_section
-from cm4tiny.images.performance.rows import Harsher, write_rows
 from cm4tiny.tuning.measure import trace_layers
 from cm4tiny.verification import build
+from pages.performance.freshness import code_of
+from pages.performance.ours import harsher_section
+from pages.performance.rows import Harsher, write_rows
 
 HERE = Path(__file__).resolve().parent
 CLOCK_HZ = 120_000_000

@@ -29,7 +29,6 @@ FACTS = (
     "src/cm4tiny/boards/energy/current.yaml",
     "src/cm4tiny/firmware/engines/octoml.yaml",
     "src/cm4tiny/firmware/engines/sources.yaml",
-    "src/cm4tiny/images/energies.yaml",
     "src/cm4tiny/images/images.yaml",
     "src/cm4tiny/results/published.csv",
     "src/cm4tiny/results/published_systems.csv",
@@ -114,6 +113,28 @@ def all_circles(graph: Graph) -> list[tuple[str, ...]]:
     for package in sorted({".".join(names[:depth]) for names in parts for depth in range(1, len(names))}):
         found += [circle for circle in circles(grouped(graph, package)) if circle not in found]
     return found
+
+
+# --- what ships ----------------------------------------------------------------------------------------------------------------------
+STARTS = (f"{PACKAGE}.__main__", f"{PACKAGE}.cli", f"{PACKAGE}.cm", f"{PACKAGE}.workflows")
+"""Where a user's request enters: the command, what ``customize.py`` binds, the steps."""
+
+
+def unreached(graph: Graph, source: Path = ROOT / "src") -> list[str]:
+    """Modules that no request reaches: by imports, by a name or a program in a text, by a command or a name in the manual."""
+    texts = {name: path.read_text(encoding="utf-8") for path in (source / PACKAGE).rglob("*.py") for name in [_name(path, source)]}
+    outside = [path for folder in ("cm-repo", "docs") for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".md")]
+    named = {word for path in outside for word in re.findall(rf"{PACKAGE}(?:\.\w+)*", path.read_text(encoding="utf-8"))}
+    waiting = [name for name in graph if name.startswith(STARTS) or name.removesuffix(".__main__") in named]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in graph:
+            continue
+        seen.add(name)
+        quoted = re.findall(rf"(?:[\"']|from )({PACKAGE}(?:\.\w+)+)", texts[name])
+        waiting += [*graph[name], *quoted, *(name.rpartition(".")[:1])]
+    return sorted(set(graph) - seen)
 
 
 # --- the picture ----------------------------------------------------------------------------------------------------------------------
@@ -280,6 +301,7 @@ def rows() -> list[tuple[str, list[str]]]:
         ]),
         (f"functions above complexity {COMPLEXITY}", complex_functions()),
         (f"files above {LINES} lines", long_files(python)),
+        ("modules that ship and that no request of a user reaches", unreached(graph)),
         ("files that name the chip or the board, apart from descriptions and tables of published facts", naming_a_board(files)),
         ("descriptions of boards and chips, and folders of start-up code: another board adds one to three", board_files()),
         ("files that name pooling, as an example of an operator", naming(r"(?i)average_?pool|avg_?pool|max_?pool", files)),

@@ -8,12 +8,15 @@ Run it after ``benchmarks/fidelity.py`` or ``benchmarks/pqm4.py`` has measured a
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cm4tiny.images.energies import energies, error_of, left_out_errors
 from cm4tiny.images.fidelity import read_rows
-from cm4tiny.images.foreign import read_foreign
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from pages.energies import energies, error_of, left_out_errors
+from pages.foreign import read_foreign
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "src" / "cm4tiny" / "results" / "model_error.yaml"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "cm4tiny"
+PAGES = ROOT / "benchmarks" / "pages"
 FILE = ROOT / "tests" / "unit" / "table_digests.json"
 KINDS = (".yaml", ".json", ".csv", ".tsv")
 ELSEWHERE = (
@@ -19,9 +20,10 @@ ELSEWHERE = (
 
 
 def digests() -> dict[str, str]:
-    """Table (below the package) -> the first 32 hexadecimal digits of its SHA-256."""
-    tables = sorted(path for path in PACKAGE.rglob("*") if path.suffix in KINDS)
-    found = {path.relative_to(PACKAGE).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:32] for path in tables}
+    """Table (below the package; ``pages/...``: of the pages made of measurements) -> the first 32 hexadecimal digits of its SHA-256."""
+    tables = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*")}
+    tables |= {f"pages/{path.relative_to(PAGES).as_posix()}": path for path in PAGES.rglob("*")}
+    found = {name: hashlib.sha256(path.read_bytes()).hexdigest()[:32] for name, path in sorted(tables.items()) if path.suffix in KINDS}
     return {name: digest for name, digest in found.items() if not name.startswith(ELSEWHERE)}
 
 

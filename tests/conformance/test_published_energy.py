@@ -11,11 +11,11 @@ import pytest
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.deadline import Deadline
-from cm4tiny.images.energies import Energy, energies, ports, streaming_energies
 from cm4tiny.images.fidelity import synthetic_input
 from cm4tiny.images.streaming import read_recording
 from cm4tiny.images.table import PublishedImage, published_images
 from cm4tiny.runner.dut import Dut
+from pages.energies import Energy, energies, ports, streaming_energies
 
 pytestmark = pytest.mark.upstream
 UPSTREAM = os.environ.get("CM4TINY_UPSTREAM", "")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.tiny_images import tool_chain
 
-from cm4tiny.images.performance.again import AGAIN, measure_again
-from cm4tiny.images.performance.rows import Again, read_rows
+from pages.performance.again import AGAIN, measure_again
+from pages.performance.rows import Again, read_rows
 
 ROWS = read_rows(Path(__file__).resolve().parents[2] / "benchmarks" / "embedded_rows.json", Again)
 

@@ -16,7 +16,7 @@ from cm4tiny.boards.energy import Activity, current_ma
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import PowerError
 from cm4tiny.firmware.toolchain import Toolchain
-from cm4tiny.images.energies import own_settings
+from pages.energies import own_settings
 
 RCC, FLASH_ACR, PWR_CR5, SCR = 0x4002_1000, 0x4002_2000, 0x4000_7080, 0xE000_ED10
 

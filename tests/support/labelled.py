@@ -16,10 +16,6 @@ from support import session_maker as maker
 from support.profiles import profile
 from support.xlsx import sheets
 
-from cm4tiny.images.performance.page import Evidence
-from cm4tiny.images.performance.page import page as performance_page
-from cm4tiny.images.performance.rows import MeasuredRow
-from cm4tiny.images.performance.variants import DEFAULT
 from cm4tiny.profiling.page import page as profile_page
 from cm4tiny.profiling.plot import svg
 from cm4tiny.profiling.text import table
@@ -30,6 +26,10 @@ from cm4tiny.results.experiments.entries import make_entries
 from cm4tiny.results.experiments.own_runs import own_records
 from cm4tiny.results.replay import replay
 from cm4tiny.results.tables import final_tables, summary_rows, write_tables
+from pages.performance.page import Evidence
+from pages.performance.page import page as performance_page
+from pages.performance.rows import MeasuredRow
+from pages.performance.variants import DEFAULT
 
 EXPECTED = ("simulated", "embedded model", "NUCLEO-L4R5ZI", "1.8 V", "120 MHz", "no division claimed", "model error: ")
 """The labels of every figure of the run."""

@@ -47,6 +47,12 @@ def test_what_has_one_home_is_done_nowhere_else() -> None:
     assert [place for places in found.values() for place in places] == [], "use cm4tiny.files, digests and settings"
 
 
+def test_what_ships_is_reached_by_a_users_request() -> None:
+    """Programs that measure this project or write its manual stand in ``benchmarks`` and ``tools``, which are not installed."""
+    assert HOUSE["unreached"](GRAPH) == [], "move it out of the package, or take it away"
+    assert HOUSE["unreached"]({**GRAPH, "cm4tiny.results.unused": {"cm4tiny.errors"}}) == ["cm4tiny.results.unused"]
+
+
 def test_no_two_files_of_tests_have_one_name() -> None:
     """pytest imports them by it: of two, the second is not collected, and a run of one folder does not show it."""
     names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))

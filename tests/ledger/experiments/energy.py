@@ -14,9 +14,9 @@ from unit.runner.fake_dut import FIXED_NOW, FakeDut, make_data_set
 
 from cm4tiny.boards import power
 from cm4tiny.boards.energy import Activity, current_ma, settings_of
-from cm4tiny.images.energies import energies, streaming_energies
 from cm4tiny.runner import Dut, Rules, SessionWriter, official_rules, run_energy
 from ledger.outcome import Outcome, attempt
+from pages.energies import energies, streaming_energies
 
 RULES = Rules(windows=3, min_window_s=1.0, min_iterations=10, performance_files=3, warmups=official_rules().warmups)
 INFERENCE_S = 0.05

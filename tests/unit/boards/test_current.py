@@ -8,7 +8,7 @@ import pytest
 from cm4tiny.boards.energy import Activity, PowerSettings, current_ma, energy_uj, settings_of
 from cm4tiny.boards.energy.table import current_table
 from cm4tiny.errors import PowerError
-from cm4tiny.images.energies import ports
+from pages.energies import ports
 
 CR1, CR5, ACR, CFGR, RCC_CR, PLLCFGR = 0x4000_7000, 0x4000_7080, 0x4002_2000, 0x4002_1008, 0x4002_1000, 0x4002_100C
 BOOST = {RCC_CR: 1 << 24, CR1: 0x200, CR5: 0, ACR: 0x605}

@@ -10,8 +10,10 @@ import pytest
 
 from cm4tiny.boards.energy.table import current_table
 from cm4tiny.errors import ResultsError
-from cm4tiny.images import energies as module
-from cm4tiny.images.energies import (
+from cm4tiny.results.conditions import HOME_BOARD, is_variant, model_errors
+from cm4tiny.results.published import published_results, published_systems
+from pages import energies as module
+from pages.energies import (
     FITTED,
     damaged_energies,
     energies,
@@ -21,9 +23,7 @@ from cm4tiny.images.energies import (
     ports,
     streaming_energies,
 )
-from cm4tiny.images.energy_page import page
-from cm4tiny.results.conditions import HOME_BOARD, is_variant, model_errors
-from cm4tiny.results.published import published_results, published_systems
+from pages.energy_page import page
 
 ROOT = Path(__file__).resolve().parents[3]
 

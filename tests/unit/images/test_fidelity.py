@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from cm4tiny.boards.virtual import CycleModel
 from cm4tiny.errors import ResultsError
 from cm4tiny.images.fidelity import Row, errors_of, fit, read_rows, synthetic_input, write_rows
-from cm4tiny.images.foreign import read_foreign
-from cm4tiny.images.render import render
 from cm4tiny.images.table import published_images
+from pages.fidelity_page import render
+from pages.foreign import read_foreign
 
 USED = CycleModel()
 

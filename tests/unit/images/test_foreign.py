@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cm4tiny.errors import AssetError, ResultsError, UsageError
-from cm4tiny.images.foreign import (
+from pages.foreign import (
     ForeignRow,
     Published,
     foreign_section,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cm4tiny.errors import ResultsError
-from cm4tiny.images.performance.freshness import OTHERS, OWN, SOURCES, UNKNOWN, Code, banner, code_of, outdated, source_digest
-from cm4tiny.images.performance.page import Evidence, page
-from cm4tiny.images.performance.rows import Compiled, Harsher, MeasuredRow
-from cm4tiny.images.performance.variants import DEFAULT, TFLM_CMSIS_NN
+from pages.performance.freshness import OTHERS, OWN, SOURCES, UNKNOWN, Code, banner, code_of, outdated, source_digest
+from pages.performance.page import Evidence, page
+from pages.performance.rows import Compiled, Harsher, MeasuredRow
+from pages.performance.variants import DEFAULT, TFLM_CMSIS_NN
 
 ROOT = Path(__file__).resolve().parents[3]
 TODAY = Code({OWN: "a", OTHERS: "b"})

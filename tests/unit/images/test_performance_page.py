@@ -10,13 +10,13 @@ from xml.etree import ElementTree
 
 from cm4tiny.images.fidelity import Row
 from cm4tiny.images.fidelity import read_rows as read_fidelity
-from cm4tiny.images.performance.chart import Bar, BarGroup, bar_chart
-from cm4tiny.images.performance.energy import own_energy_uj
-from cm4tiny.images.performance.freshness import code_of
-from cm4tiny.images.performance.page import CHART, Evidence, chart, fastest, page, shown_published
-from cm4tiny.images.performance.rows import Again, Compiled, Harsher, MeasuredRow, read_rows
-from cm4tiny.images.performance.variants import DEFAULT, NO_DEAD, NO_SKIP
 from cm4tiny.results.published import published_for
+from pages.performance.chart import Bar, BarGroup, bar_chart
+from pages.performance.energy import own_energy_uj
+from pages.performance.freshness import code_of
+from pages.performance.page import CHART, Evidence, chart, fastest, page, shown_published
+from pages.performance.rows import Again, Compiled, Harsher, MeasuredRow, read_rows
+from pages.performance.variants import DEFAULT, NO_DEAD, NO_SKIP
 
 BEST = 23.155
 """kws of STMicroelectronics in round v1.2."""

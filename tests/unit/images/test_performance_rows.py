@@ -11,11 +11,11 @@ import pytest
 from cm4tiny.errors import ResultsError, UsageError
 from cm4tiny.firmware.build_spec import BuildSpec
 from cm4tiny.firmware.engines.catalogue import ENGINES
-from cm4tiny.images.performance.compilers import compilers_section, loss, worst_loss
-from cm4tiny.images.performance.energy import energy_lines, own_energy_uj
-from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, MeasuredRow, read_rows, replace_rows, write_rows
-from cm4tiny.images.performance.targets import PerformanceTarget, judge, targets_section
-from cm4tiny.images.performance.variants import DEFAULT, LOW_RAM, TFLM_CMSIS_NN, VARIANTS, variant
+from pages.performance.compilers import compilers_section, loss, worst_loss
+from pages.performance.energy import energy_lines, own_energy_uj
+from pages.performance.rows import BENCHMARKS, Compiled, MeasuredRow, read_rows, replace_rows, write_rows
+from pages.performance.targets import PerformanceTarget, judge, targets_section
+from pages.performance.variants import DEFAULT, LOW_RAM, TFLM_CMSIS_NN, VARIANTS, variant
 
 KWS = MeasuredRow(DEFAULT, "kws", 4e6, 3e6, 30.0, 50_000, 60_000)
 SLOW = replace(KWS, engine=TFLM_CMSIS_NN, inf_per_s=10.0)

@@ -13,10 +13,10 @@ from support.labelled import EXPECTED, OUTPUTS, elements, missing
 from cm4tiny.boards.catalogue import board_identity
 from cm4tiny.errors import ResultsError
 from cm4tiny.images.fidelity import read_rows
-from cm4tiny.images.foreign import read_foreign, spread_of
 from cm4tiny.results import conditions
 from cm4tiny.results.conditions import Conditions, differences, is_variant, model_error, model_errors, same_board
 from cm4tiny.results.dashboard.page import SITE
+from pages.foreign import read_foreign, spread_of
 
 ROOT = Path(__file__).parents[3]
 NAMES = (*OUTPUTS, "terminal")

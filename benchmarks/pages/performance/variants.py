@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.firmware.engines.catalogue import OWN
-from cm4tiny.images.performance.rows import BENCHMARKS
+from pages.performance.rows import BENCHMARKS
 
 CLOSED, OPEN = "closed", "open"
 OCTOML = ("ad", "ic", "kws", "vww")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cm4tiny.images.performance.rows import BENCHMARKS, Compiled
+from pages.performance.rows import BENCHMARKS, Compiled
 
 LIMIT = 0.05
 """Share of the reference compiler's cycles that another one may lose."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from cm4tiny.boards.energy import Activity, current_ma, energy_uj
 from cm4tiny.boards.energy.current import TYPICAL_STALL
 from cm4tiny.boards.power import SUPPLY_V
-from cm4tiny.images.energies import damaged_energies, energies, error_of, left_out_errors, own_settings
+from pages.energies import damaged_energies, energies, error_of, left_out_errors, own_settings
 
 CLOCK_HZ = 120e6
 

@@ -11,7 +11,7 @@ from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.boards import energy
 from cm4tiny.boards.energy import Activity, current_ma
 from cm4tiny.boards.power import SUPPLY_V
-from cm4tiny.images.energies import (
+from pages.energies import (
     FITTED,
     Energy,
     damaged_energies,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cm4tiny.images.performance.rows import BENCHMARKS, MeasuredRow
-from cm4tiny.images.performance.variants import DEFAULT, LOW_RAM, NO_SKIP, TFLM_CMSIS_NN, variant
+from pages.performance.rows import BENCHMARKS, MeasuredRow
+from pages.performance.variants import DEFAULT, LOW_RAM, NO_SKIP, TFLM_CMSIS_NN, variant
 
 KB = 1024
 BOARD_RAM = 640 * KB

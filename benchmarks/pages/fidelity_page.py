@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from cm4tiny.boards.virtual import CycleModel
 from cm4tiny.images.fidelity import Errors, Fit, Row, errors_of, fit
-from cm4tiny.images.foreign import ForeignRow, foreign_section, spread_of
+from pages.foreign import ForeignRow, foreign_section, spread_of
 
 _HEAD = """# Fidelity of the virtual board
 

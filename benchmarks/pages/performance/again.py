@@ -11,8 +11,8 @@ from cm4tiny.firmware.build_spec import BuildSpec
 from cm4tiny.firmware.engines.catalogue import OWN
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images.fidelity import measure
-from cm4tiny.images.performance.rows import Again
 from cm4tiny.verification import build
+from pages.performance.rows import Again
 
 AGAIN = ("ad", "kws")
 """Benchmarks: all kinds of layers but additions and Winograd's, in seconds."""

@@ -19,7 +19,7 @@ class MeasuredRow:
     """One image on the virtual board.
 
     Attributes:
-        engine: id of a :class:`~cm4tiny.images.performance.variants.Variant`.
+        engine: id of a :class:`~pages.performance.variants.Variant`.
         cycles, instructions: of one inference.
         inf_per_s: by the device's own time stamps.
         flash_bytes, ram_bytes: of the image; RAM is static data without the stack.

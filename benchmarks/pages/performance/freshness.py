@@ -5,7 +5,7 @@ A row carries a digest of the sources that decide its figures. Where the sources
 made of the rows says so at its head, until somebody measures again. Blank lines and lines of comment do not count.
 
 The digest cannot tell a change that moves a figure from one that does not. What a plain checkout can measure itself, it does: the rows of
-the embedded models (:class:`~cm4tiny.images.performance.rows.Again`) are measured and compared exactly by the tests.
+the embedded models (:class:`~pages.performance.rows.Again`) are measured and compared exactly by the tests.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.errors import ResultsError
-from cm4tiny.images.performance.rows import BENCHMARKS, Compiled, Harsher, MeasuredRow
-from cm4tiny.images.performance.variants import variant
+from pages.performance.rows import BENCHMARKS, Compiled, Harsher, MeasuredRow
+from pages.performance.variants import variant
 
 OWN, OTHERS = "own", "others"
 """Whose kernels an image holds: this project's, or those of the engines that the page compares with."""
@@ -52,7 +52,7 @@ def source_digest(root: Path, parts: Sequence[str]) -> str:
             raise ResultsError(
                 f"there are no sources at {part} in {root}",
                 why="the performance page's rows are tied to them",
-                hint="name the place where they are now in cm4tiny/images/performance/freshness.py",
+                hint="name the place where they are now in benchmarks/pages/performance/freshness.py",
             )
         for file in files:
             digest.update(f"{file.relative_to(root).as_posix()}\n".encode())

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cm4tiny.boards.power import SUPPLY_V
-from cm4tiny.images.performance.energy import CLOCK_HZ
-from cm4tiny.images.performance.rows import BENCHMARKS, Again, Harsher
 from cm4tiny.results.conditions import EMBEDDED, HOME_BOARD, SIMULATED, Conditions
+from pages.performance.energy import CLOCK_HZ
+from pages.performance.rows import BENCHMARKS, Again, Harsher
 
 
 def harsher_section(rows: Sequence[Harsher]) -> list[str]:

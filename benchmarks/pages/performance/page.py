@@ -7,16 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cm4tiny.boards.power import SUPPLY_V
-from cm4tiny.images.energies import own_settings
 from cm4tiny.images.fidelity import Row, errors_of
-from cm4tiny.images.performance.chart import Bar, BarGroup, bar_chart
-from cm4tiny.images.performance.compilers import compilers_section
-from cm4tiny.images.performance.energy import CLOCK_HZ, energy_lines, own_energy_uj
-from cm4tiny.images.performance.freshness import UNKNOWN, Code, banner, outdated
-from cm4tiny.images.performance.ours import again_section, harsher_section
-from cm4tiny.images.performance.rows import BENCHMARKS, Again, Compiled, Harsher, MeasuredRow
-from cm4tiny.images.performance.targets import targets_section
-from cm4tiny.images.performance.variants import DEFAULT, VARIANTS, Variant, variant
 from cm4tiny.results.conditions import (
     HOME_BOARD,
     OFFICIAL,
@@ -29,6 +20,15 @@ from cm4tiny.results.conditions import (
     same_board,
 )
 from cm4tiny.results.published import PublishedResult, published_conditions, published_for, published_systems
+from pages.energies import own_settings
+from pages.performance.chart import Bar, BarGroup, bar_chart
+from pages.performance.compilers import compilers_section
+from pages.performance.energy import CLOCK_HZ, energy_lines, own_energy_uj
+from pages.performance.freshness import UNKNOWN, Code, banner, outdated
+from pages.performance.ours import again_section, harsher_section
+from pages.performance.rows import BENCHMARKS, Again, Compiled, Harsher, MeasuredRow
+from pages.performance.targets import targets_section
+from pages.performance.variants import DEFAULT, VARIANTS, Variant, variant
 
 CHART = "performance.svg"
 STREAMING = "sww"

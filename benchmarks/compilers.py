@@ -28,9 +28,9 @@ from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.events import SILENT
 from cm4tiny.firmware.build import build_firmware
 from cm4tiny.firmware.build_spec import BuildSpec
-from cm4tiny.firmware.engines.catalogue import OWN
+from cm4tiny.firmware.engines.catalogue import MICROTVM
 from cm4tiny.firmware.microtvm import CompiledModel
-from cm4tiny.firmware.own_engine import build_own
+from cm4tiny.firmware.microtvm_image import build_microtvm
 from cm4tiny.firmware.toolchain import KINDS, Toolchain, find_toolchain, toolchain_at
 from cm4tiny.images import measure
 from cm4tiny.images.fidelity import synthetic_input
@@ -70,9 +70,9 @@ def outputs(elf: Path, benchmark: Benchmark, count: int) -> list[bytes]:
 
 def compiled(benchmark: Benchmark, file: Path, toolchain: Toolchain, plan: str) -> CompiledModel:
     """The generated C of a plan, as the reference compiler gets it."""
-    recipe = BuildSpec(benchmark.id, OWN, "performance", str(file), **variant(plan).options)
+    spec = BuildSpec(benchmark.id, MICROTVM, "performance", str(file), **variant(plan).options)
     with tempfile.TemporaryDirectory() as folder:
-        return build_own(recipe, benchmark, file.read_bytes(), toolchain, Path(folder), SILENT).model
+        return build_microtvm(spec, benchmark, file.read_bytes(), toolchain, Path(folder), SILENT).model
 
 
 def rows_of(benchmark: Benchmark, model: CompiledModel, compilers: list[tuple[str, Toolchain]], inputs: int) -> Iterator[Compiled]:

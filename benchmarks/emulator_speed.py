@@ -23,7 +23,7 @@ from cm4tiny.benchmarks import Benchmark, embedded_model, get_benchmark
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.deadline import Deadline
 from cm4tiny.firmware.build_spec import BuildSpec
-from cm4tiny.firmware.engines.catalogue import OWN
+from cm4tiny.firmware.engines.catalogue import MICROTVM
 from cm4tiny.verification import build
 
 READY = b"m-ready\r\n"
@@ -95,7 +95,7 @@ def main() -> None:
         benchmark = get_benchmark(name)
         model = options.models / f"{name}.tflite" if options.models else embedded_model(name)
         with tempfile.TemporaryDirectory() as folder:
-            image = build(BuildSpec(name, OWN, "performance", str(model)), Path(folder))
+            image = build(BuildSpec(name, MICROTVM, "performance", str(model)), Path(folder))
             one, fast = measure(image.elf, benchmark, exact=False)
             _, exact = measure(image.elf, benchmark, exact=True)
         print(

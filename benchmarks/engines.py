@@ -67,7 +67,7 @@ def images(one: Variant, benchmarks: Sequence[str], mirror: str, folder: Path) -
     library = build_library(one.engine, roots, folder / one.id / "library", toolchain=toolchain, commits=commits)
     for benchmark in benchmarks:
         model = model_file(benchmark, "mlcommons", source=AssetSource(mirror=mirror)) if takes_model(one.engine) else ""
-        recipe = BuildSpec(
+        spec = BuildSpec(
             benchmark=benchmark,
             engine=one.engine,
             mode="performance",
@@ -77,7 +77,7 @@ def images(one: Variant, benchmarks: Sequence[str], mirror: str, folder: Path) -
             library=str(library.archive) if library else "",
             **one.options,
         )
-        yield benchmark, build(recipe, folder / one.id / benchmark), time.monotonic() - start
+        yield benchmark, build(spec, folder / one.id / benchmark), time.monotonic() - start
         start = time.monotonic()
 
 

@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EQUIVALENTS = Path(__file__).parent / "mutation" / "equivalents.yaml"
 CRITICAL = (
     "src/cm4tiny/firmware/division.py",
-    "src/cm4tiny/firmware/microtvm/dead.py",
+    "src/cm4tiny/firmware/microtvm/prune.py",
     "src/cm4tiny/results/conditions.py",
     "src/cm4tiny/results/audit/rules/*",
     "src/cm4tiny/results/replay/*",

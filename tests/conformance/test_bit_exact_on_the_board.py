@@ -22,7 +22,7 @@ from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.errors import Cm4TinyError
 from cm4tiny.events import SILENT
 from cm4tiny.firmware.build_spec import BuildSpec
-from cm4tiny.firmware.own_engine import build_own
+from cm4tiny.firmware.microtvm_image import build_microtvm
 from cm4tiny.firmware.reference import oracle_name, reference_run
 from cm4tiny.firmware.toolchain import find_toolchain
 
@@ -30,25 +30,25 @@ VARIANTS = {
     "default": {},
     "keep_zeros": {"skip_zero": False},
     "low_ram": {"ram_budget": 128 * 1024},
-    "drop_dead": {"drop_dead": True},
+    "prune_channels": {"prune_channels": True},
 }
 CASES = [(name, "default") for name in (*OFFICIAL, "ic02")] + [
     ("vww", "keep_zeros"),
     ("kws", "low_ram"),
     ("ic", "low_ram"),
-    ("vww", "drop_dead"),
+    ("vww", "prune_channels"),
 ]
 FEW, MANY = 6, 1000
 
 
 @lru_cache(maxsize=4)
 def built(name: str, variant: str, folder: Path) -> BoardModel:
-    recipe = BuildSpec(benchmark=name, engine="microtvm", mode="performance", model="", **VARIANTS[variant])
+    spec = BuildSpec(benchmark=name, engine="microtvm", mode="performance", model="", **VARIANTS[variant])
     try:
         toolchain = find_toolchain("auto", install=False)
     except Cm4TinyError as error:
         pytest.skip(f"no tool chain: {error}")
-    own = build_own(recipe, get_benchmark(name), model_of(name), toolchain, folder / name / variant, SILENT)
+    own = build_microtvm(spec, get_benchmark(name), model_of(name), toolchain, folder / name / variant, SILENT)
     assert not [layer.name for layer in own.model.layers if layer.fallback]
     return BoardModel(own.image.elf, own.model.input.size, own.model.output.size)
 

@@ -21,15 +21,15 @@ from sparse_graphs import random_graph, tflite_of
 
 from cm4tiny.benchmarks import embedded_data_set
 from cm4tiny.firmware.microtvm import CompileOptions, compile_model
-from cm4tiny.firmware.microtvm.dead import drop_dead, open_reason, value_ranges
 from cm4tiny.firmware.microtvm.graph import Conv, Graph
+from cm4tiny.firmware.microtvm.prune import open_reason, prune_channels, value_ranges
 from cm4tiny.firmware.microtvm.sparsity import live_macs, skip_zero
 from cm4tiny.firmware.reference import oracle_name, reference_run
 
 CASES = settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
                  phases=[Phase.explicit, Phase.generate])  # fmt: skip
-PASSES = {"neither": CompileOptions(skip_zero=False), "skip": CompileOptions(), "drop": CompileOptions(drop_dead=True),
-          "drop only": CompileOptions(skip_zero=False, drop_dead=True)}  # fmt: skip
+PASSES = {"neither": CompileOptions(skip_zero=False), "skip": CompileOptions(), "drop": CompileOptions(prune_channels=True),
+          "drop only": CompileOptions(skip_zero=False, prune_channels=True)}  # fmt: skip
 LARGE = "mlcommons/tiny/*/benchmark/training/image_classification/trained_models/pretrainedResnet_large_int8.tflite"
 
 
@@ -71,7 +71,7 @@ def test_the_official_visual_wake_words_model_answers_the_same_with_zeros_skippe
     before_softmax = replace(original, layers=original.layers[:-1], output=original.layers[-2].output)
     assert len(np.unique(run_graph(before_softmax, inputs), axis=0)) > 20, "the inputs tell answers apart"
     assert_equal(expected, model, inputs)
-    skipped, smaller = skip_zero(original), drop_dead(original)
+    skipped, smaller = skip_zero(original), prune_channels(original)
     for name, mine in {
         "permuted": run_graph(skipped, inputs),
         "skipped": run_graph(skipped, inputs, skipping=True),
@@ -102,7 +102,7 @@ def test_every_value_of_the_official_visual_wake_words_model_lies_in_its_range()
 def test_what_is_skipped_in_the_official_visual_wake_words_model():
     """The figures of docs/closed-division.md."""
     original = graph("vww")
-    skipped, smaller = skip_zero(original), drop_dead(original)
+    skipped, smaller = skip_zero(original), prune_channels(original)
     assert [live_macs(g) for g in (original, skipped, smaller)] == [7_489_664, 3_898_178, 3_727_313]
     marks = {i: (layer.live_outputs, layer.live_inputs) for i, layer in enumerate(skipped.layers)
              if isinstance(layer, Conv) and (layer.live_outputs is not None or layer.live_inputs is not None)}  # fmt: skip
@@ -119,7 +119,7 @@ def test_what_is_skipped_in_the_official_visual_wake_words_model():
 def test_the_other_official_models_have_nothing_to_skip_or_to_remove(name):
     original = graph(name)
     assert skip_zero(original) is original
-    assert drop_dead(original) is original
+    assert prune_channels(original) is original
 
 
 def test_the_larger_image_classification_answers_the_same():
@@ -131,14 +131,14 @@ def test_the_larger_image_classification_answers_the_same():
     assert_equal(expected, model, inputs)
     assert [live_macs(g) for g in (original, skip_zero(original))] == [76_473_920, 72_388_544]
     np.testing.assert_array_equal(run_graph(skip_zero(original), inputs, skipping=True), expected)
-    np.testing.assert_array_equal(run_graph(drop_dead(original), inputs), expected)
+    np.testing.assert_array_equal(run_graph(prune_channels(original), inputs), expected)
 
 
 @pytest.mark.parametrize("name", PASSES)
 def test_the_compiled_visual_wake_words_model_equals_the_reference(name):
     model = official_model("vww")
     compiled = compile_model(model, options=PASSES[name])
-    assert compiled.division == ("open" if PASSES[name].drop_dead else "closed")
+    assert compiled.division == ("open" if PASSES[name].prune_channels else "closed")
     inputs = images(compiled.input.size, 40, seed=24)
     assert_equal(HostModel(compiled).run(inputs), model, inputs)
 

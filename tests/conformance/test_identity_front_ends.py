@@ -171,7 +171,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "an engine": ({"tags": f"{BUILD},_tflm"}, {"ENGINE": "tflm"}),
     "an image": ({"tags": f"{BUILD},_energy"}, {"IMAGE": "energy"}),
     "zeros": ({"tags": f"{BUILD},_keep_zeros"}, {"ZEROS": "keep_zeros"}),
-    "dead channels": ({"tags": f"{BUILD},_drop_dead"}, {"DEAD": "drop_dead"}),
+    "pruned channels": ({"tags": f"{BUILD},_prune_channels"}, {"DEAD": "prune_channels"}),
     "low RAM": ({"tags": f"{BUILD},_low_ram"}, {"RAM_BUDGET": "128K"}),
     "tuning": ({"tune": True}, {"TUNING": "tuned"}),
     "no verification": ({"no_verify": "yes"}, {"NO_VERIFY": "yes"}),

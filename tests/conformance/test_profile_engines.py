@@ -53,8 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_layer_is_found_and_the_sums_hold(engine: str, benchmark: str, folder: Path, shared: Path, tmp_path: Path) -> None:
     model = model_file(benchmark, "mlcommons", source=AssetSource(mirror=str(shared / "mirror")))
     sources, archive = library(engine, folder)
-    recipe = BuildSpec(benchmark, engine, "performance", str(model) if takes_model(engine) else "", "path", sources, archive)
-    elf = build(recipe, tmp_path).elf
+    spec = BuildSpec(benchmark, engine, "performance", str(model) if takes_model(engine) else "", "path", sources, archive)
+    elf = build(spec, tmp_path).elf
     request = ProfileRequest(elf, engine=engine, layers=read_record(elf)["layers"], model=model.read_bytes())
     profile = measure_profile(request)
     records = operator_layers(read_model(model.read_bytes()))

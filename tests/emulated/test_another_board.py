@@ -98,8 +98,8 @@ def test_the_steps_can_name_it(files: Path, image: FirmwareImage) -> None:
 def test_an_image_for_it_is_compiled_and_verified_on_it(files: Path, tmp_path: Path) -> None:
     """From a model: the planner gets the board's memory, the virtual board that executes the image is the board's."""
     tool_chain()
-    recipe = BuildSpec("kws", "microtvm", "performance", str(embedded_model("kws")), board=str(files))
-    built = verification.build(recipe, tmp_path)
+    spec = BuildSpec("kws", "microtvm", "performance", str(embedded_model("kws")), board=str(files))
+    built = verification.build(spec, tmp_path)
     record = read_record(built.elf)
     assert record["verification"]["verified"] is True
     assert json.loads((tmp_path / "build.json").read_text(encoding="utf-8"))["board"]["name"] == "FICTION-BOARD"

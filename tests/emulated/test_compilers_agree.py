@@ -16,7 +16,7 @@ from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.elf_image import read_elf
 from cm4tiny.errors import ToolchainError
 from cm4tiny.firmware.build_spec import BuildSpec
-from cm4tiny.firmware.engines.catalogue import OWN
+from cm4tiny.firmware.engines.catalogue import MICROTVM
 from cm4tiny.firmware.reference import reference_run
 from cm4tiny.firmware.toolchain import KINDS, find_toolchain
 from cm4tiny.images.fidelity import synthetic_input
@@ -34,8 +34,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     @cache
     def build(benchmark: str, kind: str) -> Path:
         find_toolchain(kind, install=kind in ("pip", "zig"))
-        recipe = BuildSpec(benchmark, OWN, "performance", str(embedded_model(benchmark)), toolchain=kind)
-        return build_image(recipe, tmp_path_factory.mktemp(f"{benchmark}-{kind}")).elf
+        spec = BuildSpec(benchmark, MICROTVM, "performance", str(embedded_model(benchmark)), toolchain=kind)
+        return build_image(spec, tmp_path_factory.mktemp(f"{benchmark}-{kind}")).elf
 
     return build
 

@@ -15,7 +15,7 @@ SLOWEST_FIRST = (
     "emulated/test_main_job.py",
     "emulated/test_compilers_agree.py",
     "emulated/test_int16_winograd.py",
-    "emulated/test_own_engine_steps.py",
+    "emulated/test_microtvm_steps.py",
     "conformance/test_random_models.py",
     "emulated/test_draft_submission.py",
     "emulated/test_firmware_build.py",

@@ -91,13 +91,13 @@ def prepare(seed: int) -> Case | Verdict:
     budget, skip, dead, int16 = None, bool(rng.random() < 0.7), bool(rng.random() < 0.2), bool(rng.random() < 0.85)
     if rng.random() < 0.6:
         budget = int(entry.ram_bytes * rng.choice([0.0, 0.2, 0.5, 0.8, 1.0]))
-    options = CompileOptions(ram_budget=budget, skip_zero=skip, drop_dead=dead, int16=int16)
+    options = CompileOptions(ram_budget=budget, skip_zero=skip, prune_channels=dead, int16=int16)
     try:
         try:
             model = compile_model(tflite, options=options)
         except RamBudgetError as error:
             budget = error.needed
-            model = compile_model(tflite, options=CompileOptions(ram_budget=budget, skip_zero=skip, drop_dead=dead, int16=int16))
+            model = compile_model(tflite, options=CompileOptions(ram_budget=budget, skip_zero=skip, prune_channels=dead, int16=int16))
         if budget is not None and model.ram_bytes > budget:
             return Verdict(seed, "wrong", operators, str(options), f"{model.ram_bytes} bytes of RAM in a budget of {budget}")
     except ModelError as error:

@@ -14,7 +14,7 @@ LIMITS = {
     "boards.virtual.cycle_model": {
         "TICKS_PER_CYCLE": 1000,
     },
-    "firmware.microtvm.dead": {
+    "firmware.microtvm.prune": {
         "_INT32": (-2147483648, 2147483647),
     },
     "images.streaming": {

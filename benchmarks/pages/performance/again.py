@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cm4tiny.benchmarks.assets import model_file
 from cm4tiny.firmware.build_spec import BuildSpec
-from cm4tiny.firmware.engines.catalogue import OWN
+from cm4tiny.firmware.engines.catalogue import MICROTVM
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.images.fidelity import measure
 from cm4tiny.verification import build
@@ -25,8 +25,8 @@ def measure_again(benchmark: str) -> Again:
         ToolchainError: there is none.
     """
     toolchain = find_toolchain("auto", install=False)
-    recipe = BuildSpec(benchmark, OWN, "performance", str(model_file(benchmark, "embedded")), toolchain=toolchain.kind)
+    spec = BuildSpec(benchmark, MICROTVM, "performance", str(model_file(benchmark, "embedded")), toolchain=toolchain.kind)
     with tempfile.TemporaryDirectory() as folder:
-        image = build(recipe, Path(folder))
+        image = build(spec, Path(folder))
         row = measure(image.elf, benchmark, row_id=benchmark, kind="build", constants=False)
     return Again(benchmark, toolchain.version, row.cycles, row.instructions, image.flash_bytes, image.ram_bytes)

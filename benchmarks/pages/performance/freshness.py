@@ -30,7 +30,7 @@ _HARNESS = (
     "firmware/include",
     *(f"src/cm4tiny/firmware/{name}.py" for name in ("flags", "board_files", "build")),
 )
-_COMPILER = ("src/cm4tiny/firmware/kernels", "src/cm4tiny/firmware/microtvm", "src/cm4tiny/firmware/own_engine.py")
+_COMPILER = ("src/cm4tiny/firmware/kernels", "src/cm4tiny/firmware/microtvm", "src/cm4tiny/firmware/microtvm_image.py")
 _ENGINES = ("firmware/engines", "src/cm4tiny/firmware/engines")
 SOURCES: Mapping[str, tuple[str, ...]] = {OWN: (*_BOARD, *_HARNESS, *_COMPILER), OTHERS: (*_BOARD, *_HARNESS, *_ENGINES)}
 """What decides the cycles of an image: the virtual board with its cycle model, harness and board support, compiler and kernels."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cm4tiny.errors import UsageError, nearest
-from cm4tiny.firmware.engines.catalogue import OWN
+from cm4tiny.firmware.engines.catalogue import MICROTVM
 from pages.performance.rows import BENCHMARKS
 
 CLOSED, OPEN = "closed", "open"
@@ -40,32 +40,34 @@ class Variant:
     @property
     def own(self) -> bool:
         """Whether it is this project's engine."""
-        return self.engine == OWN
+        return self.engine == MICROTVM
 
 
 DEFAULT = "microtvm"
 NO_SKIP = "microtvm_no_skip"
 LOW_RAM = "microtvm_low_ram"
-NO_DEAD = "microtvm_no_dead"
+PRUNED = "microtvm_no_dead"
 TFLM_CMSIS_NN = "tflm_cmsis_nn"
 
 VARIANTS = (
-    Variant(DEFAULT, "cm4tiny", OWN, "the default plan"),
-    Variant(NO_SKIP, "cm4tiny, nothing skipped", OWN, "dot products whose weights are all zero are computed too", {"skip_zero": False}),
+    Variant(DEFAULT, "cm4tiny", MICROTVM, "the default plan"),
+    Variant(
+        NO_SKIP, "cm4tiny, nothing skipped", MICROTVM, "dot products whose weights are all zero are computed too", {"skip_zero": False}
+    ),
     Variant(
         LOW_RAM,
         "cm4tiny, low RAM",
-        OWN,
+        MICROTVM,
         f"planned for at most {LOW_RAM_BYTES:,} bytes of RAM, the stack of 8 KB included (vww's activations alone take more)",
         {"ram_budget": LOW_RAM_BYTES},
         benchmarks=("ad", "ic", "kws", "sww"),
     ),
     Variant(
-        NO_DEAD,
+        PRUNED,
         "cm4tiny, open division",
-        OWN,
+        MICROTVM,
         "channels that cannot change the result are removed with their weights",
-        {"drop_dead": True},
+        {"prune_channels": True},
         OPEN,
     ),
     Variant("tflm", "TFLM", "tflm"),

@@ -61,11 +61,11 @@ class Verb:
 _FIRMWARE = {
     "engine": Words("what compiles or interprets the model", group="engine"),
     "assets": Words("whose models and samples: this project's, or MLPerf Tiny's own", group="assets"),
-    "division": Words("open: also drop what changes no answer (docs/closed-division.md)", choices={"closed": "", "open": "drop_dead"}),
+    "division": Words("open: also prune channels (docs/closed-division.md)", choices={"closed": "", "open": "prune_channels"}),
     "low_ram": Words("build for 128 KB of RAM instead of 640 KB", switch="low_ram"),
     "keep_zeros": Words("multiply weights of zero, too", switch="keep_zeros"),
 }
-_ALIASES = frozenset({"native", "cmsis_nn"})
+_ALIASES = frozenset({"native", "cmsis_nn", "drop_dead"})
 _BENCHMARKS = "ad (anomaly detection), ic (image classification), kws (keyword spotting), vww (visual wake words)"
 
 VERBS: dict[str, Verb] = {

@@ -30,7 +30,7 @@ def check_build_inputs(
     costs: Path | None = None,
     ram_budget: str = "",
     zeros: str = "",
-    dead: str = "",
+    channels: str = "",
     memory: str = "",
 ) -> None:
     """Checks the inputs of the steps that build firmware, as they are before the first dependency runs.
@@ -42,28 +42,35 @@ def check_build_inputs(
         model: the user's ``.tflite``.
         costs: a table of kernel costs.
         ram_budget: bytes, or as in ``128K``; empty for all of the chip's.
-        zeros, dead, memory: words of the variations.
+        zeros, channels, memory: words of the variations.
 
     Raises:
         UsageError: an unknown name, a size that is not possible, options that the engine does not have.
         ModelError: the model cannot be read, is not int8, has an operator that the engine lacks, or does not fit the benchmark.
         FirmwareError: the table of costs is damaged.
     """
-    if not any((model, costs, ram_budget, zeros, dead, memory)):
+    if not any((model, costs, ram_budget, zeros, channels, memory)):
         return
     from cm4tiny.benchmarks import BENCHMARKS
-    from cm4tiny.firmware.build_spec import BuildSpec, drops_dead, skips_zeros
-    from cm4tiny.firmware.engines.catalogue import OWN, takes_model
-    from cm4tiny.firmware.own_engine import parse_ram_budget
+    from cm4tiny.firmware.build_spec import BuildSpec, prunes_channels, skips_zeros
+    from cm4tiny.firmware.engines.catalogue import MICROTVM, takes_model
+    from cm4tiny.firmware.microtvm_image import parse_ram_budget
 
-    engine = engine or OWN
+    engine = engine or MICROTVM
     given = str(model or "")
     budget = parse_ram_budget(ram_budget or (LOW_RAM if memory else ""))
     if given and benchmark == "all":
         raise UsageError("--model is the model of one benchmark, and none was chosen", hint=_choose(given, engine))
     for name in BENCHMARKS if benchmark == "all" else (benchmark,):
         row = BuildSpec(
-            name, engine, image, given, ram_budget=budget, costs=str(costs or ""), skip_zero=skips_zeros(zeros), drop_dead=drops_dead(dead)
+            name,
+            engine,
+            image,
+            given,
+            ram_budget=budget,
+            costs=str(costs or ""),
+            skip_zero=skips_zeros(zeros),
+            prune_channels=prunes_channels(channels),
         ).check()
         _check_budget(budget, row)
         if given and takes_model(engine):
@@ -76,7 +83,7 @@ def check_build_inputs(
 
 def _check_budget(budget: int | None, benchmark: Benchmark) -> None:
     """Refuses a budget that not even the harness fits into; whether the model does, the compiler finds out."""
-    from cm4tiny.firmware.own_engine import harness_ram
+    from cm4tiny.firmware.microtvm_image import harness_ram
 
     least = harness_ram(benchmark)
     if budget is not None and budget <= least:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One recipe, one firmware image: model and engine to ELF, with a record of what went in (``firmware.json``)."""
+"""One specification, one firmware image: model and engine to ELF, with a record of what went in (``firmware.json``)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from cm4tiny.files import move_into_place
 from cm4tiny.firmware.build import FirmwareImage, build_firmware, check_sizes
 from cm4tiny.firmware.c_library import find_c_library, fingerprint
 from cm4tiny.firmware.engines import octoml, tflm
-from cm4tiny.firmware.engines.catalogue import OWN, check_engine, read_library, takes_model
+from cm4tiny.firmware.engines.catalogue import MICROTVM, check_engine, read_library, takes_model
 from cm4tiny.firmware.inference_code import InferenceCode
+from cm4tiny.firmware.microtvm_image import build_microtvm, harness_ram
 from cm4tiny.firmware.model_file import model_ends
-from cm4tiny.firmware.own_engine import build_own, harness_ram
 from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
 from cm4tiny.firmware.tvm_package import PACKAGE, installed_tvm
 
@@ -38,9 +38,9 @@ def skips_zeros(word: str) -> bool:
     return word != "keep_zeros"
 
 
-def drops_dead(word: str) -> bool:
-    """Whether constant channels are pruned, by the variation's word (``CM_TINY_DEAD``)."""
-    return word == "drop_dead"
+def prunes_channels(word: str) -> bool:
+    """Whether constant channels are pruned, by the variation's word (``CM_TINY_DEAD``): today's or its name of before."""
+    return word in ("prune_channels", "drop_dead")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class BuildSpec:
         ram_budget: bytes of RAM for the whole image, stack included; None: all of the chip's. This and the fields below are for the own
             engine only.
         skip_zero: dot products whose weights are all zero are not computed (closed division).
-        drop_dead: channels that cannot change the result are removed with their weights (open division).
+        prune_channels: channels that cannot change the result are removed with their weights (open division).
         costs: path of a table of kernel costs (:mod:`cm4tiny.tuning`); empty: the one that comes with the package.
         arena_bytes: of the interpreter's arena (TensorFlow Lite for Microcontrollers); 0: all that the chip has left.
         board: that the image is for, as :func:`~cm4tiny.boards.boards.find_board` takes it; empty: the default board.
@@ -74,7 +74,7 @@ class BuildSpec:
     library: str = ""
     ram_budget: int | None = None
     skip_zero: bool = True
-    drop_dead: bool = False
+    prune_channels: bool = False
     costs: str = ""
     arena_bytes: int = 0
     board: str = ""
@@ -87,10 +87,10 @@ class BuildSpec:
             raise UsageError(
                 f"there is no image called '{self.mode}'", hint=nearest(self.mode, MODES) or f"choose one of {', '.join(MODES)}"
             )
-        if self.engine != OWN and (self.ram_budget is not None or not self.skip_zero or self.drop_dead or self.costs):
+        if self.engine != MICROTVM and (self.ram_budget is not None or not self.skip_zero or self.prune_channels or self.costs):
             raise UsageError(
                 f"the engine {self.engine} has no RAM budget, no choice of skipped channels and no tuning",
-                hint=f"leave them out, or use the engine {OWN}",
+                hint=f"leave them out, or use the engine {MICROTVM}",
             )
         find_board(self.board)
         return get_benchmark(self.benchmark)
@@ -100,7 +100,7 @@ Verifier = Callable[[FirmwareImage, InferenceCode, bytes], dict[str, Any]]
 """Executes an image made from inference code and a model's bytes; returns what the record says about it, or raises."""
 
 
-def build(recipe: BuildSpec, folder: Path, events: EventStream = SILENT, verifier: Verifier | None = None) -> FirmwareImage:
+def build(spec: BuildSpec, folder: Path, events: EventStream = SILENT, verifier: Verifier | None = None) -> FirmwareImage:
     """Builds the image and writes ``firmware.json`` next to it.
 
     Args:
@@ -112,22 +112,22 @@ def build(recipe: BuildSpec, folder: Path, events: EventStream = SILENT, verifie
         FirmwareError: no model, no compiler, a model outside the engine's limits, an image too large.
         AssetError: an engine's sources are missing.
     """
-    benchmark = recipe.check()
-    tflite = read_model_file(recipe.model) if takes_model(recipe.engine) else b""
-    if takes_model(recipe.engine):
-        check_model(recipe.engine, benchmark, tflite)
-    toolchain = find_toolchain(recipe.toolchain, install=False)
-    step = f"firmware {recipe.benchmark} {recipe.mode}"
+    benchmark = spec.check()
+    tflite = read_model_file(spec.model) if takes_model(spec.engine) else b""
+    if takes_model(spec.engine):
+        check_model(spec.engine, benchmark, tflite)
+    toolchain = find_toolchain(spec.toolchain, install=False)
+    step = f"firmware {spec.benchmark} {spec.mode}"
     with events.step(step) as outcome:
-        image, code, facts = _build(recipe, benchmark, tflite, toolchain, folder, events)
-        image = replace(image, elf=move_into_place(image.elf, folder / f"{recipe.benchmark}-{recipe.mode}.elf"))
+        image, code, facts = _build(spec, benchmark, tflite, toolchain, folder, events)
+        image = replace(image, elf=move_into_place(image.elf, folder / f"{spec.benchmark}-{spec.mode}.elf"))
         verification = NOT_VERIFIED if verifier is None else verifier(image, code, tflite)
         outcome.note = f"{image.flash_bytes / 1000:.0f} kB flash, {image.ram_bytes / 1000:.0f} kB RAM"
     record = {
-        "benchmark": recipe.benchmark,
-        "engine": recipe.engine,
-        "mode": recipe.mode,
-        "model": _model_record(recipe, tflite, code),
+        "benchmark": spec.benchmark,
+        "engine": spec.engine,
+        "mode": spec.mode,
+        "model": _model_record(spec, tflite, code),
         "elf": {"name": image.elf.name, "sha256": image.sha256, "bytes": image.elf.stat().st_size},
         "flash_bytes": image.flash_bytes,
         "ram_bytes": image.ram_bytes,
@@ -135,7 +135,7 @@ def build(recipe: BuildSpec, folder: Path, events: EventStream = SILENT, verifie
         "verification": verification,
         "tools": {
             "cm4tiny": cm4tiny.__version__,
-            **_tools(recipe, code),
+            **_tools(spec, code),
             "compiler": f"{toolchain.version} ({toolchain.kind})",
             **_digests(toolchain, code),
         },
@@ -152,7 +152,7 @@ def check_model(engine: str, benchmark: Benchmark, tflite: bytes) -> None:
         ModelError: it is damaged, not int8, or its input and output are not the benchmark's.
         UnsupportedOpError: the engine does not implement its operators.
     """
-    if engine == OWN:
+    if engine == MICROTVM:
         from cm4tiny.firmware.microtvm.importer import check_model as check_own
 
         check_sizes(benchmark, *check_own(tflite))
@@ -183,40 +183,40 @@ def read_model_file(name: str) -> bytes:
 
 
 def _build(
-    recipe: BuildSpec, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, folder: Path, events: EventStream
+    spec: BuildSpec, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, folder: Path, events: EventStream
 ) -> tuple[FirmwareImage, InferenceCode, dict[str, Any]]:
     """The image, its inference code, and what the record says about them besides."""
-    if recipe.engine == OWN:
-        own = build_own(recipe, benchmark, tflite, toolchain, folder, events, find_board(recipe.board))
+    if spec.engine == MICROTVM:
+        own = build_microtvm(spec, benchmark, tflite, toolchain, folder, events, find_board(spec.board))
         return own.image, own.model.code, own.facts()
-    code = _code(recipe, benchmark, tflite, toolchain, events)
-    facts = {"arena_bytes": _arena(recipe, benchmark)} if recipe.engine in tflm.VARIANTS else {}
-    board = find_board(recipe.board)
-    image = build_firmware(benchmark, code, mode=recipe.mode, toolchain=toolchain, out_dir=folder, board=board, events=events)
+    code = _code(spec, benchmark, tflite, toolchain, events)
+    facts = {"arena_bytes": _arena(spec, benchmark)} if spec.engine in tflm.VARIANTS else {}
+    board = find_board(spec.board)
+    image = build_firmware(benchmark, code, mode=spec.mode, toolchain=toolchain, out_dir=folder, board=board, events=events)
     return image, code, facts
 
 
-def _arena(recipe: BuildSpec, benchmark: Benchmark) -> int:
-    board = find_board(recipe.board)
-    return recipe.arena_bytes or board.chip.ram.size - harness_ram(benchmark, board) - _INTERPRETER_BYTES
+def _arena(spec: BuildSpec, benchmark: Benchmark) -> int:
+    board = find_board(spec.board)
+    return spec.arena_bytes or board.chip.ram.size - harness_ram(benchmark, board) - _INTERPRETER_BYTES
 
 
-def _code(recipe: BuildSpec, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:
-    roots = {name: Path(path) for name, path in recipe.sources.items()}
+def _code(spec: BuildSpec, benchmark: Benchmark, tflite: bytes, toolchain: Toolchain, events: EventStream) -> InferenceCode:
+    roots = {name: Path(path) for name, path in spec.sources.items()}
     library = find_c_library(toolchain, events=events)
-    built = read_library(Path(recipe.library)) if recipe.library else None
-    if recipe.engine in octoml.VARIANTS:
-        return octoml.inference_code(recipe.engine, benchmark, roots, built, library)
+    built = read_library(Path(spec.library)) if spec.library else None
+    if spec.engine in octoml.VARIANTS:
+        return octoml.inference_code(spec.engine, benchmark, roots, built, library)
     if built is None:
-        raise FirmwareError(f"the engine {recipe.engine} needs its library", hint="run the step build,tiny,engine,library first")
-    return tflm.inference_code(tflite, built, library, arena_bytes=_arena(recipe, benchmark))
+        raise FirmwareError(f"the engine {spec.engine} needs its library", hint="run the step build,tiny,engine,library first")
+    return tflm.inference_code(tflite, built, library, arena_bytes=_arena(spec, benchmark))
 
 
-def _model_record(recipe: BuildSpec, tflite: bytes, code: InferenceCode) -> dict[str, Any]:
-    if takes_model(recipe.engine):
-        return {"name": Path(recipe.model).name, "sha256": hashlib.sha256(tflite).hexdigest(), "bytes": len(tflite)}
+def _model_record(spec: BuildSpec, tflite: bytes, code: InferenceCode) -> dict[str, Any]:
+    if takes_model(spec.engine):
+        return {"name": Path(spec.model).name, "sha256": hashlib.sha256(tflite).hexdigest(), "bytes": len(tflite)}
     size = sum(len(text.encode()) for text in code.files.values())
-    return {"name": f"compiled by its submitter: {recipe.engine}", "sha256": code.tools["submitted code"], "bytes": size}
+    return {"name": f"compiled by its submitter: {spec.engine}", "sha256": code.tools["submitted code"], "bytes": size}
 
 
 def _digests(toolchain: Toolchain, code: InferenceCode) -> dict[str, str]:
@@ -228,8 +228,8 @@ def _digests(toolchain: Toolchain, code: InferenceCode) -> dict[str, str]:
     return found
 
 
-def _tools(recipe: BuildSpec, code: InferenceCode) -> dict[str, str]:
-    return {PACKAGE: installed_tvm()} if recipe.engine == OWN else dict(code.tools)
+def _tools(spec: BuildSpec, code: InferenceCode) -> dict[str, str]:
+    return {PACKAGE: installed_tvm()} if spec.engine == MICROTVM else dict(code.tools)
 
 
 def is_verified(record: Mapping[str, Any]) -> bool:

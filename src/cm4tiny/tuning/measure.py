@@ -18,7 +18,7 @@ from cm4tiny.errors import BoardError
 from cm4tiny.firmware.build import build_firmware
 from cm4tiny.firmware.microtvm import CompileOptions, LayerInfo, compile_model
 from cm4tiny.firmware.microtvm.costs import Costs
-from cm4tiny.firmware.own_engine import CODE_BYTES, harness_ram
+from cm4tiny.firmware.microtvm_image import CODE_BYTES, harness_ram
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.runner import Dut
 

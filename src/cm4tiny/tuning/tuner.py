@@ -45,7 +45,7 @@ class TuneRequest:
         benchmark: id of the benchmark whose inputs the model takes.
         model: path of the ``.tflite``.
         toolchain: kind of tool chain.
-        skip_zero, drop_dead: as in a recipe: they change what the layers are.
+        skip_zero, prune_channels: as in a BuildSpec: they change what the layers are.
         jobs: images at a time; 0: one per core.
     """
 
@@ -53,12 +53,12 @@ class TuneRequest:
     model: Path
     toolchain: str = "auto"
     skip_zero: bool = True
-    drop_dead: bool = False
+    prune_channels: bool = False
     jobs: int = 0
 
     @property
     def options(self) -> CompileOptions:
-        return CompileOptions(skip_zero=self.skip_zero, drop_dead=self.drop_dead)
+        return CompileOptions(skip_zero=self.skip_zero, prune_channels=self.prune_channels)
 
 
 def tune(wanted: TuneRequest, table: Path, *, base: Costs | None = None, events: EventStream = SILENT) -> Costs:

@@ -37,32 +37,32 @@ def wanted(no_verify: str) -> bool:
     return not parse_switch("no_verify", no_verify)
 
 
-def build(recipe: BuildSpec, folder: Path, events: EventStream = SILENT) -> FirmwareImage:
-    """Builds an image (:func:`cm4tiny.firmware.build_spec.build`), executes it and compares its answers, unless ``recipe.verify`` is off.
+def build(spec: BuildSpec, folder: Path, events: EventStream = SILENT) -> FirmwareImage:
+    """Builds an image (:func:`cm4tiny.firmware.build_spec.build`), executes it and compares its answers, unless ``spec.verify`` is off.
 
     Raises:
         As the build does; and:
         VerificationError: the image answers something else than the reference. NotAvailableError: no reference is installed.
     """
 
-    if recipe.verify or recipe.engine in tflm.VARIANTS:
-        _prepare_board(recipe, events)
-    if recipe.engine in tflm.VARIANTS and not recipe.arena_bytes:
-        return _build_with_arena(recipe, folder, events)
-    return build_spec.build(recipe, folder, events, _verifier(recipe, events))
+    if spec.verify or spec.engine in tflm.VARIANTS:
+        _prepare_board(spec, events)
+    if spec.engine in tflm.VARIANTS and not spec.arena_bytes:
+        return _build_with_arena(spec, folder, events)
+    return build_spec.build(spec, folder, events, _verifier(spec, events))
 
 
-def _build_with_arena(recipe: BuildSpec, folder: Path, events: EventStream) -> FirmwareImage:
+def _build_with_arena(spec: BuildSpec, folder: Path, events: EventStream) -> FirmwareImage:
     """Asks the interpreter how much of a large arena it uses, and builds with so much.
 
     Setting up takes temporary memory, too; if it does not fit into what the model uses afterwards, the arena gets a reserve.
     """
     with tempfile.TemporaryDirectory() as name:
-        roomy = build_spec.build(recipe, Path(name), events)
-        used = read_word(roomy.elf, tflm.ARENA_USED, find_board(recipe.board))
-    events.message(f"build {recipe.benchmark} {recipe.mode}", f"the interpreter uses {used} bytes of its arena")
+        roomy = build_spec.build(spec, Path(name), events)
+        used = read_word(roomy.elf, tflm.ARENA_USED, find_board(spec.board))
+    events.message(f"build {spec.benchmark} {spec.mode}", f"the interpreter uses {used} bytes of its arena")
     for reserve in _RESERVES:
-        chosen = replace(recipe, arena_bytes=round_up(used + reserve, 16))
+        chosen = replace(spec, arena_bytes=round_up(used + reserve, 16))
         try:
             return build_spec.build(chosen, folder, events, _verifier(chosen, events))
         except SetUpError:
@@ -71,22 +71,22 @@ def _build_with_arena(recipe: BuildSpec, folder: Path, events: EventStream) -> F
     raise AssertionError("there is at least one reserve")
 
 
-def _verifier(recipe: BuildSpec, events: EventStream) -> Verifier | None:
+def _verifier(spec: BuildSpec, events: EventStream) -> Verifier | None:
     """None: nothing is executed."""
-    board, benchmark = find_board(recipe.board), get_benchmark(recipe.benchmark)
+    board, benchmark = find_board(spec.board), get_benchmark(spec.benchmark)
 
     def verify(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
-        with events.step(f"verify {recipe.benchmark} {recipe.mode}") as outcome:
-            found = verify_image(image.elf, benchmark, recipe.engine, tflite, (code.input, code.output), events, board)
+        with events.step(f"verify {spec.benchmark} {spec.mode}") as outcome:
+            found = verify_image(image.elf, benchmark, spec.engine, tflite, (code.input, code.output), events, board)
             outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
             return found.record()
 
     def verify_submitted(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
-        with events.step(f"verify {recipe.benchmark} {recipe.mode}") as outcome, tempfile.TemporaryDirectory() as name:
+        with events.step(f"verify {spec.benchmark} {spec.mode}") as outcome, tempfile.TemporaryDirectory() as name:
             plain = replace(code, flags=(*code.flags, *_PLAIN))
-            toolchain = find_toolchain(recipe.toolchain, install=False)
-            other = build_firmware(benchmark, plain, mode=recipe.mode, toolchain=toolchain, out_dir=Path(name), board=board, events=events)
-            found = verify_images(image.elf, other.elf, benchmark, recipe.engine, (code.input, code.output), events, board)
+            toolchain = find_toolchain(spec.toolchain, install=False)
+            other = build_firmware(benchmark, plain, mode=spec.mode, toolchain=toolchain, out_dir=Path(name), board=board, events=events)
+            found = verify_images(image.elf, other.elf, benchmark, spec.engine, (code.input, code.output), events, board)
             outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
             return found.record()
 
@@ -94,11 +94,11 @@ def _verifier(recipe: BuildSpec, events: EventStream) -> Verifier | None:
         boot_image(image.elf, board)
         return dict(build_spec.NOT_VERIFIED)
 
-    if recipe.verify:
-        return verify if takes_model(recipe.engine) else verify_submitted
-    return boot if recipe.engine in tflm.VARIANTS else None
+    if spec.verify:
+        return verify if takes_model(spec.engine) else verify_submitted
+    return boot if spec.engine in tflm.VARIANTS else None
 
 
-def _prepare_board(recipe: BuildSpec, events: EventStream) -> None:
+def _prepare_board(spec: BuildSpec, events: EventStream) -> None:
     """Compiles the virtual board's C code if that was not done yet."""
-    native_library(find_board(recipe.board), install=True, events=events)
+    native_library(find_board(spec.board), install=True, events=events)

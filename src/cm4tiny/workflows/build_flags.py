@@ -11,7 +11,7 @@ from cm4tiny.cm import flag, value
 
 @dataclass(frozen=True, kw_only=True)
 class BuildFlags:
-    """How firmware is built. ``zeros``, ``dead`` and ``image`` come from variations."""
+    """How firmware is built. ``zeros``, ``channels`` and ``image`` come from variations."""
 
     toolchain: str = flag("CM_TINY_TOOLCHAIN", default="auto")
     mirror: Path | None = flag("CM_TINY_MIRROR")
@@ -22,4 +22,4 @@ class BuildFlags:
     engine: str = value("CM_TINY_ENGINE")
     image_mode: str = value("CM_TINY_IMAGE", default="performance")
     zeros: str = value("CM_TINY_ZEROS")
-    dead: str = value("CM_TINY_DEAD")
+    channels: str = value("CM_TINY_DEAD")

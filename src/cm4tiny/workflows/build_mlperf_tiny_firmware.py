@@ -36,5 +36,5 @@ def check_build(options: BuildOptions, step: Step) -> None:
         costs=options.costs,
         ram_budget=options.ram_budget,
         zeros=options.zeros,
-        dead=options.dead,
+        channels=options.channels,
     )

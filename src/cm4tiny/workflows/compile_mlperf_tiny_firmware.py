@@ -9,9 +9,9 @@ from pathlib import Path
 from cm4tiny.boards.boards import described
 from cm4tiny.cm import Outputs, Step, value
 from cm4tiny.fetch.hashes import check_input
-from cm4tiny.firmware.build_spec import BuildSpec, drops_dead, skips_zeros
+from cm4tiny.firmware.build_spec import BuildSpec, prunes_channels, skips_zeros
 from cm4tiny.firmware.engines.sources import read_sources
-from cm4tiny.firmware.own_engine import parse_ram_budget
+from cm4tiny.firmware.microtvm_image import parse_ram_budget
 from cm4tiny.verification import build, wanted
 
 _FRONT = "build,firmware,mlperf,tiny"
@@ -35,7 +35,7 @@ class CompileFirmwareOptions:
     sources: dict[str, str] = value("CM_TINY_ENGINE_SRC_*")
     ram_budget: str = value("CM_TINY_RAM_BUDGET")
     zeros: str = value("CM_TINY_ZEROS")
-    dead: str = value("CM_TINY_DEAD")
+    channels: str = value("CM_TINY_DEAD")
     no_verify: str = value("CM_TINY_NO_VERIFY")
     board: str = value("CM_TINY_BOARD")
 
@@ -52,7 +52,7 @@ def compile_firmware(options: CompileFirmwareOptions, step: Step) -> Outputs:
     if options.tuning == "untuned":
         check_input(options.costs, options.costs_sha256, _FRONT)
     board = described(options.board)
-    recipe = BuildSpec(
+    spec = BuildSpec(
         benchmark=options.benchmark,
         engine=options.engine,
         mode=options.mode,
@@ -62,10 +62,10 @@ def compile_firmware(options: CompileFirmwareOptions, step: Step) -> Outputs:
         library=options.library,
         ram_budget=parse_ram_budget(options.ram_budget, board),
         skip_zero=skips_zeros(options.zeros),
-        drop_dead=drops_dead(options.dead),
+        prune_channels=prunes_channels(options.channels),
         costs=str(options.costs or ""),
         board=board.env_name,
         verify=wanted(options.no_verify),
     )
-    image = build(recipe, step.folder / "firmware", step.events)
-    return {f"CM_TINY_FIRMWARE_{recipe.benchmark.upper()}_{recipe.mode.upper()}": image.elf}
+    image = build(spec, step.folder / "firmware", step.events)
+    return {f"CM_TINY_FIRMWARE_{spec.benchmark.upper()}_{spec.mode.upper()}": image.elf}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cm4tiny.cm import Outputs, Step, value
 from cm4tiny.fetch.hashes import check_input
-from cm4tiny.firmware.build_spec import drops_dead, skips_zeros
+from cm4tiny.firmware.build_spec import prunes_channels, skips_zeros
 from cm4tiny.firmware.microtvm import shipped_costs
 from cm4tiny.settings import JOBS
 from cm4tiny.tuning import TuneRequest, tune
@@ -24,7 +24,7 @@ class MeasureKernelsOptions:
     fetched_model: str = value("CM_ML_MODEL_FILE_WITH_PATH")
     toolchain: str = value("CM_TINY_TOOLCHAIN_KIND", default="auto")
     zeros: str = value("CM_TINY_ZEROS")
-    dead: str = value("CM_TINY_DEAD")
+    channels: str = value("CM_TINY_DEAD")
     jobs: int | None = value("CM_TINY_JOBS", limits=JOBS)
 
 
@@ -35,7 +35,7 @@ def tune_request(options: MeasureKernelsOptions) -> TuneRequest:
         model=options.model or Path(options.fetched_model),
         toolchain=options.toolchain,
         skip_zero=skips_zeros(options.zeros),
-        drop_dead=drops_dead(options.dead),
+        prune_channels=prunes_channels(options.channels),
         jobs=options.jobs or 0,
     )
 

@@ -108,7 +108,7 @@ def check_profile(options: ProfileOptions, step: Step) -> None:
         costs=options.costs,
         ram_budget=options.ram_budget,
         zeros=options.zeros,
-        dead=options.dead,
+        channels=options.channels,
         memory=options.memory,
     )
 

@@ -44,6 +44,6 @@ def check_reproduce(options: ReproduceOptions, step: Step) -> None:
         costs=options.costs,
         ram_budget=options.ram_budget,
         zeros=options.zeros,
-        dead=options.dead,
+        channels=options.channels,
         memory=options.memory,
     )

@@ -24,7 +24,7 @@ class TuneOptions:
     jobs: int | None = flag("CM_TINY_JOBS", limits=JOBS)
     benchmark: str = value("CM_TINY_MODEL", default="all")
     zeros: str = value("CM_TINY_ZEROS")
-    dead: str = value("CM_TINY_DEAD")
+    channels: str = value("CM_TINY_DEAD")
 
 
 def check_tune(options: TuneOptions, step: Step) -> None:
@@ -33,4 +33,4 @@ def check_tune(options: TuneOptions, step: Step) -> None:
     Raises:
         Cm4TinyError: as :func:`cm4tiny.firmware.build_inputs.check_build_inputs`.
     """
-    check_build_inputs(options.benchmark, model=options.model, zeros=options.zeros, dead=options.dead)
+    check_build_inputs(options.benchmark, model=options.model, zeros=options.zeros, channels=options.channels)

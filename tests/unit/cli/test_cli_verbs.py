@@ -96,7 +96,7 @@ def typed(name: str, *words: str) -> list[dict[str, Any]]:
         ("run kws --mode performance", [{"tags": "reproduce,mlperf,tiny,_kws,_performance"}]),
         ("run KWS --mode Energy --board nucleo", [{"tags": "reproduce,mlperf,tiny,_kws,_energy,_NUCLEO"}]),
         ("run kws --engine tflm-cmsis-nn --division closed", [{"tags": "reproduce,mlperf,tiny,_kws,_tflm_cmsis_nn"}]),
-        ("run kws --division open --low_ram", [{"tags": "reproduce,mlperf,tiny,_kws,_drop_dead,_low_ram"}]),
+        ("run kws --division open --low_ram", [{"tags": "reproduce,mlperf,tiny,_kws,_prune_channels,_low_ram"}]),
         ("run -o out --jobs 2", [{"tags": "reproduce,mlperf,tiny", "outdirname": "out", "jobs": "2"}]),
         (
             "run kws ic",
@@ -137,7 +137,7 @@ def test_the_defaults_that_help_shows_are_those_of_the_meta() -> None:
     [
         ("cm run script --tags=replay,mlperf,tiny,_v1.4 --path=DIR", "cm4tiny replay v1.4 --path=DIR"),
         (
-            "x:\ncm run script --tags=reproduce,mlperf,tiny,_kws,_energy,_drop_dead",
+            "x:\ncm run script --tags=reproduce,mlperf,tiny,_kws,_energy,_prune_channels",
             "x:\ncm4tiny run kws --mode energy --division open",
         ),
         ("cm run script --tags=profile,mlperf,tiny,_ic,_low_ram --no_verify", "cm4tiny profile ic --low-ram --no-verify"),

@@ -55,6 +55,6 @@ def two_layers(*, dead: int) -> bytes:
     ],
 )
 def test_a_compiled_model_is_open_exactly_if_channels_were_removed(dead, dropped, reason):
-    made = compile_model(two_layers(dead=dead), name="made", options=CompileOptions(drop_dead=dropped))
+    made = compile_model(two_layers(dead=dead), name="made", options=CompileOptions(prune_channels=dropped))
     assert (made.division, made.division_reason) == ("open" if reason else "closed", reason)
     assert open_division({"division": made.division, "division_reason": made.division_reason}) == reason

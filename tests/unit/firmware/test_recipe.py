@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recipe refuses what it cannot build before anything is built."""
+"""A spec refuses what it cannot build before anything is built."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from cm4tiny.firmware import tvm_package
 from cm4tiny.firmware.build_spec import BuildSpec, build
 
 
-def recipe(**changes: str) -> BuildSpec:
+def spec(**changes: str) -> BuildSpec:
     return BuildSpec(**{"benchmark": "kws", "engine": "microtvm", "mode": "performance", "model": "/nowhere/model.tflite", **changes})
 
 
@@ -20,7 +20,7 @@ def recipe(**changes: str) -> BuildSpec:
 )
 def test_a_mistyped_name_gets_a_suggestion(field: str, value: str, meant: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        build(recipe(**{field: value}), tmp_path)
+        build(spec(**{field: value}), tmp_path)
     assert meant in str(caught.value)
 
 
@@ -28,7 +28,7 @@ def test_an_engine_without_its_library_names_the_step(tmp_path: Path, monkeypatc
     monkeypatch.setattr("cm4tiny.firmware.build_spec.find_toolchain", lambda kind, install: None)
     monkeypatch.setattr("cm4tiny.firmware.build_spec.find_c_library", lambda toolchain, events: None)
     with pytest.raises(FirmwareError) as caught:
-        build(recipe(engine="tflm", model=str(embedded_model("kws"))), tmp_path)
+        build(spec(engine="tflm", model=str(embedded_model("kws"))), tmp_path)
     assert "build,tiny,engine,library" in caught.value.hint
 
 
@@ -38,12 +38,12 @@ def test_a_model_of_another_size_is_refused_before_anything_is_compiled(
 ) -> None:
     monkeypatch.setattr("cm4tiny.firmware.build_spec.find_toolchain", None)
     with pytest.raises(ModelError, match="does not fit the benchmark 'kws'"):
-        build(recipe(engine=engine, model=str(embedded_model("ic"))), tmp_path)
+        build(spec(engine=engine, model=str(embedded_model("ic"))), tmp_path)
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"/nowhere/model\.tflite"):
-        build(recipe(), tmp_path)
+        build(spec(), tmp_path)
 
 
 def test_another_version_of_tvm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

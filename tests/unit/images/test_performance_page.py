@@ -16,7 +16,7 @@ from pages.performance.energy import own_energy_uj
 from pages.performance.freshness import code_of
 from pages.performance.page import CHART, Evidence, chart, fastest, page, shown_published
 from pages.performance.rows import Again, Compiled, Harsher, MeasuredRow, read_rows
-from pages.performance.variants import DEFAULT, NO_DEAD, NO_SKIP
+from pages.performance.variants import DEFAULT, NO_SKIP, PRUNED
 
 BEST = 23.155
 """kws of STMicroelectronics in round v1.2."""
@@ -66,11 +66,11 @@ def test_the_table_is_sorted_by_throughput_with_the_published_results_in_it() ->
 
 
 def test_the_open_division_is_named_at_its_row() -> None:
-    assert "| **cm4tiny, open division** | open |" in page(Evidence([replace(OURS, engine=NO_DEAD)]))
+    assert "| **cm4tiny, open division** | open |" in page(Evidence([replace(OURS, engine=PRUNED)]))
 
 
 def test_plans_that_come_out_as_the_default_plan_are_named_but_shown_once() -> None:
-    evidence = Evidence([OURS, replace(OURS, engine=NO_SKIP), replace(OURS, engine=NO_DEAD, cycles=3e6)])
+    evidence = Evidence([OURS, replace(OURS, engine=NO_SKIP), replace(OURS, engine=PRUNED, cycles=3e6)])
     text = page(evidence)
     assert "The default plan's figures also hold for: cm4tiny, nothing skipped.\n" in text
     assert "**cm4tiny, nothing skipped** | closed" not in text and "**cm4tiny, open division** | open" in text

@@ -59,7 +59,7 @@ def test_the_options_of_a_variant_are_those_of_a_recipe() -> None:
 
 
 def test_only_the_plan_that_drops_dead_channels_is_of_the_open_division() -> None:
-    assert [dict(one.options) for one in VARIANTS if one.division == "open"] == [{"drop_dead": True}]
+    assert [dict(one.options) for one in VARIANTS if one.division == "open"] == [{"prune_channels": True}]
 
 
 def test_a_mistyped_variant_gets_a_suggestion() -> None:

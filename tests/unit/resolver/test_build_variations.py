@@ -16,7 +16,7 @@ from cm4tiny.boards.boards import default_board
 from cm4tiny.cm import Step
 from cm4tiny.events import SILENT
 from cm4tiny.firmware.build_spec import BuildSpec
-from cm4tiny.firmware.own_engine import parse_ram_budget
+from cm4tiny.firmware.microtvm_image import parse_ram_budget
 from cm4tiny.paths import cm_repo
 from cm4tiny.workflows import compile_mlperf_tiny_firmware
 from cm4tiny.workflows.measure_mlperf_tiny_kernels import MeasureKernelsOptions, tune_request
@@ -26,7 +26,7 @@ STEPS = {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for 
 GROUPS = {
     "assets": "CM_TINY_ASSETS",
     "board": "CM_TINY_BOARD_KIND",
-    "dead": "CM_TINY_DEAD",
+    "channels": "CM_TINY_DEAD",
     "engine": "CM_TINY_ENGINE",
     "image": "CM_TINY_IMAGE",
     "list": "CM_TINY_LIST",
@@ -35,6 +35,7 @@ GROUPS = {
     "zeros": "CM_TINY_ZEROS",
 }
 """Group of variations -> the key that each of them sets to its own name."""
+STEPS_THAT_BUILD = ("build-mlperf-tiny-firmware", "profile-mlperf-tiny", "reproduce-mlperf-tiny", "tune-mlperf-tiny")
 MORE = {
     ("build-mlperf-tiny-firmware", "low_ram"): {"CM_TINY_RAM_BUDGET": "128K"},
     ("reproduce-mlperf-tiny", "energy"): {"CM_TINY_IMAGE": "energy"},
@@ -78,25 +79,31 @@ ENVS: list[tuple[dict[str, str], bool, bool]] = [
     ({}, True, False),
     ({"CM_TINY_ZEROS": "skip_zeros", "CM_TINY_DEAD": "keep_dead"}, True, False),
     ({"CM_TINY_ZEROS": "keep_zeros"}, False, False),
-    ({"CM_TINY_DEAD": "drop_dead"}, True, True),
+    ({"CM_TINY_DEAD": "prune_channels"}, True, True),
     ({"CM_TINY_ZEROS": "keep_zeros", "CM_TINY_DEAD": "drop_dead"}, False, True),
 ]
 
 
-@pytest.mark.parametrize(("env", "skip_zero", "drop_dead"), ENVS)
+@pytest.mark.parametrize(("env", "skip_zero", "prune_channels"), ENVS)
 def test_the_compiling_step_asks_for_what_the_variations_say(
-    env: dict[str, str], skip_zero: bool, drop_dead: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    env: dict[str, str], skip_zero: bool, prune_channels: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = asked_of_the_compiling_step(env, tmp_path, monkeypatch)
-    assert (recipe.skip_zero, recipe.drop_dead, recipe.verify, recipe.ram_budget) == (skip_zero, drop_dead, True, parse_ram_budget(""))
+    spec = asked_of_the_compiling_step(env, tmp_path, monkeypatch)
+    assert (spec.skip_zero, spec.prune_channels, spec.verify, spec.ram_budget) == (skip_zero, prune_channels, True, parse_ram_budget(""))
     asked = Step({"CM_TINY_MODEL": "kws", **env}, SILENT, tmp_path)
     request = tune_request(asked.options(MeasureKernelsOptions))
-    assert (request.options.skip_zero, request.options.drop_dead) == (skip_zero, drop_dead)
+    assert (request.options.skip_zero, request.options.prune_channels) == (skip_zero, prune_channels)
+
+
+def test_variations_have_the_names_of_before_as_aliases() -> None:
+    found = {name: step["variations"]["drop_dead"] for name, step in STEPS.items() if "drop_dead" in step.get("variations", {})}
+    assert found == {step: {"alias": "prune_channels"} for step in STEPS_THAT_BUILD}
+    assert STEPS["tune-mlperf-tiny"]["variations"]["keep_dead"] == {"alias": "keep_channels"}
 
 
 def test_a_budget_and_no_verification_reach_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = asked_of_the_compiling_step({"CM_TINY_RAM_BUDGET": "128K", "CM_TINY_NO_VERIFY": "yes"}, tmp_path, monkeypatch)
-    assert (recipe.ram_budget, recipe.verify) == (128 * 1024, False)
+    spec = asked_of_the_compiling_step({"CM_TINY_RAM_BUDGET": "128K", "CM_TINY_NO_VERIFY": "yes"}, tmp_path, monkeypatch)
+    assert (spec.ram_budget, spec.verify) == (128 * 1024, False)
 
 
 def test_the_board_that_is_named_reaches_the_compiler_and_the_key_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +125,8 @@ def asked_of_the_compiling_step(env: dict[str, str], folder: Path, monkeypatch: 
     spec.loader.exec_module(module)
     asked: list[BuildSpec] = []
 
-    def build(recipe: BuildSpec, *_: object) -> SimpleNamespace:
-        asked.append(recipe)
+    def build(spec: BuildSpec, *_: object) -> SimpleNamespace:
+        asked.append(spec)
         return SimpleNamespace(elf=folder / "x.elf")
 
     monkeypatch.setattr(compile_mlperf_tiny_firmware, "build", build)

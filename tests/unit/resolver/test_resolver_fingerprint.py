@@ -13,7 +13,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package as pip lays it out: no pyproject.toml two folders up."""
     package = tmp_path / "lib" / "site-packages" / "cm4tiny"
     (package / "firmware").mkdir(parents=True)
-    (package / "firmware" / "recipe.py").write_text("STEP = 1\n", encoding="utf-8")
+    (package / "firmware" / "spec.py").write_text("STEP = 1\n", encoding="utf-8")
     (package / "firmware_sources").mkdir()
     (package / "firmware_sources" / "main.c").write_text("int main(void);\n", encoding="utf-8")
     monkeypatch.setattr(fingerprint, "PACKAGE", package)
@@ -26,7 +26,7 @@ def version() -> str:
     return fingerprint.code_version(frozenset({"firmware"}))
 
 
-@pytest.mark.parametrize("file", ["firmware/recipe.py", "firmware_sources/main.c"])
+@pytest.mark.parametrize("file", ["firmware/spec.py", "firmware_sources/main.c"])
 def test_new_code_under_the_same_version_makes_a_new_key(installed: Path, file: str) -> None:
     before = version()
     assert version() == before

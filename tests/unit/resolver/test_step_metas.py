@@ -80,7 +80,7 @@ DEFAULTS = {
 }
 KERNELS = {"CM_TINY_MODEL": "kws", "CM_TINY_ASSETS": "embedded", "CM_TINY_MODEL_SHA256": "benchmark", "CM_TINY_TOOLCHAIN": "auto"} | {
     "CM_TINY_ZEROS": "skip_zeros",
-    "CM_TINY_DEAD": "keep_dead",
+    "CM_TINY_DEAD": "keep_channels",
 }
 DEFAULT_ENV = {
     "build-tiny-engine-library": {"CM_TINY_TOOLCHAIN": "auto"},

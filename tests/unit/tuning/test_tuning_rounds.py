@@ -110,5 +110,5 @@ def test_a_wish_comes_from_the_env_and_the_users_model_goes_first():
         "CM_TINY_DEAD": "drop_dead",
     }
     wanted = request(env | {"CM_TINY_MODEL_FILE": "mine.tflite"})
-    assert (wanted.model, wanted.skip_zero, wanted.drop_dead, wanted.jobs) == (Path("/folder/mine.tflite"), False, True, 0)
+    assert (wanted.model, wanted.skip_zero, wanted.prune_channels, wanted.jobs) == (Path("/folder/mine.tflite"), False, True, 0)
     assert request(env).model == Path("embedded.tflite")

@@ -15,8 +15,8 @@ from cm4tiny.firmware.engines import octoml, tflm
 from cm4tiny.firmware.engines.archive import EngineLibrary
 from cm4tiny.firmware.toolchain import Toolchain
 
-OWN = "microtvm"
-ENGINES = (OWN, *tflm.VARIANTS, *octoml.VARIANTS)
+MICROTVM = "microtvm"
+ENGINES = (MICROTVM, *tflm.VARIANTS, *octoml.VARIANTS)
 RECORD = "library.json"
 
 
@@ -61,7 +61,7 @@ def build_library(
         UsageError: no such engine. ToolchainError: no C library for it. AssetError, CompileError: as the engine says.
     """
     check_engine(engine)
-    if engine == OWN:
+    if engine == MICROTVM:
         return None
     build = tflm.build_library if engine in tflm.VARIANTS else octoml.build_library
     library = find_c_library(toolchain, events=events)

@@ -18,7 +18,7 @@ class CompileOptions:
         ram_budget: bytes of RAM for activations, scratch memory and weights; None: as fast as possible, whatever it takes.
         flash_budget: bytes of flash for weights and tables; None: no limit.
         skip_zero: dot products whose weights are all zero are not computed.
-        drop_dead: channels that cannot change the result are removed with their non-zero weights: open division.
+        prune_channels: channels that cannot change the result are removed with their non-zero weights: open division.
         int16: False leaves only the int8 kernels.
         forced: layer number -> candidate id, for measuring candidates.
     """
@@ -26,7 +26,7 @@ class CompileOptions:
     ram_budget: int | None = None
     flash_budget: int | None = None
     skip_zero: bool = True
-    drop_dead: bool = False
+    prune_channels: bool = False
     int16: bool = True
     forced: Mapping[int, str] = field(default_factory=dict)
 

@@ -22,12 +22,12 @@ from cm4tiny.firmware.microtvm.codegen import generate_c
 from cm4tiny.firmware.microtvm.compiled import CompiledModel, CompileOptions, LayerInfo
 from cm4tiny.firmware.microtvm.consistency import check_graph
 from cm4tiny.firmware.microtvm.costs import Costs, content, shipped_costs
-from cm4tiny.firmware.microtvm.dead import drop_dead, open_reason
 from cm4tiny.firmware.microtvm.graph import Conv, Graph
 from cm4tiny.firmware.microtvm.importer import check_model, import_relax
 from cm4tiny.firmware.microtvm.layout import Action, Value, lay_out
 from cm4tiny.firmware.microtvm.lowering import lower_relax
 from cm4tiny.firmware.microtvm.planner import ModelPlan, arena_of, choose, least_budget, scratch_name, within_flash
+from cm4tiny.firmware.microtvm.prune import open_reason, prune_channels
 from cm4tiny.firmware.microtvm.select import scratch_bytes
 from cm4tiny.firmware.microtvm.sparsity import skip_zero
 
@@ -126,8 +126,8 @@ def _passes(graph: Graph, options: CompileOptions) -> tuple[Graph, str]:
     """The graph passes, and why the result belongs to the open division; empty if it does not."""
     check_graph(graph)
     reason = ""
-    if options.drop_dead:
-        smaller = drop_dead(graph)
+    if options.prune_channels:
+        smaller = prune_channels(graph)
         reason = "" if smaller is graph else open_reason(graph, smaller)
         graph = smaller
     graph = skip_zero(graph) if options.skip_zero else graph

@@ -112,7 +112,7 @@ def _check_division(division: str, found: Mapping[str, Sequence[Found]]) -> None
         raise RuleError(
             "results of the open division cannot be submitted to the closed one",
             why="; ".join(reasons[:6]),
-            hint="submit with --division=open, or measure firmware that was built without _drop_dead (docs/closed-division.md)",
+            hint="submit with --division=open, or measure firmware that was built without _prune_channels (docs/closed-division.md)",
         )
 
 

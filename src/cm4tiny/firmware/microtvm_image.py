@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images of this project's own engine: compile within a RAM budget, build, and say what came out.
+"""Images of the microTVM engine: compile within a RAM budget, build, and say what came out.
 
 The budget is for the whole image. What the harness takes is known exactly only after linking, so the model first gets what is left beside
 an estimate; if the image turns out larger than allowed, the model is compiled again with so much less.
@@ -31,8 +31,8 @@ _ATTEMPTS = 3
 _SIZE = re.compile(r"(\d{1,9})\s*(|[kK]i?[bB]?)")
 
 
-class OwnRecipe(Protocol):
-    """The fields of a recipe that matter here."""
+class MicrotvmSpec(Protocol):
+    """The fields of a build specification that matter here."""
 
     @property
     def mode(self) -> str: ...
@@ -41,13 +41,13 @@ class OwnRecipe(Protocol):
     @property
     def skip_zero(self) -> bool: ...
     @property
-    def drop_dead(self) -> bool: ...
+    def prune_channels(self) -> bool: ...
     @property
     def costs(self) -> str: ...
 
 
 @dataclass(frozen=True)
-class OwnImage:
+class MicrotvmImage:
     """An image and the compiled model in it; ``budget`` is what was allowed, stack included."""
 
     image: FirmwareImage
@@ -87,15 +87,15 @@ def harness_ram(benchmark: Benchmark, board: BoardDescription | None = None) -> 
     return _HARNESS_BYTES + 2 * benchmark.input_bytes + (board or default_board()).stack_bytes
 
 
-def build_own(
-    recipe: OwnRecipe,
+def build_microtvm(
+    spec: MicrotvmSpec,
     benchmark: Benchmark,
     tflite: bytes,
     toolchain: Toolchain,
     folder: Path,
     events: EventStream,
     board: BoardDescription | None = None,
-) -> OwnImage:
+) -> MicrotvmImage:
     """Compiles a model and builds its image.
 
     Args:
@@ -109,16 +109,16 @@ def build_own(
 
     board = board or default_board()
     chip, stack = board.chip, board.stack_bytes
-    budget = chip.ram.size if recipe.ram_budget is None else recipe.ram_budget
-    costs = read_costs(Path(recipe.costs)) if recipe.costs else None
+    budget = chip.ram.size if spec.ram_budget is None else spec.ram_budget
+    costs = read_costs(Path(spec.costs)) if spec.costs else None
 
     def attempt(share: int) -> tuple[CompiledModel, FirmwareImage]:
         """With so many bytes for the model; raises RamBudgetError if they are too few."""
         options = CompileOptions(
-            ram_budget=share, flash_budget=chip.flash.size - CODE_BYTES, skip_zero=recipe.skip_zero, drop_dead=recipe.drop_dead
+            ram_budget=share, flash_budget=chip.flash.size - CODE_BYTES, skip_zero=spec.skip_zero, prune_channels=spec.prune_channels
         )
         model = compile_model(tflite, name=benchmark.model_id, options=options, costs=costs, events=events)
-        built = build_firmware(benchmark, model, mode=recipe.mode, toolchain=toolchain, out_dir=folder, board=board, events=events)
+        built = build_firmware(benchmark, model, mode=spec.mode, toolchain=toolchain, out_dir=folder, board=board, events=events)
         return model, built
 
     beside = harness_ram(benchmark, board)  # what the image needs besides the model: an estimate, until an image was linked
@@ -137,8 +137,8 @@ def build_own(
         elif left and least and budget - measured > least:
             beside = measured  # less than was estimated: a faster plan may fit
         else:
-            chosen = {"ram_budget": budget, "skip_zero": recipe.skip_zero, "drop_dead": recipe.drop_dead, "tuned": bool(recipe.costs)}
-            return OwnImage(image, model, budget, chosen)
+            chosen = {"ram_budget": budget, "skip_zero": spec.skip_zero, "drop_dead": spec.prune_channels, "tuned": bool(spec.costs)}
+            return MicrotvmImage(image, model, budget, chosen)
     raise _too_small(budget, model.ram_bytes, measured, stack)
 
 

@@ -18,8 +18,8 @@ from graph_reference import run_graph, run_tensors
 from sparse_graphs import GraphMaker, random_graph
 
 from cm4tiny.firmware.kernels.quant import Multiplier
-from cm4tiny.firmware.microtvm.dead import _requantized, drop_dead, open_reason, value_ranges
 from cm4tiny.firmware.microtvm.graph import Graph
+from cm4tiny.firmware.microtvm.prune import _requantized, open_reason, prune_channels, value_ranges
 from cm4tiny.firmware.microtvm.sparsity import live_macs, skip_zero
 
 CASES = settings(max_examples=80, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -64,7 +64,7 @@ def widths(graph: Graph) -> list[int]:
 
 def test_a_constant_at_the_zero_point_goes_with_its_filter():
     graph = chain(constant_bias=-100)
-    smaller = drop_dead(graph)
+    smaller = prune_channels(graph)
     assert widths(smaller) == [3, 3, 3]
     np.testing.assert_array_equal(smaller.layers[1].weights, graph.layers[1].weights[[0, 2, 3]])
     assert_same_answers(graph, smaller)
@@ -73,13 +73,13 @@ def test_a_constant_at_the_zero_point_goes_with_its_filter():
 def test_a_constant_beside_the_zero_point_stays_where_a_filter_sees_the_border():
     """At the border the window holds zero points instead of the constant: the filter's answer is not constant."""
     graph = chain(constant_bias=5000)
-    assert drop_dead(graph) is graph
+    assert prune_channels(graph) is graph
 
 
 @pytest.mark.parametrize("options", [{"padded": False}, {"kernel": 1}])
 def test_a_constant_beside_the_zero_point_folds_where_no_filter_sees_the_border(options):
     graph = chain(constant_bias=5000, **options)
-    smaller = drop_dead(graph)
+    smaller = prune_channels(graph)
     assert widths(smaller) == [3, 3, 3]
     assert (smaller.layers[2].bias != graph.layers[2].bias).any()
     assert_same_answers(graph, smaller)
@@ -90,18 +90,18 @@ def test_a_constant_does_not_fold_into_a_padded_convolution():
     x = make.conv(make.tensor((1, 4, 4, 1), zero_point=0), 2, weights=[[[[9]]], [[[0]]]], bias=[0, 5000], scales=[0.004] * 2)
     make.conv(x, 2, kernel=3, weights=full(make.rng, 2, 3, 3, 2), scales=[0.004] * 2)
     graph = make.graph()
-    assert drop_dead(graph) is graph
+    assert prune_channels(graph) is graph
     window = replace(graph.layers[1].window, padding=(0, 0, 0, 0))
     inner = replace(graph.layers[1], window=window, output=replace(graph.output, shape=(1, 2, 2, 2)))
     unpadded = replace(graph, layers=(graph.layers[0], inner), output=inner.output)
-    smaller = drop_dead(unpadded)
+    smaller = prune_channels(unpadded)
     assert widths(smaller) == [1, 2]
     assert_same_answers(unpadded, smaller)
 
 
 def test_a_channel_that_nothing_reads_goes_whatever_it_holds():
     graph = chain(dead_rows=(), dead_columns=(0, 3))
-    smaller = drop_dead(graph)
+    smaller = prune_channels(graph)
     assert widths(smaller) == [2, 2, 3]
     np.testing.assert_array_equal(smaller.layers[2].bias, graph.layers[2].bias)
     assert_same_answers(graph, smaller)
@@ -112,7 +112,7 @@ def test_weights_near_zero_make_a_constant_too():
     graph = chain(dead_rows=(), padded=False)
     scales = np.float32([0.004, 1e-9, 0.004, 0.004])
     graph = replace(graph, layers=(replace(graph.layers[0], weight_scales=scales), *graph.layers[1:]))
-    smaller = drop_dead(graph)
+    smaller = prune_channels(graph)
     assert widths(smaller) == [3, 3, 3]
     assert_same_answers(graph, smaller)
 
@@ -129,7 +129,7 @@ def test_removal_goes_on_until_nothing_is_left_to_remove():
     last[..., 0] = 0  # ... which nothing reads
     make.conv(x, 2, weights=last, scales=[0.004] * 2)
     graph = make.graph()
-    smaller = drop_dead(graph)
+    smaller = prune_channels(graph)
     assert widths(smaller) == [2, 2, 2]
     assert_same_answers(graph, smaller)
 
@@ -138,7 +138,7 @@ def test_a_bias_that_would_overflow_takes_nothing():
     graph = chain(constant_bias=5000, padded=False, dead_columns=(3,))
     last = graph.layers[2]
     full_bias = replace(graph, layers=(*graph.layers[:2], replace(last, bias=np.full(3, 2**31 - 1, np.int32))))
-    smaller = drop_dead(full_bias)
+    smaller = prune_channels(full_bias)
     assert widths(smaller) == [3, 3, 3], "channel 3 goes, which nothing reads; the constant of channel 1 stays"
     np.testing.assert_array_equal(smaller.layers[0].weights[1], graph.layers[0].weights[1])
     np.testing.assert_array_equal(smaller.layers[2].bias, full_bias.layers[2].bias)
@@ -152,7 +152,7 @@ def test_a_pool_and_a_fully_connected_layer_lose_the_channel():
     x = make.conv(make.tensor((1, 4, 4, 2), zero_point=0), 4, weights=weights, bias=[0, 0, 3000, 0], scales=[0.004] * 4)
     make.dense(make.pool(x, 2), 3)
     graph = make.graph()
-    smaller = drop_dead(graph)
+    smaller = prune_channels(graph)
     assert [layer.output.shape for layer in smaller.layers] == [(1, 4, 4, 3), (1, 2, 2, 3), (1, 3)]
     assert smaller.layers[2].inputs[0].shape == (1, 12)
     assert smaller.layers[2].weights.shape == (3, 12)
@@ -164,7 +164,7 @@ def test_a_tensor_never_becomes_empty():
     x = make.conv(make.tensor((1, 3, 3, 2)), 4, weights=np.zeros((4, 1, 1, 2)))
     make.conv(x, 2, weights=full(make.rng, 2, 1, 1, 4))
     graph = make.graph()
-    smaller = drop_dead(graph)
+    smaller = prune_channels(graph)
     assert widths(smaller) == [1, 2]
     assert_same_answers(graph, smaller)
 
@@ -173,7 +173,7 @@ def test_the_models_own_channels_stay():
     make = GraphMaker(np.random.default_rng(6))
     make.conv(make.tensor((1, 3, 3, 4)), 4, weights=np.zeros((4, 1, 1, 4)))
     graph = make.graph()
-    assert drop_dead(graph) is graph
+    assert prune_channels(graph) is graph
 
 
 def test_a_tensor_that_nothing_reads_is_left_alone():
@@ -182,17 +182,17 @@ def test_a_tensor_that_nothing_reads_is_left_alone():
     make.conv(x, 3)
     make.layers.append(replace(make.layers[0], output=make.tensor((1, 3, 3, 3))))
     graph = make.graph()
-    assert drop_dead(graph) is graph
+    assert prune_channels(graph) is graph
 
 
 def test_what_was_removed_makes_a_result_of_the_open_division():
     graph = chain(constant_bias=-100)
-    smaller = drop_dead(graph)
+    smaller = prune_channels(graph)
     reason = open_reason(graph, smaller)
     # one row (zero), one filter of nine, one column of three
     assert reason == "2 channels that cannot change the result were removed, and 12 weights with them that are not zero"
     live = chain(dead_rows=())
-    assert open_reason(live, drop_dead(live)) == ""
+    assert open_reason(live, prune_channels(live)) == ""
 
 
 @CASES
@@ -201,7 +201,7 @@ def test_random_graphs_answer_the_same(seed):
     graph = random_graph(np.random.default_rng(seed))
     inputs = inputs_for(graph, seed)
     expected = run_graph(graph, inputs)
-    smaller = drop_dead(graph)
+    smaller = prune_channels(graph)
     assert live_macs(smaller) <= live_macs(graph)
     np.testing.assert_array_equal(run_graph(smaller, inputs), expected)
     np.testing.assert_array_equal(run_graph(skip_zero(smaller), inputs, skipping=True), expected)
@@ -251,4 +251,4 @@ def test_a_reshaped_tensor_has_other_channels_and_so_the_widest_range():
     graph = make.graph()
     low, high = value_ranges(graph)[graph.output.key]
     assert (low < high).any(), "although every value read is one of four constants"
-    assert drop_dead(graph) is graph
+    assert prune_channels(graph) is graph

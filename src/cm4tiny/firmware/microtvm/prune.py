@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Channels that carry no information are removed, with their weights (open division; docs/closed-division.md says why).
+"""Channels that carry no information are pruned, with their weights (open division; docs/closed-division.md says why).
 
-:func:`drop_dead` removes a channel if every layer that reads it multiplies it with zero, or reads a value there that is the same for every
-input of the model and can be added to that layer's bias instead. The depthwise filters of such channels go too, although their weights
-are not zero: the rules forbid to discard these in the closed division. Off by default.
+:func:`prune_channels` removes a channel if every layer that reads it multiplies it with zero, or reads a value there that is the same for
+every input of the model and can be added to that layer's bias instead. The depthwise filters of such channels go too, although their
+weights are not zero: the rules forbid to discard these in the closed division. Off by default.
 
 Why results stay bit-exact:
 
@@ -39,7 +39,7 @@ Ends = tuple[Int64, Int64]
 _INT32 = (-(1 << 31), (1 << 31) - 1)
 
 
-def drop_dead(graph: Graph) -> Graph:
+def prune_channels(graph: Graph) -> Graph:
     """Removes what carries no information, until nothing is left to remove.
 
     Returns:
@@ -53,7 +53,7 @@ def drop_dead(graph: Graph) -> Graph:
 
 
 def open_reason(before: Graph, after: Graph) -> str:
-    """Why a graph that came out of :func:`drop_dead` is of the open division; empty if it did not change."""
+    """Why a graph that came out of :func:`prune_channels` is of the open division; empty if it did not change."""
     if after is before:
         return ""
     channels, weights = (b - a for b, a in zip(_counts(before), _counts(after), strict=True))

@@ -13,9 +13,9 @@ from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.boards.boards import default_board
 from cm4tiny.errors import RamBudgetError, UsageError
 from cm4tiny.events import SILENT
-from cm4tiny.firmware import own_engine
+from cm4tiny.firmware import microtvm_image
 from cm4tiny.firmware.build_spec import BuildSpec
-from cm4tiny.firmware.own_engine import build_own, parse_ram_budget
+from cm4tiny.firmware.microtvm_image import build_microtvm, parse_ram_budget
 
 STACK_BYTES = default_board().stack_bytes
 
@@ -35,7 +35,7 @@ def test_a_wrong_size_is_refused(text):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("changes", [{"ram_budget": 1}, {"skip_zero": False}, {"drop_dead": True}, {"costs": "x.json"}])
+@pytest.mark.parametrize("changes", [{"ram_budget": 1}, {"skip_zero": False}, {"prune_channels": True}, {"costs": "x.json"}])
 def test_other_engines_have_no_such_choices(changes):
     with pytest.raises(UsageError, match="tflm has no RAM budget"):
         BuildSpec(benchmark="kws", engine="tflm", mode="performance", model="m.tflite", **changes).check()
@@ -65,9 +65,9 @@ def built(monkeypatch, harness: int, budget: int, least: int = 0, slack: int = 0
     import cm4tiny.firmware.microtvm as microtvm
 
     monkeypatch.setattr(microtvm, "compile_model", fake.compile)
-    monkeypatch.setattr(own_engine, "build_firmware", fake.build)
-    recipe = BuildSpec(benchmark="kws", engine="microtvm", mode="performance", model="", ram_budget=budget)
-    return fake, build_own(recipe, get_benchmark("kws"), b"", None, Path(), SILENT)
+    monkeypatch.setattr(microtvm_image, "build_firmware", fake.build)
+    spec = BuildSpec(benchmark="kws", engine="microtvm", mode="performance", model="", ram_budget=budget)
+    return fake, build_microtvm(spec, get_benchmark("kws"), b"", None, Path(), SILENT)
 
 
 def test_a_model_gets_what_stack_and_harness_leave(monkeypatch):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The int16 addition: assembly, portable twin and TFLite's rule agree for every pair of values, whatever the scales and zero points."""
+"""The int16 addition: assembly, portable version and TFLite's rule agree for every pair of values, whatever the scales and zero points."""
 
 from __future__ import annotations
 

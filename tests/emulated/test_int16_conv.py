@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolutions on int16 tensors: the assembly on the emulated core, its portable twin and TFLite's rule give the same bits."""
+"""Convolutions on int16 tensors: the assembly on the emulated core, its portable version and TFLite's rule give the same bits."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check(
     for i, image in enumerate(images(rng, layer)):
         cells, expected = fill(source, image), layer.expected(image)
         host = run_host(kernel, cells, cells=target.elements).buffers[0]
-        np.testing.assert_array_equal(interior(target, host), expected, err_msg=f"portable twin of {candidate.id}")
+        np.testing.assert_array_equal(interior(target, host), expected, err_msg=f"portable version of {candidate.id}")
         assert untouched_border(target, host), candidate.id
         if i < 2:
             core = run_target(kernel, cells, cells=target.elements, strict=strict and i == 0).buffers[0]
@@ -76,7 +76,7 @@ def some(found: list[Candidate], rng: np.random.Generator, each: int) -> list[Ca
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_assembly_twin_and_reference_agree(name: str) -> None:
+def test_assembly_portable_and_reference_agree(name: str) -> None:
     case = CASES[name]
     rng = np.random.default_rng(sorted(CASES).index(name))
     layer = int16_layer(rng, case.window, case.outputs, relu=case.relu)

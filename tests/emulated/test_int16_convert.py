@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conversions into, out of and between int16 tensors, and the zeros around them: assembly, portable twin and numpy agree."""
+"""Conversions into, out of and between int16 tensors, and the zeros around them: assembly, portable version and numpy agree."""
 
 from __future__ import annotations
 

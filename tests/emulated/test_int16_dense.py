@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fully connected layers on int16 tensors: the assembly on the emulated core, its portable twin and TFLite's rule give the same bits."""
+"""Fully connected layers on int16 tensors: the assembly on the emulated core, its portable version and TFLite's rule give the same bits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "relu"), SHAPES)
-def test_assembly_twin_and_reference_agree(inputs: int, outputs: int, relu: bool) -> None:
+def test_assembly_portable_and_reference_agree(inputs: int, outputs: int, relu: bool) -> None:
     rng = np.random.default_rng(inputs + outputs)
     layer = int16_layer(rng, Window(1, 1, inputs, (1, 1), (1, 1)), outputs, relu=relu)
     source, target = nhwc(1, 1, inputs), nhwc(1, 1, outputs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The int16 depthwise convolution: assembly, portable twin and numpy agree, whatever the shape, the stride and the requantisation."""
+"""The int16 depthwise convolution: assembly, portable version and numpy agree, whatever the shape, the stride and the requantisation."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ CASES = [(shape, FORMS[(i + j) % len(FORMS)]) for i, shape in enumerate(SHAPES) 
 
 
 @pytest.mark.parametrize(("shape", "form"), CASES, ids=str)
-def test_assembly_twin_and_numpy_agree(shape: Any, form: Any) -> None:
+def test_assembly_portable_and_numpy_agree(shape: Any, form: Any) -> None:
     size, strides, padding, channels = shape
     rng = np.random.default_rng(hash((shape, form)) % 1000)
     window = Window(*size, channels, (3, 3), strides, padding)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolution by Kronecker's substitution: the assembly on the emulated core, its portable twin and TFLite's rule give the same bits."""
+"""Convolution by Kronecker's substitution: the assembly on the emulated core, its portable version and TFLite's rule give the same bits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def every_layer_is_worthwhile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("window", "outputs", "layout"), SHAPES)
-def test_assembly_twin_and_reference_agree(window: Window, outputs: int, layout: str) -> None:
+def test_assembly_portable_and_reference_agree(window: Window, outputs: int, layout: str) -> None:
     rng = np.random.default_rng(outputs)
     layer, target = gentle(rng, window, outputs), place(window, outputs, layout)
     found = candidates(window, layer.weights, layer.requant, layer.input_zero_point, target)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The int16 average pool: assembly, portable twin and TFLite's rule agree."""
+"""The int16 average pool: assembly, portable version and TFLite's rule agree."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check(window: Window, zero_point: int, source: Storage, target: Storage, ima
     ids=str,
 )
 @pytest.mark.parametrize("zero_point", [-128, 0, 127, 33])
-def test_assembly_twin_and_rule_agree(size: Any, kernel: Any, strides: Any, channels: int, zero_point: int) -> None:
+def test_assembly_portable_and_rule_agree(size: Any, kernel: Any, strides: Any, channels: int, zero_point: int) -> None:
     window = Window(*size, channels, kernel, strides)
     rng = np.random.default_rng(channels)
     image = rng.integers(-128, 128, (*size, channels))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Winograd's convolution: assembly, portable twin and a direct convolution in numpy agree bit for bit."""
+"""Winograd's convolution: assembly, portable version and a direct convolution in numpy agree bit for bit."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def some_shape(method: Method, tiles: int, channels: int) -> WinogradShape:
 @METHODS
 @pytest.mark.parametrize("unsigned", [False, True])
 @pytest.mark.parametrize(("tiles", "channels"), [(8, 6), (16, 16), (4, 64)])
-def test_the_input_transform_equals_its_twin_on_any_values(method: Method, unsigned: bool, tiles: int, channels: int) -> None:
+def test_the_input_transform_equals_its_portable_on_any_values(method: Method, unsigned: bool, tiles: int, channels: int) -> None:
     rng = np.random.default_rng(5)
     shape = some_shape(method, tiles, channels)
     pixel, row = channels + 2, 9 * (channels + 2) + 4
@@ -218,18 +218,18 @@ def any_words(rng: np.random.Generator, *counts: int) -> list[Any]:
 @pytest.mark.parametrize(
     ("tiles", "channels"), [(4, 2), (16, 4), (12, 16), (8, 16), (4, 30), (8, 30), (8, 32), (4, 32), (4, 34), (8, 44), (4, 64)]
 )
-def test_the_product_equals_its_twin_on_any_values(tiles: int, channels: int) -> None:
+def test_the_product_equals_its_portable_on_any_values(tiles: int, channels: int) -> None:
     rng = np.random.default_rng(6)
     shape = some_shape(STRIDE_1, tiles, channels)
     v, w, m = any_words(rng, shape.slices * shape.v_slice, 2 * COMPONENTS * shape.channels, 2 * shape.pair_words)
     for pairs in (1, 2):
-        run, twin = (run(product(shape), v, w, m, pairs).buffers[2] for run in (run_target, run_host))
-        assert np.array_equal(run, twin)
+        run, portable = (run(product(shape), v, w, m, pairs).buffers[2] for run in (run_target, run_host))
+        assert np.array_equal(run, portable)
     shape = some_shape(STRIDE_2, tiles, channels)
     v, w, m = any_words(rng, 5 * 4 * shape.v_slice, 5 * shape.channels, 5 * 4 * shape.m_slice)
     for slices, components in ((1, 1), (4, 5)):
-        run, twin = (run(product(shape), v, w, m, slices * shape.quads, components).buffers[2] for run in (run_target, run_host))
-        assert np.array_equal(run, twin)
+        run, portable = (run(product(shape), v, w, m, slices * shape.quads, components).buffers[2] for run in (run_target, run_host))
+        assert np.array_equal(run, portable)
 
 
 FORMS = [
@@ -242,7 +242,7 @@ FORMS = [
 
 @METHODS
 @pytest.mark.parametrize("form", FORMS)
-def test_the_output_transform_equals_its_twin_on_any_values(method: Method, form: Form) -> None:
+def test_the_output_transform_equals_its_portable_on_any_values(method: Method, form: Form) -> None:
     rng = np.random.default_rng(7)
     for tiles in (4, 16):
         shape = some_shape(method, tiles, 2)

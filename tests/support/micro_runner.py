@@ -7,7 +7,7 @@ model does not charge but the real core does. Cycles are those of :mod:`cm4tiny.
 
     run = run_target(function, x, w, out)           # one micro-kernel; numpy arrays become buffers, integers stay integers
     run.buffers[2], run.cycles
-    run_host(function, x, w, out).buffers[2]        # the portable twin
+    run_host(function, x, w, out).buffers[2]        # the portable version
     run_target(kernel, x, cells=n, dtype=np.int16)  # a Kernel: constants, workspaces and the output are placed as the engine does
 """
 
@@ -87,7 +87,7 @@ def run_target(
 
 
 def run_host(program: CFunction | Kernel, *arguments: Any, cells: int = 0, dtype: Any = np.int16) -> Run:
-    """Runs the portable twin on the host; arguments as in :func:`run_target`."""
+    """Runs the portable version on the host; arguments as in :func:`run_target`."""
     text, entry, places = _prepared(program, arguments, cells, dtype)
     buffers = [np.full(p.array.nbytes + 2 * GUARD_BYTES, GUARD, np.uint8) if isinstance(p, Place) else None for p in places]
     values: list[Any] = []

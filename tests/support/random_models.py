@@ -229,9 +229,9 @@ class Maker:
     def grow(self, nodes: list[Node]) -> Node | None:
         """One more layer on one of the latest tensors."""
         x = nodes[-1] if self.chance(0.8) else nodes[self.number(max(0, len(nodes) - 4), len(nodes) - 1)]
-        twins = [(a, b) for i, a in enumerate(nodes) for b in nodes[i:] if a.shape == b.shape and (a is not b or self.chance(0.1))]
-        if twins and self.chance(0.25):
-            a, b = twins[self.number(0, len(twins) - 1)]
+        pairs = [(a, b) for i, a in enumerate(nodes) for b in nodes[i:] if a.shape == b.shape and (a is not b or self.chance(0.1))]
+        if pairs and self.chance(0.25):
+            a, b = pairs[self.number(0, len(pairs) - 1)]
             return self.add(a, b) if self.chance(0.5) else self.add(b, a)
         kind = self.rng.random()
         if kind < 0.22:

@@ -64,10 +64,10 @@ def test_constants_take_one_or_two_instructions():
 
 
 def test_a_name_follows_the_text():
-    def made(twin: str, *lines: str) -> str:
+    def made(portable: str, *lines: str) -> str:
         a = Assembly()
         a.emit_all(*lines)
-        return a.function("x", "int16_t *p", twin).name
+        return a.function("x", "int16_t *p", portable).name
 
     assert made("t", "bx lr") == made("t", "bx lr")
     assert len({made("t", "bx lr"), made("u", "bx lr"), made("t", "nop.w", "bx lr")}) == 3

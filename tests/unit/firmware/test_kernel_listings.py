@@ -100,12 +100,12 @@ def test_every_section_is_of_a_kind() -> None:
     assert sorted(re.findall(r"^### (.*)$", page, flags=re.M)) == sorted([*KINDS, "Forms of weights and requantisation"])
 
 
-def test_the_portable_twins_are_valid_c(tmp_path: Path) -> None:
+def test_the_portable_versions_are_valid_c(tmp_path: Path) -> None:
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler on this machine")
     found = {function.name: function.portable_text() for kind in KINDS for function in functions(kind)}
-    program = tmp_path / "twins.c"
+    program = tmp_path / "portable.c"
     program.write_text("\n".join([HELPERS.read_text(encoding="utf-8"), *found.values()]), encoding="utf-8")
     done = subprocess.run(
         [compiler, "-fsyntax-only", "-Wall", "-Wno-unused-function", "-Werror", str(program)], capture_output=True, text=True

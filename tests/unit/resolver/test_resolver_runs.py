@@ -464,18 +464,18 @@ def test_a_home_that_cannot_be_written_does_not_stop_a_run(micro: Any) -> None:
 
 def test_an_own_script_goes_before_another_repositorys_with_the_same_tags_or_uid(micro: Any) -> None:
     foreign = micro.script("a-foreign", sort=-5)
-    twin = micro.script("twin", env={"T_WHICH": "foreign"})
+    double = micro.script("double", env={"T_WHICH": "foreign"})
     own = micro.base / "own"
     (own / "script" / "a-own").mkdir(parents=True)
     meta = json.loads((foreign / "_cm.json").read_text())
     (own / "script" / "a-own" / "_cm.json").write_text(json.dumps({**meta, "alias": "a-own", "uid": "00000000000000aa", "tags": ["a"]}))
-    shutil.copytree(twin, own / "script" / "twin")
-    meta = json.loads((twin / "_cm.json").read_text())
-    (own / "script" / "twin" / "_cm.json").write_text(json.dumps({**meta, "env": {"T_WHICH": "own"}, "new_env_keys": ["T_WHICH"]}))
+    shutil.copytree(double, own / "script" / "double")
+    meta = json.loads((double / "_cm.json").read_text())
+    (own / "script" / "double" / "_cm.json").write_text(json.dumps({**meta, "env": {"T_WHICH": "own"}, "new_env_keys": ["T_WHICH"]}))
     session = new_session(micro.home, [Repository(own, "ours", own=True), Repository(micro.root, "micro")])
     run(session, new_request({"tags": "a"}))
-    assert run(session, new_request({"tags": "twin"})).new_env == {"T_WHICH": "own"}
-    assert micro.ran == ["twin"]
+    assert run(session, new_request({"tags": "double"})).new_env == {"T_WHICH": "own"}
+    assert micro.ran == ["double"]
 
 
 def test_constants_win_over_what_predeps_sets_before_the_dependencies_see_it(micro: Any) -> None:

@@ -49,8 +49,8 @@ def test_the_front_is_taken_within_each_benchmark() -> None:
 
 
 def test_equal_results_stay_together() -> None:
-    twins: list[Row] = [{"benchmark": "kws", "t": 1.0}, {"benchmark": "kws", "t": 1.0}]
-    assert len(pareto(twins, [("t", "less")])) == 2
+    equals: list[Row] = [{"benchmark": "kws", "t": 1.0}, {"benchmark": "kws", "t": 1.0}]
+    assert len(pareto(equals, [("t", "less")])) == 2
 
 
 def test_an_objective_needs_a_better_side() -> None:

@@ -18,7 +18,7 @@ class CFunction:
         prefix: what it is, the beginning of its name.
         parameters: C parameter list; the function returns nothing.
         assembly: lines of the Cortex-M4 version, with labels and names of registers.
-        portable: C statements of the body of the portable twin.
+        portable: C statements of the body of the portable version.
         bytes: size of the assembly version.
         loop_bytes: the largest piece of code that runs again and again.
         allocation: names of registers, at least those that the assembly has.
@@ -72,5 +72,5 @@ class CFunction:
         return f"{self.declaration}\n__asm__(\n{body});"
 
     def portable_text(self) -> str:
-        """The portable twin as C text."""
+        """The portable version as C text."""
         return f"static void {self.name}({self.parameters}) {{\n{self.portable.rstrip()}\n}}"

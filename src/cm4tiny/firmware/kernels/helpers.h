@@ -88,7 +88,7 @@ static inline int32_t cm4t_wide_relu(int32_t acc, int32_t mantissa, int32_t roun
     return cm4t_uint8(cm4t_high_add(acc, mantissa, rounding) >> shift);
 }
 
-/* The same with one shift for all channels; see kernels/int16/uniform.py. Only for twins: the target has it in assembly. */
+/* The same with one shift for all channels; see kernels/int16/uniform.py. Only for the portable versions: the target has it in assembly. */
 static inline int32_t cm4t_wide_uniform(int32_t acc, int32_t mantissa, int32_t rounding, int32_t shift) {
     return cm4t_uint8(((int32_t)(((int64_t)acc * mantissa) >> 32) + rounding) >> shift);
 }

@@ -46,7 +46,7 @@ def arena_pointer(offset: int, dtype: str) -> str:
 
 
 def _micro_kernels(kernels: Mapping[str, Kernel]) -> list[str]:
-    """Assembly for the target, its portable twin elsewhere; each function once."""
+    """Assembly for the target, its portable version elsewhere; each function once."""
     found: dict[str, CFunction] = {function.name: function for kernel in kernels.values() for function in kernel.code}
     if not found:
         return []

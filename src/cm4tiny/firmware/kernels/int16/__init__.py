@@ -3,6 +3,6 @@
 
 Why: on the Cortex-M4 one SMLAD does two multiply-accumulates of int16 pairs, and loads are the rest of the cost. Activations that are
 stored as (quantised value - zero point) in 16 bits need no unpacking, no im2col and no care at the border; weights are widened once. The
-loops are small assembly functions (:mod:`~cm4tiny.firmware.kernels.int16.assembly`), each with a portable C twin that computes the same
+loops are small assembly functions (:mod:`~cm4tiny.firmware.kernels.int16.assembly`), each with a portable C version that computes the same
 bits. See docs/kernels.md for the kernels, their limits and their costs.
 """

@@ -224,7 +224,7 @@ def _table(b: Array, wanted: Array, ends: tuple[int, int], factor: int, shift: i
 
 # --- code ---------------------------------------------------------------------------------------------------------------------
 _Key = tuple[bool, int, int, int, int, int, bool, int]
-_TWIN = """    for (int32_t y = 0; y < {rows}; ++y) {{
+_PORTABLE = """    for (int32_t y = 0; y < {rows}; ++y) {{
         for (int32_t i = 0; i < {length}; ++i) {{
             int32_t acc = {first} + (int32_t)((int64_t)({factor_b}) * b[i] >> 16);
             o[i] = (int16_t)({sat}(acc >> {shift}){zero_point});
@@ -248,7 +248,7 @@ def _function(key: _Key, run: _Run) -> tuple[CFunction, int]:
     for unroll in range(_UNROLL, 0, -1):
         writer = _Writer(key, run, unroll)
         writer.write()
-        code = writer.code.function("add", writer.parameters, writer.twin())
+        code = writer.code.function("add", writer.parameters, writer.portable())
         if writer.code.loop_lines * LINE_BYTES <= ICACHE_BYTES:
             found.append((round(writer.code.cycles), code))
     cycles, code = min(found, key=lambda pair: pair[0])
@@ -336,10 +336,10 @@ class _Writer:
         for i in range(0, count, 2):
             code.emit(f"{'str' if i + 1 < count else 'strh'} sum{i}, [o_at, #{at + 2 * i}]")
 
-    def twin(self) -> str:
+    def portable(self) -> str:
         run = self.run
         first = f"(int32_t)((int64_t)({self.factor_a}) * a[i] >> 16) + ({self.offset})" if self.linear else f"t[a[i] - ({self.lowest})]"
-        return _TWIN.format(
+        return _PORTABLE.format(
             rows=run.rows, length=run.length, first=first, factor_b=self.factor_b, shift=self.shift,
             sat="cm4t_uint8" if self.relu else "cm4t_int8", zero_point="" if self.relu else f" - ({self.zero_point})",
             a=run.strides[0], b=run.strides[1], o=run.strides[2])  # fmt: skip
@@ -354,8 +354,8 @@ def _copy_function() -> CFunction:
     code.emit_all("ldmia from!, {word0-word7}", "stmia to!, {word0-word7}", "cmp to, end")
     code.loop_end("1")
     code.emit("pop {r4-r11, pc}")
-    twin = f"    memcpy(to, from, {_TABLE_BYTES});"
-    return code.function("table", "int32_t *to, const int32_t *from", twin)
+    portable = f"    memcpy(to, from, {_TABLE_BYTES});"
+    return code.function("table", "int32_t *to, const int32_t *from", portable)
 
 
 def _kernel(formula: Formula, code: CFunction, a: Storage, b: Storage, target: Storage, planes: int, placement: str) -> Kernel:

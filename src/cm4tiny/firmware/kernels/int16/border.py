@@ -27,7 +27,7 @@ _ALLOCATION = (
     Register("far", "r12", "cells out of reach of an immediate offset"),
 )
 
-_TWIN = """    for (int32_t plane = 0; plane < {planes}; ++plane, o += {plane}) {{
+_PORTABLE = """    for (int32_t plane = 0; plane < {planes}; ++plane, o += {plane}) {{
         for (int32_t i = 0; i < {head}; ++i) {{
             o[i] = 0;
         }}
@@ -37,7 +37,7 @@ _TWIN = """    for (int32_t plane = 0; plane < {planes}; ++plane, o += {plane}) 
             o[i] = 0;
         }}
     }}"""
-_TWIN_RUN = """            for (int32_t i = {start}; i < {end}; ++i) {{
+_PORTABLE_RUN = """            for (int32_t i = {start}; i < {end}; ++i) {{
                 o[i + {row} * y] = 0;
             }}
 """
@@ -179,7 +179,7 @@ def _clear(runs: _Runs) -> CFunction:
         code.loop_end("1")
         code.emit("pop {r4, r8}")
     code.emit("bx lr")
-    middle = "".join(_TWIN_RUN.format(start=a, end=b, row=runs.row) for a, b in runs.middle)
-    text = _TWIN.format(planes=runs.planes, plane=runs.plane if runs.planes > 1 else 0, head=runs.head, between=runs.rows_between,
+    middle = "".join(_PORTABLE_RUN.format(start=a, end=b, row=runs.row) for a, b in runs.middle)
+    text = _PORTABLE.format(planes=runs.planes, plane=runs.plane if runs.planes > 1 else 0, head=runs.head, between=runs.rows_between,
                         middle=middle, tail=runs.tail, end=runs.end)  # fmt: skip
     return code.function("clear", "int16_t *o", text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Assembly of the depthwise convolution 3x3 on planes, and its portable twin; see :mod:`.depthwise`."""
+"""Assembly of the depthwise convolution 3x3 on planes, and its portable version; see :mod:`.depthwise`."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def depthwise_function(shape: DepthwiseShape, walk: Walk) -> tuple[CFunction, in
     """
     writer = _Writer(shape, walk)
     writer.write()
-    code = writer.code.function("depthwise", _PARAMETERS, _twin(shape))
+    code = writer.code.function("depthwise", _PARAMETERS, _portable(shape))
     return code, round(writer.code.cycles), writer.code.loop_lines
 
 
@@ -326,8 +326,8 @@ def _reachable(offset: int) -> None:
         raise KernelLimitError("its rows are too long for immediate offsets")
 
 
-# --- the portable twin --------------------------------------------------------------------------------------------------------
-_TWIN = """    for (int32_t c = 0; c < {channels}; ++c) {{
+# --- the portable version --------------------------------------------------------------------------------------------------------
+_PORTABLE = """    for (int32_t c = 0; c < {channels}; ++c) {{
         const int32_t *p = w + {weight_words};
         for (int32_t y = 0; y < {height}; ++y) {{
             for (int32_t i = 0; i < {width}; ++i) {{
@@ -350,9 +350,9 @@ _WEIGHTS_OF = {
 }
 
 
-def _twin(shape: DepthwiseShape) -> str:
+def _portable(shape: DepthwiseShape) -> str:
     epilogue = f"o[{shape.out_row // 2} * y + {shape.out_pixel // 2} * i] = {shape.finish.expression()};"
-    return _TWIN.format(
+    return _PORTABLE.format(
         channels=shape.channels, weight_words=shape.weight_words, height=shape.height, width=shape.width, stride=shape.stride,
         row=shape.row // 2, weights=_WEIGHTS_OF[shape.stride], epilogue=epilogue, plane=shape.plane // 2, stream=shape.stream,
         out_channel=shape.out_channel // 2)  # fmt: skip

@@ -195,7 +195,11 @@ def _function(shape: _Shape, tile: int) -> tuple[CFunction, int, int]:
         until("pairs_end", "9", shape.pairs)
     code.times = 1
     code.emit("pop {r4-r11, pc}")
-    return code.function("depthwise", "const int16_t *x, const int32_t *w, int16_t *o", _twin(shape)), round(code.cycles), code.loop_lines
+    return (
+        code.function("depthwise", "const int16_t *x, const int32_t *w, int16_t *o", _portable(shape)),
+        round(code.cycles),
+        code.loop_lines,
+    )
 
 
 def _move(code: Costed, distance: int) -> None:
@@ -262,7 +266,7 @@ def _tap(code: Costed, sums: tuple[str, ...], weights: str, operands: list[str])
             code.emit_all(f"smlabb {low}, {value}, taps, {low}", f"smlatt {high}, {value}, taps, {high}")
 
 
-_TWIN = """    for (int32_t c = 0; c < {channels}; ++c) {{
+_PORTABLE = """    for (int32_t c = 0; c < {channels}; ++c) {{
         const int32_t *p = w + c / 2 * {stream} + c % 2;
         const int32_t *taps = w + c / 2 * {stream} + {parameters};
         for (int32_t y = 0; y < {height}; ++y) {{
@@ -278,8 +282,8 @@ _TWIN = """    for (int32_t c = 0; c < {channels}; ++c) {{
     }}"""
 
 
-def _twin(shape: _Shape) -> str:
-    return _TWIN.format(
+def _portable(shape: _Shape) -> str:
+    return _PORTABLE.format(
         channels=2 * shape.pairs, stream=shape.stream, parameters=2 * shape.finish.parameters, height=shape.height, width=shape.width,
         count=shape.taps, down=shape.down // 2, step=shape.step // 2, kx=shape.kernel[1], row=shape.row // 2, pixel=shape.pixel // 2,
         out_row=shape.out_row // 2, out_pixel=shape.out_pixel // 2, value=shape.finish.expression(2))  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Assembly of :mod:`.kronecker` and its portable twins: packing an image into words, and the convolution of packed words."""
+"""Assembly of :mod:`.kronecker` and its portable versions: packing an image into words, and the convolution of packed words."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def convolution(shape: KroneckerShape) -> tuple[CFunction, int]:
     if last >= 16:
         code.emit(f"vpop {saved}")
     code.emit("pop {r4-r11, pc}")
-    function = code.function("kronecker", "const int32_t *x, const int32_t *w, int16_t *o", _twin(shape))
+    function = code.function("kronecker", "const int32_t *x, const int32_t *w, int16_t *o", _portable(shape))
     return function, round(code.cycles)
 
 
@@ -209,7 +209,7 @@ def _values(code: Costed, width: int, sums: Sequence[tuple[str, str]]) -> list[s
     return values
 
 
-def _twin(shape: KroneckerShape) -> str:
+def _portable(shape: KroneckerShape) -> str:
     flat = [(unit.at + n, weight) for unit in shape.units for n, weight in enumerate(unit.weights)]
     return f"""    static const int32_t place[] = {{{", ".join(str(at) for at, _ in flat)}}};
     static const int32_t weight[] = {{{", ".join(str(number) for _, number in flat)}}};
@@ -294,7 +294,7 @@ def packing(plan: Packing) -> tuple[CFunction, int]:
     code.times = 1
     _zeros(code, below * words, "3")
     code.emit("pop {r4-r11, pc}")
-    return code.function("kronecker_pack", "const int8_t *x, int32_t *to", _packing_twin(plan)), round(code.cycles)
+    return code.function("kronecker_pack", "const int8_t *x, int32_t *to", _packing_portable(plan)), round(code.cycles)
 
 
 def _zeros(code: Costed, count: int, label: str) -> None:
@@ -310,7 +310,7 @@ def _zeros(code: Costed, count: int, label: str) -> None:
     code.times = 1
 
 
-def _packing_twin(plan: Packing) -> str:
+def _packing_portable(plan: Packing) -> str:
     lower, upper = ([-1 if word[i] is None else word[i] for word in plan.words] for i in range(2))
     above, inside, below = plan.rows
     return f"""    static const int32_t lower[] = {{{", ".join(map(str, lower))}}};

@@ -50,7 +50,7 @@ _ALLOCATION = (
     Register("back_kept", "s3", "see back"),
 )
 
-_TWIN = """    for (int32_t c = 0; c < {channels}; ++c) {{
+_PORTABLE = """    for (int32_t c = 0; c < {channels}; ++c) {{
         int32_t sum = 0;
         for (int32_t y = 0; y < {height}; ++y) {{
             for (int32_t i = 0; i < {width}; ++i) {{
@@ -109,7 +109,7 @@ def _function(kernel: tuple[int, int], row: int, pixel: int, channels: int, zero
     """One window; ``row`` and ``pixel`` in elements."""
     height, width = kernel
     count = height * width
-    twin = _TWIN.format(channels=channels, height=height, width=width, row=row, pixel=pixel, zero_point=zero_point, half=count // 2,
+    portable = _PORTABLE.format(channels=channels, height=height, width=width, row=row, pixel=pixel, zero_point=zero_point, half=count // 2,
                         count=count)  # fmt: skip
     if row == width * pixel:
         height, width = 1, height * width
@@ -140,7 +140,7 @@ def _function(kernel: tuple[int, int], row: int, pixel: int, channels: int, zero
             code.repeat_end("1", times)
         code.times = 1
     code.emit("pop {r4-r11, pc}")
-    return code.function("pool", "const int16_t *x, int16_t *o", twin), round(code.cycles)
+    return code.function("pool", "const int16_t *x, int16_t *o", portable), round(code.cycles)
 
 
 def _sums(code: Costed, size: tuple[int, int], row: int, pixel: int, words: int) -> None:

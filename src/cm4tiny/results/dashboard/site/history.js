@@ -4,7 +4,7 @@
 const HOME_BOARD = DATA.boards.home; // the board that this project reproduces
 const virtual = (board) => DATA.boards.virtual[board] || board;
 
-/** Rows of the board that the other filters allow (rounds and boards are this plot's own business), and of own runs on its virtual twin. */
+/** Rows of the board that the other filters allow (rounds and boards are this plot's own business), and of own runs on its virtual model. */
 function historyRows(state) {
   const open = { ...state, facets: { ...state.facets, round: new Set(), board: new Set([state.board, virtual(state.board)]) } };
   return select(open, false).rows.filter(

@@ -31,7 +31,7 @@ _HEAD = """\
 @ Operands are names; each function begins with its register allocation. Labels are numbers, 1b means the last 1 above.
 """
 Row = tuple[str, Sequence[CFunction]]
-"""A layer and its candidate in words, and the functions."""
+"""A layer and its candidate, as a text, and the functions."""
 
 
 def weights_of(*shape: int) -> Array:

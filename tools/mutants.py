@@ -188,7 +188,7 @@ class Worker:
         self.process.wait()
 
 
-class Campaign:
+class MutationRun:
     """The sample, its state file, and who works on it."""
 
     def __init__(self, asked: argparse.Namespace) -> None:
@@ -326,7 +326,7 @@ def main() -> int:
     parser.add_argument("--report", action="store_true", help="run nothing")
     asked = parser.parse_args()
     asked.work = asked.work.resolve()
-    campaign = Campaign(asked)
+    campaign = MutationRun(asked)
     if not asked.report:
         campaign.run()
     return campaign.report()

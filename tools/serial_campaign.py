@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Disturbs one byte of a short conversation with a scripted device, again and again: ``python tools/serial_campaign.py --tries 100000``.
+"""Disturbs one byte of a short exchange with a scripted device, again and again: ``python tools/serial_campaign.py --tries 100000``.
 
 Prints what came of it; the exit status is 1 if a fault became a wrong figure or a wrong record. The same seed tries the same faults.
 """

@@ -147,7 +147,8 @@ def _published(source: str, streaming: bool) -> float:
     figure = row and (row.power_mw if streaming else row.energy_uj_per_inf)
     if not figure:
         raise ResultsError(
-            f"energies.yaml names {source}, which is no published energy", hint="give a source of published.csv with an energy or a power"
+            f"energies.yaml names {source}, not a published energy",
+            hint="give a source of published.csv with an energy or a power",
         )
     return figure
 

@@ -52,7 +52,7 @@ size_t ee_get_buffer(uint8_t *buffer, size_t max_len);
 /* inference.c */
 void ee_infer(uint32_t n, uint32_t n_warmup);
 
-/* tensor.c. th_load_tensor() returns false, after an error message, where the API's goes on with what is there. */
+/* tensor.c. th_load_tensor() returns false, after an error message, where the API's continues with what is there. */
 bool th_load_tensor(void);
 void th_infer(void);
 void th_results(void);

@@ -60,7 +60,7 @@ void *memmove(void *to, const void *from, size_t size)
     uint8_t *out = to;
     const uint8_t *in = from;
     if ((uintptr_t)out - (uintptr_t)in >= size) {
-        while (size-- != 0u) { /* the destination starts before the source or behind its end: upwards is safe */
+        while (size-- != 0u) { /* the destination starts before the source or after its end: upwards is safe */
             *out++ = *in++;
         }
     } else {

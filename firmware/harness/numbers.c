@@ -59,7 +59,7 @@ static void limbs_from(uint64_t value, unsigned shift, uint16_t limbs[LIMBS])
     }
 }
 
-/* Divides in place by ten, returns the remainder; *zero tells whether anything is left. */
+/* Divides in place by ten, returns the remainder; *zero says whether anything is left. */
 static unsigned limbs_divide_by_ten(uint16_t limbs[LIMBS], bool *zero)
 {
     uint32_t rest = 0;

@@ -39,7 +39,7 @@ static void put_hex_byte(unsigned value)
     put(digits[value & 15u]);
 }
 
-/* Prints the conversion behind a '%' and returns the first character after it. */
+/* Prints the conversion after a '%' and returns the first character after it. */
 static const char *put_conversion(const char *at, va_list *arguments)
 {
     char number[NUMBERS_SIGNED_SIZE];

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event stream: what a run does, told once, heard by many.
+"""The event stream: what a run does, reported once, received by many.
 
 Work reports typed events to an :class:`EventStream`; the progress bar, the log file and the report subscribe. Code that does the work
 never prints.
@@ -40,7 +40,7 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Message(Event):
-    """A line for people. ``level`` is ``"info"`` or ``"warning"``."""
+    """A human-readable line. ``level`` is ``"info"`` or ``"warning"``."""
 
     text: str
     level: str = "info"

@@ -56,7 +56,7 @@ def test_a_port_without_its_clock_can_be_looked_at(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", [0x4000_5400, 0x4002_2002, 0x0800_0000, -4, 1 << 33])
 def test_what_is_no_register_is_an_error(tmp_path: Path, address: int) -> None:
-    with VirtualBoard(write_elf(tmp_path, PARK)) as board, pytest.raises(BoardError, match="is no register") as error:
+    with VirtualBoard(write_elf(tmp_path, PARK)) as board, pytest.raises(BoardError, match="is not a register") as error:
         board.peek(address)
     assert error.value.hint
 

@@ -20,7 +20,7 @@ TRAIN_SEED, TEST_SEED = 20267, 20268
 LABELS = ("non-person", "person")
 TRAIN = Difficulty((1.0, 10.0), (0.55, 1.1), 0.3, (0.5, 1.1))
 TEST = Difficulty((1.0, 8.0), (0.6, 1.1), 0.2, (0.6, 1.1))
-# The training set also tells in which of these cells of the picture a person is seen.
+# The training set also has in which of these cells of the picture a person is seen.
 CELLS = 6
 _ANIMALS = (figures.cat, figures.dog, figures.deer, figures.horse, figures.bird, figures.automobile, figures.truck)
 

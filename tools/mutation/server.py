@@ -63,8 +63,8 @@ def cpu_s() -> float:
 class Watch:
     """A pytest plug-in: remembers the first failure, limits each test and the whole, runs slow tests last."""
 
-    def __init__(self, limit_s: float, slow: list[str], under_way: Path) -> None:
-        self.under_way = under_way
+    def __init__(self, limit_s: float, slow: list[str], in_progress: Path) -> None:
+        self.in_progress = in_progress
         self.by = ""
         self.ran = 0
         self.spent = False
@@ -78,7 +78,7 @@ class Watch:
 
     def pytest_runtest_protocol(self, item: Any) -> None:
         signal.setitimer(signal.ITIMER_PROF, PER_TEST_S)
-        self.under_way.write_text(item.nodeid, encoding="utf-8")
+        self.in_progress.write_text(item.nodeid, encoding="utf-8")
         if cpu_s() > self._end and not self.by:
             self.spent = True
             item.session.shouldstop = "budget"
@@ -119,8 +119,8 @@ def _child(request: dict[str, Any]) -> None:
     # Each emulated core reserves gigabytes of addresses, and its library ends the process where it does not get them.
     for limit, value in ((resource.RLIMIT_AS, 64 << 30), (resource.RLIMIT_FSIZE, 1 << 30), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(limit, (value, value))
-    under_way = Path(request["answer"] + ".test")
-    watch = Watch(request["cpu_s"], request["slow"], under_way)
+    in_progress = Path(request["answer"] + ".test")
+    watch = Watch(request["cpu_s"], request["slow"], in_progress)
     options = ["-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=--strict-markers", "-W", "ignore"]
     options += [f"--deselect={test}" for test in request["left_out"]]
     code = 0
@@ -129,7 +129,7 @@ def _child(request: dict[str, Any]) -> None:
         if watch.by or watch.spent or code not in (0, 5):
             break
     if watch.spent and request["last"]:
-        last = Watch(request["cpu_s"], [], under_way)
+        last = Watch(request["cpu_s"], [], in_progress)
         pytest.main([*options, *request["last"]], plugins=[last])
         watch.by, watch.ran = last.by, watch.ran + last.ran
     signal.setitimer(signal.ITIMER_PROF, 0)

@@ -47,7 +47,7 @@ BINARY: dict[type[ast.operator], tuple[str, str]] = {
     ast.BitXor: ("^", "&"),
 }
 TEXT_KEYS = {"description", "desc", "title", "$schema", "$id", "$comment", "examples"}
-"""Texts for people: of a JSON schema, of inputs and automations."""
+"""Human-readable texts: of a JSON schema, of inputs and automations."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Variant:
         id: in the rows and on the command line.
         label: in tables and in the chart.
         engine: id of the engine (:mod:`cm4tiny.firmware.engines.catalogue`).
-        note: what sets it apart, for people; empty for engines of others.
+        note: what sets it apart, human-readable; empty for engines of others.
         options: fields of :class:`~cm4tiny.firmware.build_spec.BuildSpec` that differ from its defaults.
         division: of MLPerf Tiny, in which such a result could be submitted.
         benchmarks: ids of those that it can run.

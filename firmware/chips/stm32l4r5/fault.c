@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Fault report over the serial port. CFSR tells the cause (ARMv7-M ARM B3.2.15). */
+/* Fault report over the serial port. CFSR has the cause (ARMv7-M ARM B3.2.15). */
 #include "fault.h"
 
 #include "board.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Last words of a firmware that cannot go on. */
+/* Last words of a firmware that cannot continue. */
 #ifndef CM4TINY_FAULT_H
 #define CM4TINY_FAULT_H
 

@@ -110,7 +110,7 @@ __attribute__((noreturn, used)) void start(void)
     fault_halt();
 }
 
-/* Finds the frame that the core pushed (ARMv7-M ARM B1.5.6: bit 2 of EXC_RETURN tells the stack), and reports it on a fresh stack: the
+/* Finds the frame that the core pushed (ARMv7-M ARM B1.5.6: bit 2 of EXC_RETURN selects the stack), and reports it on a fresh stack: the
  * old one may be what is broken. */
 __attribute__((naked, noreturn, used)) void HardFault_Handler(void)
 {

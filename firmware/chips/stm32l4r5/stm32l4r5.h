@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The registers of the STM32L4R5 that this board uses: RM0432 (STM32L4+ reference manual) and the ARMv7-M Architecture Reference Manual.
- * Section names of RM0432 stand beside each block. */
+ * Section names of RM0432 stand next to each block. */
 #ifndef CM4TINY_STM32L4R5_H
 #define CM4TINY_STM32L4R5_H
 

@@ -27,7 +27,7 @@ class Benchmark:
 
     Attributes:
         id: ``ad``, ``ic``, ``kws``, ``vww``, ``ic02`` or ``sww``.
-        name: in words, e.g. ``keyword spotting``.
+        name: human-readable, e.g. ``keyword spotting``.
         embedded: this project has made a model and samples of its own for it, so that it runs without a download.
         model_id: what the firmware answers as ``m-model-[...]``, e.g. ``kws01``.
         data_set: folder name of the data set, e.g. ``kws01``.

@@ -177,7 +177,7 @@ def _tool_folders() -> list[Path]:
 def _ask(what: str, days: int, *, everything: bool) -> None:
     typed = shlex.join(["cm4tiny", "cache", "prune", *(["--all"] if everything else ["--older-than", str(days)]), "--yes"])
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError(f"{what} would be removed", why="nobody can be asked: standard input is no terminal", hint=f"say it:\n{typed}")
+        raise UsageError(f"{what} would be removed", why="nobody can be asked: standard input is not a terminal", hint=f"say it:\n{typed}")
     if not click.confirm(f"Remove {what}?", err=True):
         raise click.Abort
 

@@ -36,7 +36,7 @@ def run_step(flags: Mapping[str, Any], events: EventStream, *, verbose: bool = F
     Args:
         flags: tags, and the step's flags by name.
         events: receives what happens.
-        verbose: tell details.
+        verbose: report details.
 
     Raises:
         Cm4TinyError: of the class that says what went wrong.

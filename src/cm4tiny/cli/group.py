@@ -60,7 +60,7 @@ class Verbs(click.Group):
 
 
 def _meant(words: Sequence[str]) -> str:
-    """What a first word that is no verb may mean."""
+    """What a first word that is not a verb may mean."""
     word = words[0]
     close = nearest(word, VERBS, count=2)
     if close:

@@ -46,7 +46,7 @@ def _refused(error: Exception, words: Sequence[str]) -> int:
 
 
 def _defect(error: Exception) -> Cm4TinyError:
-    """What a user is told about an exception that nobody expected; its traceback goes to a file."""
+    """What is reported to a user about an exception that nobody expected; its traceback goes to a file."""
     if isinstance(error, OSError):
         return Cm4TinyError(
             f"the operating system refused access to {error.filename or 'a file'}",

@@ -23,7 +23,7 @@ def command(name: str) -> Command:
     """The command of a verb."""
     verb = VERBS[name]
     script = script_of(verb.alias)
-    verbose = option("verbose", COMMAND, help="tell details, and show what tools print", is_flag=True, short="-v")
+    verbose = option("verbose", COMMAND, help="report details, and show what tools print", is_flag=True, short="-v")
 
     def called(json: bool, verbose: bool, **typed: Any) -> int:
         return finish(name, run_verb(verb, script, typed, json_wanted=json, verbose=verbose), json_wanted=json)

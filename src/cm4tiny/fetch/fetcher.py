@@ -42,7 +42,7 @@ class Item:
         urls: addresses, best first.
         digest: what its bytes must have.
         bytes: its size.
-        terms: one line for people: licence or terms of use.
+        terms: one human-readable line: licence or terms of use.
     """
 
     name: str
@@ -162,7 +162,7 @@ class Fetcher:
                     move_into_place(part, path)
                     return path
                 aside = _keep_aside(part, path, found)
-                failures.append(_mismatch(aside, item, found, f"{url} sent it; tell its owner, or give a mirror with --mirror=DIR"))
+                failures.append(_mismatch(aside, item, found, f"{url} sent it; report it to its owner, or give a mirror with --mirror=DIR"))
             except Cm4TinyError as error:
                 failures.append(error)
             if number < len(item.urls):

@@ -139,7 +139,7 @@ def _reason(error: Exception) -> str:
 
 
 def _total(url: str, answer: requests.Response, have: int, size: int | None, part: Path) -> int | None:
-    """The length of the whole file as far as the server tells it; raises for an answer that brings no file."""
+    """The length of the whole file as far as the server reports it; raises for an answer that brings no file."""
     status = answer.status_code
     if status == 416:  # the part is longer than the file: begin again
         part.unlink(missing_ok=True)

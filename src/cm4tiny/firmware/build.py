@@ -79,7 +79,7 @@ def build_firmware(
     baud: int | None = None,
     events: EventStream = SILENT,
 ) -> FirmwareImage:
-    """Builds ``firmware.elf`` in ``out_dir``, beside the generated sources and ``build.json`` (how it was made).
+    """Builds ``firmware.elf`` in ``out_dir``, next to the generated sources and ``build.json`` (how it was made).
 
     Args:
         mode: ``"performance"`` (also serves accuracy runs) or ``"energy"``.

@@ -60,7 +60,7 @@ void Reset_Handler(void) { seen = std::exp(seen) + static_cast<float>(std::max(1
 class CLibrary:
     """Switches that make a compiler see the library.
 
-    ``compile`` goes to C and C++ units, ``compile_cxx`` before it to C++ units only, ``link`` behind all objects. ``version`` says whose it
+    ``compile`` goes to C and C++ units, ``compile_cxx`` before it to C++ units only, ``link`` after all objects. ``version`` says whose it
     is, ``archives`` are the files that are linked.
     """
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images of the microTVM engine: compile within a RAM budget, build, and say what came out.
 
-The budget is for the whole image. What the harness takes is known exactly only after linking, so the model first gets what is left beside
+The budget is for the whole image. What the harness takes is known exactly only after linking, so the model first gets what is left after
 an estimate; if the image turns out larger than allowed, the model is compiled again with so much less.
 """
 
@@ -74,7 +74,7 @@ def parse_ram_budget(text: str, board: BoardDescription | None = None) -> int | 
         return None
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"'{text}' is no size of memory", hint="give bytes, or kilobytes as in 128K")
+        raise UsageError(f"'{text}' is not a size of memory", hint="give bytes, or kilobytes as in 128K")
     size = int(match[1]) * (1024 if match[2] else 1)
     most = (board or default_board()).chip.ram.size
     if not 0 < size <= most:
@@ -121,11 +121,11 @@ def build_microtvm(
         built = build_firmware(benchmark, model, mode=spec.mode, toolchain=toolchain, out_dir=folder, board=board, events=events)
         return model, built
 
-    beside = harness_ram(benchmark, board)  # what the image needs besides the model: an estimate, until an image was linked
+    reserve = harness_ram(benchmark, board)  # what the image needs besides the model: an estimate, until an image was linked
     for left in reversed(range(_ATTEMPTS)):
         least = 0
         try:
-            model, image = attempt(max(0, budget - beside))
+            model, image = attempt(max(0, budget - reserve))
         except RamBudgetError as error:  # of the model's least the image's size is known exactly: it may fit all the same
             least = error.needed
             model, image = attempt(least)
@@ -133,20 +133,20 @@ def build_microtvm(
         if measured + model.ram_bytes > budget:
             if least:
                 raise _too_small(budget, model.ram_bytes, measured, stack)
-            beside = max(beside + measured + model.ram_bytes - budget, measured)
+            reserve = max(reserve + measured + model.ram_bytes - budget, measured)
         elif left and least and budget - measured > least:
-            beside = measured  # less than was estimated: a faster plan may fit
+            reserve = measured  # less than was estimated: a faster plan may fit
         else:
             chosen = {"ram_budget": budget, "skip_zero": spec.skip_zero, "drop_dead": spec.prune_channels, "tuned": bool(spec.costs)}
             return MicrotvmImage(image, model, budget, chosen)
     raise _too_small(budget, model.ram_bytes, measured, stack)
 
 
-def _too_small(budget: int, model_bytes: int, beside: int, stack: int) -> RamBudgetError:
-    needed = model_bytes + beside
+def _too_small(budget: int, model_bytes: int, reserve: int, stack: int) -> RamBudgetError:
+    needed = model_bytes + reserve
     return RamBudgetError(
         f"a RAM budget of {budget} bytes is too small: the image needs {needed}",
-        why=f"the model takes {model_bytes} bytes at least, the harness {beside - stack}, the stack {stack}",
+        why=f"the model takes {model_bytes} bytes at least, the harness {reserve - stack}, the stack {stack}",
         hint=f"allow {needed} bytes (--ram_budget={needed}), or use a model with smaller activations",
         needed=needed,
     )

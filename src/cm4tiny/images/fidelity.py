@@ -39,7 +39,7 @@ class Row:
         pairs: what the fitted constant of the cycle model weighs, per inference: the cycles that the second halves of 128-bit pairs would
             cost at full price; None where that was not measured.
         equal, compared: inputs whose ``m-results`` equal the published run's, of how many; None where none were compared.
-        note: for people.
+        note: a remark.
         stall_cycles: cycles of an inference that wait for flash, for the energy model; None in rows of earlier versions.
     """
 

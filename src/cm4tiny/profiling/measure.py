@@ -41,7 +41,7 @@ class ProfileRequest:
         image: firmware.
         symbols: the ELF of the same build, for an image without symbols.
         root: name of the function whose callees are the layers; empty: a known one.
-        engine: of the build; empty: what the root tells.
+        engine: of the build; empty: what the root says.
         layers: what the build knows of the layers (``firmware.json``).
         model: bytes of the ``.tflite``; empty if it is not available.
         strict: what the chip would not run is an error; with False the image runs on, and the profile says so.

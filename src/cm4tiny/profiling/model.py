@@ -95,7 +95,7 @@ class LayerProfile:
     """One layer, in order of execution.
 
     Attributes:
-        name: for people.
+        name: human-readable.
         function: the symbol that the root called.
         kind: of the operator or kernel; empty where it is not known.
         output_shape: empty where it is not known.
@@ -152,7 +152,7 @@ class Profile:
 
     Attributes:
         benchmark: id, empty if the image answers as none.
-        engine: of the build, or what the root function tells.
+        engine: of the build, or what the root function says.
         image, sha256: file name and hash of what ran.
         root: the function whose callees are the layers.
         match: how the layers were found in the model: ``"names"``, ``"order"``, ``"operators"``, or empty.
@@ -162,7 +162,7 @@ class Profile:
         outside_cycles: of an inference as the device times it, what lies outside of the root, with the clock's resolution; None without
             time stamps.
         notes: what the reader should know.
-        assets: whose model it is: ``"embedded"``, ``"official"``, or empty if nothing tells.
+        assets: whose model it is: ``"embedded"``, ``"official"``, or empty if nothing says so.
         division: ``"open"`` where the record of the build says so, else empty.
         strict: False if the image ran on where the chip would not run it.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of functions for people: the path of a C++ name without its parameters, a C name as it is.
+"""Human-readable names of functions: the path of a C++ name without its parameters, a C name as it is.
 
 Itanium C++ ABI, section 5.1 "External Names (a.k.a. Mangling)": ``_ZN <length><name>... E``; what is beyond plain nested names (templates,
 operators) ends the short form.

@@ -24,7 +24,7 @@ class Root:
 
     Attributes:
         symbol: where it lies.
-        engine: whose it is, for people; empty for a function that the user named.
+        engine: whose it is, human-readable; empty for a function that the user named.
         helpers: patterns of callees that are not layers.
         match: ``"names"``, ``"order"``, ``"operators"``, or empty: callees are not matched with a model.
     """

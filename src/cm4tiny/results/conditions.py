@@ -87,7 +87,7 @@ def model_errors(path: Path = _ERRORS) -> Mapping[str, Mapping[str, float]]:
 
 
 def model_error(figure: Figure) -> str:
-    """The model's error in words, with sign: ``"-6.9 to +5.4 % (3.1 % rms)"``."""
+    """The model's error as a text, with sign: ``"-6.9 to +5.4 % (3.1 % rms)"``."""
     row = model_errors()[figure]
     if figure == "outputs":
         return f"equal in {row['equal']:.0f} of {row['compared']:.0f}"

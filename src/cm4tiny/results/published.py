@@ -70,7 +70,7 @@ class PublishedResult:
 
 @dataclass(frozen=True)
 class PublishedSystem:
-    """What the files of a published result tell beyond its claims (``published_systems.csv``, made by ``tools/import_systems.py``).
+    """What the files of a published result say beyond its claims (``published_systems.csv``, made by ``tools/import_systems.py``).
 
     ``supply_mv`` is what the energy log records; ``memory`` and ``storage`` of the SoC and ``processor_memory`` are texts of the system
     description.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A report in words: the table at the end of a run and ``report.md``.
+"""A report as text: the table at the end of a run and ``report.md``.
 
 Pure functions from a report to text.
 """

@@ -37,7 +37,7 @@ class AccuracyResult:
 
     Attributes:
         samples: files judged.
-        inferences: inferences behind them (more than files for anomaly detection).
+        inferences: inferences that they took (more than files for anomaly detection).
         resumed: how many of these an earlier, interrupted run had measured.
         top_1: percent; for anomaly detection the runner's precision-and-recall figure.
         auc: ROC AUC as the MLCommons runner computes it.

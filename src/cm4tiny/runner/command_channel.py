@@ -292,7 +292,7 @@ class CommandChannel:
         while self._reader.received - start < MAX_ANSWER_BYTES:
             try:
                 line = self._reader.next(deadline)
-            except ProtocolError:  # noise; the questions that follow will tell
+            except ProtocolError:  # noise; the questions that follow will show
                 self._reader.discard()
                 continue
             if line is None:
@@ -341,7 +341,7 @@ class CommandChannel:
                     self._drain()
                 return name
             error = ProtocolError(
-                "the device does not tell its name",
+                "the device does not report its name",
                 why=f"awaited 'm-name-dut-[...]', received {answer.lines}",
                 hint="the device on this port is not an MLPerf Tiny device under test: choose another port or flash a benchmark image",
             )

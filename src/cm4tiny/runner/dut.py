@@ -105,7 +105,7 @@ class Dut:
 
     Args:
         link: the byte stream to it; its clock measures every deadline and is the witness of every time.
-        chunk_bytes: most data bytes in one ``db`` line; None: as many as the device tells and proves.
+        chunk_bytes: most data bytes in one ``db`` line; None: as many as the device reports and proves.
         stop: when set, the next wait raises :class:`InterruptedRunError`.
         events: receives a warning for everything that is repeated.
 
@@ -206,7 +206,7 @@ class Dut:
             profile, model = self._twice("profile", lambda answer: (answer.one(ProfileMessage), answer.one(Model)))
             if name is None or profile is None or model is None:
                 raise ProtocolError(
-                    "the device does not tell its name" if name is None else "the device does not tell its profile and model",
+                    "the device does not report its name" if name is None else "the device does not report its profile and model",
                     why="awaited 'm-name-dut-[...]', 'm-profile-[...]' and 'm-model-[...]'",
                     hint="flash a benchmark image",
                 )
@@ -266,7 +266,7 @@ class Dut:
         return self._exchange("results", self._results)
 
     def knows_check(self) -> bool:
-        """Whether the device tells the checksum of its answers (``docs/firmware.md``, "Extensions"). Asked once.
+        """Whether the device reports the checksum of its answers (``docs/firmware.md``, "Extensions"). Asked once.
 
         An error counts only when it comes twice, because a damaged question gets one as well.
         """
@@ -385,7 +385,7 @@ class Dut:
 
     @property
     def clock_step_us(self) -> int:
-        """The step of the device's clock, as far as its stamps tell: 1 us, 1 ms or 10 ms."""
+        """The step of the device's clock, as far as its stamps show: 1 us, 1 ms or 10 ms."""
         return next((step for step in (COARSEST_US, 1000) if self._step_us and self._step_us % step == 0), 1)
 
     def _timing(self, answer: Answer, warmups: float) -> Timing:

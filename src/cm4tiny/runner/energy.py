@@ -3,7 +3,7 @@
 
 Procedure: MLCommons runner, ``tests_energy.yaml`` and ``main.py`` (``print_energy_results``): the energy of a window is the sum of the
 samples between the last two time stamps, divided by its inferences. An energy image signals its time stamps on a pin, so the monitor
-tells the time. What a simulated monitor says is labelled as simulated in every file.
+has the time. What a simulated monitor says is labelled as simulated in every file.
 
 Nothing of that is believed without a second witness. Each recording is checked as a whole (:func:`cm4tiny.boards.power.check_trace`), the
 supply voltage before and after it. Before each window the image shows that it is one for energy runs. The time between the two stamps is

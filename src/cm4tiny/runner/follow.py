@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def follow_window(dut: Dut, events: EventStream, step: str, *, done_s: float, window_s: float, note: str = "") -> None:
-    """From now on, each wait on the device tells how far the present window is.
+    """From now on, each wait on the device reports how far the present window is.
 
     Args:
         done_s: measured seconds of the windows before.
-        window_s: how long this one will be; it is never told to be further than that.
+        window_s: how long this one will be; it is never reported to be further than that.
     """
     began = dut.link.clock()
 

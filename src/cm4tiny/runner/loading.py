@@ -2,10 +2,10 @@
 """One input into the device's buffer, and the proof that it arrived.
 
 The reference firmware answers the last ``db`` line with ``m-load-done`` whatever it got, so counting bytes proves nothing about digits that
-changed. This project's firmware tells the CRC-32 of what it holds (``db crc``); other firmware prints its buffer (``db print``).
+changed. This project's firmware reports the CRC-32 of what it holds (``db crc``); other firmware prints its buffer (``db print``).
 
 A ``db`` line holds 31 bytes of data, which fits the reference command buffer of 80 characters. Longer lines are used only on a device that
-tells how long its commands may be (``check``), and continue only if a load of such lines is proved.
+reports how long its commands may be (``check``), and continue only if a load of such lines is proved.
 """
 
 from __future__ import annotations

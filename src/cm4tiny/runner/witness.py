@@ -23,7 +23,7 @@ BUSY_S, BUSY_BELOW_S = 0.25, 1.0
 EXACT_S = 0.0002
 """The same on a virtual board: the lines differ in length by a digit or two, which take microseconds, or 0.2 ms at 115200 baud."""
 QUEUED_S = 0.01
-"""The same for firmware whose way of printing is not known: texts may wait in a buffer behind others, 100 characters at 115200 baud."""
+"""The same for firmware whose way of printing is not known: texts may wait in a buffer after others, 100 characters at 115200 baud."""
 WRAP_US = 2**32
 """The reference firmware prints its clock as a 32-bit number: it wraps every 71.6 minutes."""
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which candidates to measure in which image, and the work of measuring them.
 
-One image measures one candidate of every layer, because the board tells the layers apart. So a model needs as many images as its layer with
+One image measures one candidate of every layer, because the board separates the layers. So a model needs as many images as its layer with
 the most candidates has. If the candidates of one round do not fit into the chip together, the round is cut in two. Every round is written
 to the table at once: an interrupted run loses nothing and continues where it stopped.
 """

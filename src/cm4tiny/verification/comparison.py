@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares what an image answers with TensorFlow Lite's reference kernels, on inputs that a seed decides.
 
-How far they may differ is data with its sources (``references.yaml``): for this project's own engine not at all.
+How far they may differ is data with its sources (``references.yaml``): for the microTVM engine not at all.
 """
 
 from __future__ import annotations

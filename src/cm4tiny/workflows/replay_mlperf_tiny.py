@@ -60,7 +60,7 @@ class ReplayRequest:
 
 @dataclass(frozen=True, eq=False)
 class ReplayOutcome:
-    """What came of it: the files, a table for people, and what is wrong (empty: nothing)."""
+    """What came of it: the files, a table, and what is wrong (empty: nothing)."""
 
     replay: Replay
     files: tuple[Path, Path, Path]

@@ -146,7 +146,7 @@ def test_a_grey_picture_becomes_three_equal_colours() -> None:
     assert data == bytes([data[0]]) * 27648
 
 
-@pytest.mark.parametrize(("data", "what"), [(b"no picture", "no usable JPEG"), (b"", "no usable JPEG")])
+@pytest.mark.parametrize(("data", "what"), [(b"no picture", "not a usable JPEG"), (b"", "not a usable JPEG")])
 def test_a_damaged_picture_is_named(data: bytes, what: str) -> None:
     pytest.importorskip("PIL.Image", reason="needs Pillow")
     with pytest.raises(AssetError, match=what):

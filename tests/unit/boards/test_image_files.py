@@ -78,7 +78,7 @@ def test_any_cut_and_order_of_records_gives_the_same_memory(parts: list[bytes], 
     ("text", "message"),
     [
         (hex_file((FLASH, VECTORS)).replace(END, ""), "has no end record"),
-        (hex_file((FLASH, VECTORS))[:-30] + "\n", "line 2 is no record, or was cut off"),
+        (hex_file((FLASH, VECTORS))[:-30] + "\n", "line 2 is not a record, or was cut off"),
         (record(0, 0, VECTORS)[:-2] + "00\n" + END, "line 1 has the checksum 00 instead of"),
         (":0011\n" + END, "line 1 is no record"),
         (":zz000000\n" + END, "line 1 is no record"),

@@ -175,13 +175,13 @@ def test_a_changed_build_file_is_refused(checkout: Path) -> None:
 def test_a_library_needs_its_record(tmp_path: Path) -> None:
     target = tmp_path / "libtflm.a"
     target.write_bytes(b"!<arch>\n")
-    with pytest.raises(FirmwareError, match="no usable engine library"):
+    with pytest.raises(FirmwareError, match="not a usable engine library"):
         catalogue.read_library(target)
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     (tmp_path / catalogue.RECORD).write_text(json.dumps({"engine": "tflm", "archive": "libtflm.a", "sha256": digest, "key": "abc"}))
     assert catalogue.read_library(target) == EngineLibrary("tflm", target, "abc")
     target.write_bytes(b"!<arcH>\n")
-    with pytest.raises(FirmwareError, match="no usable engine library"):
+    with pytest.raises(FirmwareError, match="not a usable engine library"):
         catalogue.read_library(target)
 
 

@@ -56,7 +56,7 @@ class TestRefusals:
     def test_reads_behind_the_input(self) -> None:
         window = Window(1, 4, 8, (1, 2), ONE)
         short = replace(nhwc(1, 4, 8), row=32 - SLACK - 8)
-        with pytest.raises(KernelLimitError, match="elements behind its input"):
+        with pytest.raises(KernelLimitError, match="elements beyond its input"):
             found(window, source=short)
 
     def test_channels_without_constants(self) -> None:
@@ -72,7 +72,7 @@ class TestRefusals:
         weights = layer.weights.reshape(4, 8)
         with pytest.raises(KernelLimitError, match="its input has gaps"):
             dense.candidates(1, weights, layer.requant, nhwc(2, 2, 2, (0, 0, 0, 1)), nhwc(1, 1, 4))
-        with pytest.raises(KernelLimitError, match="its output is no single pixel"):
+        with pytest.raises(KernelLimitError, match="its output is not a single pixel"):
             dense.candidates(1, weights, layer.requant, nhwc(1, 1, 8), nhwc(2, 2, 1))
         with pytest.raises(KernelLimitError, match="its 3 input vectors are no pixels"):
             dense.candidates(3, weights, layer.requant, nhwc(2, 2, 8), nhwc(2, 2, 4))

@@ -86,7 +86,7 @@ def test_the_damaged_publication_is_not_counted_and_its_true_figure_is_predicted
 
 
 def test_a_source_that_is_no_published_energy_is_refused() -> None:
-    with pytest.raises(ResultsError, match="no published energy") as error:
+    with pytest.raises(ResultsError, match="not a published energy") as error:
         module._published("tiny_results_v1.1/closed/bosch/results/nothing", streaming=False)
     assert error.value.hint
     with pytest.raises(ResultsError, match="does not describe"):

@@ -217,7 +217,7 @@ def test_a_circle_that_a_condition_may_end_is_no_problem(micro: Any) -> None:
     micro.script("c", deps=[{"tags": "b", "env": {"T_STOP": "yes"}}])
     node = plan(micro, "b")
     assert node.problems() == []
-    assert lines(node) == ["b", "  deps: c -> c", "    deps: b (the same run is already under way above)"]
+    assert lines(node) == ["b", "  deps: c -> c", "    deps: b (the same run is already in progress above)"]
 
 
 def test_a_circle_that_a_hook_on_the_way_may_end_is_no_problem(micro: Any) -> None:

@@ -174,7 +174,7 @@ def test_files_that_contradict_each_other_never_match(tmp_path: Path) -> None:
     write(result_folder(tmp_path, round_id="v1.3") / "performance", log=other.log(), json=mine.json(), results=mine.results())
     check = checks(tmp_path, "v1.3")["throughput"]
     assert (check.status, check.recomputed) == ("unverifiable", "8.332")
-    assert check.cause == "log.txt and results.json tell different numbers"
+    assert check.cause == "log.txt and results.json have different numbers"
     write(tmp_path / "tiny_results_v1.3/closed/someone/results/board/kws/performance", log=mine.log())
     assert checks(tmp_path, "v1.3")["throughput"].status == "match"
 

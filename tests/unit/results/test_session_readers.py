@@ -290,11 +290,11 @@ def test_results_json_makes_the_windows_exact(tmp_path: Path) -> None:
 def test_a_log_and_a_results_json_that_contradict_each_other_are_noted(tmp_path: Path) -> None:
     other = mlc()
     other.infers[2].laps = (0, 11_000_000)
-    assert read(tmp_path, log=mlc().log(), json=other.json()).notes == ("log.txt and results.json tell different numbers",)
+    assert read(tmp_path, log=mlc().log(), json=other.json()).notes == ("log.txt and results.json have different numbers",)
     other = mlc("accuracy")
     other.infers[2].values = vector(3)
     session = read(tmp_path / "a", "accuracy", log=mlc("accuracy").log(), json=other.json())
-    assert session.notes == ("log.txt and results.json tell different numbers",)
+    assert session.notes == ("log.txt and results.json have different numbers",)
 
 
 def test_a_window_that_was_run_again_stands_in_the_log_only(tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def test_answers_that_the_protocol_does_not_allow_are_refused(lines: list[str], 
 def test_something_that_is_no_benchmark_device_is_told_apart() -> None:
     fake = FakeDut()
     fake._answer = lambda words: fake.say("OK")  # type: ignore[method-assign]
-    with pytest.raises(ProtocolError, match="does not tell its name") as error:
+    with pytest.raises(ProtocolError, match="does not report its name") as error:
         Dut(fake).connect()
     assert "another port" in hints(error)
 

@@ -67,7 +67,7 @@ def pixels(stream: IO[bytes], name: str) -> bytes:
                 raise AssetError(f"{name} is {picture.size[0]} x {picture.size[1]}", why="96 x 96 are expected", hint=_HINT)
             return bytes(picture.convert("RGB").tobytes())
     except (OSError, SyntaxError, ValueError) as error:
-        raise AssetError(f"{name} is no usable JPEG picture", why=str(error), hint=_HINT) from error
+        raise AssetError(f"{name} is not a usable JPEG picture", why=str(error), hint=_HINT) from error
 
 
 def _pillow() -> Any:

@@ -43,7 +43,7 @@ class Provenance:
 
     Attributes:
         set, list: which one.
-        origin: what it was made from, in words.
+        origin: what it was made from, as a text.
         checked: true if the bytes of the source were compared with the table; false for files that a user imported.
         files: sha256 by file name.
     """

@@ -40,7 +40,7 @@ def make(table: OfficialTable, row: SetRow, list_name: str, source: Path | None,
 
 
 def recordings(listing: Path) -> list[str]:
-    """The recordings that a test's json names. Raises AssetError for anything that is no such list."""
+    """The recordings that a test's json names. Raises AssetError for anything that is not such a list."""
     try:
         names = [str(row["wav_file"]) for row in json.loads(listing.read_text(encoding="utf-8"))]
     except (OSError, ValueError, KeyError, TypeError) as error:

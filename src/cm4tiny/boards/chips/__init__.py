@@ -40,7 +40,7 @@ class Memory:
 
     @property
     def end(self) -> int:
-        """First address behind it."""
+        """First address after it."""
         return self.start + self.size
 
     def __contains__(self, address: int) -> bool:

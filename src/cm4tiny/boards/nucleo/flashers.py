@@ -257,7 +257,7 @@ class PyOcd:
 
 
 class MassStorage:
-    """The ST-LINK's drive: a copied file is written to the flash. The drive's name tells the board; there is no other check."""
+    """The ST-LINK's drive: a copied file is written to the flash. The name of the drive identifies the board; there is no other check."""
 
     name = "drive"
 

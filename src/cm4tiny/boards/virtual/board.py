@@ -70,7 +70,7 @@ class VirtualBoard:
         full_windows: execute every call of the function that the protocol's commands repeat. With False, calls that are proven to be the
             same as the one before are advanced exactly (:meth:`calls` counts both).
         strict: what the chip would not run is a SiliconRuleError (``silicon.yaml`` lists the rules); with False it is a note, and the
-            firmware goes on with what the chip would do.
+            firmware continues with what the chip would do.
         backend: obsolete; empty, ``"auto"`` and ``"native"`` mean the same.
         events: receives accesses to peripherals that are not modelled.
 
@@ -183,7 +183,7 @@ class VirtualBoard:
             )
 
     def reset(self) -> None:
-        """The reset button: the firmware starts again; RAM, virtual time and totals go on."""
+        """The reset button: the firmware starts again; RAM, virtual time and totals continue."""
         with self.guard as machine:
             self.link.clear()
             machine.reset()
@@ -284,7 +284,7 @@ class VirtualBoard:
         found.extend(traced.segments)
 
     def position(self) -> str:
-        """Where the firmware is now, for people: ``"PC 0x08001234 (main+0x12)"``."""
+        """Where the firmware is now, human-readable: ``"PC 0x08001234 (main+0x12)"``."""
         return f"PC {self.place(self.program_counter())}"
 
     def program_counter(self) -> int:
@@ -293,7 +293,7 @@ class VirtualBoard:
             return machine.program_counter()
 
     def place(self, address: int) -> str:
-        """An address for people: ``"0x08001234 (main+0x12)"``, with its function if the image has symbols."""
+        """A human-readable address: ``"0x08001234 (main+0x12)"``, with its function if the image has symbols."""
         return place(self._elf, address)
 
     def function_at(self, address: int) -> str | None:

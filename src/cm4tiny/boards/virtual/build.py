@@ -5,7 +5,7 @@ Where the host has none, zig's clang does (a Python package, see :mod:`cm4tiny.w
 The library lies in the user's cache under a name made from the sources, the compiler's version and unicorn's bytes, so that it is never
 stale. Where the cache cannot be written, it is built into a temporary directory of the process.
 
-It makes every figure, so it is used for its bytes and not for its name: the digest that was taken when it was linked lies beside it, the
+It makes every figure, so it is used for its bytes and not for its name: the digest that was taken when it was linked lies next to it, the
 bytes are compared with it whenever a board is opened, and those very bytes are loaded. A damaged library is built again.
 unicorn's own library is compared with the digest in the record of its wheel.
 """

@@ -67,7 +67,7 @@ class CycleModel:
     taken_condition: int = 1
     """More for a conditional branch that is taken: its address is not speculated. DDI0439 table 3-1, note on P."""
     misaligned_target: int = 1
-    """More where the target is a 32-bit instruction at an address that is no multiple of 4: two words are fetched before it is complete.
+    """More where the target is a 32-bit instruction at an address that is not a multiple of 4: two words are fetched before it is complete.
     DDI0439 table 3-1, note on P; measured by others (compendium.i-0.nl, instruction alignment)."""
     bank_wait: int = 1
     """A read from SRAM2 or SRAM3 that is not pipelined behind another on the same bus: the bus matrix grants SRAM1 only without delay.

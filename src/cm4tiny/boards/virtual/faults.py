@@ -125,7 +125,7 @@ _LISTS = {
 
 
 def note_text(note: Note, elf: LoadedElf) -> str:
-    """One line for people about something that happened once."""
+    """A human-readable line about something that happened once."""
     near = f"near PC {place(elf, note.pc)}"
     register = f"{register_name(note.address, elf.chip)} (0x{note.address:08x})"
     if note.kind is NoteKind.READ:

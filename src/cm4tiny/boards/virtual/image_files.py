@@ -49,7 +49,7 @@ def load_image(path: Path, chip: ChipDescription | None = None) -> LoadedElf:
         return elf_from_bytes(path, data, chip)
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
-            raise FirmwareError(f"{path} is no firmware image", why=f"it is {kind}", hint="give an .elf, .bin or .hex file")
+            raise FirmwareError(f"{path} is not a firmware image", why=f"it is {kind}", hint="give an .elf, .bin or .hex file")
     segments = _hex_segments(path, data, chip) if data.lstrip().startswith(b":") else _binary_segments(path, data, chip)
     check_vectors(path, segments, chip)
     return LoadedElf(segments, (), chip)
@@ -57,7 +57,7 @@ def load_image(path: Path, chip: ChipDescription | None = None) -> LoadedElf:
 
 def _binary_segments(path: Path, data: bytes, chip: ChipDescription) -> tuple[tuple[int, bytes], ...]:
     if all(byte in _HEX_ONLY or 0x20 <= byte < 0x7F for byte in data[:256]):
-        raise FirmwareError(f"{path} is no firmware image", why="it is text, and no Intel hex", hint="give an .elf, .bin or .hex file")
+        raise FirmwareError(f"{path} is not a firmware image", why="it is text, and not Intel hex", hint="give an .elf, .bin or .hex file")
     check_place(path, chip.flash.start, len(data), chip)
     return ((chip.flash.start, data),)
 
@@ -88,7 +88,7 @@ def _hex_records(path: Path, text: bytes) -> list[_Record]:
         if len(records) > _MAX_RECORDS:
             raise _damaged(path, number, f"is more than the {_MAX_RECORDS} records that this chip has memory for")
         if not line.startswith(b":") or len(content) < 5 or len(content) != content[0] + 5:
-            raise _damaged(path, number, "is no record, or was cut off")
+            raise _damaged(path, number, "is not a record, or was cut off")
         if sum(content) & 0xFF:
             raise _damaged(path, number, f"has the checksum {content[-1]:02x} instead of {-sum(content[:-1]) & 0xFF:02x}")
         records.append(_Record(number, content[3], int.from_bytes(content[1:3], "big"), content[4:-1]))

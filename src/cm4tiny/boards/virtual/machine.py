@@ -36,7 +36,7 @@ class StopReason(IntEnum):
     FAULT = 5
     """The firmware crashed."""
     QUIET = 6
-    """Firmware that receives by interrupt has been silent for a virtual second: bytes may be let in; if there are none, it just goes on."""
+    """Firmware that receives by interrupt has been silent for a virtual second: bytes may be let in; without any it just continues."""
     SLICE = 7
     """Nothing happened; a fraction of a second of the host's time has passed. Machines run on by themselves, so nobody else sees it."""
     MEMORY = 8

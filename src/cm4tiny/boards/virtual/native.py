@@ -235,12 +235,12 @@ class NativeMachine:
 
     def write_memory(self, address: int, data: bytes) -> None:
         if self._library.cm4_write_memory(self._handle, address, data, len(data)) != 0:
-            raise BoardError(f"0x{address:08x} is no memory of this chip", why=f"{len(data)} bytes were to be written there")
+            raise BoardError(f"0x{address:08x} is not memory of this chip", why=f"{len(data)} bytes were to be written there")
 
     def read_memory(self, address: int, size: int) -> bytes:
         data = ctypes.create_string_buffer(size)
         if self._library.cm4_read_memory(self._handle, address, data, size) != 0:
-            raise BoardError(f"0x{address:08x} is no memory of this chip", why=f"{size} bytes were to be read there")
+            raise BoardError(f"0x{address:08x} is not memory of this chip", why=f"{size} bytes were to be read there")
         return data.raw
 
     def reset(self) -> None:
@@ -340,8 +340,8 @@ class NativeMachine:
         value = _u32()
         if not 0 <= address <= 0xFFFF_FFFF or self._library.cm4_peek(self._handle, address, ctypes.byref(value)) != 0:
             raise BoardError(
-                f"0x{address:08x} is no register of this board",
-                why="no peripheral is modelled there, or it is no address of a word",
+                f"0x{address:08x} is not a register of this board",
+                why="no peripheral is modelled there, or it is not the address of a word",
                 hint="see cm4tiny/boards/chips for addresses, and docs/virtual-board.md for what is modelled",
             )
         return int(value.value)

@@ -146,7 +146,7 @@ class _Watch:
         self._since_s, self._first, self._last, self._said = 0.0, 0, 0, False
 
     def see(self, busy: bool) -> str:
-        """After each slice; a line for people, once for each time."""
+        """After each slice; a human-readable line, once for each time."""
         now_s, at = self._board.time_s, self._board.program_counter()
         if busy or self._since_s == 0 or max(at, self._last) - min(at, self._first) > LOOP_BYTES:
             self._since_s, self._first, self._last, self._said = now_s, at, at, False

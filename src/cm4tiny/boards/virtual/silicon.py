@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of silicon: their table, what the C code is given of it, and a broken rule as a text for people.
+"""The rules of silicon: their table, what the C code is given of it, and a broken rule as a human-readable text.
 
 The rules themselves are checked in C (``rules.c``, ``rcc.c`` and the peripherals), at the access; text, manual section and hint stand in
 ``silicon.yaml``.
@@ -173,7 +173,7 @@ def rule_error(broken: BrokenRule, elf: LoadedElf, board: str) -> SiliconRuleErr
 
 
 def rule_note(broken: BrokenRule, elf: LoadedElf) -> str:
-    """One line for a board that goes on."""
+    """One line for a board that continues."""
     what, why, _ = rule_text(broken, elf)
     return f"the chip would not do this: {what}; {why}"
 

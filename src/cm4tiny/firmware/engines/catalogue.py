@@ -95,5 +95,5 @@ def read_library(archive: Path) -> EngineLibrary:
         return EngineLibrary(str(record["engine"]), archive, str(record["key"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FirmwareError(
-            f"{archive} is no usable engine library", why=str(error), hint="build it anew: add --new to the command"
+            f"{archive} is not a usable engine library", why=str(error), hint="rebuild it: add --new to the command"
         ) from error

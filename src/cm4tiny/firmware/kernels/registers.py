@@ -76,7 +76,7 @@ class Registers:
         return self.names([f"{prefix}{i}" for i in range(len(registers))], registers, role)
 
     def of(self, name: str) -> str:
-        """The register of a name; what is no name stays as it is."""
+        """The register of a name; what is not a name stays as it is."""
         row = self._rows.get(name)
         return name if row is None else row.register
 

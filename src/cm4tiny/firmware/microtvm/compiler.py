@@ -50,7 +50,7 @@ def compile_model(
         name: goes into a comment of the generated source only.
         options: what may be used; see :class:`CompileOptions`.
         costs: measured cycles of candidates; None: those that come with the package.
-        events: hears one step, ``"compile <name>"``.
+        events: receives one step, ``"compile <name>"``.
 
     Raises:
         ModelError: the bytes are no int8 ``.tflite`` model.

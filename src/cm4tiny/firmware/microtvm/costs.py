@@ -84,13 +84,13 @@ def read_costs(path: Path) -> Costs:
     """Costs from a file.
 
     Raises:
-        FirmwareError: it cannot be read or is no table of costs.
+        FirmwareError: it cannot be read or is not a table of costs.
     """
     try:
         return _parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, jsonschema.ValidationError) as error:
         reason = error.message if isinstance(error, jsonschema.ValidationError) else str(error)
-        raise FirmwareError(f"{path} is no table of kernel costs", why=reason, hint="tune again: add --tune to the command") from error
+        raise FirmwareError(f"{path} is not a table of kernel costs", why=reason, hint="tune again: add --tune to the command") from error
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,7 @@
 
 ``relax.frontend.tflite`` writes every int8 operator as dequantise, float operator, quantise. The walk below follows the bindings of
 ``main`` once and keeps, for every variable, what it stands for; a layer is made where a float expression is quantised again. A ``clip``
-behind it becomes the layer's clamp. Nothing of the float arithmetic survives: the layers carry scales, from which
+after it becomes the layer's clamp. Nothing of the float arithmetic survives: the layers carry scales, from which
 :mod:`cm4tiny.firmware.kernels.quant` derives TFLite's integer factors.
 """
 
@@ -304,7 +304,7 @@ def _astype(walk: _Walk, call: Any, shape: tuple[int, ...]) -> Value:
     source = _value(walk, call.args[0])
     if isinstance(source, Quantised):  # int8 -> int32 in front of a pool
         return Real(source.tensor)
-    if isinstance(source, Pooled):  # int32 -> int8 behind it: a pool keeps its input's scale
+    if isinstance(source, Pooled):  # int32 -> int8 after it: a pool keeps its input's scale
         output = walk.new_tensor(shape, source.tensor.scale, source.tensor.zero_point)
         walk.layers.append(AveragePool(inputs=(source.tensor,), output=output, window=source.window))
         return Quantised(output)

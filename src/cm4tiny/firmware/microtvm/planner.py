@@ -21,7 +21,7 @@ from cm4tiny.firmware.microtvm.layout import Action, Value
 
 _GRAIN = 256  # bytes per step of the knapsack
 _ARENA_SIZES = 24  # tried at most
-_FAST_BYTES, _SLOWER = 184 * 1024, 0.1  # of SRAM1 beside the stack; cycles more where everything lies elsewhere (ad: 13 %), roughly
+_FAST_BYTES, _SLOWER = 184 * 1024, 0.1  # of SRAM1 next to the stack; cycles more where everything lies elsewhere (ad: 13 %), roughly
 _SMALLER, _WORTHWHILE = 0.6, 2048  # of constants: what counts as smaller, and from how many bytes on it is looked for
 
 

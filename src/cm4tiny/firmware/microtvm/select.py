@@ -79,7 +79,7 @@ def input_candidates(layer: Layer, target: Storage) -> list[Candidate]:
         KernelLimitError: there is none for this layer, with the reason.
     """
     if not isinstance(layer, Conv) or layer.depthwise or layer.live_outputs is not None or layer.live_inputs is not None:
-        raise KernelLimitError("it is no convolution that computes all its channels from all of its input")
+        raise KernelLimitError("it is not a convolution that computes all its channels from all of its input")
     return kronecker.candidates(layer.window, layer.weights, _int16_requant(layer), layer.inputs[0].zero_point, target)
 
 

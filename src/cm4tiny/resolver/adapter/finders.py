@@ -15,7 +15,7 @@ from cm4tiny.resolver.plan.resolve import copied
 
 Answer = dict[str, Any]
 
-#: Endings that upstream accepts behind a name: ``gcc``, ``gcc-9``, ``gcc-12``, ``python3.11`` and so on.
+#: Endings that upstream accepts after a name: ``gcc``, ``gcc-9``, ``gcc-12``, ``python3.11`` and so on.
 _ENDINGS = (
     "", ".[0-9]", ".[0-9][0-9]", "-[0-9]", "-[0-9][0-9]", "[0-9]", "[0-9][0-9]", "[0-9].[0-9]", "[0-9][0-9].[0-9]", "[0-9][0-9].[0-9][0-9]",
 )  # fmt: skip

@@ -2,7 +2,7 @@
 """The methods of upstream's ``script`` automation that ``customize.py`` files call as ``i['automation'].method({...})``.
 
 Names, keys and return codes are upstream's (16: not found, nothing wrong). ``i['run_script_input']`` is the dictionary of
-:mod:`~cm4tiny.resolver.run.hook_input`. Where upstream would ask which of several files to take, the first one is taken and told.
+:mod:`~cm4tiny.resolver.run.hook_input`. Where upstream would ask which of several files to take, the first one is taken and reported.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Methods(Finders):
     """See the module.
 
     Args:
-        note: tells the user a line.
+        note: prints a line for the user.
     """
 
     def __init__(self, note: Callable[[str], None]) -> None:

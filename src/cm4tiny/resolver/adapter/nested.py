@@ -92,7 +92,7 @@ def guarded(work: Any, session: Session) -> dict[str, Any]:
 
 
 def internal_error(error: Exception, session: Session) -> Cm4TinyError:
-    """What a user is told about an exception that nobody expected; it is being handled, and its traceback goes to a file."""
+    """What is reported to a user about an exception that nobody expected; it is being handled, and its traceback goes to a file."""
     place = hooks.Place(Script(Path(), {"alias": "engine"}), logs=session.logs)
     log = hooks.write_log(place)
     return Cm4TinyError(

@@ -92,7 +92,7 @@ def _note(dep: PlannedDep) -> str:
     if dep.problem:
         notes.append(f"cannot be planned: {dep.problem}")
     elif dep.again:
-        notes.append("the same run is already under way above")
+        notes.append("the same run is already in progress above")
     return f" ({'; '.join(notes)})" if notes else ""
 
 

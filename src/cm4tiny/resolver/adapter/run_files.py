@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a finished run writes for people: versions, a README, the environment as a shell script, and the files of ``--repro``.
+"""What a finished run writes for its user: versions, a README, the environment as a shell script, and the files of ``--repro``.
 
 Names and places are upstream's. Secrets (tokens and passwords in flags or environment) are never written.
 """

@@ -34,7 +34,7 @@ TOP_ONLY = frozenset(
     }
 )  # fmt: skip
 
-#: Text for people, tests and documentation: nothing to do in a run.
+#: Text for readers, tests and documentation: nothing to do in a run.
 SILENT = frozenset(
     {
         "desc", "description", "category", "category_sort", "developers", "docs", "gui", "input_description", "tests", "docker",

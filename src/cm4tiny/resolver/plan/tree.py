@@ -34,7 +34,7 @@ class PlannedDep:
         dynamic: runs on a cache hit as well.
         node: what it runs; None if it is skipped or cannot be planned.
         problem: why it cannot be planned; empty if it can.
-        again: the same run is already under way above it, so the tree ends here.
+        again: the same run is already in progress above it, so the tree ends here.
     """
 
     kind: str

@@ -25,7 +25,7 @@ class Frame:
         env, state: the script's, as they are now.
         hidden: patterns of keys that dependencies do not see.
         depth: of the dependencies.
-        level: how many runs are under way without them.
+        level: how many runs are in progress without them.
         names: those runs, the nearest first.
         folder: the current folder when their turn comes.
         decided: those that need no second look, with what they hand over.

@@ -3,7 +3,7 @@
 
 How values are written for the shell is in :mod:`~cm4tiny.resolver.run.shells`. ``tmp-run-env.out`` (``KEY=VALUE`` lines) and
 ``tmp-run-state.json``, which the script may write into its working folder, come back into ``env`` and ``state``; a value keeps
-everything behind the first ``=``.
+everything after the first ``=``.
 
 What a script prints goes into a file and from there to standard output, so that a failure can show the last lines and keep the rest.
 """

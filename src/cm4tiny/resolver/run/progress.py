@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the engine tells the event stream: the common events, with the script's command and its place in the tree."""
+"""What the resolver reports to the event stream: the common events, with the script's command and its place in the tree."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ class _ScriptRun:
             return result
 
     def _recorded(self, result: RunResult) -> provenance.Record:
-        """Adds the record of this run behind those of what ran for it."""
+        """Adds the record of this run after those of what ran for it."""
         session = self.session
         record = provenance.finish(self.record, self.env, result.new_env, result.version, self.sources, session.places, self.digests)
         if result.skipped:

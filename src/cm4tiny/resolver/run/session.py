@@ -115,7 +115,7 @@ class Session:
 
     @property
     def depth(self) -> int:
-        """How many runs are under way, those of the main process counted in a worker."""
+        """How many runs are in progress, those of the main process counted in a worker."""
         return len(self.above) + len(self.chain)
 
     def begin_job(self, above: tuple[str, ...], in_progress: frozenset[str]) -> None:
@@ -161,7 +161,7 @@ class Session:
         """Puts a run on the chain.
 
         Raises:
-            DependencyError: the same run is already under way further up.
+            DependencyError: the same run is already in progress further up.
         """
         env = {key: value for key, value in resolved.env.items() if not key.startswith("CM_TMP_")}
         again = [above for above, its_env in self.chain if identity(above) == identity(resolved) and its_env == env]

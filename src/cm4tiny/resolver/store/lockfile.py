@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lock files: ``--lock=FILE`` writes what a run used, ``--locked=FILE`` runs exactly that or says what differs.
 
-A lock file is JSON (``lock.schema.json``). Its ``digest`` covers everything but ``host`` and ``made``: these tell where it was written and
+A lock file is JSON (``lock.schema.json``). Its ``digest`` covers everything but ``host`` and ``made``: these say where it was written and
 decide nothing. The digest shows damage and careless edits; it has no key, so it does not say who wrote the file: anybody can compute it
 again. Therefore a lock file is only ever compared with what is here; nothing that it holds is executed. Scripts stand in the order in which
 they end, whether they ran or came from the cache, in one process or in many.

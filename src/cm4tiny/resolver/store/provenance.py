@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run used: one record per script, with the digest of its files, its inputs, and where its results came from.
 
-Records are data. Those of a cached result lie in its entry, so a run that takes everything from the cache tells the same as the run that
+Records are data. Those of a cached result lie in its entry, so a run that takes everything from the cache reports the same as the run that
 made it. They hold no time and no path of this machine: the CM home, repositories and the user's folders are written as ``$CM_HOME``,
 ``$REPO:alias``, ``$PWD`` and ``$HOME``.
 
@@ -126,7 +126,7 @@ def is_secret(key: str) -> bool:
 
 
 def finish(
-    record: Record, env: Env, new_env: Env, version: str, told: Iterable[Any], places: Places, digests: Mapping[str, Any] | None = None
+    record: Record, env: Env, new_env: Env, version: str, reported: Iterable[Any], places: Places, digests: Mapping[str, Any] | None = None
 ) -> Record:
     """The whole record of a script that ended well.
 
@@ -135,7 +135,7 @@ def finish(
         env: the script's at its end.
         new_env: what it hands to its caller.
         version: that was made or found.
-        told: the sources that its hooks returned.
+        reported: the sources that its hooks returned.
         places: for paths.
         digests: sha256 by name of files that its hooks used.
 
@@ -143,7 +143,7 @@ def finish(
         ScriptFailedError: a hook returned sources or digests that are none.
     """
     tools = {key: str(value) for key, value in sorted(new_env.items()) if any(fnmatchcase(key, pattern) for pattern in _TOOL)}
-    sources = [_told(source, record["script"]) for source in told]
+    sources = [_stated(source, record["script"]) for source in reported]
     sources += _downloaded(env, new_env)
     for value in new_env.values():
         found = git_source(Path(value)) if isinstance(value, str) and value.startswith("/") else None
@@ -167,7 +167,7 @@ def _digests(digests: Mapping[str, Any], script: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in digests.items()}
 
 
-def _told(source: Any, script: str) -> dict[str, str]:
+def _stated(source: Any, script: str) -> dict[str, str]:
     if not isinstance(source, Mapping) or not source.get("url"):
         raise ScriptFailedError(
             f"script '{script}' returned a source that is none",

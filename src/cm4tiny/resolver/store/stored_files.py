@@ -23,7 +23,7 @@ from cm4tiny.files import write_atomically
 
 INVENTORY = "cm4tiny-files.json"
 HASH_BUDGET_BYTES = 4 << 30
-"""Files behind this sum are known by size and time of change only."""
+"""Files with this sum are known by size and time of change only."""
 
 _CHUNK_BYTES = 1 << 20
 _NOT_CONTENT = ("_cm.json", "cm-cached-state.json", INVENTORY)

@@ -339,7 +339,7 @@ class Prefetcher:
             others = [other for other in self._queue.values() if other.state == "running" and other is not entry]
         text = f"a worker makes it ({now - entry.began:.0f} s)"
         if others:
-            text += "; also under way: " + ", ".join(f"{other.job.request.tags} ({now - other.began:.0f} s)" for other in others)
+            text += "; also in progress: " + ", ".join(f"{other.job.request.tags} ({now - other.began:.0f} s)" for other in others)
         return text
 
     def close(self) -> None:

@@ -95,7 +95,7 @@ def replay(items: list[Item], events: EventStream, below: Callable[[str], list[I
     """Shows what was recorded.
 
     Args:
-        items: of one run, without its first and last event where the caller tells these itself.
+        items: of one run, without its first and last event where the caller reports these itself.
         events: receives the events.
         below: the recording of the run that made a cache entry, by its key, once; None if there is none. Such a recording takes the place
             of the note that the entry was loaded: the entry was made for this run, by another worker.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A worker: a process that carries out jobs one after the other and tells what came of each.
+"""A worker: a process that carries out jobs one after the other and reports what came of each.
 
 Jobs come on standard input, outcomes go to what was standard output; what scripts print is caught. When the main process is gone, or says
 so by SIGTERM, the worker ends what it started, leaves no half-made cache entry and goes.
@@ -87,7 +87,7 @@ class Worker:
 
 
 def _inner(items: list[Item]) -> list[Item]:
-    """Without what the main process tells itself: that the job's own script begins and ends."""
+    """Without what the main process reports itself: that the job's own script begins and ends."""
     start = next((n for n, item in enumerate(items) if isinstance(item, ScriptStarted)), None)
     if start is not None:
         items = [*items[:start], *items[start + 1 :]]

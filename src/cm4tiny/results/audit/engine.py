@@ -28,7 +28,7 @@ def audit(
 
     Args:
         results: what ``replay`` made of the results; of several rounds at once, so that evidence used twice is found.
-        labels: the lists of the data sets; without any, what file names tell.
+        labels: the lists of the data sets; without any, what file names say.
         trees: rounds or submissions to look at even if no result was found in them.
         complete: whether the trees are whole submissions; by default a tree is one if it holds a ``code`` folder.
         rules: which rules; all by default.

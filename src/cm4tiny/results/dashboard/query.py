@@ -65,7 +65,7 @@ def _holds(row: Row, words: list[str]) -> bool:
 
 
 def judged(rows: Iterable[Row]) -> list[Row]:
-    """The rows that do not miss the quality target: those that may be on the front unless the page is told otherwise."""
+    """The rows that do not miss the quality target: those that may be on the front unless the page is set otherwise."""
     return [row for row in rows if row.get("quality_target_met") != "no"]
 
 

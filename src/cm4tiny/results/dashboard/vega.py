@@ -17,7 +17,7 @@ _EXPOSE = "window.vegaEmbed = vegaEmbed;"
 
 @dataclass(frozen=True)
 class VegaBundle:
-    """The script, to be inlined, and what it holds in words."""
+    """The script, to be inlined, and what it holds, as a text."""
 
     script: str
     versions: str

@@ -29,7 +29,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Metric:
-    """A derived column: its heading, a title for people and the expression that gives it."""
+    """A derived column: its heading, a human-readable title and the expression that gives it."""
 
     heading: Heading
     title: str

@@ -56,7 +56,7 @@ def differences(checks: Sequence[Check], expected: Path) -> list[str]:
 
 
 def summary(found: Replay, findings: int, accepted: frozenset[Check] = frozenset()) -> str:
-    """A table of the statuses by round and metric, every mismatch in words, and how often the audit has something to say."""
+    """A table of the statuses by round and metric, every mismatch as a text, and how often the audit has something to say."""
     checks = found.checks
     counts: Counter[tuple[str, str, str]] = Counter((check.round, check.metric, check.status) for check in checks)
     keys = list(dict.fromkeys((check.round, check.metric) for check in checks))

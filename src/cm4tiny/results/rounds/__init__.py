@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rounds of MLPerf Tiny as data: which there are, how their results lie, and readers for every file of a session.
 
-Readers tell what the files say and what they had to tolerate; :mod:`cm4tiny.results.replay` compares, :mod:`cm4tiny.results.audit` judges.
+Readers say what files hold and what they had to tolerate; :mod:`cm4tiny.results.replay` compares, :mod:`cm4tiny.results.audit` judges.
 """
 
 from cm4tiny.results.rounds.labels import LabelLists

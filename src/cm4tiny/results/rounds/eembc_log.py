@@ -45,7 +45,7 @@ _MONITOR = re.compile(rb" (?:emon|io): m-lap-us-")
 
 @dataclass
 class EembcLog:
-    """What an EEMBC log tells; fields as in :class:`cm4tiny.results.rounds.model.LoggedSession`."""
+    """What an EEMBC log says; fields as in :class:`cm4tiny.results.rounds.model.LoggedSession`."""
 
     session_id: str = ""
     run_mode: str = ""

@@ -101,7 +101,7 @@ class Identified:
 
     @property
     def title(self) -> str:
-        """The list's name in words, e.g. ``pre-v0.7 ic01``."""
+        """The human-readable name of the list, e.g. ``pre-v0.7 ic01``."""
         return str(table()["lists"][self.list_id]["title"]) if self.list_id else ""
 
 
@@ -112,7 +112,7 @@ class LabelLists:
     Attributes:
         lists: label by file name, in the list's order, by list id; only lists that were read.
         windows: start and stop in seconds of the spoken words, by id (``sww01``).
-        source: where they came from, in words.
+        source: where they came from, as a text.
     """
 
     lists: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class LabelLists:
 
     @classmethod
     def known(cls) -> LabelLists:
-        """What is known without any list: classes that file names tell, and the facts of ``facts.yaml``, checked by digest.
+        """What is known without any list: classes that file names say, and the facts of ``facts.yaml``, checked by digest.
 
         Raises:
             AssetError, HashMismatchError: ``facts.yaml`` is damaged.
@@ -136,7 +136,7 @@ class LabelLists:
 
     @classmethod
     def open(cls, folder: Path | None) -> LabelLists:
-        """The lists in ``folder``; without one, only what file names tell.
+        """The lists in ``folder``; without one, only what file names say.
 
         Raises:
             AssetError: the folder is missing, holds no list, or a list cannot be read.

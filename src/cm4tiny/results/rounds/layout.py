@@ -44,7 +44,7 @@ def find_rounds(path: Path, round_id: str = "") -> tuple[tuple[Round, Path], ...
 
     Args:
         path: a checkout of a results repository, or a folder with several.
-        round_id: take only this round; it also names a checkout whose folder's name does not tell its round.
+        round_id: take only this round; it also names a checkout the name of whose folder does not say its round.
 
     Raises:
         ResultsError: the folder does not exist.

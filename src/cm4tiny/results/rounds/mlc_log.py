@@ -35,7 +35,7 @@ _ROUNDING = 0.00051
 
 @dataclass
 class MlcLog:
-    """What an MLCommons log tells; fields as in :class:`cm4tiny.results.rounds.model.LoggedSession`."""
+    """What an MLCommons log says; fields as in :class:`cm4tiny.results.rounds.model.LoggedSession`."""
 
     session_id: str = ""
     texts: dict[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class _Reader:
                 self._stamped(stamped["text"], number)
             else:
                 self._plain(line, number)
-        self._complete = None  # no line follows that would tell when the last inference of an energy run ended
+        self._complete = None  # no line follows that would say when the last inference of an energy run ended
         self._finish_infer()
         self.log.record.close()
         log = self.log
@@ -216,7 +216,7 @@ def _seconds(stamp: re.Match[bytes]) -> int:
 
 
 def _consistent(iterations: int | None, runtime: float | None, speed: float | None) -> bool:
-    """True if a window's three figures are there and are those of one window, as far as their three decimals tell."""
+    """True if a window's three figures are there and are those of one window, as far as their three decimals show."""
     if not iterations or runtime is None or speed is None or runtime <= 0:
         return False
     slowest = iterations / (runtime + _ROUNDING)

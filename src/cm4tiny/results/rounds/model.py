@@ -177,7 +177,7 @@ class Tolerated:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """Something in a session's files that is not as the runner writes it, or that two of them tell differently.
+    """Something in a session's files that is not as the runner writes it, or on which two of them differ.
 
     Attributes:
         part: what it is about; the audit has a rule for each.
@@ -201,7 +201,7 @@ class LoggedWindow:
 
     Attributes:
         number: from 1, in the order of the log.
-        file: basename of the input that was loaded before, empty if the log does not tell.
+        file: basename of the input that was loaded before, empty if the log does not say.
         iterations: measured inferences.
         lap_us: the device's two time stamps, None where the log has none.
         runtime_s: length of the window; from the lap times, ``results.json`` or the log, in that order. None if unknown.
@@ -241,7 +241,7 @@ class LoggedEnergyWindow:
 
     Attributes:
         start_s / stop_s: time stamps of the pin, in the trace's time.
-        iterations: inferences between them (0: the log does not tell).
+        iterations: inferences between them (0: the log does not say).
         energy_uj: sum of the samples between them.
     """
 
@@ -352,7 +352,7 @@ class Printed:
 
 @dataclass(frozen=True, eq=False)
 class LoggedSession:
-    """One session as its files tell it. What a file lacks is empty; ``complete`` and ``notes`` say what that means.
+    """One session as its files describe it. What a file lacks is empty; ``complete`` and ``notes`` say what that means.
 
     Attributes:
         runner: ``eembc``, ``mlc``, or empty without a log.
@@ -374,7 +374,7 @@ class LoggedSession:
         tolerated: what was accepted although it is not as it should be.
         begun / ended: whether the log has its beginning and its end.
         truncated: reading stopped at a limit.
-        notes: problems in words that no field holds.
+        notes: problems, as texts, that no field holds.
         sha256: hash of the log, and of ``results.txt``, ``results.json`` and the trace, by name of the role.
         log_bytes: size of the log.
         simulated: the files say that the numbers are simulated.

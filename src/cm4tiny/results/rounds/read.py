@@ -40,7 +40,7 @@ _EEMBC_LINE = re.compile(rb"^[0-9]{5,7}\.[0-9]{3} [a-z\-]+: ", re.MULTILINE)
 _MLC_LINE = re.compile(
     rb"^(?:[0-9]{4}\.[0-9]{6} ulp-mlperf:|Logging initialized|Initializing SerialDevice|Running inference with)", re.MULTILINE
 )
-DIFFER = "log.txt and results.json tell different numbers"
+DIFFER = "log.txt and results.json have different numbers"
 
 _T = TypeVar("_T")
 
@@ -197,7 +197,7 @@ def _with_lengths(windows: list[LoggedWindow], energy: list[LoggedEnergyWindow])
 
 
 def _timed_by_host(windows: list[LoggedWindow], logged: list[LoggedWindow]) -> list[LoggedWindow]:
-    """The exact windows with what the log's time stamps tell of them."""
+    """The exact windows with what the log's time stamps say of them."""
     if len(windows) != len(logged):
         return windows
     return [replace(window, host_s=other.host_s, warmups=other.warmups) for window, other in zip(windows, logged, strict=True)]

@@ -25,7 +25,7 @@ RATE_HZ = 1000
 
 @dataclass
 class MlcJson:
-    """What a ``results.json`` tells; fields as in :class:`cm4tiny.results.rounds.model.LoggedSession`."""
+    """What a ``results.json`` says; fields as in :class:`cm4tiny.results.rounds.model.LoggedSession`."""
 
     problem: str = ""
     windows: list[LoggedWindow] = field(default_factory=list)

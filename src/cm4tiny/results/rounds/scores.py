@@ -22,7 +22,7 @@ class ScoreTable:
         self.full = False
 
     def add(self, file: str, values: tuple[float, ...], line: int, *, segment: bool) -> None:
-        """One vector of ``file``; ``segment`` tells that the file is read in pieces, so that several vectors are normal."""
+        """One vector of ``file``; ``segment`` says that the file is read in pieces, so that several vectors are normal."""
         if not file:
             self._sink.add("vector-without-file", line)
             return

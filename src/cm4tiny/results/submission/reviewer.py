@@ -126,7 +126,7 @@ def write_review(review: Review, folder: Path) -> Path:
 
 
 def refuse(review: Review, what: str) -> None:
-    """Raises RuleError if a review did not pass: that is how a step's exit status tells the truth."""
+    """Raises RuleError if a review did not pass: so that a step's exit status says so."""
     if not review.passed:
         number = f"{len(review.errors)} errors of the audit, listed above and in {AUDIT_JSON}"
         why = "; ".join([number, *([review.verdict.text] if review.verdict is not None else [])])

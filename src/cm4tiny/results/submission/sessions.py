@@ -148,7 +148,7 @@ def recognise(folder: Path) -> Found:
     """What a session's folder holds.
 
     Raises:
-        ResultsError: it is not finished, or its files do not tell benchmark and mode.
+        ResultsError: it is not finished, or its files do not say benchmark and mode.
     """
     try:
         log, results = _head(folder / "log.txt"), _head(folder / "results.txt")

@@ -315,7 +315,7 @@ class _Writer:
         return done
 
     def _group(self, count: int, at: int) -> None:
-        """``count`` values from byte ``at`` on; what is read behind an odd one does not matter."""
+        """``count`` values from byte ``at`` on; what is read after an odd one does not matter."""
         code, words = self.code, (count + 1) // 2
         lanes = [(f"sum{i}", f"a_pair{i // 2}", f"b_pair{i // 2}", "bt"[i % 2]) for i in range(count)]
         if self.linear:

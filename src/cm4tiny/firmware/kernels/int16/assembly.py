@@ -82,7 +82,7 @@ class Assembly:
             self.add_imm(register, register, amount - part if value > 0 else part - amount)
 
     def function(self, prefix: str, parameters: str, portable: str) -> CFunction:
-        """The finished function; ``prefix`` tells what it is."""
+        """The finished function; ``prefix`` says what it is."""
         return CFunction(prefix, parameters, tuple(self.lines), portable, self.bytes, self.loop_bytes, self.registers.rows)
 
 

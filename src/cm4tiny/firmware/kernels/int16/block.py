@@ -6,7 +6,7 @@ in registers and takes two values of each pixel and two weights of each channel 
 under a tile is described by runs of consecutive pairs: one run per row of the window, all equally long. Pixels and runs are constant byte
 offsets, so most loads need no pointer updates.
 
-An iteration of the inner loop takes the same few pairs of every run (the order of a sum is free; :meth:`MacBlock.order` tells the packer of
+An iteration of the inner loop takes the same few pairs of every run (the order of a sum is free; :meth:`MacBlock.order` tells the packer
 the
 weights), so runs need no loop of their own. Pairs of a run are ``unit`` bytes apart: a run may also go down the window's rows. The first
 pairs of a tile may stand in front of the loop: there the first one adds to the bias instead of to copies of it. Bias, mantissa, rounding
@@ -64,7 +64,7 @@ _ALLOCATION = (
 _HELD = ("bias", "mantissa", "rounding", "shift")
 _STATES = {
     "output_kept": "see output",
-    "w_kept": "the block's weights, or behind them where they are resident",
+    "w_kept": "the block's weights, or after them where they are resident",
     "w_end": "end of the block's weights",
     "row_end": "end in x of a row of tiles",
     "rows_end": "end in x of the region",
@@ -293,7 +293,7 @@ class _Writer:
             asm.times = tiles
 
     def _pairs(self, count: int, starts: list[str | None] | None, *, moves: bool) -> None:
-        """``count`` pairs of every run; afterwards both pointers stand behind them if they move at all."""
+        """``count`` pairs of every run; afterwards both pointers stand after them if they move at all."""
         block, words = self.block, self.block.pair_words
         step, weight_step = block.unit * count, 4 * count * len(block.runs) * words
         runs = list(reversed(block.runs))

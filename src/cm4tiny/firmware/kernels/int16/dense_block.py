@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The multiply-accumulate block for one pixel: every weight is used once, so all that counts is how many loads it takes.
 
-Q sums stay in registers; the words of weights of all blocks lie one behind the other and are read in one sweep, as are the parameters of
+Q sums stay in registers; the words of weights of all blocks lie one after the other and are read in one sweep, as are the parameters of
 each block. Merged weights (see :mod:`.weights`) take one load and one SXTB16 for four of them: less time than two loads, and half the
 memory.
 

@@ -142,7 +142,7 @@ class _Writer:
         names = self.code.registers
         self.weights = names.numbered("taps", held, "two weights of the channel")
         self.sums = names.numbered("sum", free[:4], "an output of the block, row by row")
-        self.temps = names.numbered("t", free, "a word of inputs, then parameters: those behind the block's sums are free")
+        self.temps = names.numbered("t", free, "a word of inputs, then parameters: those after the block's sums are free")
 
     def write(self) -> None:
         code, shape = self.code, self.shape

@@ -111,7 +111,7 @@ def plan_geometries(window: Window, source: Storage, target: Storage, live: tupl
         raise KernelLimitError("rows of its window start at odd elements, but values are read in pairs")
     last = start + (height - 1) * step[0] + (width - 1) * step[1] + max(runs) + taps + 1
     if last > source.elements:
-        raise KernelLimitError(f"it may read {last - source.elements} elements behind its input")
+        raise KernelLimitError(f"it may read {last - source.elements} elements beyond its input")
     parts = 2 if step[1] % 2 and width > 1 else 1
     found = []
     for part in range(parts):

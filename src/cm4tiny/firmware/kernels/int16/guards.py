@@ -72,4 +72,4 @@ def require_vectors(rows: int, inputs: int, outputs: int, source: Storage, targe
     if not source.flat or source.height * source.width * source.channels != inputs:
         raise KernelLimitError("its input has gaps")
     if target.image != (1, 1, outputs):
-        raise KernelLimitError("its output is no single pixel")
+        raise KernelLimitError("its output is not a single pixel")

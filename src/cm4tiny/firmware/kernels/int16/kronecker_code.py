@@ -18,7 +18,7 @@ FIELD = 21
 SPARE_BITS = 32 - FIELD
 """A sum is handed to the requantisation at the upper end of a word: times two to this."""
 PARAMETERS = 4
-"""Words behind a channel's weights: both halves of what its accumulators start with, mantissa, rounding."""
+"""Words after a channel's weights: both halves of what its accumulators start with, mantissa, rounding."""
 MOST_SUMS = 3
 _SUMS = tuple((f"low{i}", f"high{i}") for i in range(MOST_SUMS))
 _TEMPS = tuple(f"x{i}" for i in range(6))

@@ -102,7 +102,7 @@ class _Schedule:
     """Takes as many loads as there are free registers, then all multiplications that they allow, until nothing is left.
 
     A merged word is first used as it is, for the even channel, then its low bytes for the odd one. They replace the word if all pixels fit
-    into registers beside it, else they take a register of their own at once.
+    into registers next to it, else they take a register of their own at once.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ Border = tuple[int, int, int, int]
 
 NO_BORDER: Border = (0, 0, 0, 0)
 SLACK = 8
-"""Elements behind the last one that a kernel may read, and may write where it says so; their values never matter."""
+"""Elements after the last one that a kernel may read, and may write where it says so; their values never matter."""
 
 
 @dataclass(frozen=True)

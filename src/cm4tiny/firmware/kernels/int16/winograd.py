@@ -17,7 +17,7 @@ Why the result is exact, not approximate, say for stride 1:
 
 The work is done in regions of ``tiles`` tiles: input transform (V), for each block of output channels the products (M) and the output
 transform; see :mod:`.winograd_code` for the layouts and costs. Tiles at the right and the lower edge are moved inwards where the output
-is no multiple of four; what they share with their neighbours is computed twice.
+is not a multiple of four; what they share with their neighbours is computed twice.
 
 Weights lie in RAM or in flash. They are read once per region and in order, so flash costs one miss per 16 bytes and region; copying
 them to a scratch first would cost the same misses, and the copy.

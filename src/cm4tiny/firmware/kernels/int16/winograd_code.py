@@ -337,7 +337,7 @@ def _mac(total: str, x: str, w: str, *, first: bool = False) -> str:
 
 
 def _store_sums(a: Assembly, offset: int = 0, *, last: bool = True) -> None:
-    """The sums to [m_at, #offset]; the last ones of an iteration also move ``m_at`` behind them."""
+    """The sums to [m_at, #offset]; the last ones of an iteration also move ``m_at`` after them."""
     step = offset + 32 if last else 0
     first, *rest = _SUMS
     a.emit(f"str {first}, [m_at], #{step}" if offset == 0 and last else f"str {first}, [m_at, #{offset}]")

@@ -69,7 +69,7 @@ def code(submitter: Submitter) -> Iterator[Violation]:
 
 @rule(
     "documents.readme",
-    "A README tells how to get the results again",
+    "A README says how to get the results again",
     severity="error",
     scope="submitter",
     source=f"MLPerfTiny_Rules.adoc, Reproducibility and Availability; {_LAYOUT}",

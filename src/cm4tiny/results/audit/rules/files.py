@@ -68,7 +68,7 @@ def json(view: SessionView) -> Iterator[Violation]:
     severity="error",
     scope="session",
     source=f"{_ADOC}; {_MISMATCH}",
-    why="It says which inputs the runner was told to send.",
+    why="It says which inputs the runner was configured to send.",
     warning_before=(1, 3),
 )
 def script(view: SessionView) -> Iterator[Violation]:

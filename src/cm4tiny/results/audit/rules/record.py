@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules on the record of a session of the MLCommons runner: log, results.json and results.txt tell one story.
+"""Rules on the record of a session of the MLCommons runner: log, results.json and results.txt agree.
 
 The comparison itself is :mod:`cm4tiny.results.rounds.record`.
 """
@@ -47,7 +47,7 @@ rule(
 
 rule(
     "record.log",
-    "log.txt and results.json tell the same of each inference",
+    "log.txt and results.json say the same of each inference",
     severity="error",
     scope="session",
     source=f"{_RUNNER}: what is printed is what is recorded",

@@ -21,7 +21,7 @@ _PRINTED_DIGITS = 0.0015
 
 @dataclass(frozen=True)
 class WindowTimes:
-    """A window by its number: seconds and inferences, None where nothing tells."""
+    """A window by its number: seconds and inferences, None where nothing says it."""
 
     number: int
     seconds: float | None

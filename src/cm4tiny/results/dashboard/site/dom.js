@@ -25,5 +25,5 @@ function picker(id, title, options, value, onChange) {
 const fine = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
 const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 
-/** A figure for people: up to three decimals, four digits below one. */
+/** A human-readable figure: up to three decimals, four digits below one. */
 const format = (value) => (value === null || value === undefined ? "–" : Math.abs(value) >= 1 ? fine.format(value) : small.format(value));

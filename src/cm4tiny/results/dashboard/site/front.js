@@ -3,7 +3,7 @@
 
 const SHOWN_AT_MOST = 200;
 
-/** What the front leaves out, in words. */
+/** What the front leaves out, as a text. */
 function leftOut(count) {
   if (!count) return "";
   return count === 1 ? " 1 result misses the quality target and is left out." : ` ${count} results miss the quality target and are left out.`;

@@ -132,7 +132,7 @@ function drawHistory(plot, state) {
 
 const AT_A_VOLTAGE = ["energy_uj_per_inf", "inferences_per_joule", "energy_delay_uj_s", "power_mw"];
 
-/** Energies at different supply voltages stand in one plot: which voltages, in words. */
+/** Energies at different supply voltages stand in one plot: which voltages, as a text. */
 function supplies(rows, state) {
   if (!AT_A_VOLTAGE.includes(state.historyMetric) || !rows.length) return "";
   const volts = [...new Set(rows.map((row) => figure("supply_v", row)))].sort((a, b) => (a ?? Infinity) - (b ?? Infinity));

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads ``results.json`` as JSON is defined: no ``NaN``, no key twice, nothing behind the end; what it breaks is recorded."""
+"""Loads ``results.json`` as JSON is defined: no ``NaN``, no key twice, nothing after the end; what it breaks is recorded."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.cm import flag, value
+from cm4tiny.firmware.build_inputs import check_build_inputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,3 +24,22 @@ class BuildFlags:
     image_mode: str = value("CM_TINY_IMAGE", default="performance")
     zeros: str = value("CM_TINY_ZEROS")
     channels: str = value("CM_TINY_DEAD")
+
+
+def check_build_flags(flags: BuildFlags, benchmark: str, model: Path | None, memory: str = "") -> None:
+    """Checks what firmware is asked for, before the first dependency runs.
+
+    Raises:
+        Cm4TinyError: as :func:`cm4tiny.firmware.build_inputs.check_build_inputs`.
+    """
+    check_build_inputs(
+        benchmark,
+        engine=flags.engine,
+        image=flags.image_mode,
+        model=model,
+        costs=flags.costs,
+        ram_budget=flags.ram_budget,
+        zeros=flags.zeros,
+        channels=flags.channels,
+        memory=memory,
+    )

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.cm import Step, flag, value
-from cm4tiny.firmware.build_inputs import check_build_inputs
-from cm4tiny.workflows.build_flags import BuildFlags
+from cm4tiny.workflows.build_flags import BuildFlags, check_build_flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +25,6 @@ def check_build(options: BuildOptions, step: Step) -> None:
     """Checks what firmware is asked for.
 
     Raises:
-        Cm4TinyError: as :func:`cm4tiny.firmware.build_inputs.check_build_inputs`.
+        Cm4TinyError: as :func:`check_build_flags`.
     """
-    check_build_inputs(
-        options.benchmark,
-        engine=options.engine,
-        image=options.image_mode,
-        model=options.model,
-        costs=options.costs,
-        ram_budget=options.ram_budget,
-        zeros=options.zeros,
-        channels=options.channels,
-    )
+    check_build_flags(options, options.benchmark, options.model)

@@ -18,7 +18,6 @@ from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.files import write_atomically
-from cm4tiny.firmware.build_inputs import check_build_inputs
 from cm4tiny.firmware.build_spec import RECORD, read_record
 from cm4tiny.firmware.division import OPEN, open_division
 from cm4tiny.firmware.engines import octoml
@@ -29,7 +28,7 @@ from cm4tiny.profiling.plot import svg
 from cm4tiny.profiling.text import table
 from cm4tiny.results.conditions import OFFICIAL, assets_of_model
 from cm4tiny.runner.session import file_errors
-from cm4tiny.workflows.build_flags import BuildFlags
+from cm4tiny.workflows.build_flags import BuildFlags, check_build_flags
 
 FOLDER = "profile"
 STEP = "profile"
@@ -98,19 +97,9 @@ def check_profile(options: ProfileOptions, step: Step) -> None:
     """Checks the firmware that would be built; the model next to ``--image`` is not built.
 
     Raises:
-        Cm4TinyError: as :func:`cm4tiny.firmware.build_inputs.check_build_inputs`.
+        Cm4TinyError: as :func:`check_build_flags`.
     """
-    check_build_inputs(
-        options.benchmark,
-        engine=options.engine,
-        image=options.image_mode,
-        model=None if options.image else options.model,
-        costs=options.costs,
-        ram_budget=options.ram_budget,
-        zeros=options.zeros,
-        channels=options.channels,
-        memory=options.memory,
-    )
+    check_build_flags(options, options.benchmark, None if options.image else options.model, options.memory)
 
 
 def profile_step(options: ProfileOptions, step: Step) -> Outputs:

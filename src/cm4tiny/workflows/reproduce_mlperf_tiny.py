@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.cm import Step, flag, value
-from cm4tiny.firmware.build_inputs import check_build_inputs
 from cm4tiny.settings import JOBS
 from cm4tiny.workflows.board_flags import BoardFlags
-from cm4tiny.workflows.build_flags import BuildFlags
+from cm4tiny.workflows.build_flags import BuildFlags, check_build_flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +33,6 @@ def check_reproduce(options: ReproduceOptions, step: Step) -> None:
     """Checks what firmware is asked for.
 
     Raises:
-        Cm4TinyError: as :func:`cm4tiny.firmware.build_inputs.check_build_inputs`.
+        Cm4TinyError: as :func:`check_build_flags`.
     """
-    check_build_inputs(
-        options.benchmark,
-        engine=options.engine,
-        image=options.image_mode,
-        model=options.model,
-        costs=options.costs,
-        ram_budget=options.ram_budget,
-        zeros=options.zeros,
-        channels=options.channels,
-        memory=options.memory,
-    )
+    check_build_flags(options, options.benchmark, options.model, options.memory)

@@ -757,7 +757,7 @@ rounding_c1          .req s5   @ rounding of a channel
 shift_c0             .req s6   @ shift of a channel
 shift_c1             .req s7   @ shift of a channel
 output_kept          .req s8   @ see output
-w_kept               .req s9   @ the block's weights, or behind them where they are resident
+w_kept               .req s9   @ the block's weights, or after them where they are resident
 w_end                .req s10  @ end of the block's weights
 row_end              .req s11  @ end in x of a row of tiles
 rows_end             .req s12  @ end in x of the region

@@ -39,8 +39,8 @@ sum0                 .req r6   @ an output of the block, row by row
 sum1                 .req r7   @ an output of the block, row by row
 sum2                 .req r8   @ an output of the block, row by row
 sum3                 .req r9   @ an output of the block, row by row
-t4                   .req r10  @ a word of inputs, then parameters: those behind the block's sums are free
-t5                   .req r11  @ a word of inputs, then parameters: those behind the block's sums are free
+t4                   .req r10  @ a word of inputs, then parameters: those after the block's sums are free
+t5                   .req r11  @ a word of inputs, then parameters: those after the block's sums are free
     push {r4-r11, lr}
     mov.w source, x
     mov.w place, o
@@ -212,9 +212,9 @@ sum0                 .req r5   @ an output of the block, row by row
 sum1                 .req r6   @ an output of the block, row by row
 sum2                 .req r7   @ an output of the block, row by row
 sum3                 .req r8   @ an output of the block, row by row
-t4                   .req r9   @ a word of inputs, then parameters: those behind the block's sums are free
-t5                   .req r10  @ a word of inputs, then parameters: those behind the block's sums are free
-t6                   .req r11  @ a word of inputs, then parameters: those behind the block's sums are free
+t4                   .req r9   @ a word of inputs, then parameters: those after the block's sums are free
+t5                   .req r10  @ a word of inputs, then parameters: those after the block's sums are free
+t6                   .req r11  @ a word of inputs, then parameters: those after the block's sums are free
     push {r4-r11, lr}
     mov.w source, x
     mov.w place, o

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from cm4tiny.console import watch
+from cm4tiny.console import show, watch
 from cm4tiny.disk import disk_full, is_full
 from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
@@ -98,7 +98,7 @@ class Step:
 
     def show(self, text: str) -> None:
         """Prints a result for the user."""
-        print(text)
+        show(text)
 
     def options(self, cls: type[T]) -> T:
         """An options class from the environment.

@@ -11,8 +11,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO
 
 from cm4tiny.events import Event, EventStream, Failed, Finished, Message, Progress, Started
@@ -137,12 +138,46 @@ def _rich_bars(stream: IO[str]) -> Iterator[EventStream]:
         yield EventStream(show)
 
 
+@dataclass(frozen=True)
+class Screen:
+    """What shows a whole command: its steps' events go to one stream, their results to one place."""
+
+    events: EventStream
+    show: Callable[[str], None]
+
+
+_screens: list[Screen] = []
+
+
+@contextmanager
+def on_screen(screen: Screen) -> Iterator[None]:
+    """Within the block :func:`watch` and :func:`show` of this process lead to ``screen``, whichever step calls them."""
+    _screens.append(screen)
+    try:
+        yield
+    finally:
+        _screens.remove(screen)
+
+
+def show(text: str) -> None:
+    """Prints a result for the user, or hands it to the screen."""
+    if _screens:
+        _screens[-1].show(text)
+    else:
+        print(text)
+
+
 @contextmanager
 def watch(stream: IO[str] | None = None) -> Iterator[EventStream]:
     """An event stream that a person can follow, for the length of a ``with`` block.
 
+    Within :func:`on_screen` it is the screen's.
+
     Bars are drawn if ``stream`` (default: standard error) is a terminal and neither ``CI`` nor ``TERM=dumb`` is set.
     """
+    if _screens:
+        yield _screens[-1].events
+        return
     out = stream or sys.stderr
     if out.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
         with _rich_bars(out) as events:

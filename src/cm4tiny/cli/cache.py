@@ -16,7 +16,7 @@ import click
 from cm4tiny.cli.commands import Command, simple
 from cm4tiny.cli.group import VERBS
 from cm4tiny.cli.output import VerbResult
-from cm4tiny.cli.parameters import OTHER, Value, Word, option
+from cm4tiny.cli.parameters import OTHER, InputType, WordType, option
 from cm4tiny.cli.tables import age, size, table
 from cm4tiny.errors import CacheError, UsageError
 from cm4tiny.resolver.language.inputs import Input
@@ -48,8 +48,8 @@ class Kept:
 def command(name: str) -> Command:
     """The command."""
     params: list[click.Parameter] = [
-        click.Argument(["action"], type=Word("action", ACTIONS), default="list", required=False, metavar="[list|prune]"),
-        option("older_than", OTHER, help="prune: only what is older than so many days", type=Value(_DAYS), metavar="DAYS"),
+        click.Argument(["action"], type=WordType("action", ACTIONS), default="list", required=False, metavar="[list|prune]"),
+        option("older_than", OTHER, help="prune: only what is older than so many days", type=InputType(_DAYS), metavar="DAYS"),
         option("all", OTHER, help="prune: everything, tools and the virtual board's builds included", is_flag=True),
         option("dry_run", OTHER, help="prune: say what would go, and remove nothing", is_flag=True),
         option("yes", OTHER, help="prune: do not ask", is_flag=True, short="-y"),

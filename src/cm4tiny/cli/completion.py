@@ -9,7 +9,7 @@ from click.shell_completion import get_completion_class
 from cm4tiny.cli.commands import Command, simple
 from cm4tiny.cli.group import VERBS
 from cm4tiny.cli.output import VerbResult
-from cm4tiny.cli.parameters import Word
+from cm4tiny.cli.parameters import WordType
 from cm4tiny.errors import NotAvailableError
 
 SHELLS = {
@@ -26,7 +26,7 @@ def command(name: str) -> Command:
         name,
         VERBS[name][1],
         completion,
-        [click.Argument(["shell"], type=Word("shell", SHELLS), metavar="|".join(SHELLS))],
+        [click.Argument(["shell"], type=WordType("shell", SHELLS), metavar="|".join(SHELLS))],
         argument=("|".join(SHELLS), "the shell"),
         examples=tuple(SHELLS.values()),
     )

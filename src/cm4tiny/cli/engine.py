@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cm4tiny.disk import disk_full, is_full
@@ -27,8 +27,8 @@ def script_of(alias: str) -> Script:
     return own_scripts().find(alias)[0]
 
 
-def run_step(flags: Mapping[str, Any], events: EventStream, *, verbose: bool = False) -> dict[str, Any]:
-    """Runs a step of this package, or plans it, as ``cm run script`` would; returns cmind's answer.
+class StepRun:
+    """One run of a step of this package, as ``cm run script`` would do it.
 
     The cache is that of the CM home (``CM_REPOS``, else ``~/CM``), so that both commands share results; neither CM's list of repositories
     nor its index is read or written.
@@ -37,38 +37,63 @@ def run_step(flags: Mapping[str, Any], events: EventStream, *, verbose: bool = F
         flags: tags, and the step's flags by name.
         events: receives what happens.
         verbose: report details.
-
-    Raises:
-        Cm4TinyError: of the class that says what went wrong.
     """
-    from cm4tiny.resolver.adapter.command import carry_out
-    from cm4tiny.resolver.adapter.nested import attach, internal_error
-    from cm4tiny.resolver.run.session import cm_home, new_session
-    from cm4tiny.resolver.run.signals import terminable
 
-    session = new_session(cm_home().absolute(), own_repositories(), events=events, verbose=verbose)
-    attach(session, str(cm_repo() / "automation" / "script"))
-    try:
-        with terminable(), _offline(flags):
-            return carry_out(session, {name: value for name, value in flags.items() if name != "offline"})
-    except Cm4TinyError:
-        raise
-    except OSError as error:
-        if is_full(error):
-            raise disk_full("the run", error.strerror or str(error), session.cache.root) from error
-        raise Cm4TinyError(
-            f"the operating system refused access to {error.filename}",
-            why=error.strerror or str(error),
-            hint="check the permissions, or choose other directories (--outdirname=DIR, CM_REPOS, CM_TINY_CACHE)",
-        ) from error
-    except Exception as error:
-        raise internal_error(error, session) from error
+    def __init__(self, flags: Mapping[str, Any], events: EventStream, *, verbose: bool = False) -> None:
+        from cm4tiny.resolver.adapter.nested import attach
+        from cm4tiny.resolver.run.session import cm_home, new_session
+
+        self.home = cm_home().absolute()
+        self._flags = {name: value for name, value in flags.items() if name != "offline"}
+        self._offline = bool(flags.get("offline"))
+        self._session = new_session(self.home, own_repositories(), events=events, verbose=verbose)
+        attach(self._session, str(cm_repo() / "automation" / "script"))
+
+    def plan(self) -> dict[str, Any]:
+        """The plan, as nested dictionaries, after everything that is checked before a run.
+
+        Raises:
+            Cm4TinyError: of the class that says what is wrong; nothing ran.
+        """
+        from cm4tiny.resolver.adapter.command import checked_plan
+
+        return self._guarded(lambda: checked_plan(self._session, self._flags))
+
+    def run(self) -> dict[str, Any]:
+        """Runs the step, or shows its plan if that is asked for; returns cmind's answer.
+
+        Raises:
+            Cm4TinyError: of the class that says what went wrong.
+        """
+        from cm4tiny.resolver.adapter.command import carry_out
+
+        return self._guarded(lambda: carry_out(self._session, self._flags))
+
+    def _guarded(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        from cm4tiny.resolver.adapter.nested import internal_error
+        from cm4tiny.resolver.run.signals import terminable
+
+        try:
+            with terminable(), _offline(self._offline):
+                return work()
+        except Cm4TinyError:
+            raise
+        except OSError as error:
+            if is_full(error):
+                raise disk_full("the run", error.strerror or str(error), self._session.cache.root) from error
+            raise Cm4TinyError(
+                f"the operating system refused access to {error.filename}",
+                why=error.strerror or str(error),
+                hint="check the permissions, or choose other directories (--outdirname=DIR, CM_REPOS, CM_TINY_CACHE)",
+            ) from error
+        except Exception as error:
+            raise internal_error(error, self._session) from error
 
 
 @contextlib.contextmanager
-def _offline(flags: Mapping[str, Any]) -> Iterator[None]:
+def _offline(wanted: bool) -> Iterator[None]:
     """With ``--offline`` the network is forbidden to every step of the chain, and to what they start."""
-    if not flags.get("offline"):
+    if not wanted:
         yield
         return
     before = os.environ.get(OFFLINE_VARIABLE)

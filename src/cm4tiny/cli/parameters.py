@@ -34,7 +34,7 @@ class SectionedOption(click.Option):
     section: str = COMMAND
 
 
-class Value(click.ParamType):  # type: ignore[type-arg]  # generic in recent releases of click only
+class InputType(click.ParamType):  # type: ignore[type-arg]  # generic in recent releases of click only
     """The value of an input of a step, checked as the step's own check does it: before anything is built.
 
     Args:
@@ -69,7 +69,7 @@ class Value(click.ParamType):  # type: ignore[type-arg]  # generic in recent rel
         return [CompletionItem(incomplete, type=kind)] if kind else []
 
 
-class Word(click.ParamType):  # type: ignore[type-arg]
+class WordType(click.ParamType):  # type: ignore[type-arg]
     """One of several words, upper and lower case and ``-`` for ``_`` aside.
 
     Args:
@@ -181,13 +181,13 @@ def argument_help(verb: Verb, script: Script) -> tuple[str, str]:
 def _argument(verb: Verb, script: Script, inputs: Mapping[str, Input]) -> Iterator[click.Parameter]:
     if verb.group:
         words = group_members(script, verb.group)
-        kind = Word(verb.group, words, elsewhere=_other_words(verb, script))
+        kind = WordType(verb.group, words, elsewhere=_other_words(verb, script))
         shown = argument_help(verb, script)[0]
         yield click.Argument(["argument"], type=kind, nargs=-1 if verb.several else 1, required=False, metavar=shown)
     elif verb.argument:
         given = inputs[verb.argument]
-        yield click.Argument(["argument"], type=Value(given), required=False, metavar=argument_help(verb, script)[0])
-        yield option(given.flag, OTHER, help="the same as the argument", type=Value(given), hidden=True)
+        yield click.Argument(["argument"], type=InputType(given), required=False, metavar=argument_help(verb, script)[0])
+        yield option(given.flag, OTHER, help="the same as the argument", type=InputType(given), hidden=True)
 
 
 def _other_words(verb: Verb, script: Script) -> dict[str, str]:
@@ -209,7 +209,7 @@ def _word_option(name: str, words: Words, script: Script) -> SectionedOption:
         default = default_of(script, words.group)
     else:
         members, default = tuple(words.choices), next(word for word, variation in words.choices.items() if not variation)
-    return option(name, WHAT, help=words.meaning, default=default, type=Word(name, members, flag=dashed(name)))
+    return option(name, WHAT, help=words.meaning, default=default, type=WordType(name, members, flag=dashed(name)))
 
 
 def _section(flag: str) -> str:
@@ -222,7 +222,7 @@ def _input_option(given: Input) -> SectionedOption:
     if given.kind == "switch":
         return option(given.flag, _section(given.flag), help=given.desc, default=default, is_flag=True)
     return option(
-        given.flag, _section(given.flag), help=given.desc, default=default, short=SHORT.get(given.flag, ""), type=Value(shown)
+        given.flag, _section(given.flag), help=given.desc, default=default, short=SHORT.get(given.flag, ""), type=InputType(shown)
     )  # fmt: skip
 
 
@@ -231,7 +231,7 @@ def _engine_option(name: str, takes: str) -> SectionedOption:
     if not takes:
         return option(name, COMMAND, help=about, is_flag=True)
     given = Input(name, "", "file" if name == "locked" else "text", about)
-    return option(name, COMMAND, help=about, metavar=takes, type=Value(given))
+    return option(name, COMMAND, help=about, metavar=takes, type=InputType(given))
 
 
 # --- from what was typed to a request --------------------------------------------------------------------------------------------------

@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cm4tiny.cli.commands import Command, json_option
-from cm4tiny.cli.engine import run_step, script_of
+from cm4tiny.cli.endings import ending, report_of, verdicts
+from cm4tiny.cli.engine import StepRun, script_of
 from cm4tiny.cli.group import VERBS as SUMMARIES
-from cm4tiny.cli.output import VerbResult, finish, stdout_to_stderr
+from cm4tiny.cli.output import VerbResult, finish
 from cm4tiny.cli.parameters import COMMAND, argument_help, option, parameters_of, requests_of
+from cm4tiny.cli.runs import FinishedRun, run_with_all_output, run_with_progress
 from cm4tiny.cli.verbs import VERBS, Verb
-from cm4tiny.console import watch
 from cm4tiny.events import SILENT
 from cm4tiny.resolver.language.meta import Script
 
@@ -42,23 +42,35 @@ def run_verb(verb: Verb, script: Script, typed: Mapping[str, Any], *, json_wante
     """Carries out a verb.
 
     Raises:
-        Cm4TinyError: as :func:`cm4tiny.cli.engine.run_step`.
+        Cm4TinyError: as :class:`cm4tiny.cli.engine.StepRun`.
     """
     requests = requests_of(verb, script, typed)
     if typed.get("plan"):
         return _planned(requests, json_wanted=json_wanted)
-    results = []
+    done = []
     for flags in requests:
-        with stdout_to_stderr() if json_wanted else contextlib.nullcontext(), watch(sys.stderr) as events:
-            answer = run_step(flags, events, verbose=verbose)
-        results.append({"tags": flags["tags"], "new_env": answer["new_env"], **({"lock": answer["lock"]} if answer.get("lock") else {})})
-    return VerbResult({"runs": results})
+        run = run_with_all_output(flags, json_wanted=json_wanted) if verbose else run_with_progress(verb.name, flags)
+        done.append(run)
+        if not json_wanted:
+            sys.stdout.write(f"{ending(run)}\n")
+    return VerbResult({"runs": [_as_result(run) for run in done]})
+
+
+def _as_result(run: FinishedRun) -> dict[str, Any]:
+    """A run for ``--json``: what the step set, and the content of its report."""
+    seconds = round(run.took_s, 1)
+    told: dict[str, Any] = {"tags": run.flags["tags"], "set": dict(run.new_env), "seconds": seconds, "from_cache": run.from_cache}
+    told |= {"lock": run.lock} if run.lock else {}
+    report = report_of(run)
+    if report is not None:
+        told |= {"report": report, "verdicts": verdicts(report)}
+    return told
 
 
 def _planned(requests: Sequence[Mapping[str, Any]], *, json_wanted: bool) -> VerbResult:
     """The plan of each request: the tree on standard output, or all of it for ``--json``."""
     plans = []
     for flags in requests:
-        answer = run_step({**flags, **({} if json_wanted else {"out": "con"})}, SILENT)
+        answer = StepRun({**flags, **({} if json_wanted else {"out": "con"})}, SILENT).run()
         plans.append({"tags": flags["tags"], **{key: value for key, value in answer.items() if key != "return"}})
     return VerbResult({"plans": plans})

@@ -74,12 +74,12 @@ def _meant(name: str, known: Sequence[str], command: click.Command | None, path:
 
 def _as_value(name: str, command: click.Command | None, path: str) -> str:
     """``--kws`` is a benchmark, ``--energy`` a mode."""
-    from cm4tiny.cli.parameters import Word
+    from cm4tiny.cli.parameters import WordType
 
     plain = name.lstrip("-").casefold().replace("-", "_")
     for param in command.params if command else ():
         kind = param.type
-        if not isinstance(kind, Word):
+        if not isinstance(kind, WordType):
             continue
         word = next((word for word in kind.words if word.casefold() == plain), "")
         if word and isinstance(param, SectionedOption):

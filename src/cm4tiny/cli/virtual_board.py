@@ -17,7 +17,7 @@ import click
 from cm4tiny.boards.virtual.server import Addresses
 from cm4tiny.cli.commands import Command, json_option
 from cm4tiny.cli.group import VERBS
-from cm4tiny.cli.parameters import OTHER, Value, option
+from cm4tiny.cli.parameters import OTHER, InputType, option
 from cm4tiny.errors import UsageError
 from cm4tiny.events import Event, EventStream, Message
 from cm4tiny.resolver.language.inputs import Input
@@ -30,9 +30,9 @@ _PORT = Input("port", "", "count", "TCP port", minimum=0, maximum=65535)
 def command(name: str) -> Command:
     """The command."""
     params: list[click.Parameter] = [
-        click.Argument(["elf"], metavar="FILE", type=Value(_IMAGE)),
-        option("baud", OTHER, help="time the serial link as a real one of this speed", default="bytes take no time", type=Value(_BAUD)),
-        option("port", OTHER, help="TCP port on the loopback interface", default="any free one", type=Value(_PORT)),
+        click.Argument(["elf"], metavar="FILE", type=InputType(_IMAGE)),
+        option("baud", OTHER, help="time the serial link as a real one of this speed", default="bytes take no time", type=InputType(_BAUD)),
+        option("port", OTHER, help="TCP port on the loopback interface", default="any free one", type=InputType(_PORT)),
         option("no_strict", OTHER, help="where the chip would not run the firmware, continue with a note", is_flag=True),
         option("full_windows", OTHER, help="execute every inference, also those proven periodic", is_flag=True),
         json_option(),

@@ -204,6 +204,18 @@ def carry_out(session: Session, flags: Mapping[str, Any]) -> dict[str, Any]:
     return _plan(command) if command.options.plan else _run(command)
 
 
+def checked_plan(session: Session, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run of these flags would do, as ``--plan --json`` shows it, after everything that is checked before a run; nothing runs.
+
+    Raises:
+        Cm4TinyError: as :func:`carry_out` would before anything ran.
+    """
+    command = _Command.read(session, flags)
+    check_run(session, command.script, command.request)
+    plan: dict[str, Any] = plan_view.show(session, command.request, console=False, as_json=True)["plan"]
+    return plan
+
+
 def _plan(command: _Command) -> dict[str, Any]:
     session, options = command.session, command.options
     answer = plan_view.show(session, command.request, console=command.console, as_json=options.json)

@@ -38,5 +38,5 @@ def list_boards() -> VerbResult:
         for row in rows
     ]
     text = table(("board", "chip", "clock", "flash", "RAM", "supply"), shown)
-    hint = "\nEach is there as a virtual board (--board virtual); a real one on USB is --board NUCLEO (docs/real-board.md)."
+    hint = "\n\nEach is there as a virtual board (--board virtual); a real one on USB is --board NUCLEO (docs/real-board.md)."
     return VerbResult({"boards": rows}, text + hint)

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from cm4tiny.disk import disk_full, is_full
-from cm4tiny.errors import Cm4TinyError
+from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
 from cm4tiny.network import OFFLINE_VARIABLE
 from cm4tiny.paths import cm_repo
@@ -57,6 +59,7 @@ class StepRun:
         """
         from cm4tiny.resolver.adapter.command import checked_plan
 
+        _require_writable(self.home)
         return self._guarded(lambda: checked_plan(self._session, self._flags))
 
     def run(self) -> dict[str, Any]:
@@ -88,6 +91,23 @@ class StepRun:
             ) from error
         except Exception as error:
             raise internal_error(error, self._session) from error
+
+
+def _require_writable(home: Path) -> None:
+    """Raises UsageError if the CM home cannot be written: a run would find that out after its first build."""
+    place = home / "cm4tiny"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        if is_full(error):
+            raise disk_full("the run", error.strerror or str(error), home) from error
+        raise UsageError(
+            f"{home} cannot be written",
+            why=f"it is where results are cached; {error.strerror or error}",
+            hint="set CM_REPOS (and CM_TINY_CACHE) to directories that you may write, or HOME",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -111,10 +111,11 @@ class Forecast:
         return min(20.0, max(0.05, (took + _TRUST_S) / (expected + _TRUST_S)))
 
     def left_s(self, now_s: float) -> float | None:
-        """Seconds to the end; None where nothing is planned."""
+        """Seconds to the end; None where nothing is planned and nothing that runs says how far it is."""
         open_parts = [part for part in self.parts if part.is_open]
-        if not self.parts:
-            return None
+        if not any(part.expected_s for part in self.parts):
+            paces = [(now_s - part.began_s) * (1 - part.share) / part.share for part in open_parts if part.share > 0.02]
+            return max(paces) if paces else None
         scale, total = self.scale(now_s), 0.0
         for phase in {part.phase for part in open_parts}:
             lefts = [part.left_s(now_s, scale) for part in open_parts if part.phase == phase]

@@ -12,12 +12,22 @@ from cm4tiny.cli.verbs import VERBS, Verb, Words
 from cm4tiny.resolver.language.meta import Script
 
 _COMMAND = re.compile(r"cm run script --tags=(\S+)(.*)")
+_FAILED_STEP = re.compile(r"script '([^']+)'(?: \(needed by [^)]*\))? failed in \w+: (.+)", re.DOTALL)
 _FLAG = re.compile(r"--[a-z0-9]+(?:_[a-z0-9]+)+")
 
 
 def translated(text: str) -> str:
     """A text in this command line's words: ``--ram-budget`` for ``--ram_budget``, a verb for a command of CM that says the same."""
     return "\n".join(_line(line) for line in text.split("\n"))
+
+
+def cause(verb: str, what: str) -> str:
+    """What happened, without the step's name and hook in front: nothing for the verb's own step, else the step at the end."""
+    found = _FAILED_STEP.fullmatch(what)
+    if found is None:
+        return what
+    alias, rest = found[1], found[2]
+    return rest if verb in VERBS and VERBS[verb].alias == alias else f"{rest} (step {alias})"
 
 
 def _line(line: str) -> str:

@@ -25,42 +25,51 @@ class VerbResult:
     Args:
         result: for ``--json``.
         text: for a person; empty if all was said.
-        status: the exit status.
+        error: why it ended early, after what the other two say.
     """
 
     result: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
-    status: ExitStatus = ExitStatus.OK
+    error: Cm4TinyError | None = None
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit status."""
+        return ExitStatus.OK if self.error is None else status_of(self.error)
 
 
-def as_json(verb: str, answer: VerbResult, error: Cm4TinyError | None = None) -> str:
+def as_json(verb: str, answer: VerbResult) -> str:
     """The object that ``--json`` prints."""
     told: dict[str, Any] = {"schema": SCHEMA, "verb": verb, "exit_status": int(answer.status), "result": dict(answer.result)}
-    if error is not None:
-        told["error"] = {"kind": error.kind, "what": error.what, "why": error.why, "hint": error.hint}
+    if answer.error is not None:
+        told["error"] = {"kind": answer.error.kind, "what": answer.error.what, "why": answer.error.why, "hint": answer.error.hint}
     return json.dumps(told, indent=2, default=str, ensure_ascii=False)
 
 
 def finish(verb: str, answer: VerbResult, *, json_wanted: bool) -> int:
     """Prints what a verb handed back; returns the exit status."""
+    if answer.error is not None:
+        _in_our_words(verb, answer.error)
     if json_wanted:
         sys.stdout.write(as_json(verb, answer) + "\n")
-    elif answer.text:
+        return int(answer.status)
+    if answer.text:
         sys.stdout.write(answer.text.rstrip("\n") + "\n")
+    if answer.error is not None:
+        sys.stdout.flush()
+        sys.stderr.write(f"error: {answer.error}\n")
     return int(answer.status)
 
 
 def refuse(verb: str, error: Cm4TinyError, *, json_wanted: bool) -> int:
     """Prints an error; returns the exit status."""
-    from cm4tiny.cli.hints import translated
+    return finish(verb, VerbResult(error=error), json_wanted=json_wanted)
 
-    status = status_of(error)
-    error.what, error.why, error.hint = (translated(text) for text in (error.what, error.why, error.hint))
-    if json_wanted:
-        sys.stdout.write(as_json(verb, VerbResult(status=status), error) + "\n")
-    else:
-        sys.stderr.write(f"error: {error}\n")
-    return int(status)
+
+def _in_our_words(verb: str, error: Cm4TinyError) -> None:
+    from cm4tiny.cli.hints import cause, translated
+
+    error.what, error.why, error.hint = cause(verb, translated(error.what)), translated(error.why), translated(error.hint)
 
 
 @contextlib.contextmanager

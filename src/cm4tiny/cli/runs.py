@@ -51,6 +51,10 @@ class FinishedRun:
 def run_with_all_output(flags: Mapping[str, Any], *, json_wanted: bool) -> FinishedRun:
     """Runs a step with everything that it and its tools print (``--verbose``); with ``json_wanted`` on standard error.
 
+    Args:
+        flags: tags and flags.
+        json_wanted: nothing but one object may reach standard output.
+
     Raises:
         Cm4TinyError: as :meth:`cm4tiny.cli.engine.StepRun.run`.
     """
@@ -64,8 +68,13 @@ def run_with_all_output(flags: Mapping[str, Any], *, json_wanted: bool) -> Finis
     return FinishedRun(flags, answer["new_env"], lock=str(answer.get("lock", "")), took_s=time.monotonic() - began)
 
 
-def run_with_progress(verb: str, flags: Mapping[str, Any]) -> FinishedRun:
+def run_with_progress(verb: str, flags: Mapping[str, Any], texts: list[str]) -> FinishedRun:
     """Runs a step and shows its progress on standard error.
+
+    Args:
+        verb: that was called.
+        flags: tags and flags.
+        texts: receives what steps show as their results, also of a run that fails.
 
     Raises:
         Cm4TinyError: as :class:`cm4tiny.cli.engine.StepRun`. What tools printed is kept in a file that the hint names.
@@ -77,7 +86,6 @@ def run_with_progress(verb: str, flags: Mapping[str, Any]) -> FinishedRun:
     context = context_of(str(flags["tags"]))
     run.forecast.parts = with_expectations(parts_of(plan), learned(context))
     run.forecast.began_s = time.monotonic()
-    texts: list[str] = []
     log = step.home / "cm4tiny" / "logs" / f"{verb}-output.log"
     with captured() as kept:
         try:
@@ -108,6 +116,8 @@ def _cached(run: RunProgress) -> int:
 
 
 def _summary(run: RunProgress, took_s: float) -> str:
+    if not run.cached and not any(part.expected_s for part in run.forecast.parts):
+        return clock(took_s)
     names = [part.key for part in run.forecast.parts if part.state == CACHED]
     count = max(len(run.cached), len(names))
     named = f" ({', '.join(names)})" if names else ""

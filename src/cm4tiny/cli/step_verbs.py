@@ -15,6 +15,7 @@ from cm4tiny.cli.output import VerbResult, finish
 from cm4tiny.cli.parameters import COMMAND, argument_help, option, parameters_of, requests_of
 from cm4tiny.cli.runs import FinishedRun, run_with_all_output, run_with_progress
 from cm4tiny.cli.verbs import VERBS, Verb
+from cm4tiny.errors import Cm4TinyError
 from cm4tiny.events import SILENT
 from cm4tiny.resolver.language.meta import Script
 
@@ -42,17 +43,22 @@ def run_verb(verb: Verb, script: Script, typed: Mapping[str, Any], *, json_wante
     """Carries out a verb.
 
     Raises:
-        Cm4TinyError: as :class:`cm4tiny.cli.engine.StepRun`.
+        UsageError: what was typed contradicts itself.
     """
     requests = requests_of(verb, script, typed)
     if typed.get("plan"):
         return _planned(requests, json_wanted=json_wanted)
-    done = []
+    done: list[FinishedRun] = []
     for flags in requests:
-        run = run_with_all_output(flags, json_wanted=json_wanted) if verbose else run_with_progress(verb.name, flags)
-        done.append(run)
+        texts: list[str] = []
+        try:
+            done.append(run_with_all_output(flags, json_wanted=json_wanted) if verbose else run_with_progress(verb.name, flags, texts))
+        except Cm4TinyError as error:
+            shown = "\n\n".join(text.strip("\n") for text in texts)
+            told = {"runs": [_as_result(run) for run in done], "shown": texts}
+            return VerbResult({key: value for key, value in told.items() if value}, shown, error)
         if not json_wanted:
-            sys.stdout.write(f"{ending(run)}\n")
+            sys.stdout.write(f"{ending(done[-1])}\n")
     return VerbResult({"runs": [_as_result(run) for run in done]})
 
 
@@ -60,7 +66,7 @@ def _as_result(run: FinishedRun) -> dict[str, Any]:
     """A run for ``--json``: what the step set, and the content of its report."""
     seconds = round(run.took_s, 1)
     told: dict[str, Any] = {"tags": run.flags["tags"], "set": dict(run.new_env), "seconds": seconds, "from_cache": run.from_cache}
-    told |= {"lock": run.lock} if run.lock else {}
+    told |= {key: value for key, value in (("lock", run.lock), ("shown", run.texts)) if value}
     report = report_of(run)
     if report is not None:
         told |= {"report": report, "verdicts": verdicts(report)}

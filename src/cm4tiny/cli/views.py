@@ -59,7 +59,8 @@ class Lines:
         now = time.monotonic()
         left = self._forecast.left_s(now)
         end = f"; about {rough(left)} left" if left is not None and left > 1 else ""
-        self._out.write(f"[{100 * self._forecast.share(now):3.0f} %] {text}{end}\n")
+        share = f"[{100 * self._forecast.share(now):3.0f} %] " if left is not None else ""
+        self._out.write(f"{share}{text}{end}\n")
         self._out.flush()
 
 
@@ -125,10 +126,12 @@ class Area:
         left = forecast.left_s(now)
         end = f"about {rough(left)} left" if left is not None and left > 0.5 else ""
         row = Table.grid(padding=(0, 1))
+        if left is None:
+            row.add_row("  total", clock(now - forecast.began_s))
+            return row
         share = forecast.share(now)
-        row.add_row(
-            "  total", ProgressBar(total=1.0, completed=share, width=_BAR), f"{100 * share:3.0f} %", clock(now - forecast.began_s), end
-        )
+        bar = ProgressBar(total=1.0, completed=share, width=_BAR)
+        row.add_row("  total", bar, f"{100 * share:3.0f} %", clock(now - forecast.began_s), end)
         return row
 
 

@@ -129,6 +129,16 @@ def test_a_mistake_is_named_before_anything_runs(
     assert out == "" and "Traceback" not in err and "something runs" not in err
 
 
+@pytest.mark.parametrize("variable", ["HOME", "CM_REPOS"])
+def test_a_home_that_cannot_be_written_is_named_before_anything_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(folder / "text.txt"))
+    assert main(["run", "kws"]) == ExitStatus.USAGE
+    err = capsys.readouterr().err
+    assert f"{folder / 'text.txt'}" in err and "cannot be written" in err and "set CM_REPOS" in err
+
+
 @pytest.mark.parametrize("typed", ["run kwss", "rum", "run --jobs many", "replay v1.4", "run --nix", "flash absent.elf"])
 def test_with_json_the_mistake_is_one_object_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str], typed: str) -> None:
     status = main([*typed.split(), "--json"])

@@ -16,7 +16,7 @@ import pytest
 from cm4tiny.cli.engine import script_of
 from cm4tiny.cli.group import VERBS as ALL_VERBS
 from cm4tiny.cli.group import cli
-from cm4tiny.cli.hints import translated
+from cm4tiny.cli.hints import cause, translated
 from cm4tiny.cli.main import main
 from cm4tiny.cli.parameters import SectionedOption, dashed, default_of, group_members, requests_of
 from cm4tiny.cli.step_verbs import command
@@ -148,6 +148,19 @@ def test_the_defaults_that_help_shows_are_those_of_the_meta() -> None:
 )
 def test_hints_speak_this_command_line(text: str, expected: str) -> None:
     assert translated(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("verb", "what", "expected"),
+    [
+        ("audit", "script 'check-mlperf-tiny-submission' failed in preprocess: this cannot be submitted", "this cannot be submitted"),
+        ("run", "script 'get-tiny-board' (needed by 'reproduce-mlperf-tiny') failed in preprocess: no cc", "no cc (step get-tiny-board)"),
+        ("run", "no home directory", "no home directory"),
+        ("", "script 'x' failed in preprocess: no", "no (step x)"),
+    ],
+)
+def test_an_error_says_its_cause_first(verb: str, what: str, expected: str) -> None:
+    assert cause(verb, what) == expected
 
 
 def test_a_plan_shows_what_would_run_and_runs_nothing(

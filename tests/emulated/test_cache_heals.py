@@ -33,7 +33,7 @@ def deciding(report: dict[str, Any]) -> Any:
     """What a repeated run must give again."""
     results = [{key: value for key, value in entry.items() if key != "session"} for entry in report["results"]]
     files = [file for file in report["files"] if file["role"] != "session"]
-    return results, files, report["emulator"], report["packages"], report["tools"]
+    return results, files, report["emulator"], report["tools"]
 
 
 def kept(cm: Cm, home: Path) -> tuple[Path, Path]:

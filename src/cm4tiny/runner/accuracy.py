@@ -7,7 +7,7 @@ takes every window of a file and averages. Metrics: :mod:`cm4tiny.benchmarks.met
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,7 @@ class AccuracyResult:
     @property
     def target_met(self) -> bool:
         """Whether the unrounded value reaches the quality target of the closed division."""
-        return self.value >= self.target
+        return not below_target(self.metric, self.value, self.target)
 
 
 def run_accuracy(
@@ -124,6 +124,25 @@ def run_accuracy(
             book.remove()
         outcome.note = f"AUC {result.auc:.3f}" if result.metric == "auc" else f"top-1 {result.top_1:.1f} %"
     return result
+
+
+def below_target(metric: str, value: float, target: float) -> tuple[str, ...]:
+    """Says so, of an unrounded value that does not reach the quality target; empty for one that does."""
+    return () if value >= target else (f"{metric} {value:g} is below the quality target {target:g}",)
+
+
+def accuracy_figures(vectors: Sequence[Sequence[Sequence[float]]], labels: Sequence[int]) -> tuple[float, float, float]:
+    """Top-1 in per cent (of a single output the runner's precision-and-recall figure), AUC as the MLCommons runner has it, and as EEMBC's.
+
+    Args:
+        vectors: files x inferences of a file x outputs; of a file, the mean counts. Inferences of one file, and files, have equal widths.
+        labels: of the files.
+    """
+    rows = [np.mean(np.array([metrics.normalised(one) for one in file], dtype=np.float64), axis=0) for file in vectors]
+    raw = np.array([np.mean(file, axis=0) for file in vectors], dtype=np.float64)
+    scores, judged = np.array(rows, dtype=np.float64), np.array(labels, dtype=np.int64)
+    top_1 = metrics.anomaly_top_1(scores, judged) if scores.shape[1] == 1 else metrics.top_1(raw, judged)
+    return top_1, metrics.auc(scores, judged), metrics.eembc_auc(raw, judged)
 
 
 def _announce(book: Journal, session: SessionWriter, events: EventStream, step: str) -> int:
@@ -193,23 +212,17 @@ def _summary(
 ) -> AccuracyResult:
     if not work:
         raise RunnerError("the data set is empty", hint="use the benchmark's own data set")
-    rows = []
-    for index, _, count in work:
-        vectors = [metrics.normalised(notes[index, segment].results) for segment in range(count)]
-        rows.append(np.mean(np.array(vectors, dtype=np.float64), axis=0))
-    raw = np.array([np.mean([notes[index, s].results for s in range(count)], axis=0) for index, _, count in work], dtype=np.float64)
-    scores = np.array(rows, dtype=np.float64)
-    labels = np.array([sample.label for _, sample, _ in work], dtype=np.int64)
-    single = scores.shape[1] == 1
+    vectors = [[notes[index, segment].results for segment in range(count)] for index, _, count in work]
+    top_1, auc, eembc_auc = accuracy_figures(vectors, [sample.label for _, sample, _ in work])
     return AccuracyResult(
         benchmark=benchmark.id,
         identity=identity,
         samples=len(work),
         inferences=sum(count for _, _, count in work),
         resumed=resumed,
-        top_1=metrics.anomaly_top_1(scores, labels) if single else metrics.top_1(raw, labels),
-        auc=metrics.auc(scores, labels),
-        eembc_auc=metrics.eembc_auc(raw, labels),
+        top_1=top_1,
+        auc=auc,
+        eembc_auc=eembc_auc,
         metric=benchmark.metric,
         target=benchmark.quality_target,
         doubts=doubts,

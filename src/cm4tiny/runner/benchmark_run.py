@@ -29,7 +29,7 @@ from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
 from cm4tiny.files import write_atomically
 from cm4tiny.firmware.build_spec import is_verified, read_record
 from cm4tiny.firmware.division import open_division
-from cm4tiny.runner.accuracy import AccuracyResult
+from cm4tiny.runner.accuracy import AccuracyResult, below_target
 from cm4tiny.runner.energy import EnergyResult
 from cm4tiny.runner.job_pool import Job, JobResult, run_jobs
 from cm4tiny.runner.performance import PerformanceResult
@@ -50,6 +50,12 @@ IMAGES = {"performance": "performance", "accuracy": "performance", "energy": "en
 OUTCOME = "outcome.json"
 TIMING = "timing.json"
 """Host seconds of each step: the only file of a simulated run that differs from run to run."""
+HOST = "host.json"
+"""What is of the machine and not of the figures: Python, packages, the emulator's library. With :data:`TIMING` the only file of a simulated
+run that differs from machine to machine."""
+FOREIGN_INPUTS = "the inputs are not MLPerf Tiny's own"
+_OF_THE_HOST = ("library_sha256", "compiler", "unicorn_sha256")
+"""Facts of the emulator that depend on the machine's own compiler and on the wheel for its processor."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class BenchmarkRun:
 
 
 def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
-    """Runs all, writes the sessions, ``outcome.json`` and ``timing.json``; returns the path of ``outcome.json``.
+    """Runs all, writes the sessions, ``outcome.json``, ``host.json`` and ``timing.json``; returns the path of ``outcome.json``.
 
     Raises:
         Cm4TinyError: that of the first job that failed; sessions and journals of the others are kept.
@@ -97,6 +103,7 @@ def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
     done = run_jobs(jobs, request.out, workers=side_by_side(request.board, request.jobs), events=events)
     by_id = {result.job.id: result for result in done}
     ordered = [by_id[f"{benchmark}-{mode}"] for benchmark in request.benchmarks for mode in request.modes]
+    emulator = emulator_facts(request.board, request.board_options)
     outcome = {
         "board": request.board,
         "engine": next(iter(records.values()))["engine"],
@@ -104,13 +111,23 @@ def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
         "results": [entry for result in ordered for entry in _entries(request, result)],
         "files": _files(request, records, data_sets, ordered),
         "tools": _tools(records.values()),
-        "emulator": emulator_facts(request.board, request.board_options),
-        "packages": packages.versions(),
+        "emulator": {key: fact for key, fact in emulator.items() if key not in _OF_THE_HOST},
     }
-    for name, content in ((TIMING, host_seconds.seconds), (OUTCOME, outcome)):
+    for name, content in ((TIMING, host_seconds.seconds), (HOST, _host(emulator)), (OUTCOME, outcome)):
         with file_errors(request.out / name):
             write_atomically(request.out / name, json.dumps(content, indent=1) + "\n", sync=True)
     return request.out / OUTCOME
+
+
+def _host(emulator: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of :data:`HOST`."""
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "packages": packages.versions(),
+        "emulator": {key: emulator[key] for key in _OF_THE_HOST if key in emulator},
+    }
 
 
 def _longest_first(request: BenchmarkRun) -> list[tuple[str, str]]:
@@ -173,7 +190,7 @@ def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:
     stand_in = request.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"
     if stand_in:
         common["inputs"] = "embedded"
-    foreign = ["the inputs are not MLPerf Tiny's own"] if stand_in else []
+    foreign = [FOREIGN_INPUTS] if stand_in else []
     result = done.result
     if isinstance(result, PerformanceResult):
         windows = [
@@ -188,7 +205,7 @@ def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:
         }
         return [entry, *_derived_energy(common, result, done)]
     if isinstance(result, AccuracyResult):
-        broken = [] if result.target_met else [f"{result.metric} {result.value:g} is below the quality target {result.target:g}"]
+        broken = below_target(result.metric, result.value, result.target)
         return [
             common
             | {
@@ -229,8 +246,11 @@ def _derived_energy(common: Mapping[str, Any], result: PerformanceResult, done: 
     """An energy figure from the performance windows' cycles; none where it counts no cycles or no current is known."""
     if result.cycles_per_inference is None or done.power is None or done.supply_v is None or done.power.refusal:
         return []
-    energy = energy_uj(done.power, result.cycles_per_inference, done.supply_v, TYPICAL_STALL if done.stall is None else done.stall)
-    return [{**common, "mode": "energy", "simulated": True, "energy_uj_per_inf": energy, "derived": True}]
+    stall = TYPICAL_STALL if done.stall is None else done.stall
+    energy = energy_uj(done.power, result.cycles_per_inference, done.supply_v, stall)
+    state = {name: getattr(done.power, name) for name in ("hclk_mhz", "range", "pll", "bus_blocks", "kernel_blocks", "apb1_divider")}
+    derived = {"derived": True, "derived_from": {**state, "stall": stall}}
+    return [{**common, "mode": "energy", "simulated": True, "energy_uj_per_inf": energy, **derived}]
 
 
 def _files(
@@ -253,7 +273,7 @@ def _file(role: str, path: Path, name: str) -> dict[str, Any]:
 
 
 def _tools(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    tools = {"cm4tiny": cm4tiny.__version__, "unicorn": version("unicorn"), "python": platform.python_version()}
+    tools = {"cm4tiny": cm4tiny.__version__, "unicorn": version("unicorn")}
     found: dict[str, list[str]] = {}
     for record in records:
         for name, text in record["tools"].items():

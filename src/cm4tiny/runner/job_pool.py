@@ -199,14 +199,12 @@ def _run(job: Job, out_dir: Path, events: EventStream, stop: threading.Event) ->
         now = job.now or (virtual_now(board.link.clock) if job.simulated else utc_now)
         strict, option_bytes = _is_strict(board), _option_bytes(board)
         with SessionWriter(root, simulated=job.simulated, strict=strict, open_division=job.open_division, now=now) as session:
-            session.closing = lambda: periodic_text(_calls(board))
+            session.closing_label = lambda: periodic_text(_calls(board))
             if option_bytes is not None:
                 session.log(option_bytes_text(option_bytes))
+            session.closing = lambda: [f"Board: {note}" for note in _notes(board)]
             result = _measure(job, journal, board, dut, session, events)
-            notes = _notes(board)
-            for note in notes:
-                session.log(f"Board: {note}")
-            return JobResult(job, result, session.folder, *_conditions(board), strict, option_bytes, notes, _calls(board))
+            return JobResult(job, result, session.folder, *_conditions(board), strict, option_bytes, _notes(board), _calls(board))
     finally:
         board.close()
 

@@ -8,7 +8,7 @@ hand. Rules and their sources: :mod:`cm4tiny.runner.rules`.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -278,18 +278,21 @@ def _summary(
         identity=identity,
         windows=windows,
         throughput=statistics.median(w.throughput for w in windows),
-        breaches=(*official_rules().breaches([(w.iterations, w.elapsed_us * 1e-6) for w in windows]), *_spread(windows), *doubts),
+        breaches=(*window_breaches([(w.iterations, w.elapsed_us) for w in windows]), *doubts),
         cycles_per_inference=statistics.median(counted) if counted else None,
     )
 
 
-def _spread(windows: tuple[PerformanceWindow, ...]) -> tuple[str, ...]:
-    median = statistics.median(w.throughput for w in windows)
-    return tuple(
-        f"window {number} differs from the median throughput by {100 * abs(w.throughput / median - 1.0):.1f} %"
-        for number, w in enumerate(windows, 1)
-        if abs(w.throughput / median - 1.0) > LARGE_SPREAD
+def window_breaches(windows: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """What breaks a rule, or stands out, in windows of (inferences, microseconds)."""
+    speeds = [iterations / (elapsed_us / 1e6) for iterations, elapsed_us in windows]
+    median = statistics.median(speeds)
+    spread = (
+        f"window {number} differs from the median throughput by {100 * abs(speed / median - 1.0):.1f} %"
+        for number, speed in enumerate(speeds, 1)
+        if abs(speed / median - 1.0) > LARGE_SPREAD
     )
+    return (*official_rules().breaches([(iterations, elapsed_us * 1e-6) for iterations, elapsed_us in windows]), *spread)
 
 
 def _report(session: SessionWriter, result: PerformanceResult, inferences: list[tuple[Sample, Inference]], dut: Dut) -> None:

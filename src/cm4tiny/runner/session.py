@@ -84,7 +84,7 @@ class SessionWriter:
         folder: the session's own folder, if the caller decides on it.
 
     Attributes:
-        closing: asked at the end for a label of what the results rest on; empty: none.
+        closing_label: asked at the end for a label of what the results rest on; empty: none.
 
     Leaving the context without :meth:`finish` keeps the log and writes no results: a session without ``results.txt`` did not end well.
     """
@@ -102,7 +102,9 @@ class SessionWriter:
         self.simulated = simulated
         self.strict = strict
         self.open_division = open_division
-        self.closing: Callable[[], str] = str
+        self.closing_label: Callable[[], str] = str
+        self.closing: Callable[[], Iterable[str]] = tuple
+        """Lines that the log gets before its last one: what is known only when everything has run."""
         self._now = now
         self._lines: list[str] = []
         self._entries: list[dict[str, Any]] = []
@@ -185,9 +187,11 @@ class SessionWriter:
 
     def finish(self) -> Path:
         """Writes ``results.json`` and ``results.txt`` and returns the session's folder; nothing of them stays if that fails."""
-        closing = self.closing()
-        if closing:
-            self._label_line(closing)
+        label = self.closing_label()
+        if label:
+            self._label_line(label)
+        for line in self.closing():
+            self.log(line)
         self.log(f"Session logged in file {Path('sessions', self.folder.name, LOG_TXT).as_posix()}")
         target = self.folder / RESULTS_JSON
         try:

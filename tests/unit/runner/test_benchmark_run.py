@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import platform
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -241,12 +242,37 @@ def test_a_record_with_an_unknown_division_is_refused(tmp_path: Path, monkeypatc
         run_fake(tmp_path, monkeypatch, division="half")
 
 
-def test_the_outcome_names_the_emulator_by_its_bytes_and_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_of_the_machine_is_in_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = run_fake(tmp_path, monkeypatch)
+    host = json.loads((tmp_path / "out" / "host.json").read_text(encoding="utf-8"))
     built = native_library()
-    assert outcome["emulator"] == built.facts()
-    assert outcome["emulator"]["library_sha256"] == hashlib.sha256(built.path.read_bytes()).hexdigest()
-    assert outcome["packages"]["unicorn"] == outcome["emulator"]["unicorn"]
+    assert outcome["emulator"] | host["emulator"] == built.facts()
+    assert host["emulator"]["library_sha256"] == hashlib.sha256(built.path.read_bytes()).hexdigest()
+    assert host["packages"]["unicorn"] == outcome["emulator"]["unicorn"]
+    assert host["python"] == platform.python_version()
+
+
+def test_two_machines_leave_the_same_outcome_and_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another Python, other packages, another compiler, another processor, other folders: all of it is in ``host.json``."""
+    found = []
+    for name in ("one", "another"):
+        (tmp_path / name).mkdir()
+        with monkeypatch.context() as machine:
+            if name == "another":
+                facts = native_library().facts() | {"library_sha256": "1" * 64, "compiler": "cc 99", "unicorn_sha256": "2" * 64}
+                machine.setattr(module, "emulator_facts", lambda *_, facts=facts: facts)
+                machine.setattr(module.packages, "versions", lambda: {"numpy": "99"})
+                machine.setattr(platform, "python_version", lambda: "3.99.0")
+                machine.setattr(platform, "machine", lambda: "riscv64")
+                machine.setenv("HOME", str(tmp_path / "elsewhere"))
+            run_fake(tmp_path / name, machine, mode="standard", board=CountingBoard)
+        collect(str(tmp_path / name / "out" / "outcome.json"))
+        out = tmp_path / name / "out"
+        found.append({path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()})
+    differing = {name for name in found[0] if found[0][name] != found[1][name]}
+    assert found[0].keys() == found[1].keys() and differing - {"timing.json"} == {"host.json"}
+    report = found[0]["report.json"].decode()
+    assert str(tmp_path) not in report and platform.python_version() not in report
 
 
 def test_tools_of_images_from_different_builds_are_all_named() -> None:

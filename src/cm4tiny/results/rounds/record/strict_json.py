@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads ``results.json`` as JSON is defined: no ``NaN``, no key twice, nothing after the end; what it breaks is recorded."""
+"""Loads JSON as it is defined, ``results.json`` above all: no ``NaN``, no key twice, nothing after the end; what it breaks is recorded."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from cm4tiny.fetch.lfs import pointer_note
 
 MAX_BYTES = 32 << 20
 MAX_CONTAINERS = 400_000
+_MAX_NAMED = 8
+"""Keys of one object that are named because they occur more than once."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,9 @@ class _Hooks:
     def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            keys = [key for key, _ in pairs]
-            for key in dict.fromkeys(keys):
-                if keys.count(key) > 1:
-                    self.faults[f"the key {key!r} occurs {keys.count(key)} times in one object"] = None
+            for key, count in Counter(key for key, _ in pairs).most_common(_MAX_NAMED):
+                if count > 1:
+                    self.faults[f"the key {key[:80]!r} occurs {count} times in one object"] = None
         return found
 
     def constant(self, text: str) -> float:
@@ -57,18 +59,29 @@ def load_json(path: Path) -> LoadedJson:
     size = path.stat().st_size
     if size > MAX_BYTES:
         return LoadedJson([], f"results.json of {size} bytes, at most {MAX_BYTES} are read")
-    data = path.read_bytes()
+    value, problem, faults = loads_strictly(path.read_bytes(), "results.json")
+    if problem:
+        return LoadedJson([], problem)
+    if not isinstance(value, list):
+        return LoadedJson([], "results.json is not a list")
+    return LoadedJson(value, faults=faults)
+
+
+def loads_strictly(data: bytes, name: str) -> tuple[Any, str, tuple[str, ...]]:
+    """The JSON value in ``data``, why it cannot be read (else empty), and what is wrong although it can be read. No content makes it fail.
+
+    Args:
+        name: of the file, for the texts.
+    """
     if note := pointer_note(data):
-        return LoadedJson([], f"results.json: {note}")
+        return None, f"{name}: {note}", ()
     if data.count(b"[") + data.count(b"{") > MAX_CONTAINERS:
-        return LoadedJson([], f"results.json with more than {MAX_CONTAINERS} lists and objects")
+        return None, f"{name} with more than {MAX_CONTAINERS} lists and objects", ()
     hooks = _Hooks()
     try:
-        entries = json.loads(data.decode("utf-8"), object_pairs_hook=hooks.pairs, parse_constant=hooks.constant)
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=hooks.pairs, parse_constant=hooks.constant)
     except UnicodeDecodeError:
-        return LoadedJson([], "results.json is not encoded in UTF-8")
+        return None, f"{name} is not encoded in UTF-8", ()
     except (ValueError, RecursionError):
-        return LoadedJson([], "results.json is not JSON")
-    if not isinstance(entries, list):
-        return LoadedJson([], "results.json is not a list")
-    return LoadedJson(entries, faults=tuple(hooks.faults))
+        return None, f"{name} is not JSON", ()
+    return value, "", tuple(hooks.faults)

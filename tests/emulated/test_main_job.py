@@ -44,6 +44,19 @@ def test_an_equal_run_in_another_time_zone_leaves_equal_bytes(cm_home: Path, kws
     assert first.keys() == second.keys() and [name for name in first if first[name] != second[name]] == []
 
 
+def test_the_report_can_be_verified_in_another_folder_and_signed(kws_report: Path, cm: Cm, tmp_path: Path) -> None:
+    shutil.copytree(kws_report / "out", tmp_path / "mlperf-tiny-results")
+    verify = ("run", "script", "--tags=verify,mlperf,tiny", f"--report={tmp_path / 'mlperf-tiny-results'}")
+    done = cm(*verify, "--statement")
+    assert done.returncode == 0 and "report.json: verified (" in done.stdout, done.stdout + done.stderr
+    statement = tmp_path / "mlperf-tiny-results" / "report.intoto.json"
+    assert json.loads(statement.read_text())["_type"] == "https://in-toto.io/Statement/v1"
+    report = tmp_path / "mlperf-tiny-results" / "report.json"
+    report.write_text(report.read_text().replace('"iterations": ', '"iterations": 1', 1))
+    done = cm(*verify)
+    assert done.returncode == 3 and "$.results[0].windows[0].iterations: the report says 1" in done.stdout, done.stdout + done.stderr
+
+
 def test_performance_keeps_the_rules(kws_report: Path) -> None:
     entry = next(e for e in read_report(kws_report / "out" / "report.json")["results"] if e["mode"] == "performance")
     assert len(entry["windows"]) == 5

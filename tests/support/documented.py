@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "docs" / "commands.yaml"
 WORKFLOWS = ROOT / ".github" / "workflows"
+ACTION = ROOT / "action.yml"
 SHELLS = ("bash", "sh", "console")
 FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^ *```$", re.M | re.S)
 SKIPPED = {".git", ".venv", "venv", ".nox", "build", "dist", "site", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
@@ -63,16 +64,17 @@ def fenced(page: str) -> list[Block]:
 
 
 def steps(workflow: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(job, step) of a workflow file."""
-    for name, job in yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].items():
+    """(job, step) of a workflow file, or of an action, which is its only job."""
+    loaded = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+    for name, job in (loaded["jobs"] if "jobs" in loaded else {"action": loaded["runs"]}).items():
         for step in job["steps"]:
             yield name, step
 
 
 def blocks() -> list[Block]:
-    """Every block of commands: of all pages, and each run step of the workflows."""
+    """Every block of commands: of all pages, and each run step of the workflows and the action."""
     found = [block for page in pages() for block in fenced(page) if block.language in SHELLS]
-    for file in sorted(WORKFLOWS.glob("*.yml")):
+    for file in (*sorted(WORKFLOWS.glob("*.yml")), ACTION):
         found += [Block(file.relative_to(ROOT).as_posix(), "workflow", step["run"]) for _, step in steps(file) if "run" in step]
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import UsageError
 from cm4tiny.results.checker_tools import get_tools
+from cm4tiny.results.ci import CiOutcome, places_of, publish
 from cm4tiny.results.submission import refuse
 from cm4tiny.results.submission.reviewer import Review, review, write_review
 from cm4tiny.workflows.label_lists import label_lists
@@ -25,6 +26,7 @@ class CheckOptions:
     official: bool = flag("CM_TINY_OFFICIAL_CHECKER")
     tiny_src: Path | None = flag("CM_TINY_SRC_PATH")
     partial: bool = flag("CM_TINY_CHECK_PARTIAL")
+    ci: bool = flag("CM_TINY_CI")
     mirror: Path | None = flag("CM_TINY_MIRROR")
     fetched_sources: Path | None = value("CM_MLPERF_TINY_SRC")
     outdirname: Path = value("CM_TINY_OUTDIR", default=".")
@@ -56,6 +58,13 @@ def review_of(options: CheckOptions, step: Step) -> Review:
     return review(place, options.round, labels=labels, tools=tools, complete=complete, events=step.events)
 
 
+def _for_ci(found: Review) -> CiOutcome:
+    failures: tuple[str, ...] = () if not found.errors else (f"{len(found.errors)} errors of the audit",)
+    failures += (found.verdict.text,) if found.verdict is not None and not found.verdict.passed else ()
+    rounds = found.replay.rounds
+    return CiOutcome("Audit", (found.round,), found.findings, failures=failures, places=places_of(rounds))
+
+
 def check_step(options: CheckOptions, step: Step) -> Outputs:
     """Checks a submission or a round, writes ``audit.json`` and shows what was found.
 
@@ -65,5 +74,7 @@ def check_step(options: CheckOptions, step: Step) -> Outputs:
     found = review_of(options, step)
     file = write_review(found, options.outdirname)
     step.show(f"\n{found.text}\n\nAudit: {file}")
+    if options.ci:
+        publish(_for_ci(found), options.outdirname, step.show)
     refuse(found, "this")
     return {"CM_TINY_AUDIT_JSON": file}

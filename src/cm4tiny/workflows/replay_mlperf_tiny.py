@@ -15,10 +15,12 @@ from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import MismatchError, NotAvailableError, ResultsError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.results.audit import Finding, audit, write_audit
+from cm4tiny.results.ci import CiOutcome, places_of, publish
 from cm4tiny.results.files import write_whole
 from cm4tiny.results.replay import Replay, differences, known_mismatches, replay
 from cm4tiny.results.replay.expected import summary
 from cm4tiny.results.replay.output import csv_text, junit_text
+from cm4tiny.results.rounds.lines import one_line
 from cm4tiny.results.rounds.model import Check
 from cm4tiny.results.rounds.table import ROUNDS, get_round
 from cm4tiny.settings import JOBS, cores
@@ -60,18 +62,20 @@ class ReplayRequest:
 
 @dataclass(frozen=True, eq=False)
 class ReplayOutcome:
-    """What came of it: the files, a table, and what is wrong (empty: nothing)."""
+    """What came of it: the files, a table, what is wrong (empty: nothing), the audit's findings, mismatches that are known."""
 
     replay: Replay
     files: tuple[Path, Path, Path]
     summary: str
     failures: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    accepted: frozenset[Check] = frozenset()
 
     def raise_if_failed(self) -> None:
         """Raises MismatchError if anything is wrong."""
         if self.failures:
             raise MismatchError(
-                "; ".join(self.failures[:3]) + (f"; and {len(self.failures) - 3} more" if len(self.failures) > 3 else ""),
+                one_line("; ".join(self.failures[:3])) + (f"; and {len(self.failures) - 3} more" if len(self.failures) > 3 else ""),
                 why="the evidence does not give these figures",
                 hint=f"see {self.files[0]}; docs/replay.md explains the causes, --accept_known passes over those of published rounds",
             )
@@ -110,7 +114,7 @@ def run_replay(request: ReplayRequest, events: EventStream = SILENT) -> ReplayOu
     accepted = known_mismatches(found.checks) if request.accept_known else frozenset()
     files = write_replay(found, request.outdir, findings, accepted)
     failures = _failures(found, request, accepted)
-    return ReplayOutcome(found, files, summary(found, len(findings), accepted), tuple(failures))
+    return ReplayOutcome(found, files, summary(found, len(findings), accepted), tuple(failures), findings, accepted)
 
 
 def _failures(found: Replay, request: ReplayRequest, accepted: frozenset[Check]) -> list[str]:
@@ -157,6 +161,7 @@ class ReplayOptions:
     strict: bool = flag("CM_TINY_REPLAY_STRICT")
     mirror: Path | None = flag("CM_TINY_MIRROR")
     offline: bool = flag("CM_TINY_OFFLINE")
+    ci: bool = flag("CM_TINY_CI")
     jobs: int | None = flag("CM_TINY_JOBS", limits=JOBS)
     round_id: str = value("CM_TINY_ROUND")
     rounds: dict[str, str] = value("CM_MLPERF_TINY_RESULTS_V*")
@@ -193,6 +198,19 @@ def check_replay(options: ReplayOptions, step: Step) -> None:
         raise _unfetched(options.round_id)
 
 
+def _for_ci(outcome: ReplayOutcome, *, fetched: bool) -> CiOutcome:
+    found = outcome.replay
+    return CiOutcome(
+        title="Replay",
+        rounds=tuple(round_.id for round_, _ in found.rounds),
+        findings=outcome.findings,
+        checks=found.checks,
+        accepted=outcome.accepted,
+        failures=outcome.failures,
+        places=places_of(found.rounds, fetched=fetched),
+    )
+
+
 def replay_step(options: ReplayOptions, step: Step) -> Outputs:
     """Replays, shows the summary, and fails if a claim does not hold.
 
@@ -201,6 +219,8 @@ def replay_step(options: ReplayOptions, step: Step) -> Outputs:
     """
     outcome = run_replay(replay_request(options), step.events)
     step.show(f"\n{outcome.summary}\n\nWritten: {', '.join(map(str, outcome.files))}")
+    if options.ci:
+        publish(_for_ci(outcome, fetched=options.path is None), options.outdirname, step.show)
     outcome.raise_if_failed()
     keys = (f"CM_TINY_REPLAY_{name}" for name in ("CSV", "AUDIT", "JUNIT"))
     return dict(zip(keys, outcome.files, strict=True))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from support.documented import ROOT, WORKFLOWS, steps
+from support.documented import ACTION, ROOT, WORKFLOWS, steps
 
 FILES = sorted(WORKFLOWS.glob("*.yml"))
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -25,7 +25,8 @@ def loaded(name: str) -> dict[str, Any]:
 
 def used() -> list[tuple[str, str, str]]:
     """(action, commit, version) of every use, as the lines say."""
-    lines = [line for file in FILES for line in file.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    texts = [file.read_text(encoding="utf-8").splitlines() for file in (*FILES, ACTION)]
+    lines = [line for text in texts for line in text if "uses:" in line and not re.search(r"uses: \./(\.cm4tiny)?$", line)]
     found = [re.search(r"uses: ([\w./-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$", line) for line in lines]
     assert [line for line, match in zip(lines, found, strict=True) if match is None] == [], "name the commit, with its version in a comment"
     return [(match[1], match[2], match[3]) for match in found if match is not None]
@@ -48,14 +49,37 @@ def test_a_workflow_may_read_the_repository_and_nothing_else(file: Any) -> None:
             assert not re.search(r"\$\{\{\s*(inputs|github\.event|github\.head_ref)", step["run"]), step["run"]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [ACTION, WORKFLOWS / "tests.yml"], ids=lambda file: file.name)
 def test_every_package_comes_by_its_digest(file: Any) -> None:
     """Either with ``--require-hashes``, or from the checkout without its dependencies."""
-    commands = [line for _, step in steps(file) for line in step.get("run", "").splitlines() if re.match(r"\s*pip (install|wheel)", line)]
+    runs = [
+        step["run"].replace('"$GITHUB_ACTION_PATH/requirements/run.txt"', "requirements/run.txt")
+        for _, step in steps(file)
+        if "run" in step
+    ]
+    commands = [line for run in runs for line in run.splitlines() if re.match(r"\s*pip (install|wheel)", line)]
     assert commands
     for command in commands:
         assert ("--require-hashes" in command and "--only-binary=:all:" in command) or "--no-deps" in command, command
         assert all((ROOT / name).is_file() for name in re.findall(r"-r (\S+)", command)), command
+
+
+def test_only_these_files_install_anything() -> None:
+    installing = {file.name for file in (*FILES, ACTION) for _, step in steps(file) if re.search(r"\bpip3? ", step.get("run", ""))}
+    assert installing == {"tests.yml", "action.yml"}
+
+
+def test_no_expression_stands_in_a_script_of_the_action() -> None:
+    """An input is a variable of the step's environment, never part of the script's text."""
+    runs = [step["run"] for _, step in steps(ACTION) if "run" in step]
+    assert len(runs) == 5 and not any("${{" in run for run in runs)
+
+
+def test_what_the_action_takes_and_gives_is_documented() -> None:
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    loaded = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
+    for name, about in {**loaded["inputs"], **loaded["outputs"]}.items():
+        assert f"`{name}`" in page and len(about["description"]) > 10, name
 
 
 def test_the_tests_run_on_every_python_that_the_package_accepts() -> None:

@@ -34,6 +34,7 @@ def test_nothing_that_a_user_types_reaches_a_shell_as_code() -> None:
 def test_actions_are_named_by_commit_with_their_version_beside_it() -> None:
     """A tag can be moved to other code, a commit cannot."""
     used = [line.strip() for file in WORKFLOW.parent.glob("*.yml") for line in file.read_text().splitlines() if "uses:" in line]
+    used = [line for line in used if "uses: ./" not in line]
     assert used
     assert [line for line in used if not re.search(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+(\.\d+)*$", line)] == []
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cm4tiny.errors import ResultsError
+from cm4tiny.results.rounds.lines import one_line
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -52,8 +53,8 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """For people: severity, rule, place, sentence."""
-        return f"{self.severity}: {self.rule}: {self.path}: {self.message}"
+        """For people: severity, rule, place, sentence, in one line whatever the names of files are."""
+        return one_line(f"{self.severity}: {self.rule}: {self.path}: {self.message}")
 
 
 def order(finding: Finding) -> tuple[Any, ...]:

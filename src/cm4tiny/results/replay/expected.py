@@ -12,6 +12,7 @@ from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.errors import ResultsError
 from cm4tiny.results.replay.output import COLUMNS
 from cm4tiny.results.replay.replay import Replay
+from cm4tiny.results.rounds.lines import one_line
 from cm4tiny.results.rounds.model import Check
 
 _HERE = Path(__file__).resolve().parent
@@ -70,6 +71,6 @@ def summary(found: Replay, findings: int, accepted: frozenset[Check] = frozenset
         if check.status == "mismatch":
             known = " (known)" if check in accepted else ""
             figures = f"{check.metric} {check.claimed}, recomputed {check.recomputed}"
-            lines.append(f"MISMATCH{known}: {check.round} {check.path}: {figures}: {check.cause}")
+            lines.append(one_line(f"MISMATCH{known}: {check.round} {check.path}: {figures}: {check.cause}"))
     lines.append(f"The audit has {findings} findings. Label lists: {found.labels}.")
     return "\n".join(lines)

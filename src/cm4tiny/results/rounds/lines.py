@@ -31,6 +31,11 @@ def printable(text: bytes | str, limit: int = _NOTE_CHARS) -> str:
     return "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" for c in shown)[:limit]
 
 
+def one_line(text: str) -> str:
+    """A text in one line: what is not printable is escaped. On a CI service a line of its own could be a command to the service."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 class Sink:
     """Collects :class:`Tolerated` records of one file: one a kind, with its first line and a count."""
 

@@ -4,7 +4,7 @@
 ``docs/verify.md`` says which field has which witness.
 """
 
-from cm4tiny.results.verify.check import Verification, verify_report
+from cm4tiny.results.verify.check import ReportCheck, verify_report
 from cm4tiny.results.verify.statement import PREDICATE_TYPE, STATEMENT, statement_of, write_statement
 
-__all__ = ["PREDICATE_TYPE", "STATEMENT", "Verification", "statement_of", "verify_report", "write_statement"]
+__all__ = ["PREDICATE_TYPE", "STATEMENT", "ReportCheck", "statement_of", "verify_report", "write_statement"]

@@ -42,7 +42,7 @@ _MAX_FINDINGS = 200
 
 
 @dataclass(frozen=True)
-class Verification:
+class ReportCheck:
     """What became of a report's fields.
 
     Attributes:
@@ -99,7 +99,7 @@ class Verification:
         )
 
 
-def verify_report(path: Path) -> Verification:
+def verify_report(path: Path) -> ReportCheck:
     """Computes every digest and every figure of ``report.json`` again from what lies beside it.
 
     Raises:
@@ -120,7 +120,7 @@ class _Check:
         self.witness: dict[str, str] = {}
         self.open: list[str] = []
 
-    def run(self) -> Verification:
+    def run(self) -> ReportCheck:
         self._outcome()
         self._files()
         for number, entry in enumerate(self.report["results"]):
@@ -132,7 +132,7 @@ class _Check:
         alone = [path for path in fields if path not in self.witness]
         if alone:
             self.open.append(f"{len(alone)} fields have no witness here, the first is {alone[0]}")
-        return Verification(self.path, self.report, tuple(self.found)[:_MAX_FINDINGS], dict(counted), tuple(self.open))
+        return ReportCheck(self.path, self.report, tuple(self.found)[:_MAX_FINDINGS], dict(counted), tuple(self.open))
 
     def _add(self, findings: Iterator[Contradiction]) -> None:
         self.found.update(dict.fromkeys(findings))

@@ -14,7 +14,7 @@ from typing import Any
 from cm4tiny.results.evidence_files import digest_of
 from cm4tiny.results.files import write_whole
 from cm4tiny.results.report import REPORT_JSON, REPORT_MD
-from cm4tiny.results.verify.check import Verification
+from cm4tiny.results.verify.check import ReportCheck
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://cm4tiny.invalid/report/v1"
@@ -23,7 +23,7 @@ STATEMENT = "report.intoto.json"
 _MADE = ("session", "outcome")
 
 
-def statement_of(verification: Verification) -> dict[str, Any]:
+def statement_of(verification: ReportCheck) -> dict[str, Any]:
     """The statement of a verified report; equal reports give equal statements.
 
     Raises:
@@ -50,7 +50,7 @@ def statement_of(verification: Verification) -> dict[str, Any]:
     }
 
 
-def write_statement(verification: Verification) -> Path:
+def write_statement(verification: ReportCheck) -> Path:
     """Writes :func:`statement_of` next to the report and returns its path.
 
     Raises:

@@ -114,6 +114,13 @@ VERBS: dict[str, Verb] = {
             examples=("cm4tiny audit submission",),
         ),
         Verb(
+            "verify",
+            "verify-mlperf-tiny",
+            "verify,mlperf,tiny",
+            argument="report",
+            examples=("cm4tiny verify report.json", "cm4tiny verify mlperf-tiny-results --statement"),
+        ),
+        Verb(
             "submit",
             "generate-mlperf-tiny-submission",
             "generate,mlperf,tiny,submission",

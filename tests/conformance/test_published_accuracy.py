@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cm4tiny.benchmarks import metrics
-from cm4tiny.runner.messages import Results, parse_line
+from cm4tiny.runner.messages import Results, parse_messages
 
 ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "replay" / "v1.0.tar.xz"
 needs_replay = pytest.mark.skipif(not ARCHIVE.exists(), reason="the published logs are not here (../shared/replay)")
@@ -38,7 +38,7 @@ def scores_and_labels(log: bytes) -> tuple[metrics.Scores, metrics.Labels]:
         named = re.search(rb"Command \"bload dut.*tst_\d+_\w+?_(\d+)\.bin", line)
         if named:
             label = int(named[1])
-        message = parse_line(line)
+        message = parse_messages(line)[0]
         if isinstance(message, Results) and label is not None:
             rows.append(message.values)
             labels.append(label)

@@ -20,7 +20,7 @@ from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import AssetError, Cm4TinyError, HashMismatchError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch.hashes import Digest
-from cm4tiny.fetch.http import RetryPolicy, download
+from cm4tiny.fetch.http import DownloadLimits, download
 from cm4tiny.fetch.mirror import MIRROR_VARIABLE, Mirror
 from cm4tiny.files import move_into_place, replacing
 from cm4tiny.locks import acquire
@@ -60,14 +60,14 @@ class Fetcher:
         mirror: a local mirror, asked before the network.
         root: the cache; below it one folder per digest.
         offline: never use the network; the default is what ``CM_TINY_OFFLINE`` says.
-        retry_policy: for downloads.
+        limits: for downloads.
     """
 
     mirror: Mirror | None = None
     root: Path = field(default_factory=lambda: user_cache() / "downloads")
     events: EventStream = SILENT
     offline: bool = field(default_factory=is_offline)
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    limits: DownloadLimits = field(default_factory=DownloadLimits)
     _threads: threading.local = field(default_factory=threading.local, repr=False)
 
     def cached(self, item: Item) -> Path:
@@ -172,10 +172,10 @@ class Fetcher:
     def _one_address(self, item: Item, url: str, part: Path) -> None:
         """Downloads; a part that an earlier run left and that does not fit gets one fresh start."""
         resumed = part.is_file() and part.stat().st_size > 0
-        self._step(item, lambda report: download(self._session(), url, part, item.bytes, self.retry_policy, report))
+        self._step(item, lambda report: download(self._session(), url, part, item.bytes, self.limits, report))
         if resumed and item.digest.of(part) != item.digest.value:
             part.unlink()
-            self._step(item, lambda report: download(self._session(), url, part, item.bytes, self.retry_policy, report))
+            self._step(item, lambda report: download(self._session(), url, part, item.bytes, self.limits, report))
 
     def _step(self, item: Item, work: Callable[[Callable[[int, int | None], None]], None]) -> None:
         if item.bytes < _LARGE_BYTES:

@@ -32,7 +32,7 @@ class DownloadError(AssetError):
 
 
 @dataclass(frozen=True)
-class RetryPolicy:
+class DownloadLimits:
     """How long a download may take.
 
     Attributes:
@@ -56,7 +56,7 @@ class RetryPolicy:
 
 
 def download(
-    session: requests.Session, url: str, part: Path, size: int | None, retry_policy: RetryPolicy, report: Report = lambda done, total: None
+    session: requests.Session, url: str, part: Path, size: int | None, limits: DownloadLimits, report: Report = lambda done, total: None
 ) -> None:
     """Brings ``url`` into ``part``; continues with what is in it already.
 
@@ -68,17 +68,17 @@ def download(
         DownloadError: no connection, an HTTP error, too slow, truncated, too long. What arrived stays in ``part``.
         OSError: the file cannot be written.
     """
-    deadline = retry_policy.deadline(size)
-    pause = retry_policy.pause_s
+    deadline = limits.deadline(size)
+    pause = limits.pause_s
     attempts, most = 0, _size(part)
     while True:
         try:
-            return _attempt(session, url, part, size, retry_policy, deadline, report)
+            return _attempt(session, url, part, size, limits, deadline, report)
         except DownloadError as error:
             if _size(part) > most:  # it went on: that was not an attempt in vain
-                attempts, pause, most = 0, retry_policy.pause_s, _size(part)
+                attempts, pause, most = 0, limits.pause_s, _size(part)
             attempts += 1
-            if not error.again or attempts >= retry_policy.attempts or deadline.remaining <= pause:
+            if not error.again or attempts >= limits.attempts or deadline.remaining <= pause:
                 raise
         time.sleep(pause)
         pause *= 2
@@ -95,7 +95,7 @@ def _failure(url: str, why: str, *, again: bool = False) -> DownloadError:
 
 
 def _attempt(
-    session: requests.Session, url: str, part: Path, size: int | None, retry_policy: RetryPolicy, deadline: Deadline, report: Report
+    session: requests.Session, url: str, part: Path, size: int | None, limits: DownloadLimits, deadline: Deadline, report: Report
 ) -> None:
     have = _size(part)
     if size is not None and have >= size > 0:
@@ -105,17 +105,17 @@ def _attempt(
         have = 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
-        with session.get(url, headers=headers, stream=True, timeout=(retry_policy.connect_s, retry_policy.silent_s)) as answer:
+        with session.get(url, headers=headers, stream=True, timeout=(limits.connect_s, limits.silent_s)) as answer:
             total = _total(url, answer, have, size, part)
             start = have if answer.status_code == 206 else 0
             _receive(url, answer, part, start, total, deadline, report)
     except requests.exceptions.TooManyRedirects as error:
         raise _failure(url, f"it redirects for ever ({error})") from error
     except requests.exceptions.Timeout as error:
-        raise _failure(url, f"the server was silent for {retry_policy.silent_s:g} s", again=True) from error
+        raise _failure(url, f"the server was silent for {limits.silent_s:g} s", again=True) from error
     except requests.exceptions.ConnectionError as error:
         if "Read timed out" in str(error):
-            raise _failure(url, f"the server was silent for {retry_policy.silent_s:g} s", again=True) from error
+            raise _failure(url, f"the server was silent for {limits.silent_s:g} s", again=True) from error
         raise _failure(url, _reason(error), again=_passing(error)) from error
     except requests.exceptions.ChunkedEncodingError as error:  # the connection ended before the last byte
         raise _failure(url, f"it ended after {_size(part)} of {size or 'an unknown number of'} bytes", again=True) from error

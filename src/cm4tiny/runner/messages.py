@@ -225,11 +225,6 @@ def parse_messages(raw: bytes | str) -> tuple[DutMessage, ...]:
     return found or (Text(line),)
 
 
-def parse_line(raw: bytes | str) -> DutMessage:
-    """The first message in one line. Never raises for any input."""
-    return parse_messages(raw)[0]
-
-
 def _message(line: str, match: re.Match[str]) -> DutMessage:
     assert match.lastgroup is not None
     inner = next((g for g in match.groups()[match.re.groupindex[match.lastgroup] :] if g is not None), "")

@@ -18,7 +18,7 @@ from support.serial_campaign import BENCHMARK, Bench, Line, differs, without_syn
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import ResultsError
 from cm4tiny.runner import Dut, SessionWriter, run_accuracy
-from cm4tiny.runner.messages import Malformed, parse_line
+from cm4tiny.runner.messages import Malformed, parse_messages
 from ledger.outcome import Outcome, attempt
 
 STATED_S = 90.0
@@ -27,7 +27,7 @@ STATED_S = 90.0
 
 def parsed_line(inputs: Mapping[str, Any], folder: Path) -> Outcome:
     """One line of an answer, parsed: ``line``."""
-    message = parse_line(inputs["line"])
+    message = parse_messages(inputs["line"])[0]
     if isinstance(message, Malformed):
         return Outcome("refused", "Malformed", message.why)
     return Outcome("wrong", type(message).__name__, message.line)

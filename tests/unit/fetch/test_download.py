@@ -15,10 +15,10 @@ from support.faulty_server import FaultyServer, faulty_server
 from cm4tiny.errors import AssetError, HashMismatchError
 from cm4tiny.events import Event, EventStream, Message, Progress
 from cm4tiny.fetch import Digest, Fetcher, Item, http
-from cm4tiny.fetch.http import RetryPolicy
+from cm4tiny.fetch.http import DownloadLimits
 
 CONTENT = bytes(range(256)) * 40
-IMPATIENT = RetryPolicy(connect_s=5, silent_s=0.5, grace_s=5, bytes_per_s=1e9, attempts=3, pause_s=0.01)
+IMPATIENT = DownloadLimits(connect_s=5, silent_s=0.5, grace_s=5, bytes_per_s=1e9, attempts=3, pause_s=0.01)
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def item(server: FaultyServer, *paths: str, size: int = len(CONTENT)) -> Item:
     return Item("file.bin", tuple(server.url(path) for path in paths), Digest("sha256", hashlib.sha256(CONTENT).hexdigest()), size)
 
 
-def fetcher(tmp_path: Path, heard: list[Event] | None = None, retry_policy: RetryPolicy = IMPATIENT) -> Fetcher:
+def fetcher(tmp_path: Path, heard: list[Event] | None = None, limits: DownloadLimits = IMPATIENT) -> Fetcher:
     events = EventStream(heard.append) if heard is not None else EventStream()
-    return Fetcher(None, tmp_path / "downloads", events, offline=False, retry_policy=retry_policy)
+    return Fetcher(None, tmp_path / "downloads", events, offline=False, limits=limits)
 
 
 def leftovers(tmp_path: Path) -> list[str]:
@@ -42,12 +42,12 @@ def leftovers(tmp_path: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", ["good", "noranges", "redirect", "500-once", "truncated"])
 def test_a_file_arrives_whole_in_spite_of_what_a_server_does(server: FaultyServer, tmp_path: Path, path: str) -> None:
-    assert fetcher(tmp_path, retry_policy=RetryPolicy(pause_s=0.01)).get(item(server, path)).read_bytes() == CONTENT
+    assert fetcher(tmp_path, limits=DownloadLimits(pause_s=0.01)).get(item(server, path)).read_bytes() == CONTENT
     assert leftovers(tmp_path) == ["file.bin"]
 
 
 def test_a_truncated_download_goes_on_where_it_stopped(server: FaultyServer, tmp_path: Path) -> None:
-    fetcher(tmp_path, retry_policy=RetryPolicy(pause_s=0.01)).get(item(server, "truncated"))
+    fetcher(tmp_path, limits=DownloadLimits(pause_s=0.01)).get(item(server, "truncated"))
     starts = [int(asked.removeprefix("bytes=").rstrip("-") or 0) for _, asked in server.asked]
     assert starts[0] == 0 and len(starts) > 2 and starts == sorted(set(starts))
 
@@ -119,7 +119,7 @@ def test_a_download_that_fails_says_what_happened_and_leaves_no_file(server: Fau
 
 def test_a_slow_server_meets_the_deadline_and_the_part_stays(server: FaultyServer, tmp_path: Path) -> None:
     with pytest.raises(AssetError, match="not available") as caught:
-        fetcher(tmp_path, retry_policy=RetryPolicy(grace_s=0.3, bytes_per_s=1e9)).get(item(server, "slow"))
+        fetcher(tmp_path, limits=DownloadLimits(grace_s=0.3, bytes_per_s=1e9)).get(item(server, "slow"))
     assert "too slow" in caught.value.why
     (part,) = leftovers(tmp_path)
     assert part == "file.bin.part"

@@ -38,7 +38,7 @@ from cm4tiny.runner import messages as m
     ],
 )
 def test_every_message_of_the_protocol_is_understood(line: bytes, expected: m.DutMessage) -> None:
-    assert m.parse_line(line) == expected
+    assert m.parse_messages(line)[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ def test_every_message_of_the_protocol_is_understood(line: bytes, expected: m.Du
     ],
 )
 def test_a_token_with_something_glued_to_its_front_is_found(line: bytes, kind: type[m.DutMessage]) -> None:
-    assert isinstance(m.parse_line(line), kind)
+    assert isinstance(m.parse_messages(line)[0], kind)
 
 
 def test_the_first_token_of_a_line_decides() -> None:
-    assert m.parse_line(b"m-name-dut-[m-ready]") == m.Name("m-name-dut-[m-ready]", "m-ready")
+    assert m.parse_messages(b"m-name-dut-[m-ready]")[0] == m.Name("m-name-dut-[m-ready]", "m-ready")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_first_token_of_a_line_decides() -> None:
     ],
 )
 def test_nonsense_in_a_message_is_malformed_and_not_a_result(line: bytes) -> None:
-    assert isinstance(m.parse_line(line), m.Malformed)
+    assert isinstance(m.parse_messages(line)[0], m.Malformed)
 
 
 def test_bytes_that_are_no_text_are_shown_and_not_decoded() -> None:
@@ -88,7 +88,7 @@ def test_bytes_that_are_no_text_are_shown_and_not_decoded() -> None:
 
 @given(st.binary(max_size=400))
 def test_no_bytes_can_make_the_parser_fail(raw: bytes) -> None:
-    message = m.parse_line(raw)
+    message = m.parse_messages(raw)[0]
     assert isinstance(message, m.DutMessage)
     assert message.line.isprintable() or "\t" in message.line
     assert 0.0 <= m.noise(raw) <= 1.0
@@ -96,14 +96,14 @@ def test_no_bytes_can_make_the_parser_fail(raw: bytes) -> None:
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=20), st.text("abc m-", max_size=9))
 def test_printed_results_come_back_as_they_were(values: list[float], prefix: str) -> None:
-    message = m.parse_line(prefix + "m-results-[" + ",".join(repr(v) for v in values) + "]")
+    message = m.parse_messages(prefix + "m-results-[" + ",".join(repr(v) for v in values) + "]")[0]
     assert isinstance(message, m.Results)
     assert message.values == tuple(values)
 
 
 @given(st.text(st.characters(max_codepoint=0x7F), max_size=60).map(lambda t: "m-" + t))
 def test_almost_messages_never_fail_either(line: str) -> None:
-    m.parse_line(line.encode())
+    m.parse_messages(line.encode())
 
 
 def test_text_is_not_noise_and_noise_is_not_text() -> None:

@@ -26,7 +26,7 @@ _SMALLER, _WORTHWHILE = 0.6, 2048  # of constants: what counts as smaller, and f
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryPlan:
     """The blocks of a model's arena, without scratch memory.
 
     Attributes:
@@ -54,7 +54,7 @@ class ModelPlan:
     """
 
     chosen: tuple[Candidate, ...]
-    memory: Memory
+    memory: MemoryPlan
     arena_bytes: int
     constant_bytes: int
     cycles: int
@@ -64,7 +64,7 @@ class ModelPlan:
         return self.arena_bytes + self.constant_bytes
 
 
-def plan_memory(actions: Sequence[Action], outside: frozenset[str], *, keep: bool) -> Memory:
+def plan_memory(actions: Sequence[Action], outside: frozenset[str], *, keep: bool) -> MemoryPlan:
     """Lifetimes of all values.
 
     Args:
@@ -100,10 +100,10 @@ def plan_memory(actions: Sequence[Action], outside: frozenset[str], *, keep: boo
             homes[name] = name
             blocks.append(ArenaBlock(name, value.bytes, 0, len(actions)))
     bordered = frozenset(name for name in homes if values[name].bordered)
-    return Memory(tuple(blocks), homes, bordered if keep else frozenset(), frozenset() if keep else bordered)
+    return MemoryPlan(tuple(blocks), homes, bordered if keep else frozenset(), frozenset() if keep else bordered)
 
 
-def arena_of(memory: Memory, scratch: Sequence[int]) -> ArenaPlan:
+def arena_of(memory: MemoryPlan, scratch: Sequence[int]) -> ArenaPlan:
     """Places all blocks; ``scratch`` is the scratch memory of each action, whose block is named :func:`scratch_name`."""
     blocks = [*memory.blocks, *(ArenaBlock(scratch_name(i), size, i, i) for i, size in enumerate(scratch) if size)]
     return plan_arena(blocks)
@@ -185,7 +185,7 @@ def within_flash(
     return (*actions[:number], replace(actions[number], candidates=kept), *actions[number + 1 :])
 
 
-def _evaluate(actions: Sequence[Action], memory: Memory, chosen: Sequence[Candidate], extra: int) -> ModelPlan:
+def _evaluate(actions: Sequence[Action], memory: MemoryPlan, chosen: Sequence[Candidate], extra: int) -> ModelPlan:
     return ModelPlan(
         chosen=tuple(chosen),
         memory=memory,
@@ -195,7 +195,7 @@ def _evaluate(actions: Sequence[Action], memory: Memory, chosen: Sequence[Candid
     )
 
 
-def _best(actions: Sequence[Action], memory: Memory, budget: int | None, extra: int) -> ModelPlan | None:
+def _best(actions: Sequence[Action], memory: MemoryPlan, budget: int | None, extra: int) -> ModelPlan | None:
     if budget is None:
         return _evaluate(actions, memory, [min(a.candidates, key=lambda c: (c.cycles, c.ram_bytes)) for a in actions], extra)
     arena = _arena_sizes(actions, memory)
@@ -221,7 +221,7 @@ def _constants(candidate: Candidate) -> tuple[int, int]:
     return candidate.ram_bytes, candidate.cycles
 
 
-def _arena_sizes(actions: Sequence[Action], memory: Memory) -> dict[tuple[int, int], int]:
+def _arena_sizes(actions: Sequence[Action], memory: MemoryPlan) -> dict[tuple[int, int], int]:
     """Size of the arena if one action has so much scratch memory, by (action, bytes)."""
     base = plan_arena(memory.blocks).size
     sizes = {}

@@ -22,7 +22,7 @@ _CHANGES = ("adr", "add_deps_recursive", "ad", "add_deps")
 def with_tags(i: Mapping[str, Any]) -> dict[str, Any]:
     """The input with ``cm run script "get compiler"`` and a second artifact turned into tags, and an alias into ``script_name``.
 
-    cmind reads ``cmr get,compiler`` as an alias and a uid; what is no uid was meant as a tag. It refuses three words by itself.
+    cmind reads ``cmr get,compiler`` as an alias and a uid; what is not a uid was meant as a tag. It refuses three words by itself.
     """
     flags = dict(i)
     artifact = str(flags.get("artifact") or "")

@@ -35,7 +35,7 @@ def audit(
         only: paths of results; rules on single results and sessions look at no others (what did not change need not be looked at again).
 
     Returns:
-        The findings, ordered by round, place and weight.
+        The findings, ordered by round, place and severity.
     """
     known = labels if labels is not None else LabelLists()
     places = [*trees, *(results.rounds if isinstance(results, Replay) else ())]

@@ -53,12 +53,12 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """For people: severity, rule, place, sentence, in one line whatever the names of files are."""
+        """Human-readable: severity, rule, place, sentence, in one line whatever the names of files are."""
         return one_line(f"{self.severity}: {self.rule}: {self.path}: {self.message}")
 
 
 def order(finding: Finding) -> tuple[Any, ...]:
-    """Sorts findings by round, place, weight, rule."""
+    """Sorts findings by round, place, severity, rule."""
     return (*round_key(finding.round), finding.path, SEVERITIES.index(finding.severity), finding.rule, finding.message)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DEPTHWISE_CONV_2D 3x3 with multiplier 1 on planes: one assembly call does all channels.
+"""DEPTHWISE_CONV_2D 3x3 with multiplier 1 on NCHW tensors: one assembly call does all channels.
 
 A row of an int16 plane gives two neighbours per load. Two outputs side by side share their loads: with stride 1, the words (x0 x1)
 (x2 x3) and the weights (w0 w1) (w1 w2) give
@@ -50,7 +50,7 @@ def candidates(window: Window, weights: Array, requant: Int16Requant, source: St
     """All ways to compute a layer; for NHWC those of :mod:`.depthwise_nhwc`.
 
     Args:
-        window: geometry; on planes 3x3 with stride 1 or 2.
+        window: geometry; of NCHW 3x3 with stride 1 or 2.
         weights: int8 [ky, kx, channels].
         requant: of the layer.
         source: NCHW, if :func:`wants_nchw` says so, else NHWC; with at least the window's padding as border.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Assembly of the depthwise convolution 3x3 on planes, and its portable version; see :mod:`.depthwise`."""
+"""Assembly of the depthwise convolution 3x3 on NCHW tensors, and its portable version; see :mod:`.depthwise`."""
 
 from __future__ import annotations
 

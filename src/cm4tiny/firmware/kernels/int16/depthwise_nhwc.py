@@ -5,7 +5,7 @@ A word holds two channels of a pixel; SMLABB and SMLATT add their products with 
 side by side share a word of weights.
 
 Cost on the Cortex-M4 (DDI0439, SRAM): 1.9 cycles per multiply-accumulate with four outputs, 2.0 with three, 2.3 with two, 3 with one; 30
-to 60 per tile. The rows of a 3x3 kernel are cheaper on planes (:mod:`.depthwise`).
+to 60 per tile. The rows of a 3x3 kernel are cheaper on NCHW (:mod:`.depthwise`).
 """
 
 from __future__ import annotations

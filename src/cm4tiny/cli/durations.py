@@ -39,7 +39,7 @@ def learned(context: str) -> dict[str, float]:
 
 
 def learn(context: str, parts: Iterable[Part]) -> None:
-    """Keeps what the parts took: the mean of the last time and those before. A file that cannot be written is no error."""
+    """Keeps what the parts took: the mean of the last time and those before. A file that cannot be written is not an error."""
     known: Mapping[str, float] = _read()
     new = dict(known)
     for part in parts:

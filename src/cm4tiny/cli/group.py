@@ -19,7 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "profile": ("step_verbs", "Show what each layer of a benchmark, or of an image of yours, costs."),
     "replay": ("step_verbs", "Recompute the claims of a past round from its logs."),
     "audit": ("step_verbs", "Check a submission or a round against the rules."),
-    "verify": ("step_verbs", "Compute a report's digests and figures again from the sessions beside it."),
+    "verify": ("step_verbs", "Compute a report's digests and figures again from the sessions next to it."),
     "submit": ("step_verbs", "Turn finished sessions into a submission."),
     "view": ("step_verbs", "Write a static page of all rounds and your runs."),
     "boards": ("boards", "List the boards, virtual and real."),

@@ -79,7 +79,7 @@ class RunProgress:
         if event.key not in self.cached:
             self.cached.append(event.key)
 
-    # --- what a step tells of its work -------------------------------------------------------------------------------------------
+    # --- what a step reports of its work ----------------------------------------------------------------------------------------
     @_receive.register
     def _started(self, event: Started) -> None:
         self._totals[event.step] = event.total
@@ -128,7 +128,7 @@ class RunProgress:
 
     # --- parts -------------------------------------------------------------------------------------------------------------------
     def _part_of(self, step: str) -> tuple[Part | None, bool]:
-        """The part that an event tells of, and whether it is the part itself or only something on the way of it."""
+        """The part that an event is about, and whether it is the part itself or only something on the way of it."""
         part = self.forecast.part(step)
         if part is not None:
             return part, True

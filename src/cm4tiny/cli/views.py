@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a run's progress is shown: one area on a terminal that is drawn anew, lines elsewhere. Both on standard error."""
+"""How a run's progress is shown: one area on a terminal that is redrawn, lines elsewhere. Both on standard error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 LINE_EVERY_S = 10.0
-"""A part that runs is told of at most this often where the output is no terminal."""
+"""A part that runs is reported at most this often where the output is no terminal."""
 _BAR = 24
 _MARKS = {DONE: "[green]✓[/green]", CACHED: "[cyan]=[/cyan]", FAILED: "[red]✗[/red]", RUNNING: "[bold]>[/bold]"}
 _SPARE_ROWS = 4

@@ -74,7 +74,7 @@ def digest_of(path: Path) -> FileDigest:
     """The digest of a file.
 
     Raises:
-        ResultsError: it cannot be read, is no regular file, or is longer than :data:`MAX_FILE_BYTES`.
+        ResultsError: it cannot be read, is not a regular file, or is longer than :data:`MAX_FILE_BYTES`.
     """
     digest, count = hashlib.sha256(), 0
     with _opened(path, MAX_FILE_BYTES) as stream:

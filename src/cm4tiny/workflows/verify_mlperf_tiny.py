@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The step ``verify,mlperf,tiny``: whether reports follow from what lies beside them."""
+"""The step ``verify,mlperf,tiny``: whether reports follow from what lies next to them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def verify_step(options: VerifyOptions, step: Step) -> Outputs:
     """Verifies each report, shows what was found, writes the statements.
 
     Raises:
-        UsageError: there is no report. ResultsError: one cannot be read, or is no report.
+        UsageError: there is no report. ResultsError: one cannot be read, or is not a report.
         MismatchError: a field of one does not follow from its evidence; the others were verified, too.
     """
     named = options.report or (step.here / RESULTS,)

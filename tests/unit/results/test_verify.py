@@ -95,7 +95,7 @@ def test_a_report_as_the_run_left_it_is_verified(name: str, made: dict[str, Path
     assert found.findings == () and found.ok
     assert {"sessions", "files", "tables", "outcome"} == set(found.witnesses)
     assert sum(found.witnesses.values()) == len(list(leaves(found.report, "$"))), "every field has a witness"
-    assert found.open == ("1 file (model) are named by digest and do not lie beside the report",) or "firmware" in " ".join(found.open)
+    assert found.open == ("1 file (model) are named by digest and do not lie next to the report",) or "firmware" in " ".join(found.open)
     figures = [path for path, _ in leaves(found.report["results"], "$") if re.search(r"windows|inf_per_s|value|auc_|samples|uj_per", path)]
     assert found.witnesses["sessions"] >= len(figures) > 5
 
@@ -238,14 +238,14 @@ def test_a_session_whose_files_contradict_each_other_or_the_report_is_no_evidenc
     replace_in(session(run, mode) / file, old, new)
     assert f"{file} gives" in wrong(run), "its digest"
     forge(run)
-    assert "is no evidence" in wrong(run) or "the report says" in wrong(run)
+    assert "is not evidence" in wrong(run) or "the report says" in wrong(run)
 
 
 def test_labels_that_were_changed_in_the_session_change_the_figures(run: Path) -> None:
     path = session(run, "accuracy") / "results.json"
     path.write_text(re.sub(r'"class": "\d+"', '"class": "3"', path.read_text()))
     forge(run)
-    assert "is no evidence" in wrong(run) or "$.results[1].value" in wrong(run)
+    assert "is not evidence" in wrong(run) or "$.results[1].value" in wrong(run)
 
 
 def test_labels_of_embedded_samples_are_those_of_this_package() -> None:
@@ -271,7 +271,7 @@ def test_a_session_that_calls_itself_simulated_cannot_be_reported_as_measured(ru
 @pytest.mark.parametrize("name", ["log.txt", "results.txt", "results.json"])
 def test_a_file_of_a_session_that_is_gone_is_named(name: str, run: Path) -> None:
     (session(run, "performance") / name).unlink()
-    assert f"{name} is not there" in wrong(run) and "is no evidence" in wrong(run)
+    assert f"{name} is not there" in wrong(run) and "is not evidence" in wrong(run)
 
 
 def test_a_file_too_many_is_named(run: Path) -> None:
@@ -283,7 +283,7 @@ def test_the_page_for_people_is_that_of_the_report(run: Path) -> None:
     replace_in(run / "report.md", "inf/s", "inf/h")
     assert wrong(run) == "report.md: it is not the text of this report"
     (run / "report.md").unlink()
-    assert wrong(run) == "" and "report.md does not lie beside the report" in verify_report(run / "report.json").open
+    assert wrong(run) == "" and "report.md does not lie next to the report" in verify_report(run / "report.json").open
 
 
 def test_without_the_outcome_what_only_the_runner_knows_has_no_witness(run: Path) -> None:
@@ -400,7 +400,7 @@ def test_a_hostile_session_is_no_evidence(content: str, run: Path) -> None:
     for mode in ("performance", "accuracy"):
         (session(run, mode) / "results.json").write_text(content)
     forge(run)
-    assert wrong(run).count("is no evidence") >= 2
+    assert wrong(run).count("is not evidence") >= 2
 
 
 # --- statement, step ----------------------------------------------------------------------------------------------------------
@@ -426,7 +426,7 @@ def test_equal_reports_in_two_places_give_equal_statements(run: Path, tmp_path: 
 
 def test_there_is_no_statement_of_a_report_that_is_not_verified(run: Path) -> None:
     replace_in(run / "report.md", "inf/s", "inf/h")
-    with pytest.raises(MismatchError, match="does not follow from what lies beside it"):
+    with pytest.raises(MismatchError, match="does not follow from what lies next to it"):
         statement_of(verify_report(run / "report.json"))
 
 

@@ -10,7 +10,7 @@
  * Then the branch is run with the values of the last iteration and of the one before: one must leave for a peripheral, the other come back.
  *
  * As long as registers or flags have a stride, each instruction is followed by a hook; hooks are placed block by block when that is first
- * seen to be necessary, and the run begins anew. Words with a stride lie in few pages (the stack, the counter's own): accesses to these come
+ * seen to be necessary, and the run begins again. Words with a stride lie in few pages (the stack, the counter's own): accesses to these come
  * through callbacks, all others run at full speed. A register with a stride may not be stored elsewhere. Peripherals do not exist here; an access
  * to one ends the run.
  */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The summary of a replay or an audit as Markdown, for a run's page (``$GITHUB_STEP_SUMMARY``) and for people.
+"""The summary of a replay or an audit as Markdown, for a run's page (``$GITHUB_STEP_SUMMARY``) and for readers.
 
 What a submission says stands in cells of tables and must stay text there: no tag, link, image, mention or end of the cell.
 """

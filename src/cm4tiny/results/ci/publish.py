@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hands an outcome to the CI service that a step runs on: files beside the others, and on GitHub the step's summary and annotations."""
+"""Hands an outcome to the CI service that a step runs on: files next to the others, and on GitHub the step's summary and annotations."""
 
 from __future__ import annotations
 

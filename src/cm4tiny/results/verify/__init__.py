@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a report follows from what lies beside it: every digest and every figure is computed again, and no field is taken on trust.
+"""Whether a report follows from what lies next to it: every digest and every figure is computed again, and no field is taken on trust.
 
 ``docs/verify.md`` says which field has which witness.
 """

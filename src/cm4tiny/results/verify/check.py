@@ -2,7 +2,7 @@
 """Verifies a report: four witnesses, each of which speaks for some fields.
 
 - the sessions: every figure and mark of an entry (:mod:`cm4tiny.results.verify.sessions`);
-- the files beside the report: names, sizes and digests;
+- the files next to the report: names, sizes and digests;
 - this package's tables: its own models and samples, results of past rounds;
 - ``outcome.json``: everything else, as the runner recorded it; the whole report is made from it again and compared.
 """
@@ -31,7 +31,7 @@ from cm4tiny.runner.benchmark_run import OUTCOME
 SESSIONS, FILES, TABLES, RECORDED = "sessions", "files", "tables", "outcome"
 WITNESSES = {
     SESSIONS: "computed again from the sessions",
-    FILES: "digests of the files beside it",
+    FILES: "digests of the files next to it",
     TABLES: "this package's own tables",
     RECORDED: "as the runner recorded it in outcome.json",
 }
@@ -93,14 +93,14 @@ class ReportCheck:
             return
         more = len(self.findings) - 5
         raise MismatchError(
-            f"{self.path} does not follow from what lies beside it",
+            f"{self.path} does not follow from what lies next to it",
             why="; ".join(map(str, self.findings[:5])) + (f"; and {more} more" if more > 0 else ""),
             hint="do not use its figures; run the benchmark again, or ask for the folder as the run left it",
         )
 
 
 def verify_report(path: Path) -> ReportCheck:
-    """Computes every digest and every figure of ``report.json`` again from what lies beside it.
+    """Computes every digest and every figure of ``report.json`` again from what lies next to it.
 
     Raises:
         ResultsError: the file cannot be read as a report; its schema or its labels are broken, or a file that it names leads elsewhere.
@@ -145,7 +145,7 @@ class _Check:
         outcome = self.folder / OUTCOME
         listed = [file for file in self.report["files"] if file["role"] == "outcome"]
         if not outcome.exists() and not listed:
-            self.open.append(f"{OUTCOME} is not beside the report: what only the runner knows has no witness")
+            self.open.append(f"{OUTCOME} is not next to the report: what only the runner knows has no witness")
             return
         made = report_of(outcome, str(self.report.get("lock", "")))
         if not listed:  # an earlier version did not name it
@@ -176,7 +176,7 @@ class _Check:
             else:
                 absent[file["role"]] += 1
         for role, count in absent.items():
-            self.open.append(f"{count} file{'' if count == 1 else 's'} ({role}) are named by digest and do not lie beside the report")
+            self.open.append(f"{count} file{'' if count == 1 else 's'} ({role}) are named by digest and do not lie next to the report")
         self._add(Contradiction("$.files", f"{name} ({role}) is listed {n} times") for (role, name), n in names.items() if n > 1)
         self._add(Contradiction(name, "it lies in a session of the report, which does not list it") for name in self._unlisted())
 
@@ -206,7 +206,7 @@ class _Check:
         same = [one for one in self.report["results"] if one["benchmark"] == entry["benchmark"]]
         cycles = next((one.get("cycles_per_inference") for one in same if one["mode"] == "performance"), None)
         made = recompute(entry, folder, cycles, self._labels(entry["benchmark"]))
-        self._add(Contradiction(where, f"{entry['session']} is no evidence: {problem}") for problem in made.problems)
+        self._add(Contradiction(where, f"{entry['session']} is not evidence: {problem}") for problem in made.problems)
         for key, value in made.values.items():
             self._figure(f"{where}.{key}", entry.get(key, NOT_THERE), value, entry["session"])
         images = {file["sha256"] for file in self.report["files"] if file["role"] == "firmware"}
@@ -249,7 +249,7 @@ class _Check:
     def _markdown(self) -> None:
         path = self.folder / REPORT_MD
         if not path.exists():
-            self.open.append(f"{REPORT_MD} does not lie beside the report")
+            self.open.append(f"{REPORT_MD} does not lie next to the report")
         elif self.same_version and read_bounded(path) != markdown(self.report).encode("utf-8"):
             self._add(iter([Contradiction(REPORT_MD, "it is not the text of this report")]))
 

@@ -45,7 +45,7 @@ class Recomputed:
 
     Attributes:
         values: key of the report's entry -> its value; :data:`NOT_THERE` for one that the entry must not have.
-        problems: why the session is no evidence; empty for one that is.
+        problems: why the session is not evidence; empty for one that is.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def recompute(entry: Mapping[str, Any], folder: Path, cycles: float | None = Non
 
 
 def _problems(session: LoggedSession) -> tuple[str, ...]:
-    """Why a session is no evidence: a file that is missing or damaged, or two that contradict each other."""
+    """Why a session is not evidence: a file that is missing or damaged, or two that contradict each other."""
     found = [*session.notes, *map(str, session.discrepancies), *session.errors]
     found += ["it is longer than any real one"] if session.truncated else []
     found += [f"{RESULTS_TXT} is missing"] if session.printed is None else []

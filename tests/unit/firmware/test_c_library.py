@@ -108,3 +108,19 @@ def test_what_apt_complains_of_is_the_reason(monkeypatch: pytest.MonkeyPatch, tm
     with pytest.raises(ToolchainError, match="cannot be fetched") as caught:
         c_library.download_packages(["libnewlib-arm-none-eabi"], tmp_path)
     assert caught.value.why == "E: no such package"
+
+
+def test_a_library_that_installing_did_not_bring_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    gcc = Toolchain("path", ("arm-none-eabi-gcc",), "gcc 12", "")
+    monkeypatch.setattr(c_library, "user_cache", lambda: tmp_path)
+    monkeypatch.setattr(c_library, "_probe", lambda toolchain, library: "no newlib")
+    monkeypatch.setattr(c_library, "_own_archives", lambda toolchain: ())
+    monkeypatch.setattr(c_library, "_gcc_version", lambda toolchain: "12.2.1")
+    installed: list[str] = []
+    monkeypatch.setattr(c_library, "_install", lambda home, version, events: installed.append(version))
+    with pytest.raises(ToolchainError, match="cannot build C\\+\\+ with a C library") as caught:
+        c_library.find_c_library(gcc)
+    assert installed == ["12.2.1"] and "holds no C++ headers of GCC 12.2.1" in caught.value.why
+    with pytest.raises(ToolchainError, match="none is in the cache") as caught:
+        c_library.find_c_library(gcc, install=False)
+    assert caught.value.why == "no newlib" and installed == ["12.2.1"]

@@ -2,12 +2,13 @@
 """A spec refuses what it cannot build before anything is built."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cm4tiny.benchmarks import embedded_model
 from cm4tiny.errors import FirmwareError, ModelError, ToolchainError, UsageError
-from cm4tiny.firmware import tvm_package
+from cm4tiny.firmware import build_spec, tvm_package
 from cm4tiny.firmware.build_spec import BuildSpec, build
 
 
@@ -60,3 +61,23 @@ def test_a_missing_tvm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tvm_package, "version", absent)
     with pytest.raises(ToolchainError, match="not installed"):
         tvm_package.installed_tvm()
+
+
+def test_building_an_image_installs_no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def find(kind: str, install: bool) -> None:
+        asked.append(install)
+        raise ToolchainError("there is none", hint="install one")
+
+    monkeypatch.setattr(build_spec, "find_toolchain", find)
+    with pytest.raises(ToolchainError, match="there is none"):
+        build(recipe(model=str(embedded_model("kws"))), tmp_path)
+    assert asked == [False]
+
+
+def test_the_record_names_what_compiled_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_spec, "installed_tvm", lambda: "0.99")
+    code = SimpleNamespace(tools={"engine": "tflm", "C library": "4.3"})
+    assert build_spec._tools(recipe(), code) == {"apache-tvm": "0.99"}  # type: ignore[arg-type]
+    assert build_spec._tools(recipe(engine="tflm"), code) == code.tools  # type: ignore[arg-type]

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from cm4tiny.errors import DependencyError, ScriptFailedError
+from cm4tiny.resolver.plan.resolve import new_request
+from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.store import cache as cache_module
 
 COUNTING = """
@@ -374,3 +376,11 @@ def test_the_last_thing_written_is_the_mark_of_an_entry(micro: Any, monkeypatch:
     monkeypatch.setattr(cache_module, "write_atomically", record)
     micro.run("c")
     assert written == ["cm-cached-state.json", "_cm.json"]
+
+
+def test_a_session_knows_the_entries_that_it_created(micro: Any) -> None:
+    cached(micro)
+    for expected in (1, 0):
+        session = micro.session()
+        result = run(session, new_request({"tags": "c"}))
+        assert session.created == [result.path] * expected

@@ -15,7 +15,8 @@ from support.sessions import five_windows, result_folder, write
 
 from cm4tiny.errors import AssetError, NotAvailableError, ResultsError, UsageError
 from cm4tiny.fetch import Mirror
-from cm4tiny.results.rounds import ROUNDS, ResultDir, find_rounds, get_round, layouts, read_system, sources, walk
+from cm4tiny.results.rounds import ROUNDS, ResultDir, find_rounds, get_round, layouts, read, read_system, sources, walk
+from cm4tiny.results.rounds.model import LoggedWindow
 from cm4tiny.results.rounds.table import load_rounds
 from cm4tiny.workflows import get_mlperf_tiny_results
 
@@ -269,3 +270,30 @@ def test_the_script_tells_where_the_round_lies_under_upstreams_names(tmp_path: P
     assert runpy.run_path(str(script))["preprocess"]({"env": env}) == {"return": 0}
     assert env["CM_TINYMLPERF_REPO_PATH"] == env["CM_MLPERF_TINY_RESULTS_V0_7"] == str(tmp_path / "v0.7")
     assert env["CM_TINYMLPERF_REPO_VERSION"] == "0.7"
+
+
+@pytest.mark.parametrize(("folders", "found"), [(2, 1), (4, 1), (5, 0)])
+def test_results_lie_at_most_six_folders_deep(tmp_path: Path, folders: int, found: int) -> None:
+    place = result_folder(tmp_path).parents[1].joinpath(*(f"level-{n}" for n in range(folders)), "kws", "performance")
+    write(place, log=b"x")
+    assert len(list(walk(tmp_path / "tiny_results_v1.1", get_round("v1.1")))) == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"runtime_s": 10.0005}, True),
+        ({"runtime_s": 9.9995}, True),
+        ({"runtime_s": 10.0006}, False),
+        ({"runtime_s": 9.9994}, False),
+        ({"runtime_s": None}, True),
+        ({"values": ()}, True),
+        ({"values": (0.5, 0.6)}, False),
+        ({"file": "b.bin"}, False),
+        ({"iterations": 11}, False),
+    ],
+)
+def test_a_window_is_the_one_that_the_log_prints_in_milliseconds(changes: dict[str, object], same: bool) -> None:
+    exact = LoggedWindow(1, "a.bin", 10, None, 10.0, (0.5, 0.5))
+    assert read._same_window(exact, dataclasses.replace(exact, **changes)) is same  # type: ignore[arg-type]

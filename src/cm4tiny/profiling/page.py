@@ -5,25 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from cm4tiny.profiling.model import LABEL, Cost, LayerProfile, Profile
 from cm4tiny.profiling.names import short_name
-from cm4tiny.profiling.plot import svg
+from cm4tiny.profiling.plot import PARTS, svg
 from cm4tiny.profiling.text import hottest
 
 FUNCTIONS_SHOWN = 12
-_STYLE = """
-body { font: 14px/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; color: #1d2733; background: #f3f5f7; margin: 0; }
-main { max-width: 1140px; margin: 24px auto; padding: 0 16px; } section { background: #fff; border: 1px solid #dfe4ea; border-radius: 8px;
-margin-bottom: 20px; padding: 14px 18px; overflow-x: auto; } svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
-h1 { font-size: 20px; margin: 0 0 12px; } h2 { font-size: 16px; margin: 4px 0 10px; } table { border-collapse: collapse; width: 100%; }
-th { font-weight: 600; color: #55616e; text-align: right; border-bottom: 1px solid #aeb7c1; padding: 3px 7px; font-size: 12px; }
-caption { caption-side: top; text-align: left; color: #8a4b00; font-weight: 600; font-size: 12.5px; padding: 2px 7px 6px; }
-td { text-align: right; padding: 3px 7px; font-variant-numeric: tabular-nums; border-bottom: 1px solid #eef1f4; font-size: 13px; }
-th.l, td.l { text-align: left; } tr.sum td { border-top: 1px solid #aeb7c1; font-weight: 600; } summary { cursor: pointer; padding: 3px 0; }
-summary span { color: #6a7683; font-size: 12.5px; }
-code { font-size: 12.5px; overflow-wrap: anywhere; } p.note { color: #55616e; margin: 6px 0 0; } details table { margin: 2px 0 10px; }
-"""
+_STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 _HEAD = (
     "",
     "layer",
@@ -47,7 +37,7 @@ def page(profile: Profile) -> str:
     """The text of an HTML file."""
     functions = [_functions(i, layer, profile.conditions.text) for i, layer in enumerate(profile.layers)]
     body = [
-        f"<section>{svg(profile)}</section>",
+        f'<section><div class="wide">{svg(profile)}</div>{_narrow(profile)}</section>',
         f"<section><h2>Layers</h2>{_layers(profile)}{_notes(profile)}</section>",
         f"<section><h2>Functions within each layer</h2>{''.join(functions)}",
         '<p class="note">Cost of a function without what it called.</p></section>',
@@ -60,6 +50,23 @@ def page(profile: Profile) -> str:
     )
 
 
+def _narrow(profile: Profile) -> str:
+    """The picture for a screen that is too narrow for it: a bar a layer, with its share of the inference."""
+    costs = [(f"{i} {layer.name}", layer.cost) for i, layer in enumerate(profile.layers)] + [("between the layers", profile.own)]
+    costs += [("interrupts", profile.interrupts)] if profile.interrupts is not None else []
+    longest = max((cost.cycles for _, cost in costs), default=0.0) or 1.0
+    keys = "".join(f'<span><i class="key" style="background:{colour}"></i>{words}</span>' for _, words, colour in PARTS)
+    rows = []
+    for name, cost in costs:
+        share = f"{100 * cost.ticks / profile.whole.ticks:.1f} %" if profile.whole.ticks else ""
+        widths = [(getattr(cost, f"{key}_cycles") / longest, colour) for key, _, colour in PARTS]
+        bars = "".join(f'<i style="width:{100 * width:.2f}%;background:{colour}"></i>' for width, colour in widths if width > 0)
+        numbers = f'<span class="n">{cost.cycles:,.0f} cycles, {share}</span>'
+        rows.append(f'<li>{numbers}<b>{escape(name)}</b><div class="bar">{bars}</div></li>')
+    labels = f"<p>{escape(profile.conditions.text)}</p>"
+    return f'<div class="narrow"><h1>{escape(profile.title)}</h1>{labels}<div class="keys">{keys}</div><ol>{"".join(rows)}</ol></div>'
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], labels: str, last: Sequence[str] = ()) -> str:
     left = [name in _LEFT for name in head]
 
@@ -68,7 +75,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], labels: str, last
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     end = f'<tr class="sum">{cells("td", last)}</tr>' if last else ""
-    return f"<table><caption>{escape(labels)}</caption><tr>{cells('th', head)}</tr>{body}{end}</table>"
+    table = f"<table><caption>{escape(labels)}</caption><tr>{cells('th', head)}</tr>{body}{end}</table>"
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="table, scrolls sideways">{table}</div>'
 
 
 def _counts(cost: Cost, total: Cost, per_mac: str) -> list[str]:

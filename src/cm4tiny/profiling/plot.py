@@ -26,6 +26,11 @@ text { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-se
 .title { font-size: 19px; font-weight: 600; } .sub { fill: #55616e; } .small { font-size: 11.5px; fill: #6a7683; }
 .head { font-size: 11.5px; fill: #55616e; } .num { text-anchor: end; font-variant-numeric: tabular-nums; } .grid { stroke: #e3e7ec; }
 .axis { stroke: #aeb7c1; } .stripe { fill: #f6f8fa; } .mark { font-size: 11.5px; font-weight: 600; fill: #8a4b00; }
+.paper { fill: #ffffff; }
+@media (prefers-color-scheme: dark) {
+text { fill: #e7eaee; } .sub, .head, .small { fill: #a3adb8; } .grid { stroke: #323a44; } .axis { stroke: #59636e; }
+.stripe { fill: #20262d; } .mark { fill: #f0b35b; } .paper { fill: #1b2026; } }
+@media print { text { fill: #1d2733; } .paper { fill: #ffffff; } .stripe { fill: #f6f8fa; } .mark { fill: #8a4b00; } }
 """
 
 
@@ -51,7 +56,7 @@ def svg(profile: Profile) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" role="img">',
         f"<title>{escape(profile.title)}: cycles by layer, {escape(profile.conditions.text)}</title>",
         f"<style>{_STYLE}</style>",
-        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
+        f'<rect class="paper" width="{_WIDTH}" height="{height}"/>',
         *_header(profile),
         *(_stripe(row) for row in range(0, len(bars), 2)),
         *_grid(step, scale, longest, bottom),

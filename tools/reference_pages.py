@@ -15,8 +15,8 @@ FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 WIDTH = 100
 VERBS_HEAD = """# Verbs of the command line
 
-What `cm4tiny VERB --help` shows; [The command line](../command-line.md) explains it. Written by `python tools/reference_pages.py`;
-do not edit.
+What `cm4tiny VERB --help` shows; [The command line](../command-line.md) explains it. The page is written by
+`python tools/reference_pages.py`.
 """
 
 

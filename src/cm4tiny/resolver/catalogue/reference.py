@@ -19,10 +19,15 @@ _LISTS = {
 }  # fmt: skip
 
 
+_FIRST = (
+    "All steps, with their tags, variations, flags and results. The page is written from the metas by\n`python tools/reference_pages.py`."
+)
+
+
 def whole_page(scripts: Iterable[Script]) -> str:
     """One page with a table of contents and a section for each script, in order of their names."""
     ordered = sorted(scripts, key=lambda script: script.alias)
-    lines = ["# Scripts", "", "Written from the metas by `python tools/reference_pages.py`; do not edit.", ""]
+    lines = ["# Scripts", "", _FIRST, ""]
     lines += _table(
         ("script", "tags", "what it does"), [(f"[{s.alias}](#{s.alias})", _code(",".join(s.tag_list)), title_of(s)) for s in ordered]
     )

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.cli.hints import translated
 from cm4tiny.cli.runs import FinishedRun
 from cm4tiny.results.conditions import model_errors
 from cm4tiny.results.summary import accuracy_text, benchmarks, summary, throughput_text
+from cm4tiny.runner.benchmark_run import MODES
 
 REPORT_KEY = "CM_TINY_REPORT_JSON"
 WIDEST = 100
@@ -37,7 +39,7 @@ def ending(run: FinishedRun, width: int = 0) -> str:
         told = summary(report)
         parts = [text.strip("\n") for text in run.texts if told not in text]
         parts += ["\n".join(_figures(report, width)), "\n".join(_wrapped(verdicts(report), width))]
-        parts.append("\n".join(_wrapped(_next_steps(run, report), width)))
+        parts.append("\n".join([f"Report: {run.new_env[REPORT_KEY]} (and report.md)", *_wrapped(_next_steps(run, report), width)]))
     parts += [f"lock file: {run.lock}"] if run.lock else []
     return "\n\n".join([*filter(None, parts), f"Done in {run.summary}." if run.summary else ""]).rstrip()
 
@@ -148,19 +150,22 @@ def _outputs(report: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
 
 
 def _next_steps(run: FinishedRun, report: Mapping[str, Any]) -> list[str]:
-    file = Path(str(run.new_env[REPORT_KEY]))
-    folder = file.parent
+    folder = Path(str(run.new_env[REPORT_KEY])).parent
     measured = {entry["mode"] for entry in report["results"] if not entry.get("derived")}
-    names = [tag for tag in ("ad", "ic", "kws", "vww") if f"_{tag}" in str(run.flags["tags"]).split(",")]
-    verb = " ".join(["cm4tiny run", *names])
-    lines = [f"Report: {file} (and report.md)"]
+    lines = []
     if report["assets"] == "embedded":
-        lines.append(f"MLPerf Tiny's own models and data: {verb} --assets mlcommons")
+        lines.append(f"MLPerf Tiny's own models and data: {_again(run, '_mlcommons', '_embedded')}")
     missing = [mode for mode in ("accuracy", "energy") if mode not in measured]
     if missing:
-        lines.append(f"Not measured: {' and '.join(missing)}. {verb} --mode {missing[0]}")
+        lines.append(f"Not measured: {' and '.join(missing)}. {_again(run, f'_{missing[0]}', *(f'_{mode}' for mode in MODES))}")
     lines.append(f"Next to all published results: cm4tiny view {_short(folder)}")
     return lines
+
+
+def _again(run: FinishedRun, variation: str, *instead_of: str) -> str:
+    """The command of the run with another variation."""
+    tags = [tag for tag in str(run.flags["tags"]).split(",") if tag not in instead_of]
+    return translated(f"cm run script --tags={','.join([*tags, variation])}")
 
 
 def _short(folder: Path) -> str:

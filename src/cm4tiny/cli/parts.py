@@ -11,6 +11,8 @@ from cm4tiny.cli.forecast import BUILD, CACHED, MEASURE, REPORT, Part
 from cm4tiny.runner.benchmark_run import MODES
 
 BOARD = "board"
+IMAGE_STEP = "compile-mlperf-tiny-firmware"
+"""The step whose result, an image, the part ``firmware X`` is."""
 _CONTEXT_LESS = {*ALL_BENCHMARKS, "all", *MODES}
 
 

@@ -32,12 +32,13 @@ class RunProgress:
         forecast: its parts.
         listen: is told what changes.
         warn: receives warnings, each once.
+        cached: key of each result that came from the cache, and the name of its step.
     """
 
     forecast: Forecast
     listen: Listener = lambda what, part: None
     warn: Callable[[str], None] = lambda text: None
-    cached: list[str] = field(default_factory=list)
+    cached: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _scripts: list[_Frame] = field(default_factory=list)
@@ -76,8 +77,7 @@ class RunProgress:
 
     @_receive.register
     def _taken(self, event: EntryTaken) -> None:
-        if event.key not in self.cached:
-            self.cached.append(event.key)
+        self.cached.setdefault(event.key, event.step)
 
     # --- what a step reports of its work ----------------------------------------------------------------------------------------
     @_receive.register

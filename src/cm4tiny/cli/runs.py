@@ -13,15 +13,16 @@ from typing import Any
 
 from cm4tiny.cli.capture import Captured, captured
 from cm4tiny.cli.durations import learn, learned
-from cm4tiny.cli.engine import StepRun
+from cm4tiny.cli.engine import StepRun, own_scripts
 from cm4tiny.cli.forecast import CACHED, Forecast, clock, with_expectations
 from cm4tiny.cli.output import stdout_to_stderr
-from cm4tiny.cli.parts import context_of, parts_of
+from cm4tiny.cli.parts import IMAGE_STEP, context_of, parts_of
 from cm4tiny.cli.progress import RunProgress
 from cm4tiny.cli.views import shown_on
 from cm4tiny.console import Screen, on_screen, watch
 from cm4tiny.errors import Cm4TinyError
 from cm4tiny.events import EventStream
+from cm4tiny.resolver.catalogue.reference import title_of
 from cm4tiny.settings import parse_jobs
 
 
@@ -89,7 +90,7 @@ def run_with_progress(verb: str, flags: Mapping[str, Any], texts: list[str]) -> 
     log = step.home / "cm4tiny" / "logs" / f"{verb}-output.log"
     with captured() as kept:
         try:
-            with on_screen(Screen(events, texts.append)), shown_on(kept.screen, run, title_of(verb, flags), terminal=_is_terminal(kept)):
+            with on_screen(Screen(events, texts.append)), shown_on(kept.screen, run, heading(verb, flags), terminal=_is_terminal(kept)):
                 answer = step.run()
         except Cm4TinyError as error:
             raise _with_log(error, kept, log) from error
@@ -101,7 +102,7 @@ def run_with_progress(verb: str, flags: Mapping[str, Any], texts: list[str]) -> 
     )  # fmt: skip
 
 
-def title_of(verb: str, flags: Mapping[str, Any]) -> str:
+def heading(verb: str, flags: Mapping[str, Any]) -> str:
     """What runs, in one line."""
     words = [tag.lstrip("_") for tag in str(flags["tags"]).split(",") if tag.startswith("_")]
     return f"cm4tiny {verb}" + (f": {', '.join(words)}" if words else "")
@@ -116,13 +117,17 @@ def _cached(run: RunProgress) -> int:
 
 
 def _summary(run: RunProgress, took_s: float) -> str:
+    """How long it took, and what came from the cache: the parts of the run, then other steps by their titles."""
     if not run.cached and not any(part.expected_s for part in run.forecast.parts):
         return clock(took_s)
     names = [part.key for part in run.forecast.parts if part.state == CACHED]
     count = max(len(run.cached), len(names))
-    named = f" ({', '.join(names)})" if names else ""
-    cached = f"; {count} {'step' if count == 1 else 'steps'} from the cache{named}" if count else "; nothing came from the cache"
-    return f"{clock(took_s)}{cached}"
+    if not count:
+        return f"{clock(took_s)}; nothing came from the cache"
+    titles = {script.alias: title_of(script) for script in own_scripts().scripts}
+    others = [titles.get(alias, alias) for alias in run.cached.values() if alias != IMAGE_STEP]
+    named = ", ".join(dict.fromkeys([*names, *(f"'{title}'" for title in others)]))
+    return f"{clock(took_s)}; {count} {'step' if count == 1 else 'steps'} from the cache ({named})"
 
 
 def _with_log(error: Cm4TinyError, kept: Captured, log: Path) -> Cm4TinyError:

@@ -180,4 +180,5 @@ def _area(out: IO[str], run: RunProgress, title: str) -> Iterator[None]:
             console.print(area.table(over, time.monotonic()))
         for text in run.warnings:
             console.print(f"[yellow]warning:[/yellow] {escape(text)}")
+        console.print()
         console.show_cursor(True)  # an interrupt in the middle of a drawing leaves its beginning for later, which hides it again

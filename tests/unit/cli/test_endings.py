@@ -92,6 +92,14 @@ def test_the_end_has_figures_labels_verdicts_and_what_to_do_next_within_the_widt
         assert part in " ".join(text.split()), part
 
 
+def test_what_to_do_next_keeps_what_was_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(report()), encoding="utf-8")
+    text = ending(FinishedRun({"tags": "reproduce,mlperf,tiny,_kws,_performance,_tflm"}, {"CM_TINY_REPORT_JSON": str(file)}), 100)
+    assert "cm4tiny run kws --mode accuracy --engine tflm" in text.replace("\n    ", " ") or "--engine tflm" in text
+    assert "cm4tiny run kws --mode performance --engine tflm --assets mlcommons" in " ".join(text.split())
+
+
 def test_a_verb_without_a_report_shows_what_its_step_showed() -> None:
     assert ending(FinishedRun({"tags": "view"}, {}, ["\nwritten: x"], "", "0:01; nothing came from the cache")) == (
         "written: x\n\nDone in 0:01; nothing came from the cache."

@@ -67,7 +67,7 @@ def test_what_came_from_the_cache_is_counted_once() -> None:
     run, _ = run_with()
     for key in ("a", "b", "a"):
         run(EntryTaken("compile", key=key))
-    assert run.cached == ["a", "b"]
+    assert run.cached == {"a": "compile", "b": "compile"}
 
 
 def test_warnings_are_kept_once_and_notes_are_not_shown() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 LINE_EVERY_S = 10.0
-"""A part that runs is reported at most this often where the output is no terminal."""
+"""A part that runs is reported at most this often where the output is not a terminal."""
 _BAR = 24
 _MARKS = {DONE: "[green]✓[/green]", CACHED: "[cyan]=[/cyan]", FAILED: "[red]✗[/red]", RUNNING: "[bold]>[/bold]"}
 _SPARE_ROWS = 4

@@ -72,12 +72,12 @@ def test_building_an_image_installs_no_compiler(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(build_spec, "find_toolchain", find)
     with pytest.raises(ToolchainError, match="there is none"):
-        build(recipe(model=str(embedded_model("kws"))), tmp_path)
+        build(spec(model=str(embedded_model("kws"))), tmp_path)
     assert asked == [False]
 
 
 def test_the_record_names_what_compiled_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_spec, "installed_tvm", lambda: "0.99")
     code = SimpleNamespace(tools={"engine": "tflm", "C library": "4.3"})
-    assert build_spec._tools(recipe(), code) == {"apache-tvm": "0.99"}  # type: ignore[arg-type]
-    assert build_spec._tools(recipe(engine="tflm"), code) == code.tools  # type: ignore[arg-type]
+    assert build_spec._tools(spec(), code) == {"apache-tvm": "0.99"}  # type: ignore[arg-type]
+    assert build_spec._tools(spec(engine="tflm"), code) == code.tools  # type: ignore[arg-type]

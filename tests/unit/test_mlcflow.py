@@ -156,7 +156,10 @@ def test_where_both_names_are_set_mlcflows_counts() -> None:
 KEYS = st.sampled_from([prefix + word for prefix in ("CM_", "MLC_", "CMSIS_", "X_CM_", "") for word in ("A", "CM_A", "MLC_A", "PATH")])
 
 
-@given(st.dictionaries(KEYS, st.text(max_size=3)), st.dictionaries(KEYS, st.text(max_size=3)))
+VALUES = st.sampled_from(["", "0", "two words", "\u00e9"])
+
+
+@given(st.dictionaries(KEYS, VALUES), st.dictionaries(KEYS, VALUES))
 def test_what_a_hook_sets_is_what_the_next_one_sees(env: dict[str, str], sets: dict[str, str]) -> None:
     def hook(i: dict[str, Any]) -> dict[str, Any]:
         i["env"].update(sets)

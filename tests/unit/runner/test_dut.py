@@ -377,6 +377,6 @@ def test_a_device_that_never_tells_its_name_is_asked_as_often_as_the_policy_says
         fake.say("m-ready")
 
     monkeypatch.setattr(fake, "_run", silent)
-    with pytest.raises(ProtocolError, match="does not tell its name"):
+    with pytest.raises(ProtocolError, match="does not report its name"):
         dut._conversation.resync(1.0)
     assert (asked, dut.statistics.resyncs - before) == (["name"] * attempts, 1)

@@ -92,7 +92,7 @@ static void sample(struct machine *m, struct block *b, uint32_t ticks, uint32_t 
 {
     uint32_t mean = banks_mean(&b->bank_sum_ticks, &b->bank_samples, ticks);
     b->last_bank = last;
-    if (UNLIKELY(m->recording) && mean != b->bank_ticks)
+    if (UNLIKELY(m->recording & RECORDS_ITERATION) && mean != b->bank_ticks)
         steady_record_change(m, b, mean - b->bank_ticks);
     b->static_ticks += mean - b->bank_ticks;
     b->cost_ticks += mean - b->bank_ticks;
@@ -128,7 +128,7 @@ void banks_end(struct machine *m)
         first = first ? first : bank;
         last = bank;
     }
-    if (UNLIKELY(m->recording))
+    if (UNLIKELY(m->recording & RECORDS_ITERATION))
         steady_record_run(m, b, m->sampled_before, ticks, (uint8_t)first, first_reads, (uint8_t)(first ? last : 0));
     if (b->runs >= b->next_sample)
         sample(m, b, ticks + change, last);

@@ -119,6 +119,7 @@ class VirtualBoard:
             for address, data in self._elf.segments:
                 machine.write_memory(address, data)
             machine.set_prompt(protocol.prompt, protocol.settle_cycles)
+            machine.skip_polls(not full_windows)
             repeated = None if full_windows else self._elf.function_named(protocol.repeated)
             if repeated is not None:
                 machine.advance_calls(repeated.address)

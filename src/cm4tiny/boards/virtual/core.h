@@ -235,6 +235,7 @@ void note_once(struct machine *m, enum note_kind kind, uint32_t address);
 #include "trace.h"
 #include "witness.h"
 #include "steady.h"
+#include "polls.h"
 
 /* --- machine.c ----------------------------------------------------------------------------------------------------------------- */
 
@@ -266,6 +267,8 @@ struct overwritten { uint32_t address, size; uint8_t old[8]; };
 
 struct bytes { uint8_t *data; uint64_t head, tail, room; };
 
+enum { RECORDS_ITERATION = 1, RECORDS_PATH = 2 };
+
 struct machine {
     /* the hot words first: the block hook reads them on every block */
     uint64_t ticks, next_event;
@@ -274,13 +277,15 @@ struct machine {
     struct block *flash_blocks, *sram_blocks;
     uint64_t taken_transfers;
     const struct block *repeated;   /* the function of which equal calls are advanced, see steady.c */
-    bool recording;
+    const struct block *polled;     /* the block that read a UART's status last, see polls.c */
+    uint8_t recording;
 
     uc_engine *uc;
     struct timing_constants constants;
     classify_function classify;
     describe_function describe;
     struct steady steady;
+    struct polls polls;
     struct witness *witness;
     const struct block *sampled_before;
     uint64_t bus_accesses, silence_ps;

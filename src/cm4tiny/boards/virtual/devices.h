@@ -55,6 +55,9 @@ void uarts_add(struct machine *m);
 void uarts_advance(struct machine *m);
 uint64_t uarts_next_event(const struct machine *m);
 uint32_t uart_baud(const struct machine *m, const struct uart *u);
+uint32_t uart_status(const struct machine *m, const struct uart *u);
+uint64_t uart_most_polls(const struct machine *m, const struct uart *u, uint64_t first_ticks, uint64_t round, uint64_t most);
+void uart_polled(struct machine *m, const struct uart *u, uint64_t last_ticks, uint64_t polls);
 bool uart_line_busy(const struct machine *m);
 bool uart_waits_for_interrupt(const struct machine *m);
 

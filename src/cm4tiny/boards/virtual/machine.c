@@ -285,6 +285,7 @@ void reset_machine(struct machine *m)
     timing_reset(m);
     trace_abandon(m);
     steady_forget(m);
+    polls_forget(m);
     m->steady.passed = false;
     m->received.tail = m->received.head;
     m->receive_ready_at = 0;

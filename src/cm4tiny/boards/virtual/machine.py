@@ -286,6 +286,9 @@ class Machine(Protocol):
     def advance_calls(self, function: int, guards: int = ALL_GUARDS) -> None:
         """From now on, calls of the function at this address that are proven to be the same are advanced exactly; 0: of none."""
 
+    def skip_polls(self, on: bool) -> None:
+        """Whether rounds of a loop that reads a UART's status and finds nothing are advanced exactly instead of run."""
+
     def calls(self) -> Calls:
         """How often the function was called, and how many of the calls ran."""
 

@@ -74,6 +74,7 @@ def load_library(built: NativeLibrary) -> ctypes.CDLL:
         "cm4_new": (machine, [ctypes.POINTER(layout.ConstantsStruct), _Classify, _Describe, _u32]),
         "cm4_steady": (ctypes.c_int, [machine, _u32, _u32]),
         "cm4_steady_report": (None, [machine, ctypes.POINTER(layout.SteadyStruct)]),
+        "cm4_skip_polls": (None, [machine, _u32]),
         "cm4_silence": (None, [machine, _u64]),
         "cm4_output_waits": (_u64, [machine]),
         "cm4_free": (None, [machine]),
@@ -299,6 +300,9 @@ class NativeMachine:
     def advance_calls(self, function: int, guards: int = ALL_GUARDS) -> None:
         if self._library.cm4_steady(self._handle, function, guards) != 0:
             raise BoardError(f"0x{function:08x} is not the address of a function in flash", hint="give one of the image's functions")
+
+    def skip_polls(self, on: bool) -> None:
+        self._library.cm4_skip_polls(self._handle, int(on))
 
     def calls(self) -> Calls:
         raw = layout.SteadyStruct()

@@ -301,17 +301,26 @@ void steady_look(struct machine *m)
     }
     s->run_count = s->change_count = s->poor_count = 0;
     if (take(m, &s->begin))
-        s->begun = s->recorded = m->recording = true;
+        {
+        s->begun = s->recorded = true;
+        m->recording = RECORDS_ITERATION;
+    }
 }
 
 /* --- records of an iteration --------------------------------------------------------------------------------------------------------------------*/
+
+static void stop_recording(struct machine *m)
+{
+    m->steady.recorded = false;
+    m->recording &= (uint8_t)~RECORDS_ITERATION;
+}
 
 void steady_record_run(struct machine *m, const struct block *b, const struct block *before, uint32_t ticks, uint8_t first, bool first_reads,
                        uint8_t last)
 {
     struct steady *s = &m->steady;
     if (s->run_count == MAX_RUN_RECORDS)
-        s->recorded = m->recording = false;
+        stop_recording(m);
     else if (grow(m, &s->runs, s->run_count, &s->run_room, sizeof *s->runs))
         s->runs[s->run_count++] = (struct run_record){b->number, before->number, ticks, first, first_reads, last, 0};
 }
@@ -320,7 +329,7 @@ void steady_record_change(struct machine *m, const struct block *b, uint32_t by)
 {
     struct steady *s = &m->steady;
     if (s->change_count == MAX_CHANGE_RECORDS)
-        s->recorded = m->recording = false;
+        stop_recording(m);
     else if (b->number < s->begin.block_count)
         s->changes[s->change_count++] = (struct change_record){b->number, by, b->runs - s->begin.blocks[b->number].runs};
 }
@@ -329,7 +338,7 @@ void steady_record_poor(struct machine *m, const struct block *b)
 {
     struct steady *s = &m->steady;
     if (s->poor_count == MAX_POOR_RECORDS)
-        s->recorded = m->recording = false;
+        stop_recording(m);
     else
         s->poor[s->poor_count++] = (struct poor_record){b->number, s->run_count, m->ticks - s->begin.ticks};
 }
@@ -337,7 +346,8 @@ void steady_record_poor(struct machine *m, const struct block *b)
 void steady_forget(struct machine *m)
 {
     struct steady *s = &m->steady;
-    s->begun = m->recording = false;
+    s->begun = false;
+    m->recording &= (uint8_t)~RECORDS_ITERATION;
 }
 
 /* --- life, and what the host asks -----------------------------------------------------------------------------------------------------------*/

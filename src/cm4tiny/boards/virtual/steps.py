@@ -29,10 +29,15 @@ _TO_ONE = re.compile(r"^(movs?|mvns?|movw|[su]xt[bh]|[su]xtb16|rev|rev16|revsh|r
 _KEEPS_RESULT = ("movt", "bfi", "bfc", "smlal", "umlal", "umaal", "smlsld")
 _ALL_FLAGS = ("cmp", "cmn", "adds", "subs", "rsbs", "adcs", "sbcs", "vmrs")
 _SOME_FLAGS = re.compile(r"^(tst|teq|(mov|mvn|and|orr|orn|eor|bic|lsl|lsr|asr|ror|rrx|mul|mla)s)")
+_PLAIN = re.compile(
+    r"^(nop|tst|teq|cmp|cmn|b|bl|bx|blx|adr|movw|movt|clz|rev|rev16|revsh|rbit|[us]bfx|bfi|bfc|[us]xt[bh]"
+    r"|(mov|mvn|add|sub|rsb|and|orr|orn|eor|bic|lsl|lsr|asr|ror|mul)s?)(\.w|\.n)?$"
+)
+"""Instructions that compute with registers or branch, and change nothing else: neither Q nor GE, no memory, no mode."""
 _READS_CARRY = re.compile(r"^(adc|sbc|rrx)")
 
 
-class Step(enum.IntEnum):
+class StepKind(enum.IntEnum):
     """What the proof makes of an instruction; mirrored in witness.h."""
 
     OTHER = 1
@@ -70,17 +75,17 @@ class StepFacts:
     """One instruction.
 
     Attributes:
-        kind: see :class:`Step`.
+        kind: see :class:`StepKind`.
         size: bytes.
         result, first, second: numbers of registers; :data:`NONE`: there is none.
         constant: the second operand where it is not a register.
         condition: of a branch, as of :data:`CONDITIONS`; 14 (of COMPARE_BRANCH: CBZ) and 15 (CBNZ).
         reads, writes, moved: masks of registers; what a LOAD or STORE moves is in ``moved``, its address in ``reads``.
         flag_reads, flag_writes: masks of :class:`Flag`.
-        covers: instructions behind an IT that belong to it.
+        covers: instructions behind an IT that belong to it; of OTHER, 1 if it computes with registers or branches, and does nothing else.
     """
 
-    kind: Step = Step.OTHER
+    kind: StepKind = StepKind.OTHER
     size: int = 2
     result: int = NONE
     first: int = NONE
@@ -128,7 +133,7 @@ def _memory(mnemonic: str, operands: str, size: int, facts: Instruction) -> Step
     if not ascending or not moved:
         return _other(mnemonic, operands, size, facts)
     address = _mask(_NAMES.findall(operands[len(before) :])) if listed is None else _mask({facts.base})
-    kind = Step.LOAD if facts.reads else Step.STORE
+    kind = StepKind.LOAD if facts.reads else StepKind.STORE
     return StepFacts(kind, size, reads=address, writes=_mask(facts.every), moved=_mask(moved))
 
 
@@ -157,13 +162,18 @@ def _other(mnemonic: str, operands: str, size: int, facts: Instruction) -> StepF
     carry = Flag.C if _READS_CARRY.match(mnemonic) else Flag(0)
     carry = Flag.ALL if mnemonic.startswith("mrs") else carry
     return StepFacts(
-        Step.OTHER,
+        StepKind.OTHER,
         size,
         reads=_mask(named),
         writes=_mask(facts.every & NUMBERS.keys()),
         flag_reads=carry,
         flag_writes=_flags_written(mnemonic),
+        covers=int(_is_plain(mnemonic, facts)),
     )
+
+
+def _is_plain(mnemonic: str, facts: Instruction) -> bool:
+    return not facts.fpu and facts.base is None and bool(_PLAIN.match(mnemonic))
 
 
 def _linear(mnemonic: str, operands: str, size: int, facts: Instruction) -> StepFacts | None:
@@ -178,11 +188,11 @@ def _linear(mnemonic: str, operands: str, size: int, facts: Instruction) -> Step
     if name in ("mov", "movs"):
         if len(parts) != 2 or parts[1].startswith("#"):
             return None
-        kind, result, first, second = Step.MOVE, parts[0], parts[1], "#0"
+        kind, result, first, second = StepKind.MOVE, parts[0], parts[1], "#0"
     elif name == "cmp":
-        kind, result, first, second = Step.SUB, "", parts[0], parts[1]
+        kind, result, first, second = StepKind.SUB, "", parts[0], parts[1]
     else:
-        kind = Step.ADD if name.startswith("add") else Step.SUB
+        kind = StepKind.ADD if name.startswith("add") else StepKind.SUB
         result, first, second = parts[0], parts[-2], parts[-1]
     sources = [part for part in (first, second) if part in NUMBERS]
     return StepFacts(
@@ -205,13 +215,13 @@ def step_of(mnemonic: str, operands: str, size: int) -> StepFacts:
     branch = _BRANCH.match(mnemonic)
     if branch:
         condition = _condition(branch.group(1))
-        return StepFacts(Step.BRANCH, size, condition=condition, flag_reads=_flags_read(condition))
+        return StepFacts(StepKind.BRANCH, size, condition=condition, flag_reads=_flags_read(condition))
     if mnemonic in ("cbz", "cbnz"):
         register = NUMBERS[operands.split(",")[0].strip()]
-        return StepFacts(Step.COMPARE_BRANCH, size, first=register, condition=14 + (mnemonic == "cbnz"), reads=1 << register)
+        return StepFacts(StepKind.COMPARE_BRANCH, size, first=register, condition=14 + (mnemonic == "cbnz"), reads=1 << register)
     if mnemonic.startswith("it"):
         condition = _condition(operands.strip()) if operands.strip() != "al" else 0
-        return StepFacts(Step.IT, size, flag_reads=_flags_read(condition), covers=len(mnemonic) - 1)
+        return StepFacts(StepKind.IT, size, flag_reads=_flags_read(condition), covers=len(mnemonic) - 1)
     if mnemonic.startswith(("ldr", "ldm", "pop", "str", "stm", "push")) and _moves_words(facts, mnemonic):
         return _memory(mnemonic, operands, size, facts)
     return _linear(mnemonic, operands, size, facts) or _other(mnemonic, operands, size, facts)

@@ -133,7 +133,7 @@ void timing_forget_fpu_blocks(struct machine *m)
 
 static void count_unprofiled(struct machine *m, struct block *b)
 {
-    if (UNLIKELY(m->recording))
+    if (UNLIKELY(m->recording & RECORDS_ITERATION))
         steady_record_poor(m, b);
     if (m->ticks >= m->unprofiled_window_end) {
         m->unprofiled_window_end = m->ticks + m->constants.unprofiled_window_cycles * TICKS_PER_CYCLE;
@@ -195,6 +195,9 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     struct block *b;
     if (UNLIKELY(m->sampled != NULL))
         banks_end(m);
+    b = block_at(m, address);
+    if (UNLIKELY(b == m->polled) && !m->clears_monitor)
+        polls_arrive(m, b, address);
     if (UNLIKELY(m->ticks >= m->next_event) && (m->clears_monitor || event_pause(m))) {
         if (m->clears_monitor)
             return;                 /* not the firmware's */
@@ -203,7 +206,6 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
         uc_emu_stop(uc);
         return;
     }
-    b = block_at(m, address);
     if (UNLIKELY(b == m->repeated) && steady_called(m)) {
         m->paused = true;
         uc_emu_stop(uc);
@@ -224,6 +226,8 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     m->expected_pc = address + size;
     m->ticks += b->cost_ticks;
     b->runs++;
+    if (UNLIKELY(m->recording & RECORDS_PATH))
+        polls_record(m, b, address);
     if (UNLIKELY(b->runs >= b->next_sample || m->recording))
         banks_begin(m, b, m->current);
     m->current = b;
@@ -407,6 +411,7 @@ void timing_flash_changed(struct machine *m)
 {
     timing_caches_reset(m, true, true);
     steady_forget(m);
+    polls_forget(m);
     for (uint32_t i = 0; i < m->known_count; i++) {
         block_retire(m, m->known[i]);
         banks_forget(m->known[i]);

@@ -186,6 +186,35 @@ static void count_idle_poll(struct machine *m, const struct uart *u)
         request_stop(m, REQUEST_IDLE);
 }
 
+uint32_t uart_status(const struct machine *m, const struct uart *u) { return status(m, u); }
+
+static bool counts_as_idle(const struct machine *m, const struct uart *u)
+{
+    return m->received.head == m->received.tail && m->ticks >= u->line_free_at && !m->exceptions.active_count;
+}
+
+/* How many polls, the first one at a tick and a round apart, do what count_idle_poll() does with each, without a request. */
+uint64_t uart_most_polls(const struct machine *m, const struct uart *u, uint64_t first_ticks, uint64_t round, uint64_t most)
+{
+    uint64_t gap = (uint64_t)m->constants.idle_gap_cycles * TICKS_PER_CYCLE, left;
+    if (first_ticks - m->last_poll_at > gap || round > gap)
+        return 0;                   /* work lies between two of them */
+    if (!counts_as_idle(m, u))
+        return most;
+    left = m->constants.idle_polls > m->idle_polls + 1u ? m->constants.idle_polls - m->idle_polls - 1u : 0;
+    return most < left ? most : left;
+}
+
+void uart_polled(struct machine *m, const struct uart *u, uint64_t last_ticks, uint64_t polls)
+{
+    m->idle_polls = counts_as_idle(m, u) ? m->idle_polls + (uint32_t)polls : 0;
+    span_add(m, SPAN_POLL, m->last_poll_at, last_ticks);
+    m->last_poll_at = last_ticks;
+    m->rules.access.address = u->p->base + USART_ISR;
+    m->rules.access.value = 0;
+    m->rules.access.is_store = false;
+}
+
 /* --- interrupts, DMA and events -----------------------------------------------------------------------------------------------------*/
 
 static bool interrupt_asked(const struct machine *m, const struct uart *u)
@@ -323,6 +352,7 @@ static uint32_t uart_read(struct machine *m, struct peripheral *p, uint32_t offs
     if (offset == USART_ISR) {
         uint32_t value = status(m, u);
         count_idle_poll(m, u);
+        polls_read(m, u, value);
         return value;
     }
     if (offset == USART_RDR && has_data(m, u))

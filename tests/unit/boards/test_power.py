@@ -8,7 +8,8 @@ import pytest
 
 from cm4tiny.boards.energy import Activity, PowerSettings, SimulatedPowerMonitor, current_ma
 from cm4tiny.boards.energy.monitor import Phase, Span
-from cm4tiny.errors import PowerError, UsageError
+from cm4tiny.boards.power import PowerTrace, _check_stamps
+from cm4tiny.errors import PowerError, PowerTraceError, UsageError
 
 FAST = PowerSettings(120.0, "boost", True, 2, 2.0)
 SLOW = PowerSettings(24.0, "range_2", False, 2, 2.0)
@@ -106,3 +107,24 @@ def test_starting_twice_or_stopping_nothing_is_refused() -> None:
     monitor.start()
     with pytest.raises(UsageError, match="records already"):
         monitor.start()
+
+
+@pytest.mark.parametrize(
+    ("counters", "sound"),
+    [
+        ((0, 1, 2, 3), True),
+        ((98, 99, 0, 1), True),
+        ((0, 2, 3, 4), False),
+        ((98, 0, 1, 2), False),
+        ((99, 1, 2, 3), False),
+        ((1, 0, 1, 2), False),
+        ((3, 3, 4, 5), False),
+    ],
+)
+def test_the_numbers_of_time_stamps_have_no_gap(counters: tuple[int, ...], sound: bool) -> None:
+    trace = PowerTrace(1e-3, np.full(100, 1e-5), (0.01, 0.02, 0.03, 0.04), counters)
+    if sound:
+        _check_stamps(trace)
+    else:
+        with pytest.raises(PowerTraceError, match="follows on time stamp"):
+            _check_stamps(trace)

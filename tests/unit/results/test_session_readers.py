@@ -14,6 +14,8 @@ from cm4tiny.results.rounds import LoggedSession, Mode, read_printed, read_scrip
 from cm4tiny.results.rounds.energy_trace import TraceProblem, read_samples, read_timestamps, window_energies
 from cm4tiny.results.rounds.numbers import median, number_in_json, real, whole
 from cm4tiny.results.rounds.numbers import vector as numbers
+from cm4tiny.results.rounds.record import fields
+from cm4tiny.results.rounds.results_json import read_mlc_json
 
 
 def read(folder: Path, mode: Mode = "performance", benchmark: str = "kws", **files: bytes | None) -> LoggedSession:
@@ -432,3 +434,25 @@ def test_numbers_are_plain_decimals_only() -> None:
 def test_the_median_of_an_even_count_is_the_mean_of_the_middle_two() -> None:
     assert (median([3, 1, 2]), median([4, 1, 2, 3])) == (2, 2.5)
     assert median([]) != median([])
+
+
+@pytest.mark.parametrize("mode", ["performance", "energy"])
+@pytest.mark.parametrize(
+    ("infer", "bad"),
+    [
+        ({"iterations": 10, "elapsed_time": 10_000_000}, set()),
+        ({"iterations": 10}, {"performance"}),  # an energy run has its times from the monitor
+        ({"elapsed_time": 10_000_000}, {"performance", "energy"}),
+    ],
+)
+def test_a_window_without_inferences_or_length_is_noted(tmp_path: Path, mode: Mode, infer: dict[str, int], bad: set[str]) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps([{"file": "a.bin", "infer": {"results": [0.5, 0.5], **infer}}]), encoding="utf-8")
+    found = read_mlc_json(path, mode)
+    assert [row.kind for row in found.tolerated if row.kind == "bad-window"] == ["bad-window"] * (mode in bad)
+    assert len(found.windows) == 1
+
+
+def test_what_a_benchmark_without_facts_says_of_segments_is_nothing_or_a_number() -> None:
+    valid = fields._segment_text("stride")
+    assert [valid(value, None, "performance") for value in (None, "40", "x", 4.5)] == [True, True, False, False]

@@ -23,6 +23,8 @@ UPSTREAM = "cmx4mlops==1.0.1"
 ENGINES = {"upstream": "script,5b4e0237da074764", "cm4tiny": "tinyscript"}
 HOOKS = "def preprocess(i):\n    return {'return': 0}\n\n\ndef postprocess(i):\n    i['env']['B_OUT'] = 'x'\n    return {'return': 0}\n"
 CHAIN = 10
+SCALE = (10_000, 50)
+"""Registered scripts, and the length of a chain among them, for ``--scale``."""
 
 #: In one process: CPU seconds of this process and of its children for a run, the least of several.
 INSIDE = """
@@ -56,14 +58,14 @@ def script(root: Path, alias: str, tags: list[str], *, hooks: bool = False, **me
         (folder / "customize.py").write_text(HOOKS)
 
 
-def repository(root: Path, artifacts: int) -> Path:
+def repository(root: Path, artifacts: int, chain: int = CHAIN, *, cache: bool = False) -> Path:
     """A repository with one step, a chain of steps, a step with a native script, and as many others as asked for."""
     root.mkdir(parents=True)
     (root / "cmr.yaml").write_text('alias: bench\nuid: "aaaabbbbccccdddf"\ngit: false\n')
     script(root, "bench-one", ["bench", "one"], hooks=True, new_env_keys=["B_OUT"])
-    for number in range(CHAIN):
-        deps = [{"tags": f"bench,chain{number + 1}"}] if number + 1 < CHAIN else []
-        script(root, f"bench-chain-{number}", ["bench", f"chain{number}"], hooks=True, new_env_keys=["B_OUT"], deps=deps)
+    for number in range(chain):
+        deps = [{"tags": f"bench,chain{number + 1}"}] if number + 1 < chain else []
+        script(root, f"bench-chain-{number}", ["bench", f"chain{number}"], hooks=True, new_env_keys=["B_OUT"], deps=deps, cache=cache)
     script(root, "bench-native", ["bench", "native"])
     (root / "script" / "bench-native" / "run.sh").write_text("true\n")
     for number in range(artifacts):
@@ -73,16 +75,22 @@ def repository(root: Path, artifacts: int) -> Path:
 
 
 class Home:
-    """A CM home with this project, upstream and a repository of the given size."""
+    """A CM home with this project, upstream (None: without it) and a repository of the given size."""
 
-    def __init__(self, base: Path, upstream: Path, artifacts: int) -> None:
-        self.home = base / f"home-{artifacts}"
+    def __init__(self, base: Path, upstream: Path | None, artifacts: int, chain: int = CHAIN, *, cache: bool = False) -> None:
+        self.home = base / f"home-{artifacts}-{cache}"
         self.home.mkdir()
-        self.env = {**os.environ, "HOME": str(self.home), "CM_REPOS": str(self.home / "CM"), "PYTHONPATH": str(upstream)}
+        places = [ROOT / "src"] if upstream is None else [upstream]
+        self.env = {
+            **os.environ,
+            "HOME": str(self.home),
+            "CM_REPOS": str(self.home / "CM"),
+            "PYTHONPATH": os.pathsep.join(map(str, places)),
+        }
         self.env.pop("PYTHONDONTWRITEBYTECODE", None)
         self.work = self.home / "work"
         self.work.mkdir()
-        for place in (ROOT, repository(base / f"repo-{artifacts}", artifacts)):
+        for place in (ROOT, repository(base / f"repo-{artifacts}-{cache}", artifacts, chain, cache=cache)):
             self.cm("add", "repo", f"--path={place}")
 
     def cm(self, *arguments: str) -> None:
@@ -154,12 +162,27 @@ def growth(homes: dict[int, Home]) -> None:
         print(f"{artifacts:12}{inside[0]:12.1f}{inside[1]:12.1f}{bare:14.0f}{starts[0]:14.0f}{starts[1]:14.0f}", flush=True)
 
 
+def scale(base: Path) -> None:
+    """The warm start of a long chain among many scripts, without and with a cache."""
+    for cache in (False, True):
+        home = Home(base, None, SCALE[0], SCALE[1], cache=cache)
+        bare = home.cold("find", "automation", "tinyscript")
+        whole = home.cold("run", "tinyscript", "--tags=bench,chain0", "--quiet")
+        what = "cached" if cache else "not cached"
+        print(f"{SCALE[0]} scripts, warm start of a chain of {SCALE[1]}, {what}: {whole:.0f} ms CPU, cmind alone {bare:.0f}", flush=True)
+
+
 def main() -> None:
     """Prints all tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--artifacts", default="300,3000,30000", help="numbers of registered artefacts")
     parser.add_argument("--upstream", type=Path, help="a folder that holds the package cmx4mlops")
+    parser.add_argument("--scale", action="store_true", help="only: a chain of fifty scripts among ten thousand, without upstream's engine")
     options = parser.parse_args()
+    if options.scale:
+        with tempfile.TemporaryDirectory(prefix="cm4tiny-bench-") as folder:
+            scale(Path(folder))
+        return
     with tempfile.TemporaryDirectory(prefix="cm4tiny-bench-") as folder:
         base = Path(folder)
         upstream = options.upstream or install(base / "upstream")

@@ -74,7 +74,8 @@ def test_a_tool_is_found_on_the_path_with_its_version(micro: Any, tools: Path) -
 def test_a_tool_of_the_wrong_version_is_passed_over(micro: Any, tools: Path) -> None:
     assert run_with_methods(micro, "get,tool", version_min="2.9").new_env["T_TOOL"] == str(tools / "new" / "tool")
     assert run_with_methods(micro, "get,tool", version="1.9").new_env["T_TOOL"] == str(tools / "old" / "tool")
-    (micro.root / "script" / "get-tool" / "run.sh").write_text(f'[ "$T_INSTALL" ] && T_TOOL="{tools}/new/tool"\n{RUN_TOOL}')
+    installed = tool(tools / "installed", "0.9")
+    (micro.root / "script" / "get-tool" / "run.sh").write_text(f'[ "$T_INSTALL" ] && T_TOOL="{installed}"\n{RUN_TOOL}')
     assert run_with_methods(micro, "get,tool", version_max="1.0").new_env["T_INSTALL"] == "yes"
 
 

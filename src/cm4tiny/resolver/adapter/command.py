@@ -29,6 +29,7 @@ from cm4tiny.resolver.catalogue.suggestions import flags_of
 from cm4tiny.resolver.language.host import os_info
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.language.options import CommandOptions, parse, with_home
+from cm4tiny.resolver.language.versions import Wanted
 from cm4tiny.resolver.plan.resolve import Request, pick
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.session import Session, new_session
@@ -182,6 +183,7 @@ class _Command:
         options = parse(CommandOptions, flags)
         flags = checked_flags(session, script, flags, defaults=not (options.help or options.plan))
         request = request_of(flags)
+        Wanted.of(flags, {}, {}).check_exact(script.alias)
         session.planner.user_env.update({**request.env, **request.const})
         return cls(session, script, request, parse(CommandOptions, flags), flags, flags.get("out") == "con")
 
@@ -242,6 +244,8 @@ def _run(command: _Command) -> dict[str, Any]:
     if answer["return"] > 0:
         return answer
     _warn_about_names(session, request)
+    for text in session.store.warnings:
+        session.events.message("metas", text, "warning")
     if planned is not None:
         answer["new_state"] = {**answer["new_state"], "print_deps": [line for _, line in planned]}
         command.show(*(f"{'  ' * depth}{line}" for depth, line in planned))

@@ -7,7 +7,8 @@ A parsed meta is shared by all runs of a process and never changed; whoever need
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,8 @@ from cm4tiny.resolver.language import vocabulary
 from cm4tiny.settings import is_on
 
 META_FILES = ("_cm.yaml", "_cm.json")
+LIMITS = {"bytes": 1_000_000, "values": 50_000, "depth": 50, "digits": 1000}
+"""What a meta may have: the largest of upstream's 300 has 50 kB, some thousand values and a depth below ten."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,12 +133,15 @@ def load_meta(file: Path) -> dict[str, Any]:
         MetaError: not readable, or not a mapping; with file, line and column if it cannot be parsed.
     """
     try:
-        text = file.read_text(encoding="utf-8")
-        meta = json.loads(text) if file.suffix == ".json" else _load_yaml(text)
+        text = _text_of(file)
+        meta = json.loads(text) if file.suffix == ".json" else load_yaml(text)
         if isinstance(meta, dict):
+            _check_built(meta)
             return dict(json.loads(json.dumps(meta, default=str)))
     except OSError as error:
         raise MetaError(f"cannot read {file}", why=str(error), hint="check the file's permissions") from error
+    except MetaError as error:
+        raise MetaError(f"cannot use {file}", why=error.what, hint="make it smaller, or remove its repository:\ncm rm repo") from error
     except Exception as error:
         place, why = _place_of(error)
         raise MetaError(f"cannot parse {file}{place}", why=why, hint="correct the file there") from error
@@ -153,8 +159,69 @@ def _place_of(error: Exception) -> tuple[str, str]:
     return f", line {mark.line + 1}, column {mark.column + 1}", ", ".join(str(part) for part in parts if part)
 
 
-def _load_yaml(text: str) -> Any:
+def _text_of(file: Path) -> str:
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise MetaError("it is no regular file")
+    if status.st_size > LIMITS["bytes"]:
+        raise MetaError(f"it has {status.st_size} bytes, more than {LIMITS['bytes']}")
+    return file.read_text(encoding="utf-8")
+
+
+def load_yaml(text: str) -> Any:
+    """A YAML text as Python's values.
+
+    Raises:
+        MetaError: it would grow beyond :data:`LIMITS`; nothing was built yet.
+        yaml.YAMLError: it is not YAML.
+    """
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    _check_size(yaml.parse(text, Loader=loader))
     return yaml.load(text, Loader=loader)
+
+
+def _check_size(events: Iterable[Any]) -> None:
+    """Counts the values of a YAML text, those that references and merge keys repeat included, before any is made."""
+    sizes: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = []
+    values = 0
+    for event in events:
+        kind = type(event).__name__
+        if kind == "AliasEvent":
+            values += sizes.get(event.anchor, 1)
+        elif kind in ("ScalarEvent", "SequenceStartEvent", "MappingStartEvent"):
+            values += 1
+            if kind == "ScalarEvent":
+                _check_number(event)
+                sizes[event.anchor or ""] = 1
+            else:
+                open_nodes.append((event.anchor, values))
+        elif kind in ("SequenceEndEvent", "MappingEndEvent"):
+            anchor, before = open_nodes.pop()
+            sizes[anchor or ""] = values - before + 1
+        if values > LIMITS["values"]:
+            raise MetaError(f"it stands for more than {LIMITS['values']} values, repeated references included")
+        if len(open_nodes) > LIMITS["depth"]:
+            raise MetaError(f"its values are nested more than {LIMITS['depth']} deep")
+
+
+def _check_built(meta: Any) -> None:
+    """As :func:`_check_size`, for what a JSON text holds; its values are no more than its bytes."""
+    level, values = [meta], 1
+    for _ in range(LIMITS["depth"]):
+        parts = [part for value in level for part in (value.values() if isinstance(value, dict) else value)]
+        values += len(parts)
+        level = [part for part in parts if isinstance(part, (dict, list))]
+        if values > LIMITS["values"]:
+            raise MetaError(f"it holds more than {LIMITS['values']} values")
+        if not level:
+            return
+    raise MetaError(f"its values are nested more than {LIMITS['depth']} deep")
+
+
+def _check_number(event: Any) -> None:
+    """A number without quotes costs the square of its digits."""
+    if event.implicit[0] and len(event.value) > LIMITS["digits"] and event.value[0] in "+-.0123456789":
+        raise MetaError(f"a number has more than {LIMITS['digits']} digits")

@@ -67,6 +67,36 @@ class Wanted:
                 hint="relax one of them, e.g. with --adr.NAME.version_max=...",
             )
 
+    def check_exact(self, script: str) -> None:
+        """Refuses an exact version outside of the range that the same command gives; a change by ``adr`` may leave a meta's range.
+
+        Raises:
+            DependencyError: ``version`` is not between the ends.
+        """
+        if not self.accepts(self.version):
+            raise DependencyError(
+                f"version {self.version} of script '{script}' is outside of the range that is asked for",
+                why=self._range(),
+                hint="ask for another version, or relax the range, e.g. with --adr.NAME.version_max=...",
+            )
+
+    def check_found(self, version: str, script: str) -> None:
+        """Refuses what a script found.
+
+        Raises:
+            DependencyError: it is outside of the range, and not the exact version that was asked for.
+        """
+        if version != self.version and not self.accepts(version):
+            raise DependencyError(
+                f"script '{script}' found version {version}, which is outside of the range that is asked for",
+                why=self._range(),
+                hint="install a version in that range, or relax it, e.g. with --adr.NAME.version_max=...",
+            )
+
+    def _range(self) -> str:
+        ends = (("version_min", self.version_min), ("version_max", self.version_max))
+        return ", ".join(f"{name} is {value}" for name, value in ends if value)
+
     def accepts(self, version: str) -> bool:
         """True if a version that was found satisfies the range."""
         if not version:

@@ -45,6 +45,8 @@ from cm4tiny.resolver.plan.resolve import Request, Resolved, dep_request, pick, 
 from cm4tiny.resolver.plan.tree import Outcome, PlannedDep, PlanNode
 
 KEY_FORMAT = "3"
+DEPTH_LIMIT = 100
+"""So many scripts may need each other in a row; beyond that it is a circle that changes on the way."""
 
 #: Keys that say how to run, not what to make.
 HOW = key_set(
@@ -190,6 +192,8 @@ class _Branch:
         if planned.kind == "post_deps":
             hidden = list(meta.get("clean_env_keys_post_deps") or ())
         try:
+            if len(self.above) >= DEPTH_LIMIT:
+                raise DependencyError(f"the dependencies never end: {DEPTH_LIMIT} scripts need each other in a row")
             request = dep_request(self.resolved, dep, self.env, {}, hidden, len(self.above))
             planned = replace(planned, tags=request.tags)
             if "<<<" in request.tags:

@@ -235,6 +235,7 @@ class _ScriptRun:
         except _Skipped as skipped:
             return self._instead(skipped.other)
         found = str(self.env.get("CM_DETECTED_VERSION", "") or self.version or self.env.get("CM_VERSION", ""))
+        self.resolved.wanted.check_found(found, self.script.alias)
         return self._result(found)
 
     # --- the life --------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.resolver.catalogue.repository import Repository, ScriptStore
 from cm4tiny.resolver.language.deps import names_in
 from cm4tiny.resolver.plan.fingerprint import content_of
-from cm4tiny.resolver.plan.planner import Planner, identity
+from cm4tiny.resolver.plan.planner import DEPTH_LIMIT, Planner, identity
 from cm4tiny.resolver.plan.resolve import Resolved
 from cm4tiny.resolver.run.frames import Frame
 from cm4tiny.resolver.run.progress import ScriptNote
@@ -25,8 +25,6 @@ from cm4tiny.resolver.store.provenance import Places, Record
 
 if TYPE_CHECKING:
     from cm4tiny.resolver.store.lockfile import Lock
-
-DEPTH_LIMIT = 100
 
 
 class Prefetching(Protocol):

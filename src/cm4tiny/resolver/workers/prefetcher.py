@@ -26,6 +26,7 @@ from cm4tiny.resolver.language.environment import LOCAL_KEYS
 from cm4tiny.resolver.language.meta import says_yes
 from cm4tiny.resolver.language.vocabulary import DEP_LISTS
 from cm4tiny.resolver.plan.influence import Unknown
+from cm4tiny.resolver.plan.planner import DEPTH_LIMIT
 from cm4tiny.resolver.plan.resolve import Request, Resolved, copied, dep_request, pick, resolve
 from cm4tiny.resolver.plan.tree import PlanNode
 from cm4tiny.resolver.run.frames import Frame
@@ -165,7 +166,9 @@ class Prefetcher:
         return [entry]
 
     def _below(self, resolved: Resolved, request: Request, in_progress: frozenset[str], above: Frame) -> list[QueuedJob]:
-        """Tickets for the ``deps`` of a script that do not depend on each other."""
+        """Tickets for the ``deps`` of a script that do not depend on each other; none below a circle, which the run will meet and name."""
+        if request.depth >= DEPTH_LIMIT:
+            return []
         hidden = [*LOCAL_KEYS, *(str(key) for key in resolved.script.meta.get("local_env_keys") or ())]
         deps = [dep for dep in resolved.lists["deps"] if dep.get("tags")]
         frame = Frame(

@@ -26,6 +26,7 @@ from cm4tiny.resolver.language.environment import LOCAL_KEYS
 from cm4tiny.resolver.language.meta import says_yes
 from cm4tiny.resolver.language.vocabulary import DEP_LISTS
 from cm4tiny.resolver.plan.influence import Unknown
+from cm4tiny.resolver.plan.plan_cache import PlanCache
 from cm4tiny.resolver.plan.planner import DEPTH_LIMIT
 from cm4tiny.resolver.plan.resolve import Request, Resolved, copied, dep_request, pick, resolve
 from cm4tiny.resolver.plan.tree import PlanNode
@@ -73,6 +74,7 @@ class Prefetcher:
         self._make_executor = executor
         self._jobs = jobs
         self._executor: Executor | None = None
+        self._plans = PlanCache()
         self._queue: dict[str, QueuedJob] = {}
         self._lock = threading.Condition()
         self._waiting = False
@@ -87,6 +89,7 @@ class Prefetcher:
     def scan(self) -> None:
         """Scans what is still to come and hands out what can be made now."""
         unknown = Unknown()
+        self._plans = PlanCache()
         chain = self._session.chain
         for frame in reversed(self._session.frames):
             if frame.level < len(chain):
@@ -137,7 +140,7 @@ class Prefetcher:
 
     def _planned(self, resolved: Resolved) -> PlanNode | None:
         try:
-            return self._session.planner.plan(resolved)
+            return self._session.planner.plan(resolved, self._plans)
         except (ScriptError, UsageError):
             return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from cm4tiny.boards.virtual import CycleModel
 from cm4tiny.errors import ResultsError
+from cm4tiny.images import fidelity
 from cm4tiny.images.fidelity import Row, errors_of, fit, read_rows, synthetic_input, write_rows
 from cm4tiny.images.table import published_images
 from pages.fidelity_page import render
@@ -96,3 +98,12 @@ def test_the_committed_page_is_the_one_made_from_the_committed_rows() -> None:
     booted = f"{count} of {count} published images were booted in this run; all of them answered `name` and `profile`."
     foreign = read_foreign(root / "benchmarks" / "pqm4_rows.json")
     assert page == render(rows, [booted], foreign), "run: python benchmarks/fidelity.py"
+
+
+def test_each_row_is_judged_by_a_fit_to_all_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [SimpleNamespace(ratio=1.0, pairs=name) for name in "abcd"]
+    fitted: list[str] = []
+    monkeypatch.setattr(fidelity, "_best", lambda some, pair: fitted.append("".join(row.pairs for row in some)) or 0)
+    monkeypatch.setattr(fidelity, "_deviation", lambda row, constant: 0.0)
+    fidelity.fit([*rows, SimpleNamespace(ratio=None, pairs="x"), SimpleNamespace(ratio=1.0, pairs=None)])  # type: ignore[list-item]
+    assert fitted == ["abcd", "bcd", "acd", "abd", "abc"]

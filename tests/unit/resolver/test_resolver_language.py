@@ -61,6 +61,15 @@ def test_a_plus_key_must_be_a_list() -> None:
         environment.expand({"+PATH": "/bin"})
 
 
+@pytest.mark.parametrize("value", ["text", 5, {"a": 1}])
+def test_a_plus_key_with_any_other_value_is_an_error_and_other_keys_keep_it(value: Any) -> None:
+    env = {"T_A": value}
+    environment.expand(env)
+    assert env == {"T_A": value}
+    with pytest.raises(MetaError, match="'\\+T_A' is not a list"):
+        environment.expand({"+T_A": value})
+
+
 def test_only_named_keys_leave_a_run() -> None:
     env = {"A_1": 1, "A_2": 2, "B": 3, "WHICH": "B", "C": 4}
     assert environment.exported(env, ["A_*", "<<<WHICH>>>", "MISSING"]) == {"A_1": 1, "A_2": 2, "B": 3}

@@ -15,6 +15,7 @@ from support.micro_cm import Cm
 
 from cm4tiny.errors import DependencyError, MetaError, ScriptNotFoundError
 from cm4tiny.resolver.language.meta import LIMITS, load_meta, load_yaml
+from cm4tiny.resolver.plan import planner
 
 LIMIT_S, LIMIT_KB = 1.0, 200_000
 MEASURED = """
@@ -152,6 +153,16 @@ def test_a_chain_beyond_the_limit_is_refused_and_one_of_fifty_runs(micro: Any) -
     assert micro.ran == []
     prefetching(micro, "n55")
     assert len(micro.ran) == 50
+
+
+def test_a_chain_is_planned_once_and_not_once_for_each_script_above(micro: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = []
+    grow = planner._Branch.grow
+    monkeypatch.setattr(planner._Branch, "grow", lambda branch: planned.append(branch.script.alias) or grow(branch))
+    chain(micro, 20)
+    prefetching(micro, "n0")
+    assert len(micro.ran) == 20
+    assert 0 < len(planned) < 3 * 20
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------------------------

@@ -61,5 +61,6 @@ def test_a_repository_without_scripts_has_an_empty_page() -> None:
     assert whole_page([]).strip().splitlines() == [
         "# Scripts",
         "",
-        "Written from the metas by `python tools/reference_pages.py`; do not edit.",
+        "All steps, with their tags, variations, flags and results. The page is written from the metas by",
+        "`python tools/reference_pages.py`.",
     ]

@@ -50,6 +50,7 @@ UIDS = {
     "run-mlperf-tiny-image": "b748399f42391964",
     "run-mlperf-tiny": "a2259990768d1803",
     "tune-mlperf-tiny": "6d0906158e90d968",
+    "verify-mlperf-tiny": "c41f6b0e7a9d4c58",
     "view-mlperf-tiny": "6177d9f07aa10463",
 }
 """Other repositories, lock files and caches name a step by its uid: it never changes."""

@@ -162,7 +162,7 @@ def _place_of(error: Exception) -> tuple[str, str]:
 def _text_of(file: Path) -> str:
     status = file.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise MetaError("it is no regular file")
+        raise MetaError("it is not a regular file")
     if status.st_size > LIMITS["bytes"]:
         raise MetaError(f"it has {status.st_size} bytes, more than {LIMITS['bytes']}")
     return file.read_text(encoding="utf-8")

@@ -179,7 +179,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 }
 DEFAULT = {
     "MODEL": "kws", "ENGINE": "microtvm", "ASSETS": "embedded", "IMAGE": "performance", "RAM_BUDGET": "all", "ZEROS": "skip_zeros",
-    "DEAD": "keep_dead", "TOOLCHAIN": "auto", "TUNING": "untuned", "NO_VERIFY": "no", "BOARD": "NUCLEO_L4R5ZI",
+    "DEAD": "keep_channels", "TOOLCHAIN": "auto", "TUNING": "untuned", "NO_VERIFY": "no", "BOARD": "NUCLEO_L4R5ZI",
 }  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def test_the_served_board_goes_on_and_says_what_it_met(
 ) -> None:
     monkeypatch.setattr("cm4tiny.boards.virtual.server.serve", lambda board, **_: board.link.read(Deadline(0.02, board.link.clock)))
     assert main(["virtual-board", str(careless)]) == 1
-    assert "--no_strict" in capsys.readouterr().err
+    assert "--no-strict" in capsys.readouterr().err
     assert main(["virtual-board", str(careless), flag]) == 0
     assert "note: the chip would not do this: " in capsys.readouterr().err
 

@@ -409,7 +409,7 @@ def test_the_machine_in_python_is_refused_with_what_to_do_instead(echo: Path) ->
 
 
 def test_memory_that_is_not_there_cannot_be_read(echo: Path) -> None:
-    with VirtualBoard(echo) as board, pytest.raises(BoardError, match="no memory"):
+    with VirtualBoard(echo) as board, pytest.raises(BoardError, match="is not memory of this chip"):
         board.read_memory(0x9000_0000, 4)
 
 

@@ -221,6 +221,7 @@ struct peripheral {
 
 struct peripheral *bus_add(struct machine *m, struct peripheral p);
 bool bus_attach(struct machine *m);
+bool open_cortex_m4(uc_engine **uc, uint32_t page_size);
 void bus_reset(struct machine *m);
 void bus_free(struct machine *m);
 uint32_t bus_read(struct machine *m, uint32_t address, uint32_t size);

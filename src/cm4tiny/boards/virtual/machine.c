@@ -171,12 +171,14 @@ static bool on_translation_miss(uc_engine *uc, uint64_t address, uc_mem_type typ
 }
 
 /* UC_MODE_MCLASS would give a Cortex-M33 whatever model is asked for, and say that all is well: see unicorn_core.py. */
-static bool open_engine(struct machine *m)
+bool open_cortex_m4(uc_engine **uc, uint32_t page_size)
 {
-    if (uc_open(UC_ARCH_ARM, UC_MODE_THUMB, &m->uc) != UC_ERR_OK)
+    if (uc_open(UC_ARCH_ARM, UC_MODE_THUMB, uc) != UC_ERR_OK) {
+        *uc = NULL;
         return false;
+    }
     /* unicorn's 1 KB pages would cut blocks and break the chaining of blocks at every kilobyte */
-    return uc_ctl_set_page_size(m->uc, m->page_size) == UC_ERR_OK && uc_ctl_set_cpu_model(m->uc, UC_CPU_ARM_CORTEX_M4) == UC_ERR_OK;
+    return uc_ctl_set_page_size(*uc, page_size) == UC_ERR_OK && uc_ctl_set_cpu_model(*uc, UC_CPU_ARM_CORTEX_M4) == UC_ERR_OK;
 }
 
 static bool runs(struct machine *m, const uint8_t *code)
@@ -240,7 +242,7 @@ EXPORT struct machine *cm4_new(const struct timing_constants *constants, classif
         return NULL;
     }
     devices_add(m);
-    if (m->requests || !open_engine(m) || !map_memory(m) || !is_cortex_m4(m)) {
+    if (m->requests || !open_cortex_m4(&m->uc, m->page_size) || !map_memory(m) || !is_cortex_m4(m)) {
         cm4_free(m);
         return NULL;
     }

@@ -221,12 +221,12 @@ static bool open_witness(struct machine *m)
     w->ram = aligned_alloc(0x10000, SRAM_SIZE);
     w->steps = calloc(STEPS, sizeof *w->steps);
     w->stepped = calloc(STEPS / 8u, 1);
-    if (!w->ram || !w->steps || !w->stepped || uc_open(UC_ARCH_ARM, UC_MODE_THUMB, &w->uc) != UC_ERR_OK)
+    if (!w->ram || !w->steps || !w->stepped)
         return false;
-    uc_ctl_set_tcg_buffer_size(w->uc, CODE_BUFFER);
-    if (uc_ctl_set_page_size(w->uc, PAGE) == UC_ERR_OK && uc_ctl_set_cpu_model(w->uc, UC_CPU_ARM_CORTEX_M4) == UC_ERR_OK && map_code(m, w))
+    if (open_cortex_m4(&w->uc, PAGE) && uc_ctl_set_tcg_buffer_size(w->uc, CODE_BUFFER) == UC_ERR_OK && map_code(m, w))
         return true;
-    uc_close(w->uc);
+    if (w->uc)
+        uc_close(w->uc);
     w->uc = NULL;
     return false;
 }

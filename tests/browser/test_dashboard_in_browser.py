@@ -11,11 +11,8 @@ import csv
 import dataclasses
 import io
 import json
-import os
 import re
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +24,7 @@ from cm4tiny.results.dashboard.data import make_table, site_data
 from cm4tiny.results.dashboard.page import page as page_text
 from cm4tiny.results.experiments.records import make_record, published_records
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
 pytest.importorskip("vl_convert", reason="needs the Python package vl-convert-python (extra dashboard)")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = os.environ.get("CM4TINY_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser; CM4TINY_CHROMIUM names one")
 
 HOSTILE = "</script><img src=x onerror=alert(1)><b>\"'&{{script}}"
 OBJECTIVES = [("latency_ms", "less"), ("energy_uj_per_inf", "less")]
@@ -54,15 +47,6 @@ OWN: dict[str, Any] = {
     "tools": {},
 }
 RESULT = "closed/STMicroelectronics/results/NUCLEO_L4R5ZI/ic"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +11,6 @@ import pytest
 from support.profiles import profile
 
 from cm4tiny.profiling.page import page as page_text
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = os.environ.get("CM4TINY_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser; CM4TINY_CHROMIUM names one")
 
 CONTRAST = """() => {
   const channel = (c) => { c /= 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
@@ -33,14 +25,6 @@ CONTRAST = """() => {
     .filter(([ratio]) => ratio < 4.5);
 }"""
 """Text whose contrast with its card is below that of WCAG 2.1, level AA."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import functools
 import http.server
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -22,13 +21,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = os.environ.get("CM4TINY_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser; CM4TINY_CHROMIUM names one"),
-    pytest.mark.skipif(find_spec("material") is None, reason="needs mkdocs-material (extra dev)"),
-]
+pytestmark = pytest.mark.skipif(find_spec("material") is None, reason="needs mkdocs-material (extra dev)")
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -48,14 +41,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield started
-        started.close()
 
 
 def opened(browser: Any, address: str, **context: Any) -> tuple[Any, list[str]]:

@@ -81,3 +81,17 @@ def guarded_output() -> Iterator[None]:
         guarded.flush()
     finally:
         sys.stdout = before
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Sends standard output of this process and of what it starts to standard error, so that a JSON object stands alone."""
+    sys.stdout.flush()
+    saved = os.dup(_STDOUT)
+    os.dup2(2, _STDOUT)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, _STDOUT)
+        os.close(saved)

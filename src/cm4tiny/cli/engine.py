@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cm4tiny.disk import disk_full, is_full
 from cm4tiny.errors import Cm4TinyError, UsageError
 from cm4tiny.events import EventStream
-from cm4tiny.network import OFFLINE_VARIABLE
+from cm4tiny.network import OFFLINE_VARIABLE, offline_as
 from cm4tiny.paths import cm_repo
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
 from cm4tiny.resolver.language.meta import Script
@@ -47,7 +45,7 @@ class StepRun:
 
         self.home = cm_home().absolute()
         self._flags = {name: value for name, value in flags.items() if name != "offline"}
-        self._offline = bool(flags.get("offline"))
+        self._network = {OFFLINE_VARIABLE: "yes"} if flags.get("offline") else {}
         self._session = new_session(self.home, own_repositories(), events=events, verbose=verbose)
         attach(self._session, str(cm_repo() / "automation" / "script"))
 
@@ -77,7 +75,7 @@ class StepRun:
         from cm4tiny.resolver.run.signals import terminable
 
         try:
-            with terminable(), _offline(self._offline):
+            with terminable(), offline_as(self._network):
                 return work()
         except Cm4TinyError:
             raise
@@ -108,20 +106,3 @@ def _require_writable(home: Path) -> None:
             why=f"it is where results are cached; {error.strerror or error}",
             hint="set CM_REPOS (and CM_TINY_CACHE) to directories that you may write, or HOME",
         ) from error
-
-
-@contextlib.contextmanager
-def _offline(wanted: bool) -> Iterator[None]:
-    """With ``--offline`` the network is forbidden to every step of the chain, and to what they start."""
-    if not wanted:
-        yield
-        return
-    before = os.environ.get(OFFLINE_VARIABLE)
-    os.environ[OFFLINE_VARIABLE] = "yes"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[OFFLINE_VARIABLE]
-        else:
-            os.environ[OFFLINE_VARIABLE] = before

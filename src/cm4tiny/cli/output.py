@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,17 +68,3 @@ def _in_our_words(verb: str, error: Cm4TinyError) -> None:
     from cm4tiny.cli.hints import cause, translated
 
     error.what, error.why, error.hint = cause(verb, translated(error.what)), translated(error.why), translated(error.hint)
-
-
-@contextlib.contextmanager
-def stdout_to_stderr() -> Iterator[None]:
-    """Sends standard output of this process and of what it starts to standard error, so that a JSON object stands alone."""
-    sys.stdout.flush()
-    saved = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)

@@ -15,7 +15,6 @@ from cm4tiny.cli.capture import Captured, captured
 from cm4tiny.cli.durations import learn, learned
 from cm4tiny.cli.engine import StepRun, own_scripts
 from cm4tiny.cli.forecast import CACHED, Forecast, clock, with_expectations
-from cm4tiny.cli.output import stdout_to_stderr
 from cm4tiny.cli.parts import IMAGE_STEP, context_of, parts_of
 from cm4tiny.cli.progress import RunProgress
 from cm4tiny.cli.views import shown_on
@@ -24,6 +23,7 @@ from cm4tiny.errors import Cm4TinyError
 from cm4tiny.events import EventStream
 from cm4tiny.resolver.catalogue.reference import title_of
 from cm4tiny.settings import parse_jobs
+from cm4tiny.standard_output import stdout_to_stderr
 
 
 @dataclass

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,7 @@ from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.session import Session, new_session
 from cm4tiny.resolver.run.signals import Terminated, terminable
 from cm4tiny.resolver.workers.pool import jobs_of, use_workers
-from cm4tiny.standard_output import ReaderGone, guarded_output
+from cm4tiny.standard_output import ReaderGone, guarded_output, stdout_to_stderr
 
 if TYPE_CHECKING:
     from cm4tiny.resolver.adapter.locking import Locking
@@ -79,7 +78,7 @@ def _run_automation(automation: Any, i: dict[str, Any], events: EventStream | No
         session = open_session(automation, flags, events, console)
         if session.verbose:
             _tell_engine(session)
-        with terminable(), _output_to_stderr() if as_json else contextlib.nullcontext():
+        with terminable(), stdout_to_stderr() if as_json else contextlib.nullcontext():
             answer = guarded(lambda: carry_out(session, flags), session)
         index_new_entries(automation.cmind, session.created, session.cache.locks)
     except Cm4TinyError as error:
@@ -95,20 +94,6 @@ def _run_automation(automation: Any, i: dict[str, Any], events: EventStream | No
     if as_json:
         sys.stdout.write(json.dumps(answer, indent=2, default=str) + "\n")
     return answer
-
-
-@contextlib.contextmanager
-def _output_to_stderr() -> Iterator[None]:
-    """Sends standard output, also that of hooks and native scripts, to standard error, so that a JSON result stands alone."""
-    sys.stdout.flush()
-    saved = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)
 
 
 def open_session(automation: Any, flags: Mapping[str, Any], events: EventStream | None, console: bool) -> Session:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from virtual_board_programs import LINKER_SCRIPT, SOURCE
+from virtual_board_programs import LINKER_SCRIPT, MAIN_LOOP, SOURCE
 
 from cm4tiny.boards import BoardStatistics, Calls, VirtualBoard
 from cm4tiny.boards.commands import CommandProtocol
@@ -87,35 +87,20 @@ REFUSED: dict[str, tuple[str, str, int, Refusal | None]] = {
 None: no two calls are without an interrupt between them, so nothing is even tried."""
 
 
-MAIN = r"""
+COMMAND = r"""
 static uint32_t parse(const char *p) { uint32_t n = 0; while (*p >= '0' && *p <= '9') n = n * 10 + (uint32_t)(*p++ - '0'); return n; }
-void reset(void)
+static void command(const char *text)
 {
-    static char text[64];
-    start();
-    print("m-ready\r\n");
-    for (;;) {
-        int n = 0;
-        for (;;) {
-            while (!(R(UART + 0x1c) & 0x20));
-            char c = (char)R(UART + 0x24);
-            if (c == '%') break;
-            if (n < 63) text[n++] = c;
-        }
-        text[n] = 0;
-        if (text[0] == 'i') {
-            uint32_t cycles = CYCCNT, micros = MICROS;
-            loop(parse(text + 1));
-            print("m-["); hex(CYCCNT - cycles); hex(MICROS - micros); hex(result); print("]\r\n");
-        }
-        print("m-ready\r\n");
-    }
+    if (text[0] != 'i')
+        return;
+    uint32_t cycles = CYCCNT, micros = MICROS;
+    loop(parse(text + 1));
+    print("m-["); hex(CYCCNT - cycles); hex(MICROS - micros); hex(result); print("]\r\n");
 }
 """
-VECTORS = (
-    "void reset(void); void systick(void) __attribute__((weak)); void systick(void) {}\n"
-    '__attribute__((section(".vectors"), used)) void *const vectors[16] = {&_estack, (void *)reset, [15] = (void *)systick};\n'
-)
+VECTORS = """extern uint32_t _estack;
+__attribute__((section(".vectors"), used)) void *const vectors[16] = {&_estack, (void *)reset, [15] = (void *)systick};
+"""
 
 
 @dataclass(frozen=True)
@@ -134,10 +119,9 @@ def build(folder: Path, callee: str, loop: str, optimise: str = "-O2") -> Path:
         pytest.skip("arm-none-eabi-gcc is not installed")
     head = SOURCE[: SOURCE.index("static void command(")]
     systick = "" if "systick" in callee else "void systick(void) {}\n"
-    vectors = """extern uint32_t _estack;
-__attribute__((section(".vectors"), used)) void *const vectors[16] = {&_estack, (void *)reset, [15] = (void *)systick};
-"""
-    source = f"{head}static volatile uint32_t result;\n{callee}\n{systick}__attribute__((noinline)) static {loop}\n{MAIN}{vectors}"
+    source = (
+        f"{head}static volatile uint32_t result;\n{callee}\n{systick}__attribute__((noinline)) static {loop}\n{COMMAND}{MAIN_LOOP}{VECTORS}"
+    )
     (folder / "program.c").write_text(source, encoding="utf-8")
     (folder / "program.ld").write_text(LINKER_SCRIPT.replace(".bss :", ".far 0x2002FE00 (NOLOAD) : { *(.far*) } >RAM .bss :"))
     elf = folder / "program.elf"

@@ -242,7 +242,6 @@ def test_a_call_that_touches_a_peripheral_runs(tmp_path: Path) -> None:
 
 
 def test_a_call_that_changes_its_own_input_runs(tmp_path: Path) -> None:
-    """As Bosch's published images do."""
     callee = "__attribute__((noinline)) void th_infer(void) { for (int i = 0; i < 64; i++) activations[i] = activations[i] * 5 + 1; }"
     elf = build(tmp_path, callee, PLAIN)
     short, calls = run(elf)

@@ -100,8 +100,8 @@ static enum refusal strides_between(const struct machine *m, const struct core_s
     for (uint32_t i = 0; i < CORE_PC; i++)
         if (now->core[i] != s->core.core[i] && (i == CORE_SP || i == 14u || !add_stride(strides, count, i, now->core[i] - s->core.core[i])))
             return REFUSED_REGISTERS;
-    if (now->core[CORE_PC] != s->core.core[CORE_PC] || (now->core[CORE_XPSR] ^ s->core.core[CORE_XPSR]) & ~FLAGS_OF_XPSR || memcmp(now->system, s->core.system, sizeof now->system) ||
-        memcmp(now->fp, s->core.fp, sizeof now->fp))
+    if (now->core[CORE_PC] != s->core.core[CORE_PC] || (now->core[CORE_XPSR] ^ s->core.core[CORE_XPSR]) & ~FLAGS_OF_XPSR ||
+        memcmp(now->system, s->core.system, sizeof now->system) || memcmp(now->fp, s->core.fp, sizeof now->fp))
         return REFUSED_REGISTERS;
     for (uint32_t page = 0; page < SRAM_SIZE; page += 4096u) {
         if (!memcmp(m->sram + page, s->ram + page, 4096u))
@@ -300,8 +300,7 @@ void steady_look(struct machine *m)
         }
     }
     s->run_count = s->change_count = s->poor_count = 0;
-    if (take(m, &s->begin))
-        {
+    if (take(m, &s->begin)) {
         s->begun = s->recorded = true;
         m->recording = RECORDS_ITERATION;
     }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -193,3 +194,21 @@ def test_a_test_that_ends_the_process_is_named(worker: Any) -> None:
     (worker.tree / "test_ends.py").write_text("import os\ndef test_first(): pass\ndef test_ends(): os._exit(1)\n")
     answer = worker.ask([["test_ends.py"]])
     assert (answer["status"], answer["by"]) == ("died", "test_ends.py::test_ends")
+
+
+@pytest.mark.parametrize("said", [None, "", "/autogroup-7 nice 5\n"], ids=["no such file", "in a control group", "weight"])
+def test_a_child_starts_whatever_the_kernel_says_of_its_weight(tool: ModuleType, tmp_path: Path, said: str | None) -> None:
+    server = importlib.import_module("mutation.server")
+    group = tmp_path / "autogroup"
+    if said is not None:
+        group.write_text(said)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            server._in_background(group)
+            status = 0 if os.getsid(0) == os.getpid() else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert (group.read_text() if said is not None else None) == ("5" if said else said)

@@ -18,6 +18,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -99,14 +100,18 @@ class Watch:
             self.by = f"{report.nodeid} (import)"
 
 
-def _in_background() -> None:
-    """A session of its own, so that all that a test leaves running can be ended; with the scheduler's weight of the old session (Linux)."""
-    group, weight = Path("/proc/self/autogroup"), ""
+def _in_background(group: Path = Path("/proc/self/autogroup")) -> None:
+    """A session of its own, so that all that a test leaves running can be ended; with the scheduler's weight of the old session (Linux).
+
+    The file is empty where the process belongs to a control group (a container), and absent from other kernels.
+    """
+    said: list[str] = []
     with contextlib.suppress(OSError):
-        weight = group.read_text(encoding="ascii").split()[-1]
+        said = group.read_text(encoding="ascii").split()
     os.setsid()
-    with contextlib.suppress(OSError):
-        group.write_text(weight, encoding="ascii")
+    if said:
+        with contextlib.suppress(OSError):
+            group.write_text(said[-1], encoding="ascii")
 
 
 def _child(request: dict[str, Any]) -> None:
@@ -118,6 +123,8 @@ def _child(request: dict[str, Any]) -> None:
     os.dup2(log, 2)
     # Each emulated core reserves gigabytes of addresses, and its library ends the process where it does not get them.
     for limit, value in ((resource.RLIMIT_AS, 64 << 30), (resource.RLIMIT_FSIZE, 1 << 30), (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(limit)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (value, value))
     in_progress = Path(request["answer"] + ".test")
     watch = Watch(request["cpu_s"], request["slow"], in_progress)
@@ -146,6 +153,8 @@ def _serve(request: dict[str, Any]) -> None:
     if child == 0:
         try:
             _child(request)
+        except BaseException:  # whatever it is, this process goes no further
+            traceback.print_exc()
         finally:
             os._exit(0)
     end, tool = time.monotonic() + request["wall_s"], os.getppid()

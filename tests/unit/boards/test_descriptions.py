@@ -119,7 +119,12 @@ def test_a_board_is_added_by_two_files(tmp_path: Path) -> None:
         assert f"#define {line}\n" in text
     script = memory_script(board)
     assert "LENGTH = 1024K" in script and "LENGTH = 384K" in script and "_stack_size = 4096;" in script
-    for line in ("FLASH_SIZE 0x00100000u", "SRAM_SIZE 0x00060000u", "SRAM2_OFFSET 0x00040000u", "TIMESTAMP_PORT 4u", "HAS_SMPS 0"):
+    for line in (
+        "FLASH_SIZE 0x00100000u", "SRAM_SIZE 0x00060000u", "RAM_BYTES 0x00060000u", "TIMESTAMP_PORT 4u", "HAS_SMPS 0",
+        "RAM_WINDOWS(X) X(0x20000000u, 0x00060000u, 0x00000000u) X(0x10000000u, 0x00020000u, 0x00040000u)",
+        "RAM_BANKS(X) X(0x20000000u, 0x00040000u, 1u) X(0x20040000u, 0x00020000u, 2u)",
+        "OUTSIDE_RAM(X) X(0x00000000u, 0x0FFFFFFFu) X(0x10020000u, 0x1FFFFFFFu) X(0x20060000u, 0xFFFFFFFFu)",
+    ):  # fmt: skip
         assert f"#define {line}\n" in description_header(board)
 
 
@@ -281,6 +286,11 @@ def test_no_damage_of_a_description_causes_another_error(tmp_path: Path, data: s
         assert error.hint
 
 
+def of(row: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(p for p in row["peripherals"] if p["name"] == name)
+    return found
+
+
 # --- what the virtual chip is not ---------------------------------------------------------------------------------------------------
 
 
@@ -288,13 +298,25 @@ def test_no_damage_of_a_description_causes_another_error(tmp_path: Path, data: s
     ("change", "why"),
     [
         (lambda r: r["memory"][0].update(bytes=0x18_0000), "power of two"),
-        (lambda r: r["memory"][0].update(aliases=[]), "not seen at 0"),
-        (lambda r: r["memory"][2].update(aliases=[]), "aliases are others"),
-        (lambda r: r["memory"][1].update(bytes=0x3_0000), "gaps"),
-        (lambda r: r["memory"][2].update(bytes=0x2_0400), "multiple of 64 KB"),
+        (lambda r: r["memory"][0].update(aliases=[]), "no memory is at its boot address"),
+        (lambda r: r["memory"][0].update(aliases=[0x0008_0000]), "at multiples of its size"),
+        (lambda r: r["memory"][2].update(bytes=0x2_0400), "multiple of 4 KB"),
+        (lambda r: r["memory"][2].update(bytes=0x0200_0000), "more than 16 MB"),
+        (lambda r: r["memory"][2].update(start=0x6000_0000), "among peripherals"),
         (lambda r: r.update(memory=r["memory"][:3]), "0 regions are of the kind rom"),
         (lambda r: r["identity"].update(uid_address=0x1FF0_0000), "unique id"),
-        (lambda r: r.update(start_up="stm32h7"), "starts as stm32h7"),
+        (lambda r: r["identity"].update(flash_kb_address=0x1FFF_FFFF), "signature at 0x1FFFFFFF"),
+        (lambda r: of(r, "RCC").pop("driver"), "has no driver"),
+        (lambda r: of(r, "DMAMUX1").pop("driver"), "drivers are missing: dmamux"),
+        (lambda r: of(r, "TIM2").update(irq=95), "TIM2 has the interrupts [95]"),
+        (lambda r: of(r, "DMA1").update(irq=11), "DMA1 has the interrupts [11]"),
+        (lambda r: of(r, "USART1").pop("bus"), "USART1 has no bus"),
+        (lambda r: of(r, "SAI1").update(driver="registers"), "SAI1 has the interrupts [74]"),
+        (lambda r: of(r, "SYSCFG").update(driver="crc"), "2 peripherals have the driver crc"),
+        (lambda r: of(r, "GPIOA").update(size=0x100), "GPIOA has 0x100 bytes"),
+        (lambda r: of(r, "GPIOA").update(reset=[[0x400, 1]]), "a reset value of GPIOA"),
+        (lambda r: of(r, "SYSCFG").update(driver="gpio"), "a port is called SYSCFG"),
+        (lambda r: of(r, "TIM2").update(driver="usart"), "a UART is called TIM2"),
     ],
 )
 def test_a_chip_that_cannot_be_emulated_is_refused(tmp_path: Path, change: Callable[[dict[str, Any]], object], why: str) -> None:

@@ -61,12 +61,19 @@ class TargetFlag:
 
 @dataclass(frozen=True)
 class Core:
-    """The core: its name and that of its FPU as GCC knows them, how floats travel, how many interrupts the chip has."""
+    """The core: its name and that of its FPU as GCC knows them, how floats travel, how many interrupts the chip has.
+
+    Attributes:
+        priority_bits: of an interrupt's priority.
+        bit_band: each bit of the first megabytes of RAM and peripherals has a word of its own.
+    """
 
     name: str
     fpu: str
     float_abi: str
     interrupts: int
+    priority_bits: int
+    bit_band: bool
     flags: tuple[TargetFlag, ...]
 
 
@@ -93,12 +100,19 @@ class ClockLimits:
 
 @dataclass(frozen=True)
 class ChipIdentity:
-    """How a chip is recognised: the 12 bits DEV_ID and where they are read, the whole word, and the address of the unique id (96 bits)."""
+    """How a chip is recognised: the 12 bits DEV_ID and where they are read, the whole word, and the address of the unique id (96 bits).
+
+    Attributes:
+        flash_kb_address: where 16 bits say how large the flash is.
+        signature: (address, bytes, value) of what else can be read there.
+    """
 
     dev_ids: tuple[int, ...]
     idcode_address: int
     idcode: int
     uid_address: int
+    flash_kb_address: int
+    signature: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,6 +123,11 @@ class Peripheral:
         enable, enable_bit: register of RCC and its bit that clock it; empty if it is always clocked.
         enable_offset: of that register in RCC; 0 if it is always clocked.
         kernel_clock: the lowest of the two bits of RCC_CCIPR that choose its own clock; None without such a choice.
+        driver: what the virtual chip does there; empty: nothing.
+        irqs: its interrupts.
+        bus: whose prescaler clocks it, ``"APB1"`` to ``"APB4"``.
+        request: to the DMA's multiplexer, of its receiver; the transmitter's follows it. 0: none.
+        reset: (offset, value) of registers that are not 0 after a reset.
     """
 
     name: str
@@ -118,6 +137,11 @@ class Peripheral:
     enable_bit: int = 0
     enable_offset: int = 0
     kernel_clock: int | None = None
+    driver: str = ""
+    irqs: tuple[int, ...] = ()
+    bus: str = ""
+    request: int = 0
+    reset: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,6 +161,7 @@ class ChipDescription:
     start_up: str
     supply_v: tuple[float, float]
     core: Core
+    boot_address: int
     memory: tuple[Memory, ...]
     flash_geometry: FlashGeometry
     clock: ClockLimits
@@ -154,13 +179,13 @@ class ChipDescription:
 
     @property
     def ram(self) -> Memory:
-        """The RAM that a program gets: the first one and those that follow it without a gap, as one."""
+        """The RAM that a program gets: the largest piece without a gap, as one."""
         parts = sorted((memory for memory in self.memory if memory.kind == "ram"), key=lambda memory: memory.start)
-        end = parts[0].start
+        pieces: list[Memory] = []
         for part in parts:
-            if part.start == end:
-                end = part.end
-        return Memory("RAM", "ram", parts[0].start, end - parts[0].start, parts[0].access)
+            before = pieces.pop() if pieces and pieces[-1].end == part.start else Memory("RAM", "ram", part.start, 0, part.access)
+            pieces.append(Memory("RAM", "ram", before.start, before.size + part.size, before.access))
+        return max(pieces, key=lambda piece: (piece.size, -piece.start))
 
     @property
     def map_text(self) -> str:
@@ -216,10 +241,11 @@ def _read_chip(path: Path, _changed: object) -> ChipDescription:
         start_up=row["start_up"],
         supply_v=(float(row["supply_v"][0]), float(row["supply_v"][1])),
         core=_core(row["core"]),
+        boot_address=row["boot_address"],
         memory=tuple(_memory(entry) for entry in row["memory"]),
         flash_geometry=FlashGeometry(**row["flash"]),
         clock=_limits(row["clock"]),
-        identity=ChipIdentity(**{**row["identity"], "dev_ids": tuple(row["identity"]["dev_ids"])}),
+        identity=_identity(row["identity"]),
         openocd=row["tools"]["openocd"],
         pyocd_target=row["tools"]["pyocd_target"],
         pyocd_pack=row["tools"]["pyocd_pack"],
@@ -235,7 +261,12 @@ def _read_chip(path: Path, _changed: object) -> ChipDescription:
 
 def _core(row: Mapping[str, Any]) -> Core:
     flags = tuple(TargetFlag(entry["text"], tuple(entry["families"]), entry["why"]) for entry in row["flags"])
-    return Core(row["name"], row["fpu"], row["float_abi"], row["interrupts"], flags)
+    return Core(row["name"], row["fpu"], row["float_abi"], row["interrupts"], row["priority_bits"], row.get("bit_band", False), flags)
+
+
+def _identity(row: Mapping[str, Any]) -> ChipIdentity:
+    signature = tuple((address, size, value) for address, size, value in row.get("signature", ()))
+    return ChipIdentity(**{**row, "dev_ids": tuple(row["dev_ids"]), "signature": signature})
 
 
 def _limits(row: Mapping[str, Any]) -> ClockLimits:
@@ -251,7 +282,21 @@ def _peripheral(path: Path, row: Mapping[str, Any], offsets: Mapping[str, int]) 
     enable, bit = row.get("clock", ("", 0))
     if enable and enable not in offsets:
         raise refused(path, f"peripherals/{row['name']}/clock", f"'{enable}' is none of enable_registers: {', '.join(offsets)}")
-    return Peripheral(row["name"], row["base"], row["size"], enable, bit, offsets.get(enable, 0), row.get("kernel_clock"))
+    irq = row.get("irq", [])
+    return Peripheral(
+        row["name"],
+        row["base"],
+        row["size"],
+        enable,
+        bit,
+        offsets.get(enable, 0),
+        row.get("kernel_clock"),
+        driver=row.get("driver", ""),
+        irqs=tuple(irq) if isinstance(irq, list) else (irq,),
+        bus=row.get("bus", ""),
+        request=row.get("request", 0),
+        reset=tuple((offset, value) for offset, value in row.get("reset", ())),
+    )
 
 
 def _check_memory(path: Path, chip: ChipDescription) -> None:

@@ -19,6 +19,10 @@ static const int ALL_REGISTERS[CORE_REGISTERS] = {
     UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5, UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8,
     UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11, UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_XPSR};
 
+#define X(start, size, offset) {start, size},
+static const struct { uint32_t start, size; } RAM[RAM_WINDOW_COUNT] = {RAM_WINDOWS(X)};
+#undef X
+
 static const int MASKS[3] = {UC_ARM_REG_PRIMASK, UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK};    /* a CPSID behind the access, too */
 
 static bool traps_all(const struct machine *m) { return scb_get(m, SCB_CCR) & CCR_UNALIGN_TRP; }
@@ -126,8 +130,8 @@ void alignment_begin(struct machine *m)
     if (m->ram_hooked || looked_at_enough(m))
         return;
     m->ram_hooked = true;
-    uc_hook_add(m->uc, &m->ram_hook, accesses, (void *)on_access, m, SRAM_BASE, SRAM_BASE + SRAM_SIZE - 1u);
-    uc_hook_add(m->uc, &m->ram2_hook, accesses, (void *)on_access, m, SRAM2_ALIAS, SRAM2_ALIAS + SRAM2_SIZE - 1u);
+    for (uint32_t i = 0; i < RAM_WINDOW_COUNT; i++)
+        uc_hook_add(m->uc, &m->ram_hooks[i], accesses, (void *)on_access, m, RAM[i].start, RAM[i].start + RAM[i].size - 1u);
 }
 
 void alignment_end(struct machine *m)
@@ -135,8 +139,8 @@ void alignment_end(struct machine *m)
     if (!m->ram_hooked)
         return;
     m->ram_hooked = false;
-    uc_hook_del(m->uc, m->ram_hook);
-    uc_hook_del(m->uc, m->ram2_hook);
+    for (uint32_t i = 0; i < RAM_WINDOW_COUNT; i++)
+        uc_hook_del(m->uc, m->ram_hooks[i]);
 }
 
 /* Between two runs: true if the hooks went because enough was looked at. */
@@ -159,5 +163,5 @@ bool alignment_watch_all(struct machine *m)
     m->constants.exact = 1;
     timing_enter_phase(m, PHASE_PROFILE);
     alignment_begin(m);             /* where the phase was that already */
-    return uc_hook_add(m->uc, &hook, accesses, (void *)on_access, m, SRAM_BASE + SRAM_SIZE, UINT32_MAX) == UC_ERR_OK;
+    return uc_hook_add(m->uc, &hook, accesses, (void *)on_access, m, RAM_END, UINT32_MAX) == UC_ERR_OK;
 }

@@ -20,10 +20,10 @@
 /* Number of the SRAM at an address, 0 for all else. SRAM2 at its alias is on the code buses, where nobody competes. */
 static uint32_t bank_at(uint32_t address)
 {
-    uint32_t offset = address - SRAM_BASE;
-    if (offset >= SRAM_SIZE)
-        return 0;
-    return offset < SRAM2_OFFSET ? 1 : offset < SRAM2_OFFSET + SRAM2_SIZE ? 2 : 3;
+#define X(start, size, number) if (address - (start) < (size)) return number;
+    RAM_BANKS(X)
+#undef X
+    return 0;
 }
 
 static void read_registers(struct machine *m, uint32_t *values)

@@ -109,7 +109,7 @@ void bus_write(struct machine *m, uint32_t address, uint32_t size, uint32_t valu
 static uint64_t on_peripheral_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
 {
     (void)uc;
-    if (offset - BIT_BAND < BIT_BAND)
+    if (HAS_BIT_BAND && offset - BIT_BAND < BIT_BAND)
         return bus_read(user, PERIPHERAL_WINDOW + (uint32_t)(offset - BIT_BAND) / 128u * 4u, 4) >> ((offset >> 2) & 31u) & 1u;
     return bus_read(user, PERIPHERAL_WINDOW + (uint32_t)offset, size);
 }
@@ -117,7 +117,7 @@ static uint64_t on_peripheral_read(uc_engine *uc, uint64_t offset, unsigned size
 static void on_peripheral_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user)
 {
     (void)uc;
-    if (offset - BIT_BAND < BIT_BAND) {
+    if (HAS_BIT_BAND && offset - BIT_BAND < BIT_BAND) {
         uint32_t address = PERIPHERAL_WINDOW + (uint32_t)(offset - BIT_BAND) / 128u * 4u, bit = 1u << ((offset >> 2) & 31u);
         bus_write(user, address, 4, value & 1u ? bus_read(user, address, 4) | bit : bus_read(user, address, 4) & ~bit);
         return;
@@ -156,16 +156,22 @@ static void on_system_write(uc_engine *uc, uint64_t offset, unsigned size, uint6
 
 bool bus_attach(struct machine *m)
 {
-    return uc_mmio_map(m->uc, SRAM_BIT_BAND, SRAM_BIT_BAND_SIZE, on_sram_bit_read, m, on_sram_bit_write, m) == UC_ERR_OK &&
-           uc_mmio_map(m->uc, PERIPHERAL_WINDOW, PERIPHERAL_WINDOW_SIZE, on_peripheral_read, m, on_peripheral_write, m) == UC_ERR_OK &&
+    bool banded = !HAS_BIT_BAND || uc_mmio_map(m->uc, SRAM_BIT_BAND, SRAM_BIT_BAND_SIZE, on_sram_bit_read, m, on_sram_bit_write, m) == UC_ERR_OK;
+    return banded && uc_mmio_map(m->uc, PERIPHERAL_WINDOW, PERIPHERAL_WINDOW_SIZE, on_peripheral_read, m, on_peripheral_write, m) == UC_ERR_OK &&
            uc_mmio_map(m->uc, SYSTEM_WINDOW, SYSTEM_WINDOW_SIZE, on_system_read, m, on_system_write, m) == UC_ERR_OK;
 }
 
 void bus_reset(struct machine *m)
 {
+#define X(address, value) {address, value},
+    static const struct { uint32_t address, value; } VALUES[] = {RESET_ROWS(X) {0, 0}};
+#undef X
     for (uint32_t i = 0; i < m->peripheral_count; i++) {
         struct peripheral *p = &m->peripherals[i];
         memset(p->reg, 0, p->size);
+        for (uint32_t k = 0; k + 1u < sizeof VALUES / sizeof VALUES[0]; k++)
+            if (VALUES[k].address - p->base < p->size)
+                p->reg[(VALUES[k].address - p->base) / 4u] = VALUES[k].value;
         if (p->reset)
             p->reset(m, p);
     }

@@ -67,9 +67,9 @@ void clock_update(struct machine *m)
 }
 
 /* Timers run at twice the APB clock when the APB prescaler is not 1 (RM0432 section 6.2.15). In HCLK cycles per timer clock. */
-uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base)
+uint32_t timer_clock_divider(const struct machine *m, uint32_t bus)
 {
-    uint32_t cfgr = m->rcc->reg[RCC_CFGR / 4], ppre = timer_base < 0x40010000u ? (cfgr >> 8) & 7u : (cfgr >> 11) & 7u;
+    uint32_t cfgr = m->rcc->reg[RCC_CFGR / 4], ppre = bus == 1u ? (cfgr >> 8) & 7u : (cfgr >> 11) & 7u;
     return ppre < 4 ? 1u : 1u << (ppre - 4u);
 }
 
@@ -188,9 +188,9 @@ static void flash_reset(struct machine *m, struct peripheral *p)
 void clocks_add(struct machine *m)
 {
     rcc_add(m);
-    m->power = bus_add(m, (struct peripheral){.name = "PWR", .base = 0x40007000, .size = 0x400, .read = pwr_read, .write = pwr_write,
+    m->power = bus_add(m, (struct peripheral){.name = "PWR", .base = PWR_BASE, .size = 0x400, .read = pwr_read, .write = pwr_write,
                                              .reset = pwr_reset, .peek = pwr_read});
-    m->flash_interface = bus_add(m, (struct peripheral){.name = "FLASH", .base = 0x40022000, .size = 0x400,
+    m->flash_interface = bus_add(m, (struct peripheral){.name = "FLASH", .base = FLASH_INTERFACE_BASE, .size = 0x400,
                                                        .read = flash_read, .write = flash_write, .reset = flash_reset,
                                                        .peek = flash_peek});
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The virtual board: the chip of its description, of the STM32L4+ series, around unicorn's Cortex-M4.
+/* The virtual board: the chip of its description around one of unicorn's Cortex-M cores.
  *
  * What is modelled and where it is written down:
  *   RM0432  STM32L4+ reference manual: memory map, RCC, PWR, FLASH, GPIO, TIM2..7, USART/LPUART
@@ -27,7 +27,8 @@
 #define TICKS_PER_CYCLE 1000u
 #define NEVER UINT64_MAX
 
-#include "description.h"    /* memory, pins and numbers of the chip and its board: made by chip_header.py */
+#include "description.h"    /* memory, peripherals, core and pins of the chip and its board: made by chip_header.py */
+#include "memory.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -103,7 +104,9 @@ enum list { LIST_NOTES = 1, LIST_EDGES, LIST_PIN_CHANGES, LIST_CLOCK_CHANGES, LI
 #define MAX_WATCHES 4096u
 #define MAX_SETTING_CHANGES (1u << 16)
 #define MAX_SPANS (1u << 20)
-#define WATCHABLE_BYTES (2u * FLASH_SIZE + SRAM_SIZE + SRAM2_SIZE)
+#define X(start, size, offset) + (size)
+enum { WATCHABLE_BYTES = FLASH_WINDOW_COUNT * FLASH_SIZE RAM_WINDOWS(X) };
+#undef X
 #define MAX_OUTPUT (1u << 20)       /* bytes that the host has not taken; it is asked to from OUTPUT_WAITS on */
 #define OUTPUT_WAITS (1u << 16)
 #define MAX_FRAMES (1u << 26)       /* of audio that waits to be played: an hour and more */
@@ -221,7 +224,7 @@ struct peripheral {
 
 struct peripheral *bus_add(struct machine *m, struct peripheral p);
 bool bus_attach(struct machine *m);
-bool open_cortex_m4(uc_engine **uc, uint32_t page_size);
+bool open_core(uc_engine **uc, uint32_t page_size);
 void bus_reset(struct machine *m);
 void bus_free(struct machine *m);
 uint32_t bus_read(struct machine *m, uint32_t address, uint32_t size);
@@ -301,7 +304,7 @@ struct machine {
     bool icache_on, dcache_on;
     enum phase phase;
     bool hooked;
-    uc_hook block_hook, data_hook, alias_hook, ram_hook, ram2_hook;
+    uc_hook block_hook, data_hooks[FLASH_WINDOW_COUNT], ram_hooks[RAM_WINDOW_COUNT];
     bool ram_hooked, held_back;
     uint64_t accesses_looked_at;    /* for their alignment */
     struct trace *trace;            /* NULL until one is asked for */
@@ -330,7 +333,7 @@ struct machine {
     uint64_t dma_starts_at;         /* the first transfer that waits */
     uint64_t dma_copies_until;      /* when the last transfer between memories would have ended */
     bool dma_moving;                /* an item is on its way: a channel that it starts has to wait */
-    struct peripheral *dma_units[2];
+    struct peripheral *dma_units[DMA_UNITS + 1];
     struct sai sai;
     struct random_source random;
     struct crc_unit crc;

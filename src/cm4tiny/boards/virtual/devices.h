@@ -14,7 +14,7 @@ bool devices_work_alone(const struct machine *m);
 void clocks_add(struct machine *m);
 uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks);
 uint64_t ticks_of_time_ps(const struct machine *m, uint64_t time_ps);
-uint32_t timer_clock_divider(const struct machine *m, uint32_t timer_base);
+uint32_t timer_clock_divider(const struct machine *m, uint32_t bus);
 void clock_update(struct machine *m);
 uint32_t power_range(const struct machine *m);
 bool power_boost(const struct machine *m);
@@ -42,7 +42,7 @@ uint64_t sysclk_hz(const struct machine *m);
 uint32_t uart_kernel_hz(const struct machine *m, uint32_t uart);
 uint32_t clk48_hz(const struct machine *m);
 
-/* uart.c: USART1..3, UART4/5, LPUART1 */
+/* uart.c */
 struct uart {
     struct peripheral *p;
     uint64_t line_free_at, last_received_at, bytes_received, bytes_sent;
@@ -50,7 +50,6 @@ struct uart {
     bool complete_cleared, idle_flag, burst;
     bool pins_known, mapped[2], isolated[2];    /* by pins.c: the input's and the output's pin */
 };
-#define UARTS 6
 void uarts_add(struct machine *m);
 void uarts_advance(struct machine *m);
 uint64_t uarts_next_event(const struct machine *m);
@@ -61,14 +60,13 @@ void uart_polled(struct machine *m, const struct uart *u, uint64_t last_ticks, u
 bool uart_line_busy(const struct machine *m);
 bool uart_waits_for_interrupt(const struct machine *m);
 
-/* timers.c: TIM1..8, TIM15..17 */
+/* timers.c */
 struct timer {
     struct peripheral *p;
     uint64_t since_cycles;          /* when the prescaler last began a count */
-    uint32_t count, prescaler, reload, irq;
+    uint32_t count, prescaler, reload, irq, bus;
     bool wide, clocked;
 };
-#define TIMERS 11
 void timers_add(struct machine *m);
 void timers_rebase(struct machine *m);
 void timers_clocks_changed(struct machine *m);
@@ -76,16 +74,16 @@ void timers_advance(struct machine *m);
 uint64_t timers_next_event(const struct machine *m);
 
 /* gpio.c */
-#define GPIO_PORTS 9
 void gpio_add(struct machine *m);
 bool external_core_supply(const struct machine *m);
 
 /* dma.c: DMA1, DMA2 and DMAMUX1 */
 struct dma_channel { uint32_t peripheral_address, memory_address, reload; uint64_t starts_at; };
 enum dma_answer { DMA_NOT_SERVED, DMA_MOVED, DMA_LAP };     /* DMA_LAP: a circular channel starts again */
-#define DMA_CHANNELS 14
+#define CHANNELS_PER_UNIT 7u
+#define DMA_CHANNELS (CHANNELS_PER_UNIT * DMA_UNITS)
 #define DMA_MOST_ITEMS 65535u       /* CNDTR has 16 bits */
-enum dma_request { DMA_USART1_RX = 24, DMA_LPUART1_RX = 34, DMA_SAI1_A = 36, DMA_SAI1_B = 37 };
+enum dma_request { DMA_SAI1_A = 36, DMA_SAI1_B = 37 };
 void dma_add(struct machine *m);
 void dma_advance(struct machine *m);
 uint64_t dma_next_event(const struct machine *m);

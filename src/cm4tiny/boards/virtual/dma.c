@@ -16,7 +16,6 @@ enum {
     CCR_MINC = 1u << 7, CCR_MEM2MEM = 1u << 14
 };
 enum { FLAG_GLOBAL = 1u, FLAG_COMPLETE = 2u, FLAG_HALF = 4u, FLAG_ERROR = 8u };
-#define CHANNELS_PER_UNIT 7u
 #define NO_REGISTER UINT32_MAX
 #define ITEM_TICKS (4u * TICKS_PER_CYCLE)   /* two accesses to the bus, and arbitration */
 
@@ -29,7 +28,7 @@ static uint32_t *reg(const struct machine *m, uint32_t channel, uint32_t offset)
 
 static void apply_level(struct machine *m, uint32_t channel)
 {
-    static const uint8_t INTERRUPT[DMA_CHANNELS] = {11, 12, 13, 14, 15, 16, 17, 56, 57, 58, 59, 60, 68, 69};
+    static const uint8_t INTERRUPT[DMA_CHANNELS] = {DMA_INTERRUPTS};
     uint32_t flags = unit_of(m, channel)->reg[DMA_ISR] >> (4u * (channel % CHANNELS_PER_UNIT)) & 15u;
     interrupt_level(m, INTERRUPT[channel], (flags & *reg(m, channel, CCR) & (CCR_TCIE | CCR_HTIE | CCR_TEIE)) != 0);
 }
@@ -57,8 +56,7 @@ static uint32_t item_read(struct machine *m, uint32_t address, uint32_t size)
 
 static bool item_write(struct machine *m, uint32_t address, uint32_t value, uint32_t size)
 {
-    bool ram = address - SRAM_BASE < SRAM_SIZE || address - SRAM2_ALIAS < SRAM2_SIZE;
-    uint8_t *at = ram ? memory_at(m, address, size) : NULL;
+    uint8_t *at = in_ram(address) ? memory_at(m, address, size) : NULL;
     if (at)
         memcpy(at, &value, size);
     else if (address - 0x40000000u < 0x20000000u)
@@ -256,8 +254,11 @@ static void dma_reset(struct machine *m, struct peripheral *p)
 
 void dma_add(struct machine *m)
 {
-    for (uint32_t i = 0; i < 2; i++)
-        m->dma_units[i] = bus_add(m, (struct peripheral){.name = i ? "DMA2" : "DMA1", .base = 0x40020000u + 0x400u * i, .size = 0x400,
-                                                        .instance = i, .write = dma_write, .reset = dma_reset});
-    m->dmamux = bus_add(m, (struct peripheral){.name = "DMAMUX1", .base = 0x40020800, .size = 0x400});
+#define X(name, base) {name, base},
+    static const struct { const char *name; uint32_t base; } UNITS[] = {DMA_ROWS(X)};
+#undef X
+    for (uint32_t i = 0; i < DMA_UNITS; i++)
+        m->dma_units[i] = bus_add(m, (struct peripheral){.name = UNITS[i].name, .base = UNITS[i].base, .size = 0x400, .instance = i,
+                                                        .write = dma_write, .reset = dma_reset});
+    m->dmamux = bus_add(m, (struct peripheral){.name = "DMAMUX1", .base = DMAMUX_BASE, .size = 0x400});
 }

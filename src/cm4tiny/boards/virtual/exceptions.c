@@ -146,14 +146,12 @@ uint32_t exception_ready(struct machine *m, bool ignore_primask)
 
 bool code_can_be_at(uint32_t address)
 {
-    return address < FLASH_SIZE || address - FLASH_BASE < FLASH_SIZE || address - SRAM_BASE < SRAM_SIZE ||
-           address - SRAM2_ALIAS < SRAM2_SIZE || address - SYSTEM_MEMORY_BASE < SYSTEM_MEMORY_SIZE;
+    return in_flash(address) || in_ram(address) || in_system_memory(address);
 }
 
 static uint32_t *stack_at(struct machine *m, uint32_t address, uint32_t size)
 {
-    bool ram = address - SRAM_BASE < SRAM_SIZE || address - SRAM2_ALIAS < SRAM2_SIZE;
-    return ram && (address & 3u) == 0 ? (uint32_t *)(void *)memory_at(m, address, size) : NULL;
+    return in_ram(address) && (address & 3u) == 0 ? (uint32_t *)(void *)memory_at(m, address, size) : NULL;
 }
 
 static void store_fp_context(struct machine *m, uint32_t *at)

@@ -7,12 +7,11 @@ enum exception {
     NO_EXCEPTION = 0, EXC_NMI = 2, EXC_HARD_FAULT = 3, EXC_MEM_MANAGE = 4, EXC_BUS_FAULT = 5, EXC_USAGE_FAULT = 6, EXC_SVCALL = 11,
     EXC_DEBUG_MONITOR = 12, EXC_PENDSV = 14, EXC_SYSTICK = 15, FIRST_INTERRUPT = 16
 };
-#define EXCEPTION_WORDS 4u
-#define PRIORITY_BITS 0xF0u         /* 16 levels */
+#define EXCEPTION_WORDS ((FIRST_INTERRUPT + INTERRUPTS + 31u) / 32u)
 
 struct exceptions {
     uint32_t enabled[EXCEPTION_WORDS], pending[EXCEPTION_WORDS], active[EXCEPTION_WORDS], level[EXCEPTION_WORDS];
-    uint8_t priority[FIRST_INTERRUPT + 112];
+    uint8_t priority[32u * EXCEPTION_WORDS];
     uint32_t active_count;
     uint32_t fp_context_address;    /* FPCAR */
     bool lazy_fp;                   /* FPCCR.LSPACT: room is reserved, S0..S15 are still in the registers */

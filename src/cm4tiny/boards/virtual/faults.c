@@ -14,6 +14,7 @@ enum { SCB_CCR = 0x14, SCB_SHCSR = 0x24, SCB_CFSR = 0x28, SCB_HFSR = 0x2C, SCB_M
 #define XPSR_EXCEPTION 0x1FFu
 #define EXC_RETURN_FIRST 0xF0000000u
 #define CCR_DIV_0_TRP 0x10u
+#define WATCHABLE_REGIONS (FLASH_WINDOW_COUNT + RAM_WINDOW_COUNT)
 #define IT_REACH 14u                /* from an IT to the last of its four instructions */
 
 /* Exception numbers of unicorn's (qemu's) Arm target. */
@@ -134,9 +135,9 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
 /* Everywhere but in RAM, where no access is invalid: a hook over RAM, even of this kind, keeps its stores on the slow path. */
 void faults_attach(struct machine *m)
 {
-    static const uint32_t RANGES[][2] = {{0, SRAM2_ALIAS - 1},
-                                         {SRAM2_ALIAS + SRAM2_SIZE, SRAM_BASE - 1},
-                                         {SRAM_BASE + SRAM_SIZE, UINT32_MAX}};
+#define X(first, last) {first, last},
+    static const uint32_t RANGES[][2] = {OUTSIDE_RAM(X)};
+#undef X
     uc_hook hook;
     uc_hook_add(m->uc, &hook, UC_HOOK_INTR, (void *)on_interrupt, m, 1, 0);
     for (size_t i = 0; i < sizeof RANGES / sizeof RANGES[0]; i++)
@@ -302,11 +303,15 @@ static void on_watched_instruction(uc_engine *uc, uint64_t address64, uint32_t s
 /* True if the instruction has no watch yet and gets one: code that changes under the same address keeps its watch. */
 bool new_watch(struct machine *m, uint32_t address)
 {
-    static const uint32_t REGIONS[][2] = {{0, FLASH_SIZE}, {FLASH_BASE, FLASH_SIZE}, {SRAM_BASE, SRAM_SIZE}, {SRAM2_ALIAS, SRAM2_SIZE}};
+#define X(start) {start, FLASH_SIZE},
+#define Y(start, size, offset) {start, size},
+    static const uint32_t REGIONS[WATCHABLE_REGIONS][2] = {FLASH_WINDOWS(X) RAM_WINDOWS(Y)};
+#undef X
+#undef Y
     uint32_t bit = 0, region = 0;
-    for (; region < 4 && address - REGIONS[region][0] >= REGIONS[region][1]; region++)
+    for (; region < WATCHABLE_REGIONS && address - REGIONS[region][0] >= REGIONS[region][1]; region++)
         bit += REGIONS[region][1] / 2u;
-    if (region == 4)
+    if (region == WATCHABLE_REGIONS)
         return false;
     bit += (address - REGIONS[region][0]) / 2u;
     if (m->watched[bit >> 3] >> (bit & 7u) & 1u)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* GPIO A..I. Source: RM0432 section 8; pins of the board: its description. */
+/* GPIO ports. Source: RM0432 section 8; pins of the board: its description. */
 #include "core.h"
 
 enum { GPIO_MODER = 0x00, GPIO_PUPDR = 0x0C, GPIO_IDR = 0x10, GPIO_ODR = 0x14, GPIO_BSRR = 0x18, GPIO_AFRL = 0x20, GPIO_BRR = 0x28 };
@@ -72,14 +72,6 @@ static void gpio_write(struct machine *m, struct peripheral *p, uint32_t offset,
         timestamp_edge(m);
 }
 
-static void gpio_reset(struct machine *m, struct peripheral *p)
-{
-    (void)m;
-    p->reg[GPIO_MODER / 4] = p->instance == 0 ? 0xABFFFFFFu : p->instance == 1 ? 0xFFFFFEBFu : 0xFFFFFFFFu;
-    if (p->instance <= 1)
-        p->reg[GPIO_PUPDR / 4] = p->instance == 0 ? 0x64000000u : 0x00000100u;
-}
-
 /* A board with an SMPS: a step-down converter feeds VDD12 through a switch, so the regulator's range does not limit the core. */
 bool external_core_supply(const struct machine *m)
 {
@@ -89,7 +81,11 @@ bool external_core_supply(const struct machine *m)
 
 void gpio_add(struct machine *m)
 {
-    for (uint32_t i = 0; i < GPIO_PORTS; i++)
-        m->ports[i] = bus_add(m, (struct peripheral){.name = "GPIO", .base = 0x48000000u + 0x400u * i, .size = 0x400, .instance = i,
-                                       .read = gpio_read, .write = gpio_write, .reset = gpio_reset, .peek = gpio_peek});
+#define X(name, base, port) {name, base, port},
+    static const struct { const char *name; uint32_t base, port; } PORTS[] = {GPIO_ROWS(X)};
+#undef X
+    for (uint32_t i = 0; i < sizeof PORTS / sizeof PORTS[0]; i++)
+        m->ports[PORTS[i].port] = bus_add(m, (struct peripheral){.name = PORTS[i].name, .base = PORTS[i].base, .size = 0x400,
+                                                                .instance = PORTS[i].port, .read = gpio_read, .write = gpio_write,
+                                                                .peek = gpio_peek});
 }

@@ -80,33 +80,34 @@ void write_xpsr(struct machine *m, uint32_t value)
 
 uint8_t *memory_at(struct machine *m, uint32_t address, uint32_t size)
 {
-    if (address - FLASH_BASE < FLASH_SIZE && size <= FLASH_SIZE - (address - FLASH_BASE))
-        return m->flash + (address - FLASH_BASE);
-    if (address - SRAM_BASE < SRAM_SIZE && size <= SRAM_SIZE - (address - SRAM_BASE))
-        return m->sram + (address - SRAM_BASE);
-    if (address < FLASH_SIZE && size <= FLASH_SIZE - address)
-        return m->flash + address;
-    if (address - SRAM2_ALIAS < SRAM2_SIZE && size <= SRAM2_SIZE - (address - SRAM2_ALIAS))
-        return m->sram + SRAM2_OFFSET + (address - SRAM2_ALIAS);
-    if (address - SYSTEM_MEMORY_BASE < SYSTEM_MEMORY_SIZE && size <= SYSTEM_MEMORY_SIZE - (address - SYSTEM_MEMORY_BASE))
+#define X(start, bytes, offset) \
+    if (address - (start) < (bytes) && size <= (bytes) - (address - (start))) \
+        return m->sram + (offset) + (address - (start));
+    if (in_flash(address) && size <= FLASH_SIZE - flash_offset(address))
+        return m->flash + flash_offset(address);
+    RAM_WINDOWS(X)
+#undef X
+    if (in_system_memory(address) && size <= SYSTEM_MEMORY_SIZE - (address - SYSTEM_MEMORY_BASE))
         return m->system_memory + (address - SYSTEM_MEMORY_BASE);
     return NULL;
 }
 
 /* --- life cycle -------------------------------------------------------------------------------------------------------------------*/
 
-/* RM0432 chapter "Device electronic signature": unique id, flash size in KB, package, and a calibration value of the voltage reference. */
+/* The manuals' chapters "Device electronic signature": unique id, flash size in KB, and what else the description says. */
 static void fill_system_memory(uint8_t *at)
 {
     static const uint32_t UNIQUE_ID[3] = {0x00350042u, 0x31375118u, 0x20363332u};
-    static const uint16_t FLASH_KB = FLASH_SIZE / 1024u, VREFINT = 1655u;
-    static const uint32_t PACKAGE_LQFP144 = 2u;
+    static const uint16_t FLASH_KB = FLASH_SIZE / 1024u;
+#define X(offset, size, value) {offset, size, value},
+    static const struct { uint32_t offset, size, value; } MORE[] = {SIGNATURE(X) {0, 0, 0}};
+#undef X
     memset(at, 0xFF, SYSTEM_MEMORY_SIZE);
     deviations_add_clrex(at);
     memcpy(at + UNIQUE_ID_OFFSET, UNIQUE_ID, sizeof UNIQUE_ID);
-    memcpy(at + 0x75E0, &FLASH_KB, sizeof FLASH_KB);
-    memcpy(at + 0x7500, &PACKAGE_LQFP144, sizeof PACKAGE_LQFP144);
-    memcpy(at + 0x75AA, &VREFINT, sizeof VREFINT);
+    memcpy(at + FLASH_KB_OFFSET, &FLASH_KB, sizeof FLASH_KB);
+    for (uint32_t i = 0; i < sizeof MORE / sizeof MORE[0]; i++)
+        memcpy(at + MORE[i].offset, &MORE[i].value, MORE[i].size);
 }
 
 /* What RAM and registers hold at power-on is unknown on the chip; here it is the same in every run, and never what firmware hopes for. */
@@ -120,7 +121,7 @@ static uint64_t power_on_word(uint64_t n)
 
 static void fill_sram(struct machine *m)
 {
-    for (uint32_t i = 0; i < SRAM_SIZE / 8u; i++) {
+    for (uint32_t i = 0; i < RAM_BYTES / 8u; i++) {
         uint64_t word = power_on_word(i);
         memcpy(m->sram + 8u * i, &word, sizeof word);
     }
@@ -131,9 +132,9 @@ static void fill_registers(struct machine *m)
     static const int CORE[] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5, UC_ARM_REG_R6,
                                UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11, UC_ARM_REG_R12};
     for (uint32_t i = 0; i < sizeof CORE / sizeof CORE[0]; i++)
-        write_register(m, CORE[i], (uint32_t)power_on_word(SRAM_SIZE + i));
+        write_register(m, CORE[i], (uint32_t)power_on_word(RAM_BYTES + i));
     for (uint32_t i = 0; i < 16; i++) {
-        uint64_t value = power_on_word(SRAM_SIZE + 16u + i);
+        uint64_t value = power_on_word(RAM_BYTES + 16u + i);
         uc_reg_write(m->uc, UC_ARM_REG_D0 + (int)i, &value);
     }
 }
@@ -142,18 +143,19 @@ static bool map_memory(struct machine *m)
 {
     const uint32_t read_execute = UC_PROT_READ | UC_PROT_EXEC;
     m->flash = aligned_alloc(0x10000, FLASH_SIZE);
-    m->sram = aligned_alloc(0x10000, SRAM_SIZE);
+    m->sram = aligned_alloc(0x10000, (RAM_BYTES + 0xFFFFu) & ~0xFFFFu);
     m->system_memory = aligned_alloc(0x10000, SYSTEM_MEMORY_SIZE);
     if (!m->flash || !m->sram || !m->system_memory)
         return false;
     memset(m->flash, 0xFF, FLASH_SIZE);
-    memset(m->sram, 0, SRAM_SIZE);     /* until the core was looked at */
+    memset(m->sram, 0, RAM_BYTES);     /* until the core was looked at */
     fill_system_memory(m->system_memory);
-    return uc_mem_map_ptr(m->uc, FLASH_BASE, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK &&
-           uc_mem_map_ptr(m->uc, 0, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK &&
-           uc_mem_map_ptr(m->uc, SRAM_BASE, SRAM_SIZE, UC_PROT_ALL, m->sram) == UC_ERR_OK &&
-           uc_mem_map_ptr(m->uc, SRAM2_ALIAS, SRAM2_SIZE, UC_PROT_ALL, m->sram + SRAM2_OFFSET) == UC_ERR_OK &&
+#define X(start) && uc_mem_map_ptr(m->uc, start, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK
+#define Y(start, size, offset) && uc_mem_map_ptr(m->uc, start, size, UC_PROT_ALL, m->sram + (offset)) == UC_ERR_OK
+    return true FLASH_WINDOWS(X) RAM_WINDOWS(Y) &&
            uc_mem_map_ptr(m->uc, SYSTEM_MEMORY_BASE, SYSTEM_MEMORY_SIZE, read_execute, m->system_memory) == UC_ERR_OK && bus_attach(m);
+#undef X
+#undef Y
 }
 
 /* unicorn sends every store to a page that may hold code down a slow path, and its own Cortex-M4 lets code be anywhere. So this machine
@@ -161,7 +163,7 @@ static bool map_memory(struct machine *m)
  * and may be written is still checked by the memory map. */
 static bool on_translation_miss(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_entry *entry, void *user)
 {
-    bool data_page = type != UC_MEM_FETCH && (address - SRAM_BASE < SRAM_SIZE || address - SRAM2_ALIAS < SRAM2_SIZE);
+    bool data_page = type != UC_MEM_FETCH && in_ram((uint32_t)address);
     (void)user;
     if (type != UC_MEM_FETCH)       /* before a fetch they are those of the block that comes: it may begin inside an IT block */
         clear_stale_it_bits(uc);
@@ -171,14 +173,14 @@ static bool on_translation_miss(uc_engine *uc, uint64_t address, uc_mem_type typ
 }
 
 /* UC_MODE_MCLASS would give a Cortex-M33 whatever model is asked for, and say that all is well: see unicorn_core.py. */
-bool open_cortex_m4(uc_engine **uc, uint32_t page_size)
+bool open_core(uc_engine **uc, uint32_t page_size)
 {
     if (uc_open(UC_ARCH_ARM, UC_MODE_THUMB, uc) != UC_ERR_OK) {
         *uc = NULL;
         return false;
     }
     /* unicorn's 1 KB pages would cut blocks and break the chaining of blocks at every kilobyte */
-    return uc_ctl_set_page_size(*uc, page_size) == UC_ERR_OK && uc_ctl_set_cpu_model(*uc, UC_CPU_ARM_CORTEX_M4) == UC_ERR_OK;
+    return uc_ctl_set_page_size(*uc, page_size) == UC_ERR_OK && uc_ctl_set_cpu_model(*uc, CORE_MODEL) == UC_ERR_OK;
 }
 
 static bool runs(struct machine *m, const uint8_t *code)
@@ -189,19 +191,20 @@ static bool runs(struct machine *m, const uint8_t *code)
     return uc_emu_start(m->uc, SRAM_BASE | 1u, SRAM_BASE + 4u, 0, 1) == UC_ERR_OK;
 }
 
-/* A setting is not believed: an Armv8-M LDA and an FPv5 VSEL must not run, a UADD8 of the DSP extension must. Before any hook is set. */
-static bool is_cortex_m4(struct machine *m)
+/* A setting is not believed: the core must run, or refuse, the instructions that tell it from its relatives. Before any hook is set. */
+static bool is_core(struct machine *m)
 {
-    static const uint8_t LDA[4] = {0xD1, 0xE8, 0xAF, 0x0F}, VSEL[4] = {0x00, 0xFE, 0x81, 0x0A}, UADD8[4] = {0x80, 0xFA, 0x40, 0xF0};
+#define X(a, b, c, d, has) {{a, b, c, d}, has},
+    static const struct { uint8_t code[4]; bool has; } PROBES[] = {CORE_PROBES(X)};
+#undef X
     /* uc_ctl_get_cpu_model() shifts a signed 2 by 30 */
     const uint32_t get_model = (uint32_t)UC_CTL_CPU_MODEL | 1u << 26 | (uint32_t)UC_CTL_IO_READ << 30;
     int model = -1;
-    bool right = uc_ctl(m->uc, (uc_control_type)get_model, &model) == UC_ERR_OK && model == UC_CPU_ARM_CORTEX_M4 && !runs(m, LDA);
-    uc_ctl_flush_tb(m->uc);
-    right = right && !runs(m, VSEL);
-    uc_ctl_flush_tb(m->uc);
-    right = right && runs(m, UADD8);
-    uc_ctl_flush_tb(m->uc);
+    bool right = uc_ctl(m->uc, (uc_control_type)get_model, &model) == UC_ERR_OK && model == (int)CORE_MODEL;
+    for (uint32_t i = 0; i < sizeof PROBES / sizeof PROBES[0]; i++) {
+        right = right && runs(m, PROBES[i].code) == PROBES[i].has;
+        uc_ctl_flush_tb(m->uc);
+    }
     memset(m->sram, 0, 4);
     return right;
 }
@@ -242,7 +245,7 @@ EXPORT struct machine *cm4_new(const struct timing_constants *constants, classif
         return NULL;
     }
     devices_add(m);
-    if (m->requests || !open_cortex_m4(&m->uc, m->page_size) || !map_memory(m) || !is_cortex_m4(m)) {
+    if (m->requests || !open_core(&m->uc, m->page_size) || !map_memory(m) || !is_core(m)) {
         cm4_free(m);
         return NULL;
     }
@@ -305,7 +308,7 @@ void reset_machine(struct machine *m)
     for (size_t i = 0; i < sizeof CLEARED / sizeof CLEARED[0]; i++)
         write_register(m, CLEARED[i], 0);
     fill_registers(m);
-    memcpy(vectors, m->flash, sizeof vectors);
+    memcpy(vectors, memory_at(m, BOOT_ADDRESS, sizeof vectors), sizeof vectors);
     write_register(m, UC_ARM_REG_PSP, 0);
     write_register(m, UC_ARM_REG_FPSCR, 0);
     write_xpsr(m, 0x01000000u);

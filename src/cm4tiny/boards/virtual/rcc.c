@@ -161,18 +161,20 @@ static void check_ready(struct machine *m, uint32_t source, enum rule rule)
 
 /* --- what other peripherals run on ----------------------------------------------------------------------------------------------------*/
 
-/* RM0432 section 6.4.28 (CCIPR). Two bits each in the order USART1..3, UART4, UART5, LPUART1. 0: the clock that is selected does not run. */
+/* RM0432 section 6.4.28 (CCIPR), two bits each. 0: the clock that is selected does not run. */
 uint32_t uart_kernel_hz(const struct machine *m, uint32_t uart)
 {
-    static const uint32_t SHIFT[UARTS] = {10, 0, 2, 4, 6, 8};      /* in the order of uart.c */
-    uint32_t source = reg(m, RCC_CCIPR) >> SHIFT[uart] & 3u, cfgr = reg(m, RCC_CFGR), ppre;
+#define X(name, base, low_power, interrupt, bus, kernel_clock, request) {kernel_clock, bus},
+    static const struct { uint32_t shift, bus; } UART[UARTS] = {UART_ROWS(X)};
+#undef X
+    uint32_t source = reg(m, RCC_CCIPR) >> UART[uart].shift & 3u, cfgr = reg(m, RCC_CFGR), ppre;
     if (source == 1)
         return (uint32_t)sysclk_hz(m);
     if (source == 2)
         return clock_ready(m, SOURCE_HSI) ? HSI_HZ : 0;
     if (source == 3)
         return clock_ready(m, SOURCE_LSE) ? LSE_HZ : 0;
-    ppre = uart == 1 ? cfgr >> 11 & 7u : cfgr >> 8 & 7u;   /* USART1 is on APB2 */
+    ppre = UART[uart].bus == 2u ? cfgr >> 11 & 7u : cfgr >> 8 & 7u;
     return (uint32_t)(m->hclk_hz >> (ppre < 4 ? 0 : ppre - 3u));
 }
 
@@ -337,6 +339,6 @@ static void rcc_reset(struct machine *m, struct peripheral *p)
 
 void rcc_add(struct machine *m)
 {
-    m->rcc = bus_add(m, (struct peripheral){.name = "RCC", .base = 0x40021000, .size = 0x400,
+    m->rcc = bus_add(m, (struct peripheral){.name = "RCC", .base = RCC_BASE, .size = 0x400,
                                            .read = rcc_read, .write = rcc_write, .reset = rcc_reset, .peek = rcc_peek});
 }

@@ -17,7 +17,7 @@ enum { CR1_RECEIVER = 1u, CR1_SAIEN = 1u << 16, CR1_DMAEN = 1u << 17 };
 enum { SR_OVERRUN = 1u, SR_FREQ = 1u << 3 };
 #define BLOCKS 2u
 #define FIFO_ITEMS 8u
-#define SAI1_INTERRUPT 74u
+#define SAI1_INTERRUPT SAI_INTERRUPT
 #define FRAMES_AT_ONCE 65536u       /* a core that is slower than the audio gets the rest at its next events */
 
 static uint32_t *reg(const struct machine *m, uint32_t block, uint32_t offset) { return &m->sai.p->reg[(BLOCK_STRIDE * block + offset) / 4]; }
@@ -180,6 +180,6 @@ __attribute__((visibility("default"))) int cm4_play(struct machine *m, const int
 
 void sai_add(struct machine *m)
 {
-    m->sai.p = bus_add(m, (struct peripheral){.name = "SAI1", .base = 0x40015400, .size = 0x400,
+    m->sai.p = bus_add(m, (struct peripheral){.name = "SAI1", .base = SAI_BASE, .size = 0x400,
                                              .read = sai_read, .write = sai_write, .reset = sai_reset, .peek = sai_peek});
 }

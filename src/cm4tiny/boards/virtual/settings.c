@@ -6,10 +6,7 @@
  */
 #include "core.h"
 
-#define PWR_BASE 0x40007000u
-#define RCC_BASE 0x40021000u
-#define FLASH_ACR_ADDRESS 0x40022000u
-#define SMPS_PORT_BASE (0x48000000u + 0x400u * SMPS_SWITCH_PORT)     /* RM0432: port A, then one every KB */
+#define FLASH_ACR_ADDRESS FLASH_INTERFACE_BASE
 #define SMPS_MODES (HAS_SMPS ? 3u << 2u * SMPS_ENABLE_PIN | 3u << 2u * SMPS_POWER_GOOD_PIN | 3u << 2u * SMPS_SWITCH_PIN : 0u)    /* in MODER */
 #define SMPS_LEVELS (HAS_SMPS ? 1u << SMPS_ENABLE_PIN | 1u << SMPS_POWER_GOOD_PIN | 1u << SMPS_SWITCH_PIN : 0u)                  /* in ODR */
 

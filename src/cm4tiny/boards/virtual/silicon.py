@@ -18,14 +18,13 @@ import capstone
 from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.boards.chips import ChipDescription
 from cm4tiny.boards.virtual.peripheral_map import enable_name, region_at, regions
+from cm4tiny.boards.virtual.peripheral_rows import uart_order
 from cm4tiny.errors import BoardError, SiliconRuleError
 
 if TYPE_CHECKING:
     from cm4tiny.boards.virtual.loader import LoadedElf
 
 _FOLDER = Path(__file__).resolve().parent
-_UARTS = ("LPUART1", "USART1", "USART2", "USART3", "UART4", "UART5")
-"""In the order of uart.c."""
 _REGISTERS = 15
 _MOST_BLOCK_BYTES = 65536
 _WITH_CLOCK = ("ready-unread", "pll-source", "sysclk-source")
@@ -111,9 +110,11 @@ def clock_gates(chip: ChipDescription) -> tuple[tuple[int, int, int, int], ...]:
 
 def pin_functions(chip: ChipDescription) -> tuple[tuple[int, int, int, int], ...]:
     """(UART by the order of uart.c, 1 for its output, port * 16 + pin, alternate function)."""
+    uarts = uart_order(chip)
     return tuple(
-        (_UARTS.index(uart), int(end == "tx"), "ABCDEFGHI".index(pin[0]) * 16 + int(pin[1:]), function)
+        (uarts.index(uart), int(end == "tx"), (ord(pin[0]) - ord("A")) * 16 + int(pin[1:]), function)
         for uart, ends in chip.uart_pins.items()
+        if uart in uarts
         for end in ("tx", "rx")
         for pin, function in ends[end].items()
     )

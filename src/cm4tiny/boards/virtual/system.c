@@ -10,7 +10,7 @@ enum {
     SCB_SHCSR = 0x24, SCB_CFSR = 0x28, SCB_HFSR = 0x2C, SCB_DFSR = 0x30, SCB_CPACR = 0x88, SCB_MPU_TYPE = 0x90, SCB_MPU_CTRL = 0x94,
     SCB_DEMCR = 0xFC, SCB_STIR = 0x200, SCB_FPCCR = 0x234, SCB_FPCAR = 0x238, SCB_MVFR0 = 0x240, SCB_MVFR1 = 0x244
 };
-enum { NVIC_ISER = 0x000, NVIC_ICER = 0x080, NVIC_ISPR = 0x100, NVIC_ICPR = 0x180, NVIC_IABR = 0x200, NVIC_IPR = 0x300, NVIC_IPR_END = 0x370 };
+enum { NVIC_ISER = 0x000, NVIC_ICER = 0x080, NVIC_ISPR = 0x100, NVIC_ICPR = 0x180, NVIC_IABR = 0x200, NVIC_IPR = 0x300, NVIC_IPR_END = 0x300 + 32 * EXCEPTION_WORDS - FIRST_INTERRUPT };
 #define AIRCR_KEY 0x05FA0000u
 #define AIRCR_SYSRESETREQ 4u
 #define SCR_SLEEPDEEP 4u
@@ -136,13 +136,13 @@ static void scb_write(struct machine *m, struct peripheral *p, uint32_t offset, 
 static void scb_reset(struct machine *m, struct peripheral *p)
 {
     (void)m;
-    p->reg[SCB_CPUID / 4] = 0x410FC241; /* Cortex-M4 r0p1 */
+    p->reg[SCB_CPUID / 4] = CORE_CPUID;
     p->reg[SCB_AIRCR / 4] = 0xFA050000u;
     p->reg[SCB_CCR / 4] = 0x200;        /* STKALIGN */
-    p->reg[SCB_MPU_TYPE / 4] = 0x800;   /* eight regions */
+    p->reg[SCB_MPU_TYPE / 4] = CORE_MPU_TYPE;
     p->reg[SCB_FPCCR / 4] = 0xC0000000u;    /* ASPEN, LSPEN */
-    p->reg[SCB_MVFR0 / 4] = 0x10110021;
-    p->reg[SCB_MVFR1 / 4] = 0x11000011;
+    p->reg[SCB_MVFR0 / 4] = CORE_MVFR0;
+    p->reg[SCB_MVFR1 / 4] = CORE_MVFR1;
 }
 
 /* --- NVIC ---------------------------------------------------------------------------------------------------------------------------*/
@@ -200,7 +200,7 @@ static void nvic_write(struct machine *m, struct peripheral *p, uint32_t offset,
 static uint32_t debug_id_read(struct machine *m, struct peripheral *p, uint32_t offset)
 {
     (void)m;
-    return offset == 0 ? IDCODE : p->reg[offset >> 2];    /* DBGMCU_IDCODE */
+    return offset == (IDCODE_ADDRESS & 0x3FFu) ? IDCODE : p->reg[offset >> 2];
 }
 
 static uint32_t type_read(struct machine *m, struct peripheral *p, uint32_t offset)
@@ -217,6 +217,6 @@ void system_add(struct machine *m)
                                    .peek = nvic_read});
     bus_add(m, (struct peripheral){.name = "SCnSCB", .base = 0xE000E000, .size = 0x10, .read = type_read, .peek = type_read});
     bus_add(m, (struct peripheral){.name = "ITM", .base = 0xE0000000, .size = 0x1000});
-    bus_add(m, (struct peripheral){.name = "DBGMCU", .base = 0xE0042000, .size = 0x400, .read = debug_id_read,
+    bus_add(m, (struct peripheral){.name = "DBGMCU", .base = IDCODE_ADDRESS & ~0x3FFu, .size = 0x400, .read = debug_id_read,
                                    .peek = debug_id_read});
 }

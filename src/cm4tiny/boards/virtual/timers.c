@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* TIM1..8 and TIM15..17, counting up: update and compare flags, their interrupts, one-pulse mode.
+/* Timers, counting up: update and compare flags, their interrupts, one-pulse mode.
  *
  * Source: RM0432 sections 38 (TIM1/8), 39 (TIM2..5), 40 (TIM15..17), 41 (TIM6/7). Counts follow from the cycle counter when they are asked
  * for. Counting down or up and down, inputs and outputs are not modelled.
@@ -16,7 +16,7 @@ static uint64_t cycles_now(const struct machine *m) { return m->ticks / TICKS_PE
 
 static uint64_t cycles_per_count(const struct machine *m, const struct timer *t)
 {
-    return (uint64_t)timer_clock_divider(m, t->p->base) * (t->prescaler + 1u);
+    return (uint64_t)timer_clock_divider(m, t->bus) * (t->prescaler + 1u);
 }
 
 static uint64_t period(const struct timer *t) { return (uint64_t)get(t, TIM_ARR) + 1u; }
@@ -207,17 +207,16 @@ static void timer_reset(struct machine *m, struct peripheral *p)
     p->reg[TIM_ARR / 4] = t->wide ? UINT32_MAX : 0xFFFFu;
 }
 
-/* RM0432 tables of the memory map and of the vectors. TIM1 and TIM8 have several lines: that of the update
- * is modelled. */
+/* Of a timer with several lines that of the update is modelled. */
 void timers_add(struct machine *m)
 {
-    static const struct { const char *name; uint32_t base; bool wide; uint32_t irq; } TIMER[TIMERS] = {
-        {"TIM2", 0x40000000, true, 28}, {"TIM3", 0x40000400, false, 29}, {"TIM4", 0x40000800, false, 30}, {"TIM5", 0x40000C00, true, 50},
-        {"TIM6", 0x40001000, false, 54}, {"TIM7", 0x40001400, false, 55}, {"TIM15", 0x40014000, false, 24}, {"TIM16", 0x40014400, false, 25},
-        {"TIM17", 0x40014800, false, 26}, {"TIM1", 0x40012C00, false, 25}, {"TIM8", 0x40013400, false, 44}};
+#define X(name, base, wide, interrupt, bus) {name, base, wide, interrupt, bus},
+    static const struct { const char *name; uint32_t base; bool wide; uint32_t irq, bus; } TIMER[TIMERS] = {TIMER_ROWS(X)};
+#undef X
     for (uint32_t i = 0; i < TIMERS; i++) {
         m->timers[i].wide = TIMER[i].wide;
         m->timers[i].irq = TIMER[i].irq;
+        m->timers[i].bus = TIMER[i].bus;
         m->timers[i].p = bus_add(m, (struct peripheral){.name = TIMER[i].name, .base = TIMER[i].base, .size = 0x400, .instance = i,
                                                        .read = timer_read, .write = timer_write, .reset = timer_reset, .peek = timer_peek});
     }

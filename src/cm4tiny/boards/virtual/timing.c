@@ -18,18 +18,11 @@ static struct block *block_at(struct machine *m, uint32_t address)
 {
     if (LIKELY(address - FLASH_BASE < FLASH_SIZE))
         return &m->flash_blocks[(address - FLASH_BASE) >> 1];
-    if (address - SRAM_BASE < SRAM_SIZE)
-        return &m->sram_blocks[(address - SRAM_BASE) >> 1];
-    if (address < FLASH_SIZE)       /* flash seen through the boot alias at 0 */
-        return &m->flash_blocks[address >> 1];
-    if (address - SRAM2_ALIAS < SRAM2_SIZE)
-        return &m->sram_blocks[(address - SRAM2_ALIAS + SRAM2_OFFSET) >> 1];
+    if (in_ram(address))
+        return &m->sram_blocks[ram_offset(address) >> 1];
+    if (in_flash(address))          /* flash seen through an alias */
+        return &m->flash_blocks[flash_offset(address) >> 1];
     return &m->nowhere;
-}
-
-static bool in_flash(uint32_t address)
-{
-    return address - FLASH_BASE < FLASH_SIZE || address < FLASH_SIZE;
 }
 
 /* --- data reads -----------------------------------------------------------------------------------------------------------------*/
@@ -49,7 +42,7 @@ void clear_stale_it_bits(uc_engine *uc)
 static void on_flash_read(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
 {
     struct machine *m = user;
-    uint32_t first = (uint32_t)address & (FLASH_SIZE - 1), last = first + (uint32_t)size - 1;
+    uint32_t first = flash_offset((uint32_t)address), last = first + (uint32_t)size - 1;
     (void)value;
     clear_stale_it_bits(uc);
     alignment_check(m, type, (uint32_t)address, (uint32_t)size);
@@ -118,7 +111,7 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
         b->flags |= BLOCK_HOLDS_UNDEFINED;
     deviations_learn(m, b, address, size);
     if (in_flash(address) && size) {
-        uint32_t offset = address & (FLASH_SIZE - 1), last = (offset + size - 1) >> FLASH_LINE_SHIFT;
+        uint32_t offset = flash_offset(address), last = (offset + size - 1) >> FLASH_LINE_SHIFT;
         b->first_line = offset >> FLASH_LINE_SHIFT;
         b->lines = (last < FLASH_LINES ? last : FLASH_LINES - 1u) - b->first_line + 1;
     }
@@ -179,7 +172,7 @@ static bool __attribute__((noinline)) block_enter_slowly(struct machine *m, stru
     }
     if (b->lines) {
         uint64_t stamp = m->icache.clock;
-        icache_run_block(m, b, address & (FLASH_SIZE - 1));
+        icache_run_block(m, b, flash_offset(address));
         if (!special)
             icache_mark_complete(m, b, stamp);
     } else if (!special) {
@@ -265,6 +258,9 @@ static void fast_phase_estimate(const struct machine *m, uint64_t *misses, uint6
 
 static void profile_begin(struct machine *m)
 {
+#define X(start) start,
+    static const uint32_t PLACES[] = {FLASH_WINDOWS(X)};
+#undef X
     uint64_t misses, stall_ticks;
     fast_phase_estimate(m, &misses, &stall_ticks);
     m->dcache_misses += misses;
@@ -276,8 +272,8 @@ static void profile_begin(struct machine *m)
     }
     m->profile_phases++;
     timing_caches_reset(m, false, true);
-    uc_hook_add(m->uc, &m->data_hook, UC_HOOK_MEM_READ, (void *)on_flash_read, m, FLASH_BASE, FLASH_BASE + FLASH_SIZE - 1);
-    uc_hook_add(m->uc, &m->alias_hook, UC_HOOK_MEM_READ, (void *)on_flash_read, m, 0, FLASH_SIZE - 1);
+    for (uint32_t i = 0; i < FLASH_WINDOW_COUNT; i++)
+        uc_hook_add(m->uc, &m->data_hooks[i], UC_HOOK_MEM_READ, (void *)on_flash_read, m, PLACES[i], PLACES[i] + FLASH_SIZE - 1u);
     alignment_begin(m);
     m->hooked = true;
 }
@@ -312,8 +308,8 @@ static void profile_end(struct machine *m)
     m->profiled_ticks += m->ticks - m->phase_start_ticks;
     m->unprofiled_window_end = 0;
     m->unprofiled_ticks = 0;
-    uc_hook_del(m->uc, m->data_hook);
-    uc_hook_del(m->uc, m->alias_hook);
+    for (uint32_t i = 0; i < FLASH_WINDOW_COUNT; i++)
+        uc_hook_del(m->uc, m->data_hooks[i]);
     alignment_end(m);
     m->hooked = false;
     drop_deleted_hooks(m);
@@ -369,7 +365,7 @@ void timing_at_stop(struct machine *m, bool command_ended)
 bool timing_init(struct machine *m)
 {
     m->flash_blocks = calloc(FLASH_SIZE / 2, sizeof *m->flash_blocks);
-    m->sram_blocks = calloc(SRAM_SIZE / 2, sizeof *m->sram_blocks);
+    m->sram_blocks = calloc(RAM_BYTES / 2, sizeof *m->sram_blocks);
     memset(m->icache.slot_of_line, NO_SLOT, sizeof m->icache.slot_of_line);
     memset(m->icache.line, 0xFF, sizeof m->icache.line);    /* NO_LINE */
     m->nowhere.number = UINT32_MAX;

@@ -44,7 +44,7 @@ struct trace {
     struct footprint in_call, in_own, in_callee;
     uint16_t *function_of;                      /* by halfword of flash, then of SRAM; 0: no symbol */
     uint32_t functions;
-    uc_hook ram_hook, alias_hook;
+    uc_hook ram_hooks[RAM_WINDOW_COUNT];
 };
 
 /* --- footprints ---------------------------------------------------------------------------------------------------------------------*/
@@ -53,7 +53,7 @@ static bool footprint_make(struct footprint *f)
 {
     f->code = calloc(FLASH_SIZE / 2, 1);
     f->data = calloc(FLASH_SIZE, 1);
-    f->ram = calloc(SRAM_SIZE, 1);
+    f->ram = calloc(RAM_BYTES, 1);
     return f->code && f->data && f->ram;
 }
 
@@ -61,7 +61,7 @@ static void footprint_clear(struct footprint *f)
 {
     memset(f->code, 0, FLASH_SIZE / 2);
     memset(f->data, 0, FLASH_SIZE);
-    memset(f->ram, 0, SRAM_SIZE);
+    memset(f->ram, 0, RAM_BYTES);
 }
 
 static void footprint_free(struct footprint *f)
@@ -81,7 +81,7 @@ static void footprint_count(const struct footprint *f, struct trace_segment *s)
 {
     s->code_bytes = 2 * marks(f->code, FLASH_SIZE / 2);
     s->data_bytes = marks(f->data, FLASH_SIZE);
-    s->ram_bytes = marks(f->ram, SRAM_SIZE);
+    s->ram_bytes = marks(f->ram, RAM_BYTES);
 }
 
 /* Where the present segment marks what it uses; NULL in an exception handler. */
@@ -92,6 +92,10 @@ static struct footprint *footprint_here(struct trace *t)
     return t->segment == t->callee ? &t->in_callee : NULL;
 }
 
+#define X(start, size, offset) {start, size},
+static const struct { uint32_t start, size; } RAM[RAM_WINDOW_COUNT] = {RAM_WINDOWS(X)};
+#undef X
+
 static void mark(struct trace *t, size_t member, uint32_t from, uint32_t count)
 {
     struct footprint *here = footprint_here(t);
@@ -101,18 +105,13 @@ static void mark(struct trace *t, size_t member, uint32_t from, uint32_t count)
     memset(*(uint8_t **)((char *)&t->in_call + member) + from, 1, count);
 }
 
-static uint32_t sram_offset(uint32_t address)
-{
-    return address - SRAM2_ALIAS < SRAM2_SIZE ? address - SRAM2_ALIAS + SRAM2_OFFSET : address - SRAM_BASE;
-}
-
 static void on_ram_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
 {
     struct machine *m = user;
-    uint32_t offset = sram_offset((uint32_t)address);
+    uint32_t offset = ram_offset((uint32_t)address);
     (void)type, (void)value;
     clear_stale_it_bits(uc);
-    if (offset < SRAM_SIZE && (uint32_t)size <= SRAM_SIZE - offset)
+    if (offset < RAM_BYTES && (uint32_t)size <= RAM_BYTES - offset)
         mark(m->trace, offsetof(struct footprint, ram), offset, (uint32_t)size);
 }
 
@@ -159,8 +158,8 @@ static uint32_t function_at(const struct trace *t, uint32_t address)
 {
     if (address - FLASH_BASE < FLASH_SIZE)
         return t->function_of[(address - FLASH_BASE) / 2];
-    if (sram_offset(address) < SRAM_SIZE)
-        return t->function_of[FLASH_SIZE / 2 + sram_offset(address) / 2];
+    if (ram_offset(address) < RAM_BYTES)
+        return t->function_of[FLASH_SIZE / 2 + ram_offset(address) / 2];
     return 0;
 }
 
@@ -194,7 +193,7 @@ static uint32_t new_segment(struct machine *m, enum trace_kind kind, uint32_t ad
 
 static uint32_t canonical(uint32_t address)
 {
-    return address < FLASH_SIZE ? address + FLASH_BASE : address;   /* the boot alias */
+    return in_flash(address) ? flash_offset(address) + FLASH_BASE : address;
 }
 
 static void begin_call(struct machine *m)
@@ -294,8 +293,8 @@ void trace_after_block(struct machine *m, uint32_t block_address, uint32_t size)
     t->instructions += m->current->instructions;
     if (address - FLASH_BASE < FLASH_SIZE && size <= FLASH_SIZE - (address - FLASH_BASE))
         mark(t, offsetof(struct footprint, code), (address - FLASH_BASE) / 2, size / 2);
-    else if (sram_offset(address) < SRAM_SIZE && size <= SRAM_SIZE - sram_offset(address))
-        mark(t, offsetof(struct footprint, ram), sram_offset(address), size);
+    else if (ram_offset(address) < RAM_BYTES && size <= RAM_BYTES - ram_offset(address))
+        mark(t, offsetof(struct footprint, ram), ram_offset(address), size);
 }
 
 /* A reset: the call that was going on will not return. */
@@ -326,7 +325,7 @@ static struct trace *trace_make(const uint32_t *starts, const uint32_t *sizes, u
     if (!t)
         return NULL;
     t->functions = functions;
-    t->function_of = calloc(FLASH_SIZE / 2 + SRAM_SIZE / 2, sizeof *t->function_of);
+    t->function_of = calloc(FLASH_SIZE / 2 + RAM_BYTES / 2, sizeof *t->function_of);
     if (!footprint_make(&t->in_call) || !footprint_make(&t->in_own) || !footprint_make(&t->in_callee) || !t->function_of)
         return t;
     for (uint32_t i = 0; i < functions; i++) {
@@ -337,8 +336,8 @@ static struct trace *trace_make(const uint32_t *starts, const uint32_t *sizes, u
         for (uint32_t at = starts[i]; at - starts[i] < size; at += 2) {
             if (at - FLASH_BASE < FLASH_SIZE)
                 t->function_of[(at - FLASH_BASE) / 2] = (uint16_t)(i + 1);
-            else if (sram_offset(at) < SRAM_SIZE)
-                t->function_of[FLASH_SIZE / 2 + sram_offset(at) / 2] = (uint16_t)(i + 1);
+            else if (ram_offset(at) < RAM_BYTES)
+                t->function_of[FLASH_SIZE / 2 + ram_offset(at) / 2] = (uint16_t)(i + 1);
         }
     }
     t->on = true;
@@ -359,10 +358,9 @@ EXPORT int cm4_trace_start(struct machine *m, uint32_t root, uint32_t size, cons
     m->trace->root = root;
     m->trace->root_size = size;
     timing_trace(m, true);
-    uc_hook_add(m->uc, &m->trace->ram_hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_ram_access, m, SRAM_BASE,
-                SRAM_BASE + SRAM_SIZE - 1);
-    uc_hook_add(m->uc, &m->trace->alias_hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_ram_access, m, SRAM2_ALIAS,
-                SRAM2_ALIAS + SRAM2_SIZE - 1);
+    for (uint32_t i = 0; i < RAM_WINDOW_COUNT; i++)
+        uc_hook_add(m->uc, &m->trace->ram_hooks[i], UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_ram_access, m, RAM[i].start,
+                    RAM[i].start + RAM[i].size - 1u);
     return 0;
 }
 
@@ -372,8 +370,8 @@ EXPORT void cm4_trace_stop(struct machine *m)
     if (!m->trace || !m->trace->on)
         return;
     m->trace->on = false;
-    uc_hook_del(m->uc, m->trace->ram_hook);
-    uc_hook_del(m->uc, m->trace->alias_hook);
+    for (uint32_t i = 0; i < RAM_WINDOW_COUNT; i++)
+        uc_hook_del(m->uc, m->trace->ram_hooks[i]);
     timing_trace(m, false);
 }
 

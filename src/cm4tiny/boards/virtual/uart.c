@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* USART1..3, UART4/5 and LPUART1: polled, by interrupt, by DMA.
+/* USARTs with the registers of the STM32F7 and later series, and LPUARTs: polled, by interrupt, by DMA.
  *
- * Source: RM0432 sections 54 (USART) and 55 (LPUART). With a baud rate given by the host, bytes take the time that the firmware's own
+ * Source: RM0432 sections 54 (USART) and 55 (LPUART); which ones there are says the chip's description. With a baud rate given by the host, bytes take the time that the firmware's own
  * settings give them: kernel clock, BRR, OVER8, PRESC, word length and stop bits. Without one they take none. An overrun does not happen: the
  * line waits for a slow firmware. The interrupt is a level, computed at every access and event.
  */
@@ -24,10 +24,15 @@ enum {
 };
 enum { RQR_RXFRQ = 1u << 3 };
 #define FIFO_BYTES 8u
-#define LPUART 0u
 #define LPUART_LEAST_BRR 0x300u
 #define BAUD_TOLERANCE 40u          /* 1/40: what a host's UART and this one may differ by */
 
+/* The chip's, by their instance. */
+#define X(name, base, low_power, interrupt, bus, kernel_clock, request) {name, base, low_power, interrupt, request},
+static const struct { const char *name; uint32_t base; bool low_power; uint32_t interrupt, request; } UART[UARTS] = {UART_ROWS(X)};
+#undef X
+
+static bool low_power(const struct uart *u) { return UART[u->p->instance].low_power; }
 static uint32_t get(const struct uart *u, uint32_t offset) { return u->p->reg[offset / 4]; }
 
 /* Enabled, and both of its clocks run: that of its registers and that of its baud rate. */
@@ -42,7 +47,7 @@ uint32_t uart_baud(const struct machine *m, const struct uart *u)
 {
     static const uint32_t PRESCALER[16] = {1, 2, 4, 6, 8, 10, 12, 16, 32, 64, 128, 256, 256, 256, 256, 256};
     uint64_t clock = uart_kernel_hz(m, u->p->instance) / PRESCALER[get(u, USART_PRESC) & 15u], brr = get(u, USART_BRR), baud;
-    if (u->p->instance == LPUART) {
+    if (low_power(u)) {
         clock *= 256u;
     } else if (get(u, USART_CR1) & CR1_OVER8) {
         clock *= 2u;
@@ -227,17 +232,10 @@ static bool interrupt_asked(const struct machine *m, const struct uart *u)
            ((cr3 & CR3_RXFTIE) && (isr & ISR_RXFT));
 }
 
-static uint32_t irq_of(const struct uart *u)
-{
-    static const uint8_t INTERRUPT[UARTS] = {70, 37, 38, 39, 52, 53};
-    return INTERRUPT[u->p->instance];
-}
+static uint32_t irq_of(const struct uart *u) { return UART[u->p->instance].interrupt; }
 
-/* RM0432 table "DMAMUX: assignment of multiplexer inputs to resources"; the transmitter's request follows the receiver's. */
-static uint32_t receive_request(const struct uart *u)
-{
-    return u->p->instance == LPUART ? DMA_LPUART1_RX : DMA_USART1_RX + 2u * (u->p->instance - 1u);
-}
+/* Of the DMA's multiplexer; the transmitter's follows the receiver's. */
+static uint32_t receive_request(const struct uart *u) { return UART[u->p->instance].request; }
 
 /* The line is idle one byte's time after the last byte of a burst. */
 static uint64_t idle_at(const struct machine *m, const struct uart *u)
@@ -393,7 +391,7 @@ static bool is_usual_baud(uint32_t baud)
 /* When it is switched on: does its clock run, and does its divider make a baud rate? */
 static void check_start(struct machine *m, struct uart *u)
 {
-    uint32_t brr = get(u, USART_BRR), least = u->p->instance == LPUART ? LPUART_LEAST_BRR : 16u, most = u->p->instance == LPUART ? 0xFFFFFu : 0xFFFFu;
+    uint32_t brr = get(u, USART_BRR), least = low_power(u) ? LPUART_LEAST_BRR : 16u, most = low_power(u) ? 0xFFFFFu : 0xFFFFu;
     if (!uart_kernel_hz(m, u->p->instance))
         rule_broken(m, RULE_UART_CLOCK, 0, 0);
     else if (brr < least || brr > most)
@@ -442,9 +440,6 @@ static void uart_reset(struct machine *m, struct peripheral *p)
 
 void uarts_add(struct machine *m)
 {
-    static const struct { const char *name; uint32_t base; } UART[UARTS] = {
-        {"LPUART1", 0x40008000}, {"USART1", 0x40013800}, {"USART2", 0x40004400},
-        {"USART3", 0x40004800}, {"UART4", 0x40004C00}, {"UART5", 0x40005000}};
     for (uint32_t i = 0; i < UARTS; i++)
         m->uarts[i].p = bus_add(m, (struct peripheral){.name = UART[i].name, .base = UART[i].base, .size = 0x400, .instance = i,
                                                       .read = uart_read, .write = uart_write, .reset = uart_reset, .peek = uart_peek});

@@ -10,18 +10,15 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from cm4tiny.boards.virtual.cores import CORES
 from cm4tiny.errors import BoardError
 
 _HINT = "install the version that this project was tested with:\npip install unicorn==2.1.4"
 _SCRATCH = 0x2000_0000
 _SCRATCH_BYTES = 0x1000
 
-PROBES: tuple[tuple[str, bytes, bool], ...] = (
-    ("LDA r0, [r1] of Armv8-M", b"\xd1\xe8\xaf\x0f", False),
-    ("VSEL.F32 s0, s1, s2 of FPv5", b"\x00\xfe\x81\x0a", False),
-    ("UADD8 r0, r0, r0 of the DSP extension", b"\x80\xfa\x40\xf0", True),
-)
-"""An instruction, and whether a Cortex-M4 has it. The same are in ``machine.c``."""
+PROBES: tuple[tuple[str, bytes, bool], ...] = CORES["cortex-m4", "fpv4-sp-d16"].probes
+"""An instruction, and whether a Cortex-M4 has it. ``machine.c`` has the same."""
 
 
 def open_core(*, page_bytes: int | None = None, check: bool = True) -> Any:

@@ -134,12 +134,13 @@ static void rng_reset(struct machine *m, struct peripheral *p)
 
 void units_add(struct machine *m)
 {
-    static const struct { const char *name; uint32_t base, size; } STORES[] = {
-        {"SYSCFG", 0x40010000, 0x400}, {"EXTI", 0x40010400, 0x400}, {"IWDG", 0x40003000, 0x400}, {"WWDG", 0x40002C00, 0x400}};
-    bus_add(m, (struct peripheral){.name = "CRC", .base = 0x40023000, .size = 0x400, .read = crc_read, .write = crc_write, .reset = crc_reset,
+#define X(name, base, size) {name, base, size},
+    static const struct { const char *name; uint32_t base, size; } STORES[] = {STORE_ROWS(X) {NULL, 0, 0}};
+#undef X
+    bus_add(m, (struct peripheral){.name = "CRC", .base = CRC_BASE, .size = 0x400, .read = crc_read, .write = crc_write, .reset = crc_reset,
                                    .peek = crc_read});
-    bus_add(m, (struct peripheral){.name = "RNG", .base = 0x50060800, .size = 0x400, .read = rng_read, .write = rng_write, .reset = rng_reset,
+    bus_add(m, (struct peripheral){.name = "RNG", .base = RNG_BASE, .size = 0x400, .read = rng_read, .write = rng_write, .reset = rng_reset,
                                    .peek = rng_peek});
-    for (uint32_t i = 0; i < sizeof STORES / sizeof STORES[0]; i++)
+    for (uint32_t i = 0; STORES[i].name; i++)
         bus_add(m, (struct peripheral){.name = STORES[i].name, .base = STORES[i].base, .size = STORES[i].size});
 }

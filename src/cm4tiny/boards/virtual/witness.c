@@ -70,7 +70,7 @@ void witness_stop(struct witness *w, enum refusal why)
 
 /* --- what unicorn calls ---------------------------------------------------------------------------------------------------------------*/
 
-static uint32_t step_number(uint32_t address) { return (address & (FLASH_SIZE - 1u)) >> 1; }
+static uint32_t step_number(uint32_t address) { return flash_offset(address) >> 1; }
 
 static void on_step(uc_engine *uc, uint64_t address64, uint32_t size, void *user)
 {
@@ -103,7 +103,7 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
     follow_block(w, address);
     w->block = address;
     w->block_size = size;
-    if (w->blocks++ >= w->limit || (address >= FLASH_SIZE && address - FLASH_BASE >= FLASH_SIZE))
+    if (w->blocks++ >= w->limit || !in_flash(address))
         witness_stop(w, REFUSED_RERUN);
     else if (UNLIKELY(w->mask || w->flags) && !w->trial && !(w->stepped[number >> 3] >> (number & 7u) & 1u)) {
         w->unseen = true;
@@ -149,7 +149,7 @@ static bool add_range(struct witness *w, uint32_t base, uint32_t end, struct wat
     return error == UC_ERR_OK;
 }
 
-/* The pages are in the order of their addresses. SRAM2's alias is not there: an access to it ends the run. */
+/* The pages are in the order of their addresses. Aliases and RAM apart from the largest piece are not there: an access to them ends the run. */
 static bool map_ram(struct machine *m, const uint32_t *bases, uint32_t count)
 {
     struct witness *w = m->witness;
@@ -205,9 +205,10 @@ static bool map_code(struct machine *m, struct witness *w)
 {
     const uint32_t read_execute = UC_PROT_READ | UC_PROT_EXEC;
     uc_hook hook;
-    return uc_mem_map_ptr(w->uc, FLASH_BASE, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK &&
-           uc_mem_map_ptr(w->uc, 0, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK &&
+#define X(start) && uc_mem_map_ptr(w->uc, start, FLASH_SIZE, read_execute, m->flash) == UC_ERR_OK
+    return true FLASH_WINDOWS(X) &&
            uc_hook_add(w->uc, &hook, UC_HOOK_BLOCK, (void *)on_block, m, 1, 0) == UC_ERR_OK;
+#undef X
 }
 
 static bool open_witness(struct machine *m)
@@ -223,7 +224,7 @@ static bool open_witness(struct machine *m)
     w->stepped = calloc(STEPS / 8u, 1);
     if (!w->ram || !w->steps || !w->stepped)
         return false;
-    if (open_cortex_m4(&w->uc, PAGE) && uc_ctl_set_tcg_buffer_size(w->uc, CODE_BUFFER) == UC_ERR_OK && map_code(m, w))
+    if (open_core(&w->uc, PAGE) && uc_ctl_set_tcg_buffer_size(w->uc, CODE_BUFFER) == UC_ERR_OK && map_code(m, w))
         return true;
     if (w->uc)
         uc_close(w->uc);

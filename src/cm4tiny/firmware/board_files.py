@@ -36,7 +36,7 @@ def header(board: BoardDescription) -> str:
         ("VCP_IS_LPUART", str(int(port.uart.startswith("LPUART")))),
         ("VCP_ENABLE_REGISTER", _hex(rcc + uart.enable_offset)),
         ("VCP_ENABLE_BIT", f"{uart.enable_bit}u"),
-        ("VCP_KERNEL_CLOCK_SHIFT", f"{uart.kernel_clock}u"),
+        ("VCP_KERNEL_CLOCK_SHIFT", f"{uart.kernel_clock.bit if uart.kernel_clock else 0}u"),
         *_pin(board, "VCP_TX", port.tx),
         ("VCP_TX_FUNCTION", f"{port.tx_function}u"),
         *_pin(board, "VCP_RX", port.rx),

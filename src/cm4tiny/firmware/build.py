@@ -153,7 +153,9 @@ def _lay_out(staging: Path, board: BoardDescription, generated: dict[str, str], 
     if not (sources / "chips" / board.chip.start_up / "link.ld").is_file():
         raise FirmwareError(
             f"there is no start-up code for the {board.chip.name}",
-            why=f"its description names firmware/chips/{board.chip.start_up}, and no linker script is there",
+            why=f"its description names firmware/chips/{board.chip.start_up}, and no linker script is there"
+            if board.chip.start_up
+            else "its description names none: the virtual board runs images that others built for it",
             hint="write it, or name a folder that exists: docs/add-a-board.md",
         )
     for name, origin in source_folders(board.chip.start_up).items():

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.boards.chips.clock_tree import ClockTree, Field, clock_tree
 from cm4tiny.boards.description_files import read_description, refused
 from cm4tiny.errors import DescriptionError, nearest
 
@@ -122,12 +123,14 @@ class Peripheral:
     Attributes:
         enable, enable_bit: register of RCC and its bit that clock it; empty if it is always clocked.
         enable_offset: of that register in RCC; 0 if it is always clocked.
-        kernel_clock: the lowest of the two bits of RCC_CCIPR that choose its own clock; None without such a choice.
+        kernel_clock: the field of RCC that chooses its own clock; None without such a choice. Of an STM32L4+ its bit in RCC_CCIPR counts.
         driver: what the virtual chip does there; empty: nothing.
         irqs: its interrupts.
         bus: whose prescaler clocks it, ``"APB1"`` to ``"APB4"``.
         request: to the DMA's multiplexer, of its receiver; the transmitter's follows it. 0: none.
         reset: (offset, value) of registers that are not 0 after a reset.
+        answers: (offset, bit, width, from offset, from bit): bits that read as others that were written, as a ready flag and its switch.
+        constants: (offset, ones, zeros): bits that always read so.
     """
 
     name: str
@@ -136,12 +139,14 @@ class Peripheral:
     enable: str = ""
     enable_bit: int = 0
     enable_offset: int = 0
-    kernel_clock: int | None = None
+    kernel_clock: Field | None = None
     driver: str = ""
     irqs: tuple[int, ...] = ()
     bus: str = ""
     request: int = 0
     reset: tuple[tuple[int, int], ...] = ()
+    answers: tuple[tuple[int, int, int, int, int], ...] = ()
+    constants: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,8 @@ class ChipDescription:
 
     Attributes:
         uart_pins: UART -> ``"tx"`` or ``"rx"`` -> pin -> alternate function.
+        start_up: empty where this project has no firmware for the chip; then it runs what others built.
+        clock_tree: None where the driver of RCC knows it.
         peripherals: by address.
     """
 
@@ -170,6 +177,7 @@ class ChipDescription:
     pyocd_target: str
     pyocd_pack: str
     uart_pins: Mapping[str, Mapping[str, Mapping[str, int]]] = field(repr=False, hash=False)
+    clock_tree: ClockTree | None = field(repr=False, hash=False)
     peripherals: tuple[Peripheral, ...] = field(repr=False)
 
     @property
@@ -238,7 +246,7 @@ def _read_chip(path: Path, _changed: object) -> ChipDescription:
         sha256=sha256,
         name=row["name"],
         family=row["family"],
-        start_up=row["start_up"],
+        start_up=row.get("start_up", ""),
         supply_v=(float(row["supply_v"][0]), float(row["supply_v"][1])),
         core=_core(row["core"]),
         boot_address=row["boot_address"],
@@ -250,6 +258,7 @@ def _read_chip(path: Path, _changed: object) -> ChipDescription:
         pyocd_target=row["tools"]["pyocd_target"],
         pyocd_pack=row["tools"]["pyocd_pack"],
         uart_pins=row["uart_pins"],
+        clock_tree=clock_tree(path, row.get("clock_tree")),
         peripherals=tuple(sorted((_peripheral(path, entry, offsets) for entry in row["peripherals"]), key=lambda p: p.base)),
     )
     _check_memory(path, chip)
@@ -290,13 +299,19 @@ def _peripheral(path: Path, row: Mapping[str, Any], offsets: Mapping[str, int]) 
         enable,
         bit,
         offsets.get(enable, 0),
-        row.get("kernel_clock"),
+        _kernel_clock(row.get("kernel_clock")),
         driver=row.get("driver", ""),
         irqs=tuple(irq) if isinstance(irq, list) else (irq,),
         bus=row.get("bus", ""),
         request=row.get("request", 0),
         reset=tuple((offset, value) for offset, value in row.get("reset", ())),
+        answers=tuple((at, bit, width, source, low) for at, bit, width, source, low in row.get("answers", ())),
+        constants=tuple((at, ones, zeros) for at, ones, zeros in row.get("constants", ())),
     )
+
+
+def _kernel_clock(entry: int | list[int] | None) -> Field | None:
+    return Field(0, entry, 2) if isinstance(entry, int) else None if entry is None else Field(*entry)
 
 
 def _check_memory(path: Path, chip: ChipDescription) -> None:
@@ -339,7 +354,8 @@ def _check_kinds(path: Path, chip: ChipDescription) -> None:
 def _check_core(path: Path, chip: ChipDescription) -> None:
     """Each compiler's flags choose the core."""
     core = chip.core
-    needed = {"gcc": (f"-mcpu={core.name}", f"-mfpu={core.fpu}", f"-mfloat-abi={core.float_abi}"), "clang": ("-mcpu=", "--target=")}
+    fpu = () if core.fpu == "none" else (f"-mfpu={core.fpu}",)
+    needed = {"gcc": (f"-mcpu={core.name}", *fpu, f"-mfloat-abi={core.float_abi}"), "clang": ("-mcpu=", "--target=")}
     for family, starts in needed.items():
         texts = [flag.text for flag in core.flags if family in flag.families]
         missing = [start for start in starts if not any(text == start or (start[-1] == "=" and text.startswith(start)) for text in texts)]
@@ -374,3 +390,6 @@ def _check_peripherals(path: Path, chip: ChipDescription) -> None:
     for uart in chip.uart_pins:
         if chip.peripheral(uart).kernel_clock is None or not chip.peripheral(uart).enable:
             raise refused(path, f"peripherals/{uart}", "a UART has a clock and a kernel_clock", "write both, as the other UARTs have")
+    for peripheral in chip.peripherals:
+        if chip.clock_tree is not None and peripheral.bus and peripheral.bus not in chip.clock_tree.buses:
+            raise refused(path, f"peripherals/{peripheral.name}/bus", f"'{peripheral.bus}' has no prescaler in clock_tree/buses")

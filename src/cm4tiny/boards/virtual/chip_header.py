@@ -76,6 +76,7 @@ def _core(board: BoardDescription, core: CoreFacts) -> list[Row]:
         ("CORE_ARCHITECTURE", f"{core.architecture}"),
         ("CORE_CPUID", hexadecimal(core.cpuid)),
         ("CORE_MPU_TYPE", hexadecimal(core.mpu_type)),
+        *zip(("CORE_CLIDR", "CORE_CTR", "CORE_CCSIDR"), map(hexadecimal, core.caches), strict=True),
         ("CORE_MVFR0", hexadecimal(core.mvfr0)),
         ("CORE_MVFR1", hexadecimal(core.mvfr1)),
         x_list("CORE_PROBES", (", ".join(f"0x{byte:02X}" for byte in code) + f", {int(has)}" for _, code, has in core.probes)),

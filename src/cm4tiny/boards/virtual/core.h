@@ -30,6 +30,9 @@
 #include "description.h"    /* memory, peripherals, core and pins of the chip and its board: made by chip_header.py */
 #include "memory.h"
 
+/* VTOR after a reset; what Armv6-M and the boot alias begin with is 0. */
+#define VECTORS_AT_RESET BOOT_ADDRESS
+
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
@@ -329,7 +332,7 @@ struct machine {
     struct rules rules;
     struct uart uarts[UARTS];
     struct timer timers[TIMERS];
-    struct dma_channel dma[DMA_CHANNELS];
+    struct dma_channel dma[DMA_CHANNELS + 1];
     uint64_t dma_starts_at;         /* the first transfer that waits */
     uint64_t dma_copies_until;      /* when the last transfer between memories would have ended */
     bool dma_moving;                /* an item is on its way: a channel that it starts has to wait */

@@ -99,8 +99,15 @@ class CycleModel:
 
 
 def cycle_model_of(chip: ChipDescription) -> CycleModel:
-    """The model with the caches of a chip."""
+    """The model with the caches of a chip; of one without a validated model, costs of a Cortex-M4 and memory that never waits."""
+    if not has_cycle_model(chip):
+        return CycleModel(icache_lines=1, dcache_lines=1, bank_wait=0, bank_change=0)
     return CycleModel(icache_lines=chip.flash_geometry.instruction_lines, dcache_lines=chip.flash_geometry.data_lines)
+
+
+def has_cycle_model(chip: ChipDescription) -> bool:
+    """Whether a chip's cycles are predicted with a known error: those of another core or flash interface are not."""
+    return chip.core.name == "cortex-m4" and any(peripheral.driver == "flash-l4" for peripheral in chip.peripherals)
 
 
 @dataclass(frozen=True)

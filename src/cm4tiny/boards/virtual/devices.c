@@ -14,14 +14,23 @@ struct device {
 };
 
 static const struct device DEVICES[] = {
+#if HAS_RCC_L4
     {.add = clocks_add, .advance = rcc_advance, .next_event = rcc_next_event},
+#else
+    {.add = clocks_add},
+#endif
+#if DMA_UNITS
     {.add = dma_add, .advance = dma_advance, .next_event = dma_next_event},
+#endif
     {.add = counters_add, .advance = systick_advance, .next_event = systick_next_event},
     {.add = timers_add, .advance = timers_advance, .next_event = timers_next_event, .works_alone = true},
+#if HAS_SAI
     {.add = sai_add, .advance = sai_advance, .next_event = sai_next_event, .works_alone = true},
+#endif
     {.add = uarts_add, .advance = uarts_advance, .next_event = uarts_next_event},
     {.add = gpio_add},
     {.add = units_add},
+    {.add = registers_add},
     {.add = system_add},
 };
 #define DEVICE_COUNT (sizeof DEVICES / sizeof DEVICES[0])

@@ -10,8 +10,9 @@ uint64_t devices_next_event(const struct machine *m);
 uint64_t devices_next_change(const struct machine *m);
 bool devices_work_alone(const struct machine *m);
 
-/* clocks.c */
+/* clocks.c; power.c and rcc.c, or clock_tree.c */
 void clocks_add(struct machine *m);
+uint32_t clocks_hclk_hz(const struct machine *m);
 uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks);
 uint64_t ticks_of_time_ps(const struct machine *m, uint64_t time_ps);
 uint32_t timer_clock_divider(const struct machine *m, uint32_t bus);
@@ -87,8 +88,13 @@ enum dma_request { DMA_SAI1_A = 36, DMA_SAI1_B = 37 };
 void dma_add(struct machine *m);
 void dma_advance(struct machine *m);
 uint64_t dma_next_event(const struct machine *m);
+#if DMA_UNITS
 enum dma_answer dma_request(struct machine *m, uint32_t request);
 bool dma_listens(const struct machine *m, uint32_t request);
+#else
+static inline enum dma_answer dma_request(struct machine *m, uint32_t request) { return (void)m, (void)request, DMA_NOT_SERVED; }
+static inline bool dma_listens(const struct machine *m, uint32_t request) { return (void)m, (void)request, false; }
+#endif
 
 /* sai.c: SAI1 as a receiver; the host plays audio into it */
 struct sai {
@@ -102,10 +108,12 @@ void sai_add(struct machine *m);
 void sai_advance(struct machine *m);
 uint64_t sai_next_event(const struct machine *m);
 
-/* units.c: CRC, RNG, and registers that only store */
+/* units.c: CRC, RNG; registers.c: registers that store, and answer by a table */
 struct crc_unit { uint32_t value; };
 struct random_source { uint64_t state, ready_ps; };
 void units_add(struct machine *m);
+void registers_add(struct machine *m);
+uint32_t registers_read(struct machine *m, struct peripheral *p, uint32_t offset);
 
 /* counters.c: SysTick and DWT */
 struct systick { uint64_t since_ticks, next_zero; uint32_t start; bool counted; };

@@ -8,6 +8,8 @@
  */
 #include "core.h"
 
+#if DMA_UNITS
+
 #include <string.h>
 
 enum { DMA_ISR = 0x00, DMA_IFCR = 0x04, DMA_CCR1 = 0x08, CHANNEL_STRIDE = 0x14, CCR = 0x00, CNDTR = 0x04, CPAR = 0x08, CMAR = 0x0C };
@@ -262,3 +264,5 @@ void dma_add(struct machine *m)
                                                         .write = dma_write, .reset = dma_reset});
     m->dmamux = bus_add(m, (struct peripheral){.name = "DMAMUX1", .base = DMAMUX_BASE, .size = 0x400});
 }
+
+#endif

@@ -30,6 +30,12 @@ def _not_full(count: int, most: int, what: str) -> None:
 
 def power_history(machine: Machine, from_s: float, board: BoardDescription | None = None) -> list[Phase]:
     """Settings from a time on: see :meth:`VirtualBoard.power_phases`."""
+    if board is not None and not any(peripheral.driver == "pwr-l4" for peripheral in board.chip.peripherals):
+        raise PowerError(
+            f"there is no model of the current of the {board.chip.name}",
+            why="it was made from published energies of the STM32L4R5",
+            hint="use the time stamps without an energy: VirtualBoard.timestamp_edges_s()",
+        )
     settings, clocks = machine.setting_changes(), machine.clock_changes()
     _not_full(len(settings), MAX_SETTING_CHANGES, "changes of clocks and power")
     _not_full(len(clocks), MAX_CLOCK_CHANGES, "changes of the clock")

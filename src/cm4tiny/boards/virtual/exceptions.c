@@ -28,6 +28,11 @@ enum { SCB_VTOR = 0x08, SCB_AIRCR = 0x0C, SCB_SCR = 0x10, SCB_CCR = 0x14, SCB_FP
 #define XPSR_FLAGS 0xF80F0000u      /* N, Z, C, V, Q, GE */
 #define XPSR_EXCEPTION 0x1FFu
 #define XPSR_PADDED (1u << 9)       /* in a stacked xPSR: four bytes of padding */
+#if CORE_ARCHITECTURE == 8          /* 100230 and DDI0553, "EXC_RETURN": without TrustZone S and ES are 0, DCRS is 1 */
+#define EXC_RETURN 0xFFFFFFA0u
+#else
+#define EXC_RETURN 0xFFFFFFE1u
+#endif
 #define EXC_RETURN_NO_FP 0x10u
 
 static const int STACKED[6] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R12, UC_ARM_REG_LR};
@@ -227,7 +232,7 @@ void exception_enter(struct machine *m, uint32_t exception)
     m->ticks += ENTRY_CYCLES * TICKS_PER_CYCLE;
     write_register(m, UC_ARM_REG_XPSR, (xpsr & XPSR_FLAGS) | XPSR_T | exception);   /* Handler mode: from here on SP is the main stack */
     write_register(m, process_stack ? UC_ARM_REG_PSP : UC_ARM_REG_SP, frame);
-    take(m, exception, 0xFFFFFFE1u | (fp ? 0u : EXC_RETURN_NO_FP) | (thread ? 8u : 0u) | (process_stack ? 4u : 0u));
+    take(m, exception, EXC_RETURN | (fp ? 0u : EXC_RETURN_NO_FP) | (thread ? 8u : 0u) | (process_stack ? 4u : 0u));
     if (!at)
         fault_take(m, FAULT_STACKING, frame, exception);
 }
@@ -244,12 +249,12 @@ void exception_chain(struct machine *m, uint32_t exception, uint32_t exc_return)
 
 static bool return_is_valid(const struct machine *m, uint32_t value, uint32_t exception)
 {
-    uint32_t to = value & 0xFu;
-    if (!exception_is_active(m, exception) || (value & 0x0FFFFFE0u) != 0x0FFFFFE0u)
+    uint32_t to = value & 0xEu;
+    if (!exception_is_active(m, exception) || (value & 0x0FFFFFE1u) != (EXC_RETURN & 0x0FFFFFE1u))
         return false;
-    if (to == 1)
+    if (to == 0)
         return m->exceptions.active_count > 1;
-    return (to == 9 || to == 0xD) && (m->exceptions.active_count == 1 || (scb_get(m, SCB_CCR) & CCR_NONBASETHRDENA));
+    return (to == 8 || to == 0xC) && (m->exceptions.active_count == 1 || (scb_get(m, SCB_CCR) & CCR_NONBASETHRDENA));
 }
 
 static void deactivate(struct machine *m, uint32_t exception)
@@ -276,7 +281,7 @@ static void load_fp_context(struct machine *m, const uint32_t *at)
 
 static void unstack(struct machine *m, uint32_t value)
 {
-    bool fp = !(value & EXC_RETURN_NO_FP), thread = value & 8u, process_stack = (value & 0xFu) == 0xDu;
+    bool fp = !(value & EXC_RETURN_NO_FP), thread = value & 8u, process_stack = (value & 0xCu) == 0xCu;
     int stack = process_stack ? UC_ARM_REG_PSP : UC_ARM_REG_SP;
     uint32_t frame = read_register(m, stack), size = fp ? FP_FRAME : BASIC_FRAME, control;
     const uint32_t *at = stack_at(m, frame, size);
@@ -309,10 +314,10 @@ static void unstack(struct machine *m, uint32_t value)
         fault_take(m, FAULT_STATE, at[6], 0);
 }
 
-/* PC holds the EXC_RETURN value, without bit 0. */
+/* PC holds the EXC_RETURN value, without bit 0 (of Armv8-M that is 0). */
 void exception_return(struct machine *m)
 {
-    uint32_t value = read_register(m, UC_ARM_REG_PC) | 1u, xpsr = read_register(m, UC_ARM_REG_XPSR), next;
+    uint32_t value = read_register(m, UC_ARM_REG_PC) | (EXC_RETURN & 1u), xpsr = read_register(m, UC_ARM_REG_XPSR), next;
     uint32_t exception = xpsr & XPSR_EXCEPTION;
     if (!return_is_valid(m, value, exception)) {
         if (exception_is_active(m, exception))

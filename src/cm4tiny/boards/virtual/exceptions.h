@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The exception model of Armv7-M: DDI0403 section B1.5. */
+/* The exception model of Armv7-M: DDI0403 section B1.5; where Armv6-M and v8-M without TrustZone differ, CORE_ARCHITECTURE decides. */
 #ifndef CM4TINY_EXCEPTIONS_H
 #define CM4TINY_EXCEPTIONS_H
 
@@ -34,5 +34,6 @@ void exception_chain(struct machine *m, uint32_t exception, uint32_t exc_return)
 void exception_return(struct machine *m);
 void save_lazy_fp(struct machine *m);
 bool code_can_be_at(uint32_t address);
+bool is_exception_return(struct machine *m, uint32_t pc);      /* faults.c */
 
 #endif

@@ -192,7 +192,7 @@ static void take_trap(struct machine *m, uint32_t number)
 }
 
 /* In Handler mode a branch to 0xF....... is a return, which unicorn's Cortex-M4 meets as a fetch from there; in Thread mode it is a fault. */
-static bool is_exception_return(struct machine *m, uint32_t pc)
+bool is_exception_return(struct machine *m, uint32_t pc)
 {
     return pc >= EXC_RETURN_FIRST && (read_register(m, UC_ARM_REG_XPSR) & XPSR_EXCEPTION);
 }
@@ -208,7 +208,7 @@ int handle_trap(struct machine *m, uc_err error)
         take_back(m);
         pc = read_register(m, UC_ARM_REG_PC);
     }
-    if ((access.kind == FAULT_FETCH || trap == TRAP_PREFETCH) && is_exception_return(m, pc))
+    if ((access.kind == FAULT_FETCH || trap == TRAP_PREFETCH || CORE_ARCHITECTURE == 8) && is_exception_return(m, pc))
         exception_return(m);
     else if (access.kind)
         fault_take(m, access.kind, access.address, access.detail);

@@ -72,12 +72,15 @@ static void gpio_write(struct machine *m, struct peripheral *p, uint32_t offset,
         timestamp_edge(m);
 }
 
+#if HAS_RCC_L4
 /* A board with an SMPS: a step-down converter feeds VDD12 through a switch, so the regulator's range does not limit the core. */
 bool external_core_supply(const struct machine *m)
 {
     const struct peripheral *p = m->ports[SMPS_SWITCH_PORT];
     return HAS_SMPS && !port_isolated(m, SMPS_SWITCH_PORT, SMPS_SWITCH_PIN) && (output_pins(p) & p->reg[GPIO_ODR / 4]) >> SMPS_SWITCH_PIN & 1u;
 }
+
+#endif
 
 void gpio_add(struct machine *m)
 {

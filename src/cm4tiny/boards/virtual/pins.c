@@ -14,7 +14,11 @@ enum { GPIO_MODER = 0x00, GPIO_AFRL = 0x20, PWR_CR2 = 0x04 };
 
 bool port_isolated(const struct machine *m, uint32_t port, uint32_t pin)
 {
+#if HAS_RCC_L4
     return port == PORT_G && pin >= 2u && !(m->power->reg[PWR_CR2 / 4] & CR2_IOSV);
+#else
+    return (void)m, (void)port, (void)pin, false;
+#endif
 }
 
 void pins_changed(struct machine *m)
@@ -32,7 +36,7 @@ static void look(struct machine *m, uint32_t uart)
     for (uint32_t i = 0; i < m->rules.pin_count; i++) {
         const struct pin_function *f = &m->rules.pins[i];
         uint32_t port = f->pin / 16u, pin = f->pin % 16u, way = (f->transmits != 0) != swapped;
-        const uint32_t *reg = port < GPIO_PORTS ? m->ports[port]->reg : NULL;
+        const uint32_t *reg = port < GPIO_PORTS && m->ports[port] ? m->ports[port]->reg : NULL;
         if (f->uart != uart || !reg || (reg[GPIO_MODER / 4] >> (2u * pin) & 3u) != MODE_ALTERNATE)
             continue;
         if ((reg[GPIO_AFRL / 4 + pin / 8u] >> (4u * (pin % 8u)) & 15u) != f->function)

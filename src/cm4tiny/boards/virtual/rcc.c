@@ -6,6 +6,8 @@
  */
 #include "core.h"
 
+#if HAS_RCC_L4
+
 enum {
     RCC_CR = 0x00, RCC_CFGR = 0x08, RCC_PLLCFGR = 0x0C, RCC_PLLSAI1CFGR = 0x10, RCC_PLLSAI2CFGR = 0x14, RCC_AHB1ENR = 0x48, RCC_APB2ENR = 0x60,
     RCC_CCIPR = 0x88, RCC_BDCR = 0x90, RCC_CSR = 0x94, RCC_CRRCR = 0x98
@@ -164,7 +166,7 @@ static void check_ready(struct machine *m, uint32_t source, enum rule rule)
 /* RM0432 section 6.4.28 (CCIPR), two bits each. 0: the clock that is selected does not run. */
 uint32_t uart_kernel_hz(const struct machine *m, uint32_t uart)
 {
-#define X(name, base, low_power, interrupt, bus, kernel_clock, request) {kernel_clock, bus},
+#define X(name, base, low_power, interrupt, bus, kernel, bit, width, request) {bit, bus},
     static const struct { uint32_t shift, bus; } UART[UARTS] = {UART_ROWS(X)};
 #undef X
     uint32_t source = reg(m, RCC_CCIPR) >> UART[uart].shift & 3u, cfgr = reg(m, RCC_CFGR), ppre;
@@ -342,3 +344,5 @@ void rcc_add(struct machine *m)
     m->rcc = bus_add(m, (struct peripheral){.name = "RCC", .base = RCC_BASE, .size = 0x400,
                                            .read = rcc_read, .write = rcc_write, .reset = rcc_reset, .peek = rcc_peek});
 }
+
+#endif

@@ -149,6 +149,7 @@ bool rules_write_allowed(struct machine *m, const struct peripheral *p, uint32_t
     return allowed(m, p, address, value, true);
 }
 
+#if HAS_RCC_L4
 /* --- the core's clock against voltage range and wait states ----------------------------------------------------------------------------*/
 
 /* RM0432 table "Number of wait states according to CPU clock (HCLK) frequency". */
@@ -204,3 +205,6 @@ void rules_clock_changed(struct machine *m)
         r->since_ps = time_of_ticks_ps(m, m->ticks);
     }
 }
+#else
+void rules_clock_changed(struct machine *m) { (void)m; }
+#endif

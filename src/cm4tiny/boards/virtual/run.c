@@ -226,6 +226,10 @@ static int run_once(struct machine *m)
     uc_err error;
     int reason;
     m->paused = false;
+    if (CORE_ARCHITECTURE == 8 && is_exception_return(m, read_register(m, UC_ARM_REG_PC))) {     /* its EXC_RETURN is even, which clears T */
+        exception_return(m);
+        return m->crashed ? STOP_FAULT : 0;
+    }
     if (!(read_register(m, UC_ARM_REG_XPSR) & XPSR_T)) {    /* a pause came between a jump to Arm code and its fault */
         fault_take(m, FAULT_STATE, read_register(m, UC_ARM_REG_PC), 0);
         return m->crashed ? STOP_FAULT : 0;

@@ -6,6 +6,7 @@
  */
 #include "core.h"
 
+#if HAS_RCC_L4
 #define FLASH_ACR_ADDRESS FLASH_INTERFACE_BASE
 #define SMPS_MODES (HAS_SMPS ? 3u << 2u * SMPS_ENABLE_PIN | 3u << 2u * SMPS_POWER_GOOD_PIN | 3u << 2u * SMPS_SWITCH_PIN : 0u)    /* in MODER */
 #define SMPS_LEVELS (HAS_SMPS ? 1u << SMPS_ENABLE_PIN | 1u << SMPS_POWER_GOOD_PIN | 1u << SMPS_SWITCH_PIN : 0u)                  /* in ODR */
@@ -20,6 +21,7 @@ static const struct { uint32_t address, mask; } SETTING[SETTINGS] = {
     {RCC_BASE + 0x98, UINT32_MAX}, {RCC_BASE + 0x9C, UINT32_MAX}, {PWR_BASE + 0x00, UINT32_MAX}, {PWR_BASE + 0x04, UINT32_MAX},
     {PWR_BASE + 0x08, UINT32_MAX}, {PWR_BASE + 0x0C, UINT32_MAX}, {PWR_BASE + 0x80, UINT32_MAX}, {FLASH_ACR_ADDRESS, UINT32_MAX},
     {SMPS_PORT_BASE + 0x00, SMPS_MODES}, {SMPS_PORT_BASE + 0x14, SMPS_LEVELS}};
+#endif
 
 /* --- registers ----------------------------------------------------------------------------------------------------------------------*/
 
@@ -41,6 +43,7 @@ __attribute__((visibility("default"))) int cm4_peek(struct machine *m, uint32_t 
     return 0;
 }
 
+#if HAS_RCC_L4
 static void record(struct machine *m, uint32_t setting, uint32_t value)
 {
     value &= SETTING[setting].mask;
@@ -74,6 +77,10 @@ void settings_reset(struct machine *m)
             record(m, i, p->reg[(SETTING[i].address - p->base) / 4u]);
     }
 }
+#else                               /* no model of the current has settings of this chip */
+void settings_written(struct machine *m, const struct peripheral *p, uint32_t offset) { (void)m, (void)p, (void)offset; }
+void settings_reset(struct machine *m) { (void)m; }
+#endif
 
 /* --- time ---------------------------------------------------------------------------------------------------------------------------*/
 

@@ -7,7 +7,7 @@
 
 enum {
     SCB_CPUID = 0x00, SCB_ICSR = 0x04, SCB_VTOR = 0x08, SCB_AIRCR = 0x0C, SCB_SCR = 0x10, SCB_CCR = 0x14, SCB_SHPR1 = 0x18, SCB_SHPR3 = 0x20,
-    SCB_SHCSR = 0x24, SCB_CFSR = 0x28, SCB_HFSR = 0x2C, SCB_DFSR = 0x30, SCB_CPACR = 0x88, SCB_MPU_TYPE = 0x90, SCB_MPU_CTRL = 0x94,
+    SCB_SHCSR = 0x24, SCB_CFSR = 0x28, SCB_HFSR = 0x2C, SCB_DFSR = 0x30, SCB_CLIDR = 0x78, SCB_CTR = 0x7C, SCB_CCSIDR = 0x80, SCB_CPACR = 0x88, SCB_MPU_TYPE = 0x90, SCB_MPU_CTRL = 0x94,
     SCB_DEMCR = 0xFC, SCB_STIR = 0x200, SCB_FPCCR = 0x234, SCB_FPCAR = 0x238, SCB_MVFR0 = 0x240, SCB_MVFR1 = 0x244
 };
 enum { NVIC_ISER = 0x000, NVIC_ICER = 0x080, NVIC_ISPR = 0x100, NVIC_ICPR = 0x180, NVIC_IABR = 0x200, NVIC_IPR = 0x300, NVIC_IPR_END = 0x300 + 32 * EXCEPTION_WORDS - FIRST_INTERRUPT };
@@ -87,7 +87,7 @@ static void application_interrupt_write(struct machine *m, struct peripheral *p,
 {
     if ((value & 0xFFFF0000u) != AIRCR_KEY)
         return;
-    p->reg[SCB_AIRCR / 4] = 0xFA050000u | (value & 0x700u);
+    p->reg[SCB_AIRCR / 4] = 0xFA050000u | (CORE_ARCHITECTURE == 6 ? 0u : value & 0x700u);
     if (value & AIRCR_SYSRESETREQ)
         request_stop(m, REQUEST_RESET);
 }
@@ -102,7 +102,7 @@ static void store_priorities(struct machine *m, uint32_t first, uint32_t value, 
 static void scb_write(struct machine *m, struct peripheral *p, uint32_t offset, uint32_t value, uint32_t mask)
 {
     switch (offset) {
-    case SCB_CPUID: case SCB_MPU_TYPE: case SCB_MVFR0: case SCB_MVFR1: return;
+    case SCB_CLIDR: case SCB_CTR: case SCB_CCSIDR: case SCB_CPUID: case SCB_MPU_TYPE: case SCB_MVFR0: case SCB_MVFR1: return;
     case SCB_ICSR: interrupt_control_write(m, value); return;
     case SCB_AIRCR: application_interrupt_write(m, p, value); return;
     case SCB_CFSR: case SCB_HFSR: case SCB_DFSR: p->reg[offset >> 2] &= ~value; return;    /* written ones clear */
@@ -111,7 +111,13 @@ static void scb_write(struct machine *m, struct peripheral *p, uint32_t offset, 
     case SCB_FPCCR: m->exceptions.lazy_fp = value & 1u; break;
     case SCB_DEMCR: dwt_rebase(m); break;
     case SCB_CPACR: timing_forget_verified(m); break;   /* blocks with FPU instructions are judged again */
+    case SCB_SHCSR:
+        if (CORE_ARCHITECTURE == 6)
+            return;                 /* all faults are HardFault */
+        break;
     case SCB_CCR:
+        if (CORE_ARCHITECTURE == 6)
+            return;
         timing_forget_verified(m);  /* and blocks with divisions */
         if (value & CCR_UNALIGN_TRP)
             request_stop(m, REQUEST_WATCH);
@@ -129,7 +135,7 @@ static void scb_write(struct machine *m, struct peripheral *p, uint32_t offset, 
     bus_plain_write(m, p, offset, value, mask);
     if (offset >= SCB_SHPR1 && offset <= SCB_SHPR3) {
         store_priorities(m, EXC_MEM_MANAGE + offset - SCB_SHPR1, value, mask);
-        p->reg[offset >> 2] &= 0xF0F0F0F0u;
+        p->reg[offset >> 2] &= PRIORITY_BITS * 0x01010101u;
     }
 }
 
@@ -138,7 +144,12 @@ static void scb_reset(struct machine *m, struct peripheral *p)
     (void)m;
     p->reg[SCB_CPUID / 4] = CORE_CPUID;
     p->reg[SCB_AIRCR / 4] = 0xFA050000u;
-    p->reg[SCB_CCR / 4] = 0x200;        /* STKALIGN */
+    if (CORE_ARCHITECTURE != 6)
+        p->reg[SCB_VTOR / 4] = VECTORS_AT_RESET;
+    p->reg[SCB_CCR / 4] = CORE_ARCHITECTURE == 7 ? 0x200u : CORE_ARCHITECTURE == 8 ? 0x201u : 0x208u;   /* STKALIGN, and what is fixed */
+    p->reg[SCB_CLIDR / 4] = CORE_CLIDR;
+    p->reg[SCB_CTR / 4] = CORE_CTR;
+    p->reg[SCB_CCSIDR / 4] = CORE_CCSIDR;
     p->reg[SCB_MPU_TYPE / 4] = CORE_MPU_TYPE;
     p->reg[SCB_FPCCR / 4] = 0xC0000000u;    /* ASPEN, LSPEN */
     p->reg[SCB_MVFR0 / 4] = CORE_MVFR0;

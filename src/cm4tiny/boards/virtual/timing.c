@@ -110,7 +110,7 @@ static void block_learn(struct machine *m, struct block *b, uint32_t address, ui
     if (holds_undefined(m, address, size))
         b->flags |= BLOCK_HOLDS_UNDEFINED;
     deviations_learn(m, b, address, size);
-    if (in_flash(address) && size) {
+    if (HAS_FLASH_INTERFACE && in_flash(address) && size) {     /* without a model of the flash interface there is nothing to wait for */
         uint32_t offset = flash_offset(address), last = (offset + size - 1) >> FLASH_LINE_SHIFT;
         b->first_line = offset >> FLASH_LINE_SHIFT;
         b->lines = (last < FLASH_LINES ? last : FLASH_LINES - 1u) - b->first_line + 1;

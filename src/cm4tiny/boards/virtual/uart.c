@@ -28,7 +28,7 @@ enum { RQR_RXFRQ = 1u << 3 };
 #define BAUD_TOLERANCE 40u          /* 1/40: what a host's UART and this one may differ by */
 
 /* The chip's, by their instance. */
-#define X(name, base, low_power, interrupt, bus, kernel_clock, request) {name, base, low_power, interrupt, request},
+#define X(name, base, low_power, interrupt, bus, kernel, bit, width, request) {name, base, low_power, interrupt, request},
 static const struct { const char *name; uint32_t base; bool low_power; uint32_t interrupt, request; } UART[UARTS] = {UART_ROWS(X)};
 #undef X
 

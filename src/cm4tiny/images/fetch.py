@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import GitSource, Mirror, checkout
-from cm4tiny.images.table import published_images, require_set
+from cm4tiny.images.table import all_images, require_set
 from cm4tiny.results.rounds.table import get_round
 
 
@@ -19,7 +19,7 @@ def sources_of(set_name: str) -> dict[str, GitSource]:
     """
     require_set(set_name)
     wanted: dict[str, set[str]] = {}
-    for image in published_images():
+    for image in all_images():
         if image.set == set_name:
             files = wanted.setdefault(image.round, set())
             files.update(path for path in (image.file, image.accuracy_log, image.streaming_result) if path)

@@ -16,24 +16,28 @@ from typing import Any
 
 from cm4tiny.benchmarks import BENCHMARKS, DataSet, embedded_data_set, get_benchmark
 from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards.boards import BoardDescription, default_board, find_board
 from cm4tiny.boards.catalogue import simulated_label
-from cm4tiny.boards.power import SUPPLY_V
+from cm4tiny.boards.nucleo import BoardOptions
+from cm4tiny.boards.virtual.cycle_model import has_cycle_model
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import Cm4TinyError, DeadlineError, ProtocolError, UsageError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.files import write_atomically
 from cm4tiny.images.logs import as_printed, published_outputs
 from cm4tiny.images.table import PublishedImage
-from cm4tiny.results.conditions import EMBEDDED, FIGURES, HOME_BOARD, SIMULATED, Conditions
+from cm4tiny.results.conditions import EMBEDDED, FIGURES, SIMULATED, Conditions
 from cm4tiny.results.published import PublishedResult, published_conditions
 from cm4tiny.runner.accuracy import AccuracyResult
 from cm4tiny.runner.dut import Dut
-from cm4tiny.runner.job_pool import FLASH_OPTR, Job, JobResult, run_jobs
+from cm4tiny.runner.job_pool import Job, JobResult, run_jobs
 from cm4tiny.runner.performance import PerformanceResult
 from cm4tiny.runner.rules import Rules
 
 OUTCOME = "images.json"
 MODES = ("boot", "performance", "accuracy", "standard")
+NO_CYCLE_MODEL = "no cycle model"
+"""What an entry says of a chip whose throughput is not predicted."""
 BOOT_S = 30.0
 """Virtual seconds; ST's v1.3 images wait three before they say anything."""
 
@@ -53,6 +57,7 @@ class ImageRun:
         rules: of the performance windows; None: the official ones.
         strict: of a file of the user's: what the chip would not run is an error. Published images always run on, with notes.
         full_windows: execute every inference, those that are proven to be like the one before as well.
+        board: of a file of the user's, by its description's name; empty: the default board. Published images have theirs in the table.
     """
 
     images: tuple[tuple[str, Path, PublishedImage | None], ...]
@@ -65,6 +70,7 @@ class ImageRun:
     rules: Rules | None = None
     strict: bool = True
     full_windows: bool = False
+    board: str = ""
 
 
 def run_images(run: ImageRun, events: EventStream = SILENT) -> Path:
@@ -76,23 +82,37 @@ def run_images(run: ImageRun, events: EventStream = SILENT) -> Path:
     run.out.mkdir(parents=True, exist_ok=True)
     entries = [_run_one(run, name, file, image, events) for name, file, image in run.images]
     path = run.out / OUTCOME
-    return write_atomically(path, json.dumps({"board": simulated_label("virtual"), "simulated": True, "images": entries}, indent=1) + "\n")
+    boards = ", ".join(dict.fromkeys(entry["board"] for entry in entries))
+    return write_atomically(path, json.dumps({"board": boards, "simulated": True, "images": entries}, indent=1) + "\n")
 
 
-def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: str = "", strict: bool = False) -> dict[str, Any]:
+def boot(
+    file: Path,
+    baud: int | None,
+    events: EventStream = SILENT,
+    *,
+    name: str = "",
+    strict: bool = False,
+    board: BoardDescription | None = None,
+) -> dict[str, Any]:
     """What an image says of itself, and what it used that the board does not model.
+
+    Args:
+        board: that runs it; None: the default board.
 
     Raises:
         SiliconRuleError: strict, and the chip would not run it.
         FirmwareError: it cannot be loaded. DeviceFaultError: it crashes. DeadlineError: it stays silent; says where it is then.
     """
     step = f"boot {name or file.name}"
-    with events.step(step) as outcome, VirtualBoard(file, baud=baud, events=events, name=name or file.name, strict=strict) as board:
+    opened = VirtualBoard(file, baud=baud, board=board, events=events, name=name or file.name, strict=strict)
+    with events.step(step) as outcome, opened as virtual:
         try:
-            identity = Dut(board.link, events=events).connect(boot_s=BOOT_S)
+            identity = Dut(virtual.link, events=events).connect(boot_s=BOOT_S)
         except (DeadlineError, ProtocolError) as error:
-            raise type(error)(error.what, why=f"{error.why}; the firmware is at {board.position()}", hint=error.hint) from error
-        statistics = board.statistics()
+            raise type(error)(error.what, why=f"{error.why}; the firmware is at {virtual.position()}", hint=error.hint) from error
+        statistics = virtual.statistics()
+        optr = virtual.option_bytes()
         outcome.note = f"answers as {identity.model}"
         return {
             "name": identity.name,
@@ -101,7 +121,7 @@ def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: st
             "hclk_hz": statistics.hclk_hz,
             "exceptions": statistics.exceptions,
             "strict": statistics.strict,
-            "option_bytes": f"0x{board.peek(FLASH_OPTR):08x}",
+            **({} if optr is None else {"option_bytes": f"0x{optr:08x}"}),
             "notes": list(statistics.notes),
         }
 
@@ -109,25 +129,30 @@ def boot(file: Path, baud: int | None, events: EventStream = SILENT, *, name: st
 def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None, events: EventStream) -> dict[str, Any]:
     baud = image.baud if image else run.baud
     strict = run.strict and image is None
-    said = boot(file, baud, events, name=name, strict=strict)
+    board = find_board(image.board if image else run.board)
+    said = boot(file, baud, events, name=name, strict=strict, board=board)
     if image and said["model"] != image.model_id:
         raise ProtocolError(f"{name} answers as {said['model']}", why=f"the table says {image.model_id}", hint="check images.yaml")
-    entry: dict[str, Any] = {"id": name, "sha256": file_sha256(file), "simulated": True, **said}
+    label = simulated_label("virtual", BoardOptions(board=board.key))
+    entry: dict[str, Any] = {"id": name, "board": label, "sha256": file_sha256(file), "simulated": True, **said}
+    if not has_cycle_model(board.chip):
+        entry["cycle_model"] = NO_CYCLE_MODEL
     benchmark = next((b for b in BENCHMARKS.values() if b.model_id == said["model"]), None)
     if benchmark is None or (image and image.mode == "energy"):
         return entry
-    modes = _modes(run, benchmark.id)
+    modes = _modes(run, benchmark.id, board)
     if not modes:
         return entry
     data = run.data_sets.get(benchmark.id)
     data_set = DataSet.open(data, benchmark) if data else embedded_data_set(benchmark.id)
     jobs = [
         Job(
-            board=_opener(run, file, baud if mode == "performance" else None, name, strict),  # outputs do not depend on the line's speed
+            # outputs do not depend on the line's speed
+            board=_opener(run, file, baud if mode == "performance" else None, name, strict, board),
             benchmark=benchmark,
             data_set=data_set,
             mode=mode,
-            simulated=simulated_label("virtual"),
+            simulated=label,
             image=entry["sha256"],
             name=f"{name}-{mode}",
             rules=run.rules,
@@ -135,29 +160,44 @@ def _run_one(run: ImageRun, name: str, file: Path, image: PublishedImage | None,
         for mode in modes
     ]
     published = image.result() if image else None
-    entry["labels"] = image_conditions(image, said["hclk_hz"], modes, embedded_inputs=data is None, strict=strict).as_json()
+    entry["labels"] = image_conditions(image, said["hclk_hz"], modes, embedded_inputs=data is None, strict=strict, board=board).as_json()
     for result in run_jobs(jobs, run.out, workers=run.jobs, events=events):
         entry |= _figures(run, image, result, published)
     return entry
 
 
 def image_conditions(
-    image: PublishedImage | None, hclk_hz: int, modes: Iterable[str], *, embedded_inputs: bool, strict: bool = False
+    image: PublishedImage | None,
+    hclk_hz: int,
+    modes: Iterable[str],
+    *,
+    embedded_inputs: bool,
+    strict: bool = False,
+    board: BoardDescription | None = None,
 ) -> Conditions:
     """The labels of an image's figures. A published image holds its submitter's model, MLPerf Tiny's own in the closed division."""
     published = image.result() if image else None
     assets = published_conditions(published).assets if published else ""
     figures = tuple(FIGURES[mode] for mode in modes)
     inputs = EMBEDDED if embedded_inputs else ""
-    return Conditions(HOME_BOARD, SIMULATED, assets, "", SUPPLY_V, hclk_hz / 1e6, figures, inputs, strict=strict)
+    board = board or default_board()
+    return Conditions(board.name, SIMULATED, assets, "", board.supply_v, hclk_hz / 1e6, figures, inputs, strict=strict)
 
 
-def _opener(run: ImageRun, file: Path, baud: int | None, name: str, strict: bool) -> Callable[[], VirtualBoard]:
-    return lambda: VirtualBoard(file, baud=baud, name=name, strict=strict, full_windows=run.full_windows)
+def _opener(run: ImageRun, file: Path, baud: int | None, name: str, strict: bool, board: BoardDescription) -> Callable[[], VirtualBoard]:
+    return lambda: VirtualBoard(file, baud=baud, board=board, name=name, strict=strict, full_windows=run.full_windows)
 
 
-def _modes(run: ImageRun, benchmark: str) -> tuple[str, ...]:
+def _modes(run: ImageRun, benchmark: str, board: BoardDescription) -> tuple[str, ...]:
+    """What is run; of a chip without a cycle model outputs only."""
     has_data = benchmark in run.data_sets
+    predicts = has_cycle_model(board.chip)
+    if run.mode == "performance" and not predicts:
+        raise UsageError(
+            f"the throughput of images on a {board.name} is not predicted",
+            why=f"there is no cycle model of the {board.chip.name} that was compared with published results",
+            hint="compare outputs: the variation _accuracy with a data set; or see that it boots: _boot",
+        )
     if run.mode == "accuracy" and not has_data:
         raise UsageError(
             f"an accuracy run of {benchmark} needs a data set",
@@ -167,7 +207,7 @@ def _modes(run: ImageRun, benchmark: str) -> tuple[str, ...]:
         "boot": (),
         "performance": ("performance",),
         "accuracy": ("accuracy",),
-        "standard": ("performance", "accuracy") if has_data else ("performance",),
+        "standard": (("performance",) if predicts else ()) + (("accuracy",) if has_data else ()),
     }[run.mode]
 
 

@@ -8,11 +8,14 @@ from functools import cache
 from pathlib import Path
 
 from cm4tiny.benchmarks.tables import load_table
+from cm4tiny.boards.boards import default_board
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import AssetError, HashMismatchError, UsageError, nearest
 from cm4tiny.results.published import PublishedResult, published_results
 
 _FOLDER = Path(__file__).resolve().parent
+HOME = default_board().key
+"""The board whose throughput the virtual board predicts."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class PublishedImage:
         mode: ``"performance"`` or ``"energy"``.
         file: path in the repository of the round.
         baud, uart, hclk_hz: what the image sets, read back from the chip's registers.
+        board: that it was made for, by the name of its description.
         published: the result's folder, the key into :func:`cm4tiny.results.published.published_results`; empty if there is none.
         accuracy_log: path of the published accuracy run's log with every ``m-results``, empty if it is not compared.
         streaming_result: path of the published streaming run's summary, empty for other benchmarks.
@@ -42,6 +46,7 @@ class PublishedImage:
     published: str = ""
     accuracy_log: str = ""
     streaming_result: str = ""
+    board: str = HOME
 
     @property
     def id(self) -> str:
@@ -80,9 +85,14 @@ class PublishedImage:
         return path
 
 
+def published_images(board: str = HOME) -> tuple[PublishedImage, ...]:
+    """The images of the table for a board. Raises as :func:`all_images`."""
+    return tuple(image for image in all_images() if image.board == board)
+
+
 @cache
-def published_images() -> tuple[PublishedImage, ...]:
-    """All images of the table.
+def all_images() -> tuple[PublishedImage, ...]:
+    """The images of the table, for whatever board.
 
     Raises:
         AssetError: the table is damaged, or has an id twice.
@@ -96,7 +106,7 @@ def published_images() -> tuple[PublishedImage, ...]:
 
 def image_sets() -> tuple[str, ...]:
     """The names of the sets, in the order of the table."""
-    return tuple(dict.fromkeys(image.set for image in published_images()))
+    return tuple(dict.fromkeys(image.set for image in all_images()))
 
 
 def require_set(set_name: str) -> None:
@@ -113,7 +123,7 @@ def images_of(set_name: str, *, benchmark: str = "all", mode: str = "performance
         UsageError: there is none.
     """
     require_set(set_name)
-    in_set = [image for image in published_images() if image.set == set_name]
+    in_set = [image for image in all_images() if image.set == set_name]
     found = tuple(image for image in in_set if benchmark in ("all", image.benchmark) and image.mode == mode)
     if not found:
         has = ", ".join(f"{image.benchmark} ({image.mode})" for image in in_set)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MODES = ("performance", "accuracy", "energy")
 LOCK_FILE = ".lock"
-FLASH_OPTR, DBANK = 0x4002_2020, 1 << 22
+DBANK = 1 << 22
 """The option bytes as the flash interface has loaded them; the bit that makes the flash two banks (RM0432 3.7.8)."""
 POLL_S = 0.1
 """How often the main thread looks up from waiting, so that Ctrl-C takes effect at once."""
@@ -233,8 +233,8 @@ def periodic_text(calls: Calls | None) -> str:
 
 
 def _option_bytes(board: Board) -> int | None:
-    peek = getattr(board, "peek", None)
-    return int(peek(FLASH_OPTR)) if peek else None
+    read = getattr(board, "option_bytes", None)
+    return read() if read else None
 
 
 def option_bytes_text(optr: int) -> str:

@@ -30,6 +30,7 @@ class RunImageOptions:
     mirror: Path | None = flag("CM_TINY_MIRROR")
     no_strict: bool = flag("CM_TINY_NO_STRICT")
     full_windows: bool = flag("CM_TINY_FULL_WINDOWS")
+    board: str = value("CM_TINY_BOARD")
     image_set: str = value("CM_TINY_IMAGE_SET")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
     mode: str = value("CM_TINY_IMAGE_MODE", default="standard")
@@ -85,6 +86,7 @@ def image_run(options: RunImageOptions, step: Step) -> ImageRun:
         options.baud,
         strict=not options.no_strict,
         full_windows=options.full_windows,
+        board=options.board,
     )
 
 

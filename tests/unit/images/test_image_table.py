@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from cm4tiny.boards.boards import find_board
 from cm4tiny.cm import Step
 from cm4tiny.errors import AssetError, Cm4TinyError, HashMismatchError, ResultsError, UsageError
 from cm4tiny.events import SILENT
 from cm4tiny.images.logs import as_printed, published_outputs
 from cm4tiny.images.run import ImageRun, compare_outputs, image_conditions
-from cm4tiny.images.table import images_of, published_images
+from cm4tiny.images.table import all_images, images_of, published_images
+from cm4tiny.results.conditions import same_board
 from cm4tiny.workflows.run_mlperf_tiny_image import RunImageOptions, image_run
 
 
@@ -29,8 +31,22 @@ def test_the_table_holds_28_images_and_17_published_results() -> None:
     assert [image.id for image in images if image.accuracy_log] == ["bosch-v1.1-kws", "bosch-v1.2-kws", "st-v1.2-kws", "st-v1.3-kws"]
 
 
+def test_images_of_another_board_name_it_and_are_not_among_those_of_this_one() -> None:
+    others = [image for image in all_images() if image not in published_images()]
+    assert Counter(image.board for image in others) == {"nucleo-u575zi-q": 28}
+    assert all("U575" in image.file and image.set.endswith(("-u575", "-u575-max", "-u575-60mhz")) for image in others)
+    assert {image.uart for image in others if image.mode == "energy"} == {"LPUART1"}
+    assert [image.id for image in others if image.accuracy_log] == [
+        "bosch-v1.1-u575-kws",
+        "bosch-v1.2-u575-kws",
+        "st-v1.2-u575-kws",
+        "st-v1.3-u575-kws",
+    ]
+    assert all(same_board(find_board(image.board).name, image.result().board) for image in others if image.published)  # type: ignore[union-attr]
+
+
 def test_every_key_of_a_result_is_in_the_table_of_results() -> None:
-    assert all(image.result() is not None for image in published_images() if image.published)
+    assert all(image.result() is not None for image in all_images() if image.published)
 
 
 def test_images_are_chosen_by_set_benchmark_and_mode() -> None:
@@ -139,6 +155,9 @@ def test_the_figures_of_an_image_are_labelled_with_its_clock_and_whose_model_it_
     assert official.text.startswith(
         "simulated (not strict), official model, NUCLEO-L4R5ZI, 1.8 V, 80 MHz, no division claimed, model error: throughput -"
     )
+    u575 = next(image for image in all_images() if image.id == "bosch-v1.1-u575-kws")
+    text = image_conditions(u575, 160_000_000, ("accuracy",), embedded_inputs=False, board=find_board(u575.board)).text
+    assert ", official model, NUCLEO-U575ZI-Q, 1.8 V, 160 MHz" in text
     own = image_conditions(None, 120_000_000, ("performance", "accuracy"), embedded_inputs=True, strict=True)
     assert own.text.startswith("simulated, model not identified")
     assert own.words[1] == "model not identified, embedded inputs" and ", outputs equal in " in own.text

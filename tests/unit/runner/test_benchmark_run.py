@@ -198,8 +198,7 @@ class LaxBoard(CountingBoard):
     def statistics(self) -> Any:
         return SimpleNamespace(strict=False, notes=("the chip would not do this: a rule",), hclk_hz=120_000_000)
 
-    def peek(self, address: int) -> int:
-        assert address == 0x4002_2020
+    def option_bytes(self) -> int:
         return 0xFFEF_F8AA
 
 

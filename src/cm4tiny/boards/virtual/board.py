@@ -35,6 +35,7 @@ from cm4tiny.errors import BoardError, LinkError, UsageError
 from cm4tiny.events import SILENT, EventStream
 
 STEP = "virtual board"
+_FLASH_OPTR = 0x20
 BAUD_TOLERANCE = 0.045
 """A receiver that samples ten bits per byte reads garbage beyond about 4.5 %: RM0432 section "USART receiver tolerance"."""
 
@@ -235,6 +236,11 @@ class VirtualBoard:
         """
         with self.guard as machine:
             return machine.peek(address)
+
+    def option_bytes(self) -> int | None:
+        """FLASH_OPTR of a chip whose flash interface is modelled, else None."""
+        flash = next((p for p in self.description.chip.peripherals if p.driver == "flash-l4"), None)
+        return None if flash is None else self.peek(flash.base + _FLASH_OPTR)
 
     def setting_changes(self) -> tuple[SettingChange, ...]:
         """When registers of clocks and power got which values: RCC, PWR, FLASH_ACR, and the pins that switch an external SMPS."""

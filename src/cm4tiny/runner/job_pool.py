@@ -251,7 +251,7 @@ def _conditions(board: Board) -> tuple[float | None, float | None, PowerSettings
     return (
         statistics().hclk_hz / 1e6 if statistics else None,
         power.voltage_v if power else None,
-        settings() if settings else None,
+        settings() if settings and getattr(board, "models_current", True) else None,
         stalled / worked if worked else None,
     )
 

@@ -57,7 +57,8 @@ class ClockTree:
 
     Attributes:
         system, system_inputs: the field that chooses the system clock, and what its values mean.
-        core: prescalers from there to HCLK.
+        core: prescalers from there to the core's clock.
+        matrix: prescalers from there to HCLK, where that is another one.
         buses: prescaler of each bus, by its name.
         kernel_inputs: what the values of a UART's kernel clock field mean.
     """
@@ -67,6 +68,7 @@ class ClockTree:
     system: Field
     system_inputs: tuple[str, ...]
     core: tuple[Field, ...]
+    matrix: tuple[Field, ...]
     buses: Mapping[str, Field]
     kernel_inputs: tuple[str, ...]
 
@@ -86,6 +88,7 @@ def clock_tree(path: Path, row: Mapping[str, Any] | None) -> ClockTree | None:
         Field(*row["system"]),
         tuple(row["system_inputs"]),
         tuple(Field(*entry) for entry in row["core"]),
+        tuple(Field(*entry) for entry in row.get("matrix", ())),
         {name: Field(*entry) for name, entry in row["buses"].items()},
         tuple(row["kernel_inputs"]),
     )

@@ -21,7 +21,7 @@ from cm4tiny.boards.power import PowerMonitor
 from cm4tiny.boards.virtual.build import native_library
 from cm4tiny.boards.virtual.confine import DEFAULT_MEMORY_BYTES, Confinement
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel, cycle_model_of
-from cm4tiny.boards.virtual.energy_history import idle_history, power_history, stalled_and_worked
+from cm4tiny.boards.virtual.energy_history import idle_history, models_current, power_history, stalled_and_worked
 from cm4tiny.boards.virtual.faults import fault_error, note_text, place
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.boards.virtual.link import Guard, VirtualLink
@@ -338,6 +338,11 @@ class VirtualBoard:
             raise fault_error(fault, self._elf, self.name)
 
     # --- what the simulated power monitor asks -------------------------------------------------------------------------------------
+
+    @property
+    def models_current(self) -> bool:
+        """Whether energies can be given; without that :attr:`power` has time stamps only."""
+        return models_current(self.description)
 
     def power_settings(self) -> PowerSettings:
         """What the chip clocks and powers now, as far as its current depends on it."""

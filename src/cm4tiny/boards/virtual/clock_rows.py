@@ -28,6 +28,7 @@ def tree_rows(tree: ClockTree) -> list[tuple[str, str]]:
         ("TREE_SYSTEM", _field(tree.system)),
         ("TREE_SYSTEM_INPUTS", _codes(numbers, tree.system_inputs, tree.system)),
         ("TREE_CORE_ROWS(X)", " ".join(f"X({_field(one)})" for one in tree.core)),
+        ("TREE_MATRIX_ROWS(X)", " ".join(f"X({_field(one)})" for one in tree.matrix)),
         ("TREE_BUS_ROWS(X)", " ".join(f"X({name[-1]}u, {_field(one)})" for name, one in sorted(tree.buses.items()))),
         ("TREE_KERNEL_INPUTS", _codes(numbers, tree.kernel_inputs, Field(0, 0, 3))),
     ]

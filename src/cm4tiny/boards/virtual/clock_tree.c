@@ -62,6 +62,18 @@ uint32_t clocks_hclk_hz(const struct machine *m)
     return hz ? hz : 1;             /* a PLL without input: time creeps, as firmware on such a clock would */
 }
 
+/* HCLK of a chip whose core may run faster than its buses. */
+static uint32_t matrix_hz(const struct machine *m)
+{
+#define X(...) __VA_ARGS__,
+    static const struct field MATRIX[] = {TREE_MATRIX_ROWS(X) {0, 0, 0}};
+#undef X
+    uint32_t hz = (uint32_t)m->hclk_hz;
+    for (uint32_t i = 0; MATRIX[i].width; i++)
+        hz = prescaled(m, MATRIX[i], hz);
+    return hz;
+}
+
 static struct field bus_prescaler(uint32_t bus)
 {
 #define X(number, ...) {number, __VA_ARGS__},
@@ -73,11 +85,11 @@ static struct field bus_prescaler(uint32_t bus)
     return BUS[0].field;
 }
 
-/* Timers run at twice the bus's clock where its prescaler is not 1. In HCLK cycles per timer clock. */
+/* Timers run at twice the bus's clock where its prescaler is not 1. In cycles of the core per timer clock. */
 uint32_t timer_clock_divider(const struct machine *m, uint32_t bus)
 {
-    uint32_t code = get(m, bus_prescaler(bus));
-    return code < 4u ? 1u : 1u << (code - 4u);
+    uint32_t code = get(m, bus_prescaler(bus)), matrix = matrix_hz(m);
+    return (matrix ? (uint32_t)m->hclk_hz / matrix : 1u) * (code < 4u ? 1u : 1u << (code - 4u));
 }
 
 uint32_t uart_kernel_hz(const struct machine *m, uint32_t uart)
@@ -87,7 +99,7 @@ uint32_t uart_kernel_hz(const struct machine *m, uint32_t uart)
 #undef X
     uint32_t clock = KERNEL_INPUTS[get(m, UART[uart].field) & 7u];
     if (clock == TREE_BUS)
-        return prescaled(m, bus_prescaler(UART[uart].bus), (uint32_t)m->hclk_hz);
+        return prescaled(m, bus_prescaler(UART[uart].bus), matrix_hz(m));
     return clock == TREE_SYSCLK ? (uint32_t)sysclk_hz(m) : clock_hz(m, clock);
 }
 

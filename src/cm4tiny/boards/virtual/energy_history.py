@@ -28,9 +28,14 @@ def _not_full(count: int, most: int, what: str) -> None:
         )
 
 
+def models_current(board: BoardDescription) -> bool:
+    """Whether the supply current of the board's chip is known: its driver of PWR is that of the chip that was measured."""
+    return any(peripheral.driver == "pwr-l4" for peripheral in board.chip.peripherals)
+
+
 def power_history(machine: Machine, from_s: float, board: BoardDescription | None = None) -> list[Phase]:
     """Settings from a time on: see :meth:`VirtualBoard.power_phases`."""
-    if board is not None and not any(peripheral.driver == "pwr-l4" for peripheral in board.chip.peripherals):
+    if board is not None and not models_current(board):
         raise PowerError(
             f"there is no model of the current of the {board.chip.name}",
             why="it was made from published energies of the STM32L4R5",

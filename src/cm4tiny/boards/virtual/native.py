@@ -61,8 +61,8 @@ def load_library(built: NativeLibrary) -> ctypes.CDLL:
         with os.fdopen(descriptor, "wb", closefd=False) as file:
             file.write(built.content)
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+        # The descriptor stays open: the loader knows a library by its path, and would give the next one of the same number this one's code.
         library = ctypes.CDLL(f"/proc/self/fd/{descriptor}")
-        os.close(descriptor)
     except OSError:  # a system that forbids programs in memory, or has no /proc
         with scratch_folder("board") as folder:
             copy = folder / built.path.name

@@ -42,6 +42,7 @@ class Chip:
 
 
 RCC_U5, GPIO_U5, USART_U5 = 0x4602_0C00, 0x4202_0000, 0x4001_3800
+RCC_H7, GPIO_H7, USART_H7 = 0x5802_4400, 0x5802_0C00, 0x4000_4800
 CHIPS = {
     "stm32u575zi": Chip(
         "nucleo-u575zi-q",
@@ -65,6 +66,28 @@ CHIPS = {
             (USART_U5, 0xD),
         ),
         data=USART_U5 + 0x28,
+    ),
+    "stm32h7a3zi": Chip(
+        "nucleo-h7a3zi-q",
+        0x2400_0000,
+        0xFFFF_FFF9,
+        280_000_000,
+        clock=(
+            (RCC_H7 + 0x28, 0x80),  # HSI by 8
+            (RCC_H7 + 0x30, 0x0101_0245),  # times 70, by 2
+            (RCC_H7, 0x0100_0001),
+            (RCC_H7 + 0x10, 3),
+        ),
+        ready=((RCC_H7, 0x0300_C005), (RCC_H7 + 0x10, 0x1B)),
+        uart=(
+            (RCC_H7 + 0x140, 8),  # port D
+            (RCC_H7 + 0x148, 1 << 18),  # USART3
+            (GPIO_H7, 0xFFFA_FFFF),  # PD8 and PD9: alternate function 7
+            (GPIO_H7 + 0x24, 0x77),
+            (USART_H7 + 0x0C, 2431),  # of PCLK1 = 280 MHz
+            (USART_H7, 0xD),
+        ),
+        data=USART_H7 + 0x28,
     ),
 }
 chips = pytest.mark.parametrize("chip", list(CHIPS.values()), ids=list(CHIPS))
@@ -165,6 +188,16 @@ def test_no_figure_is_made_up_for_it(tmp_path: Path, chip: Chip) -> None:
             board.power.stop()
         with pytest.raises(PowerError, match="no model of the current"):
             board.power_settings()
+
+
+def test_a_core_may_run_faster_than_its_buses(tmp_path: Path) -> None:
+    """HPRE of the STM32H7A3 by 2: the core stays at its clock, the serial port's halves."""
+    chip = CHIPS["stm32h7a3zi"]
+    path = image(tmp_path, chip, program(*chip.clock, (RCC_H7 + 0x18, 8), *chip.uart, (chip.data, ord("!")), PARK))
+    with VirtualBoard(path, board=find_board(chip.board), in_process=True) as board:
+        assert board.link.read(Deadline(0.01, board.link.clock)) == b"!"
+        assert board.guard.machine.line_baud() == pytest.approx(115200 / 2, rel=0.01)
+        assert board.statistics().hclk_hz == chip.hclk_hz
 
 
 def test_firmware_of_this_project_is_not_built_for_a_chip_without_start_up_code(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cm4tiny.errors import UsageError
 from cm4tiny.fetch import GitSource
 from cm4tiny.images import fetch
-from cm4tiny.images.table import image_sets, images_of
+from cm4tiny.images.table import all_images, image_sets
 from cm4tiny.results.rounds.table import get_round
 
 
@@ -20,7 +20,7 @@ def test_a_set_needs_its_images_and_logs_of_one_round_only() -> None:
         assert len(sources) == 1
         ((round_id, source),) = sources.items()
         assert (source.name, source.commit) == (get_round(round_id).repository, get_round(round_id).commit)
-        for image in images_of(name, mode="performance") if not name.endswith("mhz") else ():
+        for image in (image for image in all_images() if image.set == name):
             assert image.file in source.paths
             assert not image.accuracy_log or image.accuracy_log in source.paths
 

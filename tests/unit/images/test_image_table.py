@@ -17,7 +17,7 @@ from cm4tiny.events import SILENT
 from cm4tiny.images.logs import as_printed, published_outputs
 from cm4tiny.images.run import ImageRun, compare_outputs, image_conditions
 from cm4tiny.images.table import all_images, images_of, published_images
-from cm4tiny.results.conditions import same_board
+from cm4tiny.results.conditions import is_variant
 from cm4tiny.workflows.run_mlperf_tiny_image import RunImageOptions, image_run
 
 
@@ -33,16 +33,21 @@ def test_the_table_holds_28_images_and_17_published_results() -> None:
 
 def test_images_of_another_board_name_it_and_are_not_among_those_of_this_one() -> None:
     others = [image for image in all_images() if image not in published_images()]
-    assert Counter(image.board for image in others) == {"nucleo-u575zi-q": 28}
-    assert all("U575" in image.file and image.set.endswith(("-u575", "-u575-max", "-u575-60mhz")) for image in others)
-    assert {image.uart for image in others if image.mode == "energy"} == {"LPUART1"}
+    assert Counter(image.board for image in others) == {"nucleo-u575zi-q": 28, "nucleo-h7a3zi-q": 23}
+    for chip, board, uart in (("u575", "nucleo-u575zi-q", "LPUART1"), ("h7a3", "nucleo-h7a3zi-q", "USART1")):
+        of_chip = [image for image in others if image.board == board]
+        assert all(chip.upper() in image.file and f"-{chip}" in image.set for image in of_chip)
+        assert {image.uart for image in of_chip if image.mode == "energy"} == {uart}
     assert [image.id for image in others if image.accuracy_log] == [
         "bosch-v1.1-u575-kws",
         "bosch-v1.2-u575-kws",
         "st-v1.2-u575-kws",
         "st-v1.3-u575-kws",
+        "bosch-v1.1-h7a3-kws",
+        "bosch-v1.2-h7a3-kws",
+        "st-v1.2-h7a3-kws",
     ]
-    assert all(same_board(find_board(image.board).name, image.result().board) for image in others if image.published)  # type: ignore[union-attr]
+    assert all(is_variant(find_board(image.board).name, image.result().board) for image in others if image.published)  # type: ignore[union-attr]
 
 
 def test_every_key_of_a_result_is_in_the_table_of_results() -> None:

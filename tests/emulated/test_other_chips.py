@@ -12,7 +12,7 @@ import pytest
 
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.boards import find_board
-from cm4tiny.boards.virtual.cores import CORES
+from cm4tiny.boards.virtual.cores import ADD_DOUBLE, CORES
 from cm4tiny.boards.virtual.cycle_model import has_cycle_model
 from cm4tiny.deadline import Deadline
 from cm4tiny.errors import DeviceFaultError, FirmwareError, PowerError
@@ -43,6 +43,8 @@ class Chip:
 
 RCC_U5, GPIO_U5, USART_U5 = 0x4602_0C00, 0x4202_0000, 0x4001_3800
 RCC_H7, GPIO_H7, USART_H7 = 0x5802_4400, 0x5802_0C00, 0x4000_4800
+RCC_F7, GPIO_F7, USART_F7 = 0x4002_3800, 0x4002_0000, 0x4001_1000
+RCC_G0, GPIO_G0, USART_G0 = 0x4002_1000, 0x5000_0000, 0x4000_4400
 CHIPS = {
     "stm32u575zi": Chip(
         "nucleo-u575zi-q",
@@ -88,6 +90,42 @@ CHIPS = {
             (USART_H7, 0xD),
         ),
         data=USART_H7 + 0x28,
+    ),
+    "stm32f746ng": Chip(
+        "disco-f746ng",
+        0x2000_0000,
+        0xFFFF_FFF9,
+        216_000_000,
+        clock=((RCC_F7 + 0x04, 0x0000_3608), (RCC_F7, 0x0100_0001), (RCC_F7 + 0x08, 2)),  # HSI by 8, times 216, by 2
+        ready=((RCC_F7, 0x0300_0003), (RCC_F7 + 0x08, 0xA)),
+        uart=(
+            (RCC_F7 + 0x30, 3),  # ports A and B
+            (RCC_F7 + 0x44, 1 << 4),  # USART1
+            (GPIO_F7, 0xA808_0000),  # PA9 and PB7: alternate function 7
+            (GPIO_F7 + 0x24, 0x70),
+            (GPIO_F7 + 0x400, 0x8280),
+            (GPIO_F7 + 0x420, 0x7000_0000),
+            (USART_F7 + 0x0C, 1875),  # of PCLK2 = 216 MHz
+            (USART_F7, 0xD),
+        ),
+        data=USART_F7 + 0x28,
+    ),
+    "stm32g0b1re": Chip(
+        "nucleo-g0b1re",
+        0x2000_0000,
+        0xFFFF_FFF9,
+        64_000_000,
+        clock=((RCC_G0 + 0x0C, 0x3000_0802), (RCC_G0, 0x0100_0100), (RCC_G0 + 0x08, 2)),  # HSI16 times 8, by 2
+        ready=((RCC_G0, 0x0300_0500), (RCC_G0 + 0x08, 0x12)),
+        uart=(
+            (RCC_G0 + 0x34, 1),  # port A
+            (RCC_G0 + 0x3C, 1 << 17),  # USART2
+            (GPIO_G0, 0xEBFF_FFAF),  # PA2 and PA3: alternate function 1
+            (GPIO_G0 + 0x20, 0x1100),
+            (USART_G0 + 0x0C, 556),  # of PCLK = 64 MHz
+            (USART_G0, 0xD),
+        ),
+        data=USART_G0 + 0x28,
     ),
 }
 chips = pytest.mark.parametrize("chip", list(CHIPS.values()), ids=list(CHIPS))
@@ -177,6 +215,18 @@ def test_an_instruction_that_its_core_has_not_faults(tmp_path: Path, chip: Chip)
         else:
             with pytest.raises(DeviceFaultError, match="instruction"):
                 run(image(tmp_path, chip, main), chip)
+
+
+@pytest.mark.parametrize(("chip", "faults"), [("stm32f746ng", True), ("stm32h7a3zi", False)])
+def test_doubles_are_computed_only_where_the_core_can(tmp_path: Path, chip: str, faults: bool) -> None:
+    """unicorn's Cortex-M7 has a double-precision FPU, that of the STM32F746 has not."""
+    add = program((CPACR, 0x00F0_0000), *struct.unpack("<2H", ADD_DOUBLE[1]), PARK)
+    if faults:
+        with pytest.raises(DeviceFaultError, match="instruction"):
+            run(image(tmp_path, CHIPS[chip], add), CHIPS[chip])
+    else:
+        with run(image(tmp_path, CHIPS[chip], add), CHIPS[chip]) as board:
+            assert board.statistics().exceptions == 0
 
 
 @chips

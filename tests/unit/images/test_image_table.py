@@ -33,11 +33,21 @@ def test_the_table_holds_28_images_and_17_published_results() -> None:
 
 def test_images_of_another_board_name_it_and_are_not_among_those_of_this_one() -> None:
     others = [image for image in all_images() if image not in published_images()]
-    assert Counter(image.board for image in others) == {"nucleo-u575zi-q": 28, "nucleo-h7a3zi-q": 23}
-    for chip, board, uart in (("u575", "nucleo-u575zi-q", "LPUART1"), ("h7a3", "nucleo-h7a3zi-q", "USART1")):
+    assert Counter(image.board for image in others) == {
+        "nucleo-u575zi-q": 28,
+        "nucleo-h7a3zi-q": 23,
+        "disco-f746ng": 9,
+        "nucleo-g0b1re": 8,
+    }
+    for chip, board, uarts in (
+        ("u575", "nucleo-u575zi-q", {"LPUART1"}),
+        ("h7a3", "nucleo-h7a3zi-q", {"USART1"}),
+        ("f746", "disco-f746ng", set()),
+        ("g0b1", "nucleo-g0b1re", set()),
+    ):
         of_chip = [image for image in others if image.board == board]
         assert all(chip.upper() in image.file and f"-{chip}" in image.set for image in of_chip)
-        assert {image.uart for image in of_chip if image.mode == "energy"} == {uart}
+        assert {image.uart for image in of_chip if image.mode == "energy"} == uarts
     assert [image.id for image in others if image.accuracy_log] == [
         "bosch-v1.1-u575-kws",
         "bosch-v1.2-u575-kws",
@@ -46,6 +56,10 @@ def test_images_of_another_board_name_it_and_are_not_among_those_of_this_one() -
         "bosch-v1.1-h7a3-kws",
         "bosch-v1.2-h7a3-kws",
         "st-v1.2-h7a3-kws",
+        "bosch-v1.1-f746-kws",
+        "bosch-v1.2-f746-kws",
+        "bosch-v1.1-g0b1-kws",
+        "bosch-v1.2-g0b1-kws",
     ]
     assert all(is_variant(find_board(image.board).name, image.result().board) for image in others if image.published)  # type: ignore[union-attr]
 

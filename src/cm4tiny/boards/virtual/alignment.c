@@ -31,6 +31,8 @@ static bool must_be_aligned(struct machine *m, uint32_t pc)
 {
     const uint8_t *code = memory_at(m, pc, 2);
     uint32_t first = code ? code[0] | (uint32_t)code[1] << 8 : 0;
+    if (CORE_ARCHITECTURE == 6)     /* DDI0419 section A3.2: all accesses */
+        return true;
     return (first & 0xF000u) == 0xC000u || (first & 0xFE00u) == 0xE800u || (first & 0xFE00u) == 0xEC00u;
 }
 

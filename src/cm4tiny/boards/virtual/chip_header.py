@@ -74,6 +74,7 @@ def _core(board: BoardDescription, core: CoreFacts) -> list[Row]:
     return [
         ("CORE_MODEL", f"UC_CPU_ARM_{core.model}"),
         ("CORE_ARCHITECTURE", f"{core.architecture}"),
+        ("CORE_DOUBLES_FAULT", f"{int(core.doubles_fault)}"),
         ("CORE_CPUID", hexadecimal(core.cpuid)),
         ("CORE_MPU_TYPE", hexadecimal(core.mpu_type)),
         *zip(("CORE_CLIDR", "CORE_CTR", "CORE_CCSIDR"), map(hexadecimal, core.caches), strict=True),

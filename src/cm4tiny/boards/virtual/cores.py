@@ -27,6 +27,7 @@ class CoreFacts:
         architecture: 6, 7 or 8, of Armv6-M, v7-M, v8-M without TrustZone.
         cpuid, mpu_type, mvfr0, mvfr1: what its registers read.
         caches: CLIDR, CTR and CCSIDR (of the first data cache) of a core with caches.
+        doubles_fault: unicorn computes in double precision, and the core has none: such instructions are watched.
         probes: an instruction, and whether the core has it.
     """
 
@@ -39,6 +40,7 @@ class CoreFacts:
     mvfr1: int
     probes: tuple[tuple[str, bytes, bool], ...]
     caches: tuple[int, int, int] = (0, 0, 0)
+    doubles_fault: bool = False
 
 
 CORES: dict[tuple[str, str], CoreFacts] = {
@@ -72,6 +74,18 @@ CORES: dict[tuple[str, str], CoreFacts] = {
         mvfr1=0x1200_0011,
         probes=((*LDA, False), (*VSEL, True), (*ADD_DOUBLE, True), (*UADD8, True)),
         caches=(0x0900_0003, 0x8303_C003, 0xF00F_E019),
+    ),
+    ("cortex-m7", "fpv5-sp-d16"): CoreFacts(
+        "Cortex-M7",
+        "CORTEX_M7",
+        7,
+        cpuid=0x410F_C271,
+        mpu_type=0x800,
+        mvfr0=0x1011_0021,
+        mvfr1=0x1100_0011,
+        probes=((*LDA, False), (*VSEL, True), (*UADD8, True)),
+        caches=(0x0900_0003, 0x8303_C003, 0xF003_E019),
+        doubles_fault=True,
     ),
     ("cortex-m0plus", "none"): CoreFacts(
         "Cortex-M0+",

@@ -243,7 +243,7 @@ static bool is_division(const uint8_t *code, uint32_t size)
     return size >= 4u && code[1] == 0xFB && (code[0] & 0xD0u) == 0x90u && (code[2] & 0xF0u) == 0xF0u;
 }
 
-/* What unicorn's Cortex-M4 runs although DDI0403 does not have it: LDREXD and STREXD, Neon's loads and stores, SETEND, and system registers of
+/* What unicorn's cores run although DDI0403 does not have it, or the chip's core not: LDREXD and STREXD, Neon's loads and stores, SETEND, and system registers of
  * the FPU other than FPSCR. */
 static bool is_undefined(const uint8_t *code, uint32_t size)
 {
@@ -257,6 +257,8 @@ static bool is_undefined(const uint8_t *code, uint32_t size)
         return true;
     if ((first & 0xFF10u) == 0xF900u)
         return true;
+    if (CORE_DOUBLES_FAULT && (first & 0xEF00u) == 0xEE00u && (second & 0x0F10u) == 0x0B00u)
+        return true;                /* floating-point data processing of doubles */
     return (first & 0xFFE0u) == 0xEEE0u && (second & 0x0F10u) == 0x0A10u && (first & 15u) != 1u;
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cm4tiny.benchmarks import get_benchmark
 from cm4tiny.boards.boards import find_board
-from cm4tiny.boards.virtual.build import native_library
+from cm4tiny.boards.virtual.build import native_library  # not in a key: what executes an image does not shape it
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.firmware import build_spec
 from cm4tiny.firmware.build import FirmwareImage, build_firmware

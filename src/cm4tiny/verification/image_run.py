@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cm4tiny.benchmarks import Benchmark
-from cm4tiny.boards import VirtualBoard
+from cm4tiny.boards import VirtualBoard  # not in a key: what executes an image does not shape it
 from cm4tiny.boards.boards import BoardDescription
 from cm4tiny.boards.commands import READY
 from cm4tiny.boards.elf_image import Symbol, read_elf

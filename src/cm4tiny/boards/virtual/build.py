@@ -23,7 +23,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +40,7 @@ from cm4tiny.locks import acquire
 from cm4tiny.paths import user_cache
 from cm4tiny.scratch import scratch_folder
 from cm4tiny.settings import sanitizing
-from cm4tiny.wheels import ZIG_WHEEL, PinnedWheel, cache_environment, install_wheel
+from cm4tiny.wheels import ZIG_WHEEL, PinnedWheel, borrowed_program, cache_environment
 
 SOURCES = Path(__file__).resolve().parent
 FLAGS = ("-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-sanitize=all")
@@ -58,11 +58,10 @@ _HINT = (
 
 @dataclass(frozen=True)
 class HostCompiler:
-    """A C compiler of the host, the first line of its ``--version``, environment that it needs, and the wheel that it comes from."""
+    """A C compiler of the host, the first line of its ``--version``, and the wheel that it has to be fetched with, if it is not there."""
 
     command: tuple[str, ...]
     version: str
-    environment: tuple[tuple[str, str], ...] = ()
     wheel: PinnedWheel | None = None
 
 
@@ -110,14 +109,11 @@ class NativeLibrary:
         }
 
 
-def find_compiler(*, install: bool = False, events: EventStream = SILENT) -> HostCompiler:
-    """``$CC``, else cc, gcc or clang, else zig's clang.
-
-    Args:
-        install: whether zig may be fetched into the user's cache.
+def find_compiler() -> HostCompiler:
+    """``$CC``, else cc, gcc or clang, else zig's clang, which is fetched when something is compiled.
 
     Raises:
-        ToolchainError: there is none that runs.
+        ToolchainError: the one that is asked for does not run.
     """
     asked = os.environ.get("CC")
     for candidate in (asked,) if asked else COMPILERS:
@@ -131,27 +127,28 @@ def find_compiler(*, install: bool = False, events: EventStream = SILENT) -> Hos
         return HostCompiler(command, answer.stdout.partition("\n")[0])
     if asked:
         raise _no_compiler(f"CC asks for {asked}, which does not run")
-    zig = _zig(install, events)
-    if zig is not None:
-        return zig
-    raise _no_compiler(f"tried {', '.join((*COMPILERS, ZIG_WHEEL.project))}")
+    return HostCompiler(("zig", "cc"), f"{ZIG_WHEEL.project} {ZIG_WHEEL.version}", ZIG_WHEEL)
 
 
 def _no_compiler(why: str) -> ToolchainError:
     return ToolchainError("the host has no C compiler for the virtual board", why=why, hint=_HINT)
 
 
-def _zig(install: bool, events: EventStream) -> HostCompiler | None:
-    """zig, if it was unpacked before or may be fetched; its tree of 400 MB is compared only before it compiles something."""
-    program = ZIG_WHEEL.home / ZIG_WHEEL.program
-    if not program.is_file():
+@contextlib.contextmanager
+def _runnable(compiler: HostCompiler, folder: Path, install: bool, events: EventStream) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """The compiler's command and environment; zig's tree of 250 MB is fetched for one compilation, and does not stay."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    if compiler.wheel is None:
+        yield list(compiler.command), environment
+        return
+    if not install and not compiler.wheel.home.is_dir():
+        raise _no_compiler(f"tried {', '.join((*COMPILERS, compiler.wheel.project))}")
+    with contextlib.ExitStack() as left:
         try:
-            if not install:
-                return None
-            program = install_wheel(ZIG_WHEEL, events)
+            program = left.enter_context(borrowed_program(compiler.wheel, events))
         except ToolchainError as error:
             raise _no_compiler(f"none of {', '.join(COMPILERS)} runs, and {error.what}: {error.why}") from error
-    return HostCompiler((str(program), "cc"), f"{ZIG_WHEEL.project} {ZIG_WHEEL.version}", cache_environment(), ZIG_WHEEL)
+        yield [str(program), *compiler.command[1:]], {**environment, **dict(cache_environment(folder / "zig-cache"))}
 
 
 def find_unicorn() -> Unicorn:
@@ -237,7 +234,7 @@ def native_library(board: BoardDescription | None = None, *, install: bool = Fal
         BusyError: another process has been building it for too long.
     """
     board = board or default_board()
-    compiler, unicorn = find_compiler(install=install, events=events), find_unicorn()
+    compiler, unicorn = find_compiler(), find_unicorn()
     target = user_cache() / "virtual-board" / f"board-{library_key(compiler, unicorn, board)}.so"
     found = _read(board, target, unicorn, events)
     if found is not None:
@@ -248,11 +245,11 @@ def native_library(board: BoardDescription | None = None, *, install: bool = Fal
             _remove_partial(target.parent)
             with acquire(target.with_suffix(".lock"), wait_s=_TIMEOUT_S, subject="the virtual board's library"):
                 found = _read(board, target, unicorn, SILENT)
-                return found if found is not None else _compile(board, compiler, unicorn, target, events)
+                return found if found is not None else _compile(board, compiler, unicorn, target, install, events)
     except (LockingError, OSError):
         target = _process_folder() / target.name
         found = _read(board, target, unicorn, events)
-        return found if found is not None else _compile(board, compiler, unicorn, target, events)
+        return found if found is not None else _compile(board, compiler, unicorn, target, install, events)
 
 
 def emulator_facts(board: BoardDescription | None = None, *, install: bool = False, events: EventStream = SILENT) -> dict[str, Any]:
@@ -295,17 +292,19 @@ def _process_folder() -> Path:
     return _made[0]
 
 
-def _compile(board: BoardDescription, compiler: HostCompiler, unicorn: Unicorn, target: Path, events: EventStream) -> NativeLibrary:
-    if compiler.wheel is not None:
-        install_wheel(compiler.wheel, events)
-    environment = {**os.environ, "LC_ALL": "C", **dict(compiler.environment)}
+def _compile(
+    board: BoardDescription, compiler: HostCompiler, unicorn: Unicorn, target: Path, install: bool, events: EventStream
+) -> NativeLibrary:
     sources = [str(path) for path in source_files() if path.suffix == ".c"]
     with scratch_folder("build", target.parent) as folder:
         made = folder / target.name
         (folder / chip_header.NAME).write_text(chip_header.description_header(board), encoding="ascii")
         includes = [f"-I{folder}", f"-I{unicorn.folder / 'include'}"]
-        command = [*compiler.command, *flags(), "-o", str(made), *sources, *includes, str(unicorn.library)]
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, env=environment)
+        arguments = [*flags(), "-o", str(made), *sources, *includes, str(unicorn.library)]
+        with _runnable(compiler, folder, install, events) as (command, env):
+            result = subprocess.run(
+                [*command, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, env=env, check=False
+            )
         if result.returncode != 0:
             refuse_full_disk("building the virtual board", result.stderr, folder)
             raise CompileError("the virtual board's C code does not compile", why=result.stderr.strip()[-2000:], hint=_HINT)

@@ -363,7 +363,7 @@ def test_both_ways_of_running_a_chip_count_the_same(echo: Path) -> None:
     assert run(True) == run(False)
 
 
-def test_a_command_and_its_answer_take_one_request_a_line(firmware: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_and_its_answer_take_one_request(firmware: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requests: list[str] = []
     ask_process = ChildMachine._ask
 
@@ -378,7 +378,58 @@ def test_a_command_and_its_answer_take_one_request_a_line(firmware: Path, monkey
         for _ in range(20):
             ask(board, b"x%")
             assert board.link.read(Deadline(0.0, board.link.clock)) == b""  # looks whether the firmware crashed
-        assert requests == ["run"] * 40
+        assert requests == ["hear"] * 20
+
+
+def test_lines_of_an_answer_are_fetched_at_once_and_handed_out_with_the_times_at_which_they_were_said(firmware: Path) -> None:
+    """Line by line the same as from a link that stops at each."""
+
+    def said(prompt: bytes | None, **options: bool) -> list[tuple[float, bytes]]:
+        with VirtualBoard(firmware, **options) as board:  # type: ignore[arg-type]
+            board.link._prompt = board.link._prompt if prompt is None else prompt
+            lines = []
+            for command in (b"", b"name%", b"profile%", b"x%"):
+                board.link.write(command)
+                while not lines or lines[-1][1]:
+                    line = board.link.read(Deadline(0.1, board.link.clock))
+                    lines.append((board.link.clock(), line))
+                assert board.link.clock() == board.time_s
+                lines.append((board.time_s, b"-"))
+            return lines
+
+    at_once = said(None)
+    assert at_once == said(None, in_process=True) == said(b"")
+    assert len(at_once) > 12
+
+
+def test_lines_that_a_process_makes_up_are_refused(firmware: Path) -> None:
+    with VirtualBoard(firmware) as board:
+        ask(board, b"")
+        machine = board.guard.machine
+        assert isinstance(machine, ChildMachine)
+        late = machine.time_ps + 1
+        for lines in ([(late, b"x")], [(2, b"x"), (1, b"x")], [(1, "x")], [(True, b"x")], [1], [(1, b"x", 2)]):
+            assert not machine._are_lines(lines)
+        assert machine._are_lines([(1, b"x"), (1, b"y")])
+
+
+def test_a_crash_after_some_lines_is_reported_after_them(tmp_path: Path) -> None:
+    """The lines that were said before are handed out first."""
+    said = [(5, b"one\n"), (9, b"two\n")]
+    elf = write_elf(tmp_path, *ECHO)
+    with VirtualBoard(elf, in_process=True) as board:
+        machine = board.guard.machine
+
+        def hear(*_: object) -> StopReason:
+            machine._lines += said  # type: ignore[attr-defined]
+            return StopReason.FAULT
+
+        machine.hear = hear  # type: ignore[method-assign]
+        for at, line in said:
+            assert board.link.read(Deadline(1.0, board.link.clock)) == line
+            assert board.link.clock() == at / 1e12
+        with pytest.raises(BoardError, match="stopped for no known reason"):
+            board.link.read(Deadline(1.0, board.link.clock))
 
 
 def test_commands_in_one_write_are_answered_as_one_by_one(firmware: Path) -> None:

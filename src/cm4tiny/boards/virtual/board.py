@@ -125,7 +125,7 @@ class VirtualBoard:
             if repeated is not None:
                 machine.advance_calls(repeated.address)
             machine.reset()
-        self.link = VirtualLink(self, protocol.terminator)
+        self.link = VirtualLink(self, protocol.terminator, protocol.prompt)
         self.power: PowerMonitor = SimulatedPowerMonitor(self, self.description.supply_v)
 
     def _machine(self, label: str, in_process: bool, memory_bytes: int, settings: dict[str, Any]) -> Machine:
@@ -307,18 +307,23 @@ class VirtualBoard:
         """The function around an address by the ELF's symbols."""
         return self._elf.function_at(address)
 
-    def run_guarded(self, until_ps: int, silent_until_ps: int = 0, command: bytes = b"") -> StopReason:
+    def run_guarded(self, until_ps: int) -> StopReason:
         """Runs the machine; the caller holds the guard. Reports notes, raises on a crash."""
-        machine = self.guard.machine
-        reason = machine.run(until_ps, silent_until_ps, command)
-        for note in machine.take_notes():
+        return self._reported(self.guard.machine.run(until_ps))
+
+    def hear_guarded(self, until_ps: int, silent_until_ps: int, command: bytes, prompt: bytes) -> StopReason:
+        """The same for a reader of the line: :meth:`~cm4tiny.boards.virtual.machine.Machine.hear`."""
+        return self._reported(self.guard.machine.hear(until_ps, silent_until_ps, command, prompt))
+
+    def _reported(self, reason: StopReason) -> StopReason:
+        for note in self.guard.machine.take_notes():
             is_rule = note.kind is NoteKind.RULE
             text = rule_note(self._broken_rule(note.address), self._elf) if is_rule else note_text(note, self._elf)
             self._notes.append(text)
             if not (is_rule and self._strict):  # then it is an error, too
                 self._events.message(STEP, text, "warning")
         if reason is StopReason.REFUSED:
-            raise rule_error(checked(machine.refused_by()), self._elf, self.name)
+            raise rule_error(checked(self.guard.machine.refused_by()), self._elf, self.name)
         if reason is StopReason.FAULT:
             self.raise_fault()
             raise BoardError("the virtual board stopped for no known reason", hint="report this with the firmware")

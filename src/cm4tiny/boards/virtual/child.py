@@ -38,8 +38,8 @@ MAX_REPLY_BYTES = 1 << 30
 MAX_ITEMS = 1 << 16
 """Of a list in one reply: pickling takes memory too."""
 _PARENT_POLL_S = 0.5
-_REPORTED = {"run", "skip_until"}
-"""After these the notes are handed over as well, whether a command was let in, and whether there is no fault."""
+_REPORTED = {"run", "hear", "skip_until"}
+"""After these the notes are handed over as well, whether a command was let in, whether there is no fault, and lines with their times."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def _serve_board(link: socket.socket, settings: dict[str, Any], memory_bytes: in
             for data in received:
                 machine.receive(data)
             value = _value_of(machine, name, arguments)
-            _reply(
-                machine, link, VALUE, (value, machine.take_notes(), machine.fed, machine.fault() is None) if name in _REPORTED else value
-            )
+            if name in _REPORTED:
+                value = (value, machine.take_notes(), machine.fed, machine.fault() is None, machine.take_lines())
+            _reply(machine, link, VALUE, value)
         except Exception as error:  # whatever it is: the program that asked gets it
             _reply(machine, link, ERROR, _as_error(error))
 

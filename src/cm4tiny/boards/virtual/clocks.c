@@ -6,20 +6,24 @@
 
 uint64_t time_of_ticks_ps(const struct machine *m, uint64_t ticks)
 {
+    uint64_t passed = ticks - m->clock_base_ticks;
     if (!m->hclk_hz)
         return 0;                   /* before the first reset */
-    return m->clock_base_ps + (uint64_t)((u128)(ticks - m->clock_base_ticks) * PS_PER_TICK_AT_1HZ / m->hclk_hz);
+    /* passed * 10^9 / hclk without a division of 128 bits: hclk is below 2^32 */
+    return m->clock_base_ps + passed / m->hclk_hz * PS_PER_TICK_AT_1HZ + passed % m->hclk_hz * PS_PER_TICK_AT_1HZ / m->hclk_hz;
 }
 
 /* The first tick at or after a time. */
 uint64_t ticks_of_time_ps(const struct machine *m, uint64_t time_ps)
 {
-    u128 product;
+    uint64_t passed = time_ps - m->clock_base_ps;
+    u128 ticks;
     if (time_ps <= m->clock_base_ps)
         return m->clock_base_ticks;
-    product = (u128)(time_ps - m->clock_base_ps) * m->hclk_hz + (PS_PER_TICK_AT_1HZ - 1u);
-    product /= PS_PER_TICK_AT_1HZ;
-    return product > NEVER - m->clock_base_ticks ? NEVER : m->clock_base_ticks + (uint64_t)product;
+    /* passed * hclk / 10^9, rounded up, as above */
+    ticks = (u128)(passed / PS_PER_TICK_AT_1HZ) * m->hclk_hz;
+    ticks += (passed % PS_PER_TICK_AT_1HZ * m->hclk_hz + (PS_PER_TICK_AT_1HZ - 1u)) / PS_PER_TICK_AT_1HZ;
+    return ticks > NEVER - m->clock_base_ticks ? NEVER : m->clock_base_ticks + (uint64_t)ticks;
 }
 
 /* After anything that HCLK follows from. */

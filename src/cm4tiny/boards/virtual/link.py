@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from cm4tiny.boards.virtual.machine import PS_PER_S, Machine, StopReason
 from cm4tiny.deadline import Deadline
-from cm4tiny.errors import LinkError
+from cm4tiny.errors import Cm4TinyError, LinkError
 
 
 class Guard:
@@ -46,8 +46,11 @@ class Emulated(Protocol):
     def check_line(self) -> None:
         """Raises LinkError if host and firmware disagree on the baud rate."""
 
-    def run_guarded(self, until_ps: int, silent_until_ps: int = 0, command: bytes = b"") -> StopReason:
+    def run_guarded(self, until_ps: int) -> StopReason:
         """Runs the machine; raises on a crash."""
+
+    def hear_guarded(self, until_ps: int, silent_until_ps: int, command: bytes, prompt: bytes) -> StopReason:
+        """The same from line to line, over idle time."""
 
     def raise_fault(self) -> None:
         """Raises DeviceFaultError if the firmware is in a fault handler."""
@@ -70,15 +73,21 @@ class Slice(NamedTuple):
 class VirtualLink:
     """A byte stream to a virtual board in this process. Implements :class:`cm4tiny.boards.links.Link`.
 
-    Its clock is that of the emulated core (``exact_clock``), so that it is an exact witness of the firmware's time stamps.
+    Its clock is that of the emulated core (``exact_clock``), so that it is an exact witness of the firmware's time stamps. Of an answer all
+    lines are fetched at once, up to the one that ends with ``prompt``; while they are handed out, one by one, the clock shows the time at
+    which each was said.
     """
 
     exact_clock = True
 
-    def __init__(self, board: Emulated, terminator: bytes) -> None:
+    def __init__(self, board: Emulated, terminator: bytes, prompt: bytes) -> None:
         self.name = board.name
         self._board = board
         self._terminator = terminator
+        self._prompt = prompt
+        self._lines: deque[tuple[int, bytes]] = deque()
+        self._heard_ps: int | None = None  # when the line was said that was handed out last, until the board runs again
+        self._error: Cm4TinyError | None = None  # of the run that said the lines that are still to be handed out
         self._commands: deque[bytes] = deque()
         self._rest = b""
         self._queued = 0  # bytes in the commands
@@ -107,7 +116,7 @@ class VirtualLink:
 
         It may then end after its own deadline, where the board can tell at once what happens until then.
         """
-        self._silent_until_ps = self._board.guard.machine.time_ps + round(deadline.remaining * PS_PER_S)
+        self._silent_until_ps = self._now_ps() + round(deadline.remaining * PS_PER_S)
 
     def read(self, deadline: Deadline) -> bytes:
         """Runs the board until it has said something (a line, or less if it then waits) or the deadline passes in virtual time.
@@ -121,25 +130,43 @@ class VirtualLink:
         self._check_open()
         silent_until_ps, self._silent_until_ps = self._silent_until_ps, 0
         with self._board.guard as machine:
-            end_ps = machine.time_ps + round(deadline.remaining * PS_PER_S)
+            end_ps = self._now_ps() + round(deadline.remaining * PS_PER_S)
             while True:
-                output = machine.take_output()
+                output = self._heard(machine)
                 if output:
                     self._board.check_line()
                     return output
                 if machine.time_ps >= end_ps:
                     self._board.raise_fault()  # in a handler that says nothing and does not end
                     return b""
-                reason = self._board.run_guarded(end_ps, silent_until_ps, self._next())
-                if machine.fed:
-                    self._drop_next()
-                    continue
-                if reason in (StopReason.IDLE, StopReason.PARKED):
-                    output = machine.take_output()
-                    if output:
-                        self._board.check_line()
-                        return output
-                    machine.skip_until(end_ps)
+                self._hear(machine, end_ps, silent_until_ps)
+
+    def _heard(self, machine: Machine) -> bytes:
+        """The next line that was fetched, or else what the board has said since."""
+        self._heard_ps = None
+        if self._lines:
+            self._heard_ps, line = self._lines.popleft()
+            return line
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        return machine.take_output()
+
+    def _hear(self, machine: Machine, end_ps: int, silent_until_ps: int) -> None:
+        error: Cm4TinyError | None = None
+        try:
+            self._board.hear_guarded(end_ps, silent_until_ps, self._next(), self._prompt)
+        except Cm4TinyError as raised:
+            error = raised
+        self._lines.extend(machine.take_lines())
+        if machine.fed:
+            self._drop_next()
+        if error is not None and not self._lines:
+            raise error
+        self._error = error
+
+    def _now_ps(self) -> int:
+        return self._board.guard.machine.time_ps if self._heard_ps is None else self._heard_ps
 
     def run_until_quiet(self, limit_s: float) -> Slice:
         """Runs to the next line or to idleness, for servers. An unterminated rest stays here until :meth:`flush`.
@@ -165,8 +192,8 @@ class VirtualLink:
         return bool(self._rest)
 
     def clock(self) -> float:
-        """Virtual time in seconds."""
-        return self._board.time_s
+        """Virtual time in seconds; when the last line was said, as long as nothing was read since."""
+        return self._board.time_s if self._heard_ps is None else self._heard_ps / PS_PER_S
 
     def close(self) -> None:
         """Ends this link; the board stays."""
@@ -175,6 +202,8 @@ class VirtualLink:
     def clear(self) -> None:
         """Forgets what was written and not yet sent (a reset)."""
         self._commands.clear()
+        self._lines.clear()
+        self._heard_ps = self._error = None
         self._queued = 0
         self._rest = b""
 

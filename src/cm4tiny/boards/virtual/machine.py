@@ -275,6 +275,18 @@ class Machine(Protocol):
                 advanced beyond ``until_ps``.
         """
 
+    def hear(self, until_ps: int, silent_until_ps: int, command: bytes, prompt: bytes) -> StopReason:
+        """What a reader of the line does, in one go: :meth:`run`, from line to line up to the end of an answer, or over idle time.
+
+        The lines are kept with their times (:meth:`take_lines`). An idle or parked board that says nothing waits until ``until_ps``.
+
+        Args:
+            prompt: how the line ends that is the last one; empty: each may be.
+        """
+
+    def take_lines(self) -> list[tuple[int, bytes]]:
+        """The lines that were heard, each with the virtual time of its end in picoseconds; once each."""
+
     def skip_until(self, time_ps: int) -> None:
         """Lets an idle or parked board wait: time passes, nothing runs."""
 

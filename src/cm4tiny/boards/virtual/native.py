@@ -45,6 +45,8 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 _HINT_START = "close other programs, or install unicorn again:\npip install --force-reinstall unicorn==2.1.4"
 _FPU_NONE = 0xFFFF_FFFF
 _FOR_EVER = 2**64 - 1
+MAX_LINES = 64
+"""Of an answer that are heard in one run; the longest of the protocol that is not a list of bytes has 14."""
 _u8p, _u32, _u64 = ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint32, ctypes.c_uint64
 
 
@@ -180,6 +182,7 @@ class NativeMachine:
             raise BoardError("the virtual board did not start", why="its tables of clocks and pins are too long", hint=_HINT_START)
         self._broken: list[BrokenRule] = []
         self._buffer = ctypes.create_string_buffer(1 << 16)
+        self._lines: list[tuple[int, bytes]] = []
         self._edges: list[int] = []
         self._clock_changes: list[ClockChange] = []
         self._pin_changes: list[PinChange] = []
@@ -257,6 +260,21 @@ class NativeMachine:
             if self.time_ps < until_ps and not self._library.cm4_output_waits(self._handle):
                 reason = self._in_slices(self._library.cm4_run, until_ps)
         return reason
+
+    def hear(self, until_ps: int, silent_until_ps: int, command: bytes, prompt: bytes) -> StopReason:
+        reason = self.run(until_ps, silent_until_ps, command)
+        while reason is StopReason.LINE and len(self._lines) < MAX_LINES:
+            self._lines.append((self.time_ps, self.take_output()))
+            if self._lines[-1][1].endswith(prompt):
+                break
+            reason = self._in_slices(self._library.cm4_run, until_ps)
+        if reason in (StopReason.IDLE, StopReason.PARKED) and not (self.fed or self._lines or self._library.cm4_output_waits(self._handle)):
+            self.skip_until(until_ps)
+        return reason
+
+    def take_lines(self) -> list[tuple[int, bytes]]:
+        lines, self._lines = self._lines, []
+        return lines
 
     def _in_slices(self, run: Callable[[int, int], int], until_ps: int) -> StopReason:
         """Runs on from slice to slice: between two the interpreter serves signals, such as Ctrl-C."""

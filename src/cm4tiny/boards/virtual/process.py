@@ -174,6 +174,7 @@ class ChildMachine:
         self._output = bytearray()
         self._received: list[bytes] = []
         self._notes: list[Note] = []
+        self._lines: list[tuple[int, bytes]] = []
         self._lists: dict[str, Any] = {}
         self.fed = self._faultless = False
         self.time_ps = self.ticks = self.hclk_hz = self._line_baud = 0
@@ -259,22 +260,31 @@ class ChildMachine:
     # --- what is asked all the time -------------------------------------------------------------------------------------------------
 
     def run(self, until_ps: int, silent_until_ps: int = 0, command: bytes = b"") -> StopReason:
-        reason = self._run("run", min(until_ps, _FOR_EVER), min(silent_until_ps, _FOR_EVER), command)
-        try:
-            return StopReason(reason)
-        except ValueError:
-            raise malformed("an unknown reason for a stop") from None
+        return _reason(self._run("run", min(until_ps, _FOR_EVER), min(silent_until_ps, _FOR_EVER), command))
+
+    def hear(self, until_ps: int, silent_until_ps: int, command: bytes, prompt: bytes) -> StopReason:
+        return _reason(self._run("hear", min(until_ps, _FOR_EVER), min(silent_until_ps, _FOR_EVER), command, prompt))
+
+    def take_lines(self) -> list[tuple[int, bytes]]:
+        lines, self._lines = self._lines, []
+        return lines
 
     def skip_until(self, time_ps: int) -> None:
         self._run("skip_until", min(time_ps, _FOR_EVER))
 
     def _run(self, name: str, *arguments: int | bytes) -> Any:
         match self._ask(name, *arguments):
-            case (reason, [*notes], bool(fed), bool(faultless)) if all(isinstance(n, Note) and type(n.address) is int for n in notes):
+            case (reason, [*notes], bool(fed), bool(faultless), [*lines]) if _are_notes(notes) and self._are_lines(lines):
                 self._notes += notes
+                self._lines += lines
                 self.fed, self._faultless = fed, faultless
                 return reason
         raise malformed("an answer of another form")
+
+    def _are_lines(self, lines: list[Any]) -> bool:
+        """Whether these are times and what was said then, in order."""
+        times = [line[0] for line in lines if isinstance(line, tuple) and list(map(type, line)) == [int, bytes]]
+        return len(times) == len(lines) and times == sorted(times) and (not times or times[-1] <= self.time_ps)
 
     def fault(self) -> Fault | None:
         """Asked for only where the last answer did not say that there is none."""
@@ -352,6 +362,17 @@ class ChildMachine:
     def __del__(self) -> None:
         with contextlib.suppress(Exception):
             self.close()
+
+
+def _are_notes(notes: list[Any]) -> bool:
+    return all(isinstance(note, Note) and type(note.address) is int for note in notes)
+
+
+def _reason(number: Any) -> StopReason:
+    try:
+        return StopReason(number)
+    except ValueError:
+        raise malformed("an unknown reason for a stop") from None
 
 
 def _text_of(status: int | None, memory_bytes: int) -> str:

@@ -287,6 +287,10 @@ static void look_at_pins(struct machine *m, struct uart *u)
 static void uart_advance(struct machine *m, struct uart *u)
 {
     uint32_t cr3 = get(u, USART_CR3);
+    if (!(get(u, USART_CR1) & CR1_UE)) {
+        interrupt_level(m, irq_of(u), false);
+        return;
+    }
     look_at_pins(m, u);
     if (is_addressed(m, u) && !u->mapped[false])
         (void)pin_leads_out(m, u, false);
@@ -316,9 +320,9 @@ uint64_t uarts_next_event(const struct machine *m)
     uint64_t next = NEVER;
     for (int i = 0; i < UARTS; i++) {
         const struct uart *u = &m->uarts[i];
-        uint64_t times[6] = {NEVER, room_at(m, u), u->line_free_at, idle_at(m, u), u->transmit_paused_until, u->receive_paused_until};
         if (!works(m, u))
             continue;
+        uint64_t times[6] = {NEVER, room_at(m, u), u->line_free_at, idle_at(m, u), u->transmit_paused_until, u->receive_paused_until};
         if (m->received.head != m->received.tail && (get(u, USART_CR1) & CR1_RE) && (!m->host_uart || m->host_uart == u))
             times[0] = m->receive_ready_at;
         for (int k = 0; k < 6; k++)

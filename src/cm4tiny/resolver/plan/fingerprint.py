@@ -122,7 +122,7 @@ def _name_of(file: Path) -> str:
 
 @cache
 def _content_digest(file: Path) -> str:
-    return _stamp(file) if file.stat().st_size > _READ_LIMIT_BYTES else hashlib.sha256(file.read_bytes()).hexdigest()
+    return _stamp(file) if file.stat().st_size > _READ_LIMIT_BYTES else file_sha256(file)
 
 
 def forget_code() -> None:

@@ -375,6 +375,25 @@ def test_the_cache_refuses_flags_that_it_does_not_know(cm: Any, micro: Any, acti
     assert len(micro.entries) == 1
 
 
+@pytest.mark.parametrize("flag", ["--plan", "--tag=a"])
+@pytest.mark.parametrize("action", ["find", "ls", "lint", "doc", "test", "rm", "add"])
+def test_actions_on_scripts_refuse_flags_that_they_do_not_have(cm: Any, micro: Any, action: str, flag: str) -> None:
+    micro.script("a", tests={"run_inputs": [{}]})
+    status, out, err = cm(action, "script", "new" if action == "add" else "a", *(["-f"] if action == "rm" else []), flag)
+    assert status == 1
+    assert str(micro.root) not in out
+    assert f"the flag {flag.partition('=')[0]} is unknown" in err
+    assert ("did you mean '--tags'?" in err) == (flag == "--tag=a")
+    assert [folder.name for folder in sorted((micro.root / "script").iterdir())] == ["a"]
+    assert micro.ran == []
+
+
+def test_a_script_is_removed_where_that_is_asked_for(cm: Any, micro: Any) -> None:
+    micro.script("a")
+    assert cm("rm", "script", "a", "-f")[0] == 0
+    assert not (micro.root / "script" / "a").exists()
+
+
 def test_cms_second_command_runs_scripts_as_well(cm: Any, micro: Any) -> None:
     micro.script("a")
     command = [str(Path(sys.executable).parent / "cmx"), "run", "script", "--tags=a"]

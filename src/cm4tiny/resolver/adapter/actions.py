@@ -14,6 +14,7 @@ from typing import Any
 from cm4tiny.errors import Cm4TinyError, ScriptFailedError, ScriptNotFoundError, UsageError
 from cm4tiny.resolver.adapter.command import open_session, run_automation
 from cm4tiny.resolver.adapter.command_input import with_tags
+from cm4tiny.resolver.adapter.known_flags import refuse_unknown
 from cm4tiny.resolver.catalogue.selection import candidates
 from cm4tiny.resolver.language.meta import Script
 from cm4tiny.resolver.language.options import CommandOptions, parse
@@ -22,6 +23,10 @@ from cm4tiny.resolver.run.session import Session
 from cm4tiny.settings import is_on
 
 Answer = dict[str, Any]
+
+_SEARCHES = ("find", "search", "ls", "list")
+_REMOVALS = ("rm", "remove", "delete")
+"""Words for actions that look for scripts, and for those in which cmind does and then removes what it finds."""
 
 
 def _as_cm(action: Callable[[Any, Answer], Answer]) -> Callable[[Any, Answer], Answer]:
@@ -75,6 +80,10 @@ def search_automation(automation: Any, i: Answer) -> Answer:
     """``cm find script``: the scripts that have the tags and variations, as cmind's artifacts."""
     from cmind.artifact import Artifact
 
+    if i.get("action") in _SEARCHES:
+        refuse_unknown(i)
+    elif i.get("action") in _REMOVALS:
+        refuse_unknown(i, "f", "force")
     session = open_session(automation, {}, None, False)
     artifacts = []
     for script in _asked_for(session, i, _repository_of(i)):
@@ -94,6 +103,7 @@ def add_script(automation: Any, i: Answer) -> Answer:
     """``cm add script [repo:]alias --tags=a,b``: a new script with a meta, a ``customize.py``, a ``run.sh`` and a README."""
     from cm4tiny.resolver.catalogue.new_script import new_script
 
+    refuse_unknown(i, "new_tags", "meta", "script_name")
     parsed = i.get("parsed_artifact") or []
     alias, uid = parsed[0] if parsed else ("", "")
     tags = str(i.get("tags") or i.get("new_tags") or "")
@@ -130,6 +140,7 @@ def test_scripts(automation: Any, i: Answer) -> Answer:
     """``cm test script``: runs what the metas' ``tests`` key lists, for each script that the input names."""
     from cm4tiny.resolver.language.meta_tests import runs_of
 
+    refuse_unknown(i, "test_input_index", "test_input_id", "env")
     session = open_session(automation, {}, None, False)
     scripts = [script for script in _asked_for(session, i, _repository_of(i)) if script.meta.get("tests")]
     if not scripts:
@@ -152,6 +163,7 @@ def lint_scripts(automation: Any, i: Answer) -> Answer:
     """``cm lint script``: checks the scripts of a repository (``--path``, else those that the input names) without running them."""
     from cm4tiny.resolver.catalogue.lint import lint_repository, lint_scripts_of
 
+    refuse_unknown(i, "path", "strict")
     if i.get("path"):
         problems = lint_repository(Path(str(i["path"])))
         what = str(i["path"])
@@ -177,6 +189,7 @@ def document_scripts(automation: Any, i: Answer) -> Answer:
     """``cm doc script``: a Markdown page for each script that the input names, printed or written to ``--output_dir``."""
     from cm4tiny.resolver.catalogue.reference import page_of
 
+    refuse_unknown(i, "output_dir")
     session = open_session(automation, {}, None, False)
     scripts = _asked_for(session, i, _repository_of(i))
     if not scripts:

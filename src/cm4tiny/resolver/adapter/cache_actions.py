@@ -15,12 +15,10 @@ from typing import Any
 
 from cm4tiny.errors import CacheError, Cm4TinyError, UsageError
 from cm4tiny.resolver.adapter.cm_index import forget_entries
-from cm4tiny.resolver.language.options import FROM_CMIND
+from cm4tiny.resolver.adapter.known_flags import refuse_unknown
 from cm4tiny.resolver.language.query import ScriptQuery
 from cm4tiny.resolver.store.cache import CACHE_AUTOMATION, ENGINE_TAG, LOCAL_REPO, META, PROJECT_TAG, STATE, remove_tree
 from cm4tiny.settings import is_on
-
-_KNOWN = ("tags", "quiet", "silent", "s", "verbose", "v", "j", "json", "help")
 
 
 def entries(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -50,14 +48,6 @@ def _wanted(i: Mapping[str, Any]) -> tuple[set[str], set[str], str]:
     without = {*query.excluded_tags, *(f"_{name}" for name in query.excluded_variations)}
     swapped = {ENGINE_TAG if tag == PROJECT_TAG else tag for tag in tags}
     return swapped, {ENGINE_TAG if tag == PROJECT_TAG else tag for tag in without}, artifact
-
-
-def refuse_unknown(i: Mapping[str, Any], *known: str) -> None:
-    """Raises UsageError for a flag that nobody reads: ``cm rm cache -f --plan`` must not remove anything."""
-    unknown = sorted(key for key in i if key not in (*known, *_KNOWN) and key not in FROM_CMIND)
-    if unknown:
-        given = ", ".join(f"--{name}" if len(name) > 1 else f"-{name}" for name in (*known, "tags"))
-        raise UsageError(f"the flag --{unknown[0]} is unknown", why=f"flags of this action: {given}", hint="leave it out; nothing was done")
 
 
 def search_cache(automation: Any, i: dict[str, Any]) -> dict[str, Any]:

@@ -166,6 +166,12 @@ class DescriptionError(BoardError):
     """The description of a board or a chip cannot be used; the text names the file and the field."""
 
 
+class BenchError(BoardError):
+    """Something on the bench stops a run: a finding of the doctor."""
+
+    cm_code = 3
+
+
 class LinkError(BoardError):
     """The serial link broke: no port, no permission, disconnected."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from cm4tiny.errors import Cm4TinyError, MismatchError, RuleError, ScriptNotFoundError, UsageError, VariationError
+from cm4tiny.errors import BenchError, Cm4TinyError, MismatchError, RuleError, ScriptNotFoundError, UsageError, VariationError
 
 _USAGE = (UsageError, ScriptNotFoundError, VariationError)
-_FINDINGS = frozenset({MismatchError.__name__, RuleError.__name__})
+_FINDINGS = frozenset({BenchError.__name__, MismatchError.__name__, RuleError.__name__})
 
 
 class ExitStatus(IntEnum):
@@ -26,7 +26,7 @@ class ExitStatus(IntEnum):
     OK = 0, "everything that was asked for was done"
     FAILED = 1, "something failed: a step, a download, a board, the disk"
     USAGE = 2, "the command line is wrong; nothing was built or written"
-    FINDING = 3, "the work was done and found something: a claim does not hold, a submission breaks a rule"
+    FINDING = 3, "the work was done and found something: a claim does not hold, a submission breaks a rule, a bench has a fault"
     INTERRUPTED = 130, "Ctrl-C ended it"
     READER_GONE = 141, "nobody reads the output any more, as after `| head`"
     TERMINATED = 143, "SIGTERM ended it"

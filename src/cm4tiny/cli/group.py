@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "submit": ("step_verbs", "Turn finished sessions into a submission."),
     "view": ("step_verbs", "Write a static page of all rounds and your runs."),
     "boards": ("boards", "List the boards, virtual and real."),
+    "doctor": ("doctor", "Find what is wrong with a bench: boards, ports, instruments, the line, tools."),
     "flash": ("step_verbs", "Write an image to a board and ask it who it is."),
     "virtual-board": ("virtual_board", "Serve an image's serial port on the virtual board until interrupted."),
     "cache": ("cache", "List what is kept between runs, with age and size; remove it."),

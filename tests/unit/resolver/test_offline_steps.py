@@ -50,6 +50,7 @@ STEPS: dict[str, tuple[str, tuple[str, ...], str | None]] = {
     "run": ("run,mlperf,tiny,benchmark,cm4tiny", (), "is not set"),
     "collect": ("collect,mlperf,tiny", (), "is not set"),
     "flash": ("flash,tiny,mlperf", (), "which image is meant"),
+    "doctor": ("doctor,mlperf,tiny,_virtual", (), None),
     "verify": ("verify,mlperf,tiny", (), "there is no report"),
     "check": ("check,mlperf,tiny,submission", (), "nothing to check"),
     "check-official": ("check,mlperf,tiny,submission", ("--official", "--path=."), ""),

@@ -27,6 +27,7 @@ UIDS = {
     "check-mlperf-tiny-submission": "0483067038374de5",
     "collect-mlperf-tiny-results": "186c617d88aa206e",
     "compile-mlperf-tiny-firmware": "5e0b7c92d4f1a638",
+    "doctor-mlperf-tiny": "76551cc73f9abeac",
     "flash-tinyml-binary": "f5af0c47f9361d6d",
     "generate-mlperf-tiny-report": "2761d9bf8f39450f",
     "generate-mlperf-tiny-submission": "b0c81798e35a4742",
@@ -64,6 +65,7 @@ CACHED = {
 }
 BEFORE_UPSTREAM = {"reproduce-mlperf-tiny": -1, "run-mlperf-tiny": -1}
 DEFAULTS = {
+    "doctor-mlperf-tiny": {"board": "NUCLEO"},
     "build-tiny-engine-library": {"engine": "tflm"},
     "flash-tinyml-binary": {"board": "virtual"},
     "get-dataset-cifar10": {"data_format": "python"},

@@ -23,7 +23,7 @@ from cm4tiny.benchmarks.official.table import OfficialTable, SetRow, official_ta
 from cm4tiny.benchmarks.table import get_benchmark
 from cm4tiny.disk import naming_full_disk
 from cm4tiny.errors import AssetError, BusyError, HashMismatchError
-from cm4tiny.events import EventStream
+from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import Fetcher
 from cm4tiny.fetch.archives import new_folder
 from cm4tiny.fetch.hashes import file_digest
@@ -106,6 +106,13 @@ def official_set_if_here(
         if any(fetcher.local(item) is None for item in (*needed, table.item(row.lists[list_name]))):
             return None
     return official_set(set_id, list_name=list_name, fetcher=fetcher, root=root, table=table)
+
+
+def is_prepared(set_id: str, *, root: Path | None = None, table: OfficialTable | None = None) -> bool:
+    """Whether the default list of a set was prepared before and its bytes are still those of then; makes and fetches nothing."""
+    table = table or official_table()
+    row = table.set_row(set_id)
+    return _ready(_home(root, table, row, row.list_name("")), row, SILENT) is not None
 
 
 def recorded_files(folder: Path) -> dict[str, str] | None:

@@ -47,7 +47,7 @@ def mirror(shared: Path) -> str:
     [
         ("_kws,_mlcommons", "kws_ref_model.tflite"),
         ("_sww", "str_ww_ref_model.tflite"),
-        ("_ic02", "pretrainedResnet_large_int8.tflite"),
+        ("_ic02,_mlcommons", "pretrainedResnet_large_int8.tflite"),
         ("_vww,_float", "vww_96_float.tflite"),
         ("_ad,_fp32", "ad01_fp32.tflite"),
     ],

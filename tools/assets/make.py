@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the embedded assets: ``python -m tools.assets.make {ad,ic,kws,vww,index} [...]``, from the top of a checkout.
+"""Makes the embedded assets: ``python -m tools.assets.make {ad,ic,ic02,kws,vww,index} [...]``, from the top of a checkout.
 
 ``--stage data`` makes the training set, ``train`` the Keras model, ``convert`` the int8 ``.tflite``, ``samples`` the committed samples;
 ``all`` is all of them in this order. The table of hashes is written each time. Samples depend on seeds alone (kws also on the model's
@@ -22,7 +22,7 @@ _EMBEDDED = _TOP / "src" / "cm4tiny" / "benchmarks" / "embedded"
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.assets.make", description=__doc__.splitlines()[0])
-    parser.add_argument("benchmark", choices=("ad", "ic", "kws", "vww", "index"), nargs="+")
+    parser.add_argument("benchmark", choices=("ad", "ic", "ic02", "kws", "vww", "index"), nargs="+")
     parser.add_argument("--stage", choices=("data", "train", "convert", "samples", "all"), default="all")
     parser.add_argument("--work", type=Path, default=_TOP / "build" / "assets", help="folder for training data")
     parser.add_argument("--out", type=Path, default=_EMBEDDED, help="folder of the embedded files")
@@ -79,7 +79,12 @@ def input_quantisation(model: Path) -> tuple[float, int]:
 
 def write_index(folder: Path) -> None:
     """``index.yaml``: sha256 and size of every model and sample in the folder, sorted by name."""
-    rows = ["# Written by tools/assets/make.py. What the files are: docs/embedded-assets.md.", "version: 1", "files:"]
+    rows = [
+        "# SPDX-License-Identifier: Apache-2.0",
+        "# Written by tools/assets/make.py. What the files are: docs/embedded-assets.md.",
+        "version: 1",
+        "files:",
+    ]
     for path in sorted(folder.glob("*/*")):
         data = path.read_bytes()
         rows.append(f"  {path.relative_to(folder).as_posix()}: {{sha256: {hashlib.sha256(data).hexdigest()}, bytes: {len(data)}}}")

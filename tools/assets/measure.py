@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures the embedded models: ``python -m tools.assets.measure {ad,ic,kws,vww} [--count N --seed S]``.
+"""Measures the embedded models: ``python -m tools.assets.measure {ad,ic,ic02,kws,vww} [--count N --seed S]``.
 
 Without options on the committed samples; with ``--count`` and ``--seed`` on fresh ones, which shows how much of a figure is the luck of a
 small set. Needs tflite-runtime or ai-edge-litert (reference kernels), not TensorFlow.

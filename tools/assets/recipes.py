@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ class Recipe:
     """One benchmark's way from seeds to files.
 
     Attributes:
-        data_set: folder of the samples; the model is ``models/emb_<data_set>_int8.tflite``.
+        model_id: the model is ``models/emb_<model_id>_int8.tflite``.
+        data_set: folder of the samples.
         classes: second field of y_labels.csv.
         count: number of committed samples.
         suffix: what follows the label in a line of y_labels.csv.
@@ -32,6 +34,7 @@ class Recipe:
         encode: (array, input scale, input zero point) -> bytes as committed.
     """
 
+    model_id: str
     data_set: str
     classes: int
     count: int
@@ -45,7 +48,7 @@ class Recipe:
     @property
     def model_file(self) -> Path:
         """The model's path inside the folder of embedded files."""
-        return Path("models") / f"emb_{self.data_set}_int8.tflite"
+        return Path("models") / f"emb_{self.model_id}_int8.tflite"
 
 
 def _pairs(made: tuple[np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
@@ -85,13 +88,13 @@ def _with_extremes(images: np.ndarray, scale: float) -> np.ndarray:
     return np.concatenate([images.astype(np.float32), extremes]) * np.float32(scale)
 
 
-def _train_ic(data: dict[str, np.ndarray], threads: int) -> object:
+def _train_pictures(name: str, epochs: int, data: dict[str, np.ndarray], threads: int) -> object:
     from .training import train_classifier
 
     def augment(rng: np.random.Generator, batch: np.ndarray) -> np.ndarray:
         return _shift(rng, _flip(rng, batch), 3)
 
-    return train_classifier("ic", data["inputs"], data["labels"], 16, rate=2e-3, augment=augment, seed=SEED, threads=threads)
+    return train_classifier(name, data["inputs"], data["labels"], epochs, rate=2e-3, augment=augment, seed=SEED, threads=threads)
 
 
 def _train_vww(data: dict[str, np.ndarray], threads: int) -> object:
@@ -127,19 +130,23 @@ def _pixels(array: np.ndarray, _scale: float, _zero_point: int) -> bytes:
 
 RECIPES = {
     "ad": Recipe(
-        "ad01", 2, 24, ",2560,512", lambda: {"inputs": machines.training_set()}, _train_ad, _calibrate_ad,
+        "ad01", "ad01", 2, 24, ",2560,512", lambda: {"inputs": machines.training_set()}, _train_ad, _calibrate_ad,
         machines.test_samples, lambda frames, _scale, _zero: frames.astype("<f4").tobytes(),
     ),
     "ic": Recipe(
-        "ic01", 10, 100, "", lambda: _pairs(pictures.training_set()), _train_ic,
+        "ic01", "ic01", 10, 100, "", lambda: _pairs(pictures.training_set()), partial(_train_pictures, "ic", 16),
+        lambda data: _with_extremes(_spread(data["inputs"], 300), 1.0), pictures.test_samples, _pixels,
+    ),
+    "ic02": Recipe(
+        "ic02", "ic01", 10, 100, "", lambda: _pairs(pictures.training_set()), partial(_train_pictures, "ic02", 8),
         lambda data: _with_extremes(_spread(data["inputs"], 300), 1.0), pictures.test_samples, _pixels,
     ),
     "kws": Recipe(
-        "kws01", 12, 200, "", lambda: _pairs(keywords.training_set()), _train_kws, lambda data: _spread(data["inputs"], 400),
+        "kws01", "kws01", 12, 200, "", lambda: _pairs(keywords.training_set()), _train_kws, lambda data: _spread(data["inputs"], 400),
         keywords.test_samples, lambda features, scale, zero: quantise(features, scale, zero).tobytes(),
     ),
     "vww": Recipe(
-        "vww01", 2, 80, "", scenes.training_set, _train_vww,
+        "vww01", "vww01", 2, 80, "", scenes.training_set, _train_vww,
         lambda data: _with_extremes(_spread(data["inputs"], 200), 1.0 / 255.0), scenes.test_samples, _pixels,
     ),
 }  # fmt: skip

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four reference topologies of MLPerf Tiny as Keras models, written from their published layer lists.
+"""The reference topologies of MLPerf Tiny as Keras models, written from their published layer lists.
 
-kws: DS-CNN (Zhang et al. 2017, "Hello Edge"); ic: ResNet-8 (He et al. 2015 cut to three stacks); vww: MobileNetV1 x 0.25 (Howard et al.
-2017, with ReLU); ad: dense autoencoder (DCASE 2020 task 2 baseline). Layer order is the one that converts to the reference's operators.
+kws: DS-CNN (Zhang et al. 2017, "Hello Edge"); ic: ResNet-8 (He et al. 2015 cut to three stacks); ic02: the same, 2.5 times as wide; vww:
+MobileNetV1 x 0.25 (Howard et al. 2017, with ReLU); ad: dense autoencoder (DCASE 2020 task 2 baseline). Layer order is the one that converts
+to the reference's operators.
 """
 
 from __future__ import annotations
@@ -44,9 +45,18 @@ def kws() -> keras.Model:
 
 def ic() -> keras.Model:
     """ResNet-8: 32 x 32 x 3 (0 to 255) -> 10."""
+    return _resnet(16)
+
+
+def ic02() -> keras.Model:
+    """ResNet-8 with 40 filters in its first stack: 32 x 32 x 3 (0 to 255) -> 10."""
+    return _resnet(40)
+
+
+def _resnet(width: int) -> keras.Model:
     inputs = layers.Input((32, 32, 3))
-    x = _normalised(_conv(inputs, 16, 3))
-    for filters, stride in ((16, 1), (32, 2), (64, 2)):
+    x = _normalised(_conv(inputs, width, 3))
+    for filters, stride in ((width, 1), (2 * width, 2), (4 * width, 2)):
         y = _normalised(_conv(x, filters, 3, stride))
         y = _normalised(_conv(y, filters, 3), activation=False)
         if stride != 1:

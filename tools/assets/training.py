@@ -38,7 +38,7 @@ def train_classifier(
     """A trained model of topology ``name``.
 
     Args:
-        name: ``kws``, ``ic`` or ``vww``.
+        name: ``kws``, ``ic`` or ``ic02``.
         images: inputs, first axis = sample, any dtype.
         labels: int64 classes.
         epochs: passes over the data.

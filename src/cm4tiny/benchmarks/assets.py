@@ -112,7 +112,7 @@ def run_inputs(benchmark_id: str, kind: str = "embedded", *, mode: str = "standa
     found = official_set_if_here(benchmark.data_set, list_name=source.list_name, fetcher=source.fetcher(), root=source.sets)
     if found is not None:
         return DataSet.open(found[0], benchmark, hashes=found[1].files)
-    stand_in = embedded_data_set({"ic02": "ic"}.get(benchmark_id, benchmark_id))
+    stand_in = embedded_data_set(benchmark_id)
     note = f"MLPerf Tiny's own set {benchmark.data_set} is not here: the inputs are this project's samples, good for throughput only"
     source.events.message(benchmark_id, note, "warning")
     return stand_in
@@ -150,7 +150,7 @@ def _refuse_streaming(benchmark_id: str) -> None:
         raise NotAvailableError(
             f"{benchmark_id} has no samples to send one by one",
             why="it is judged on a recording that is played to the device, which takes an interface board that plays sound",
-            hint="build its firmware and run single inferences, or choose ad, ic, kws or vww",
+            hint="build its firmware and run single inferences, or choose ad, ic, kws, vww or ic02",
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.benchmarks.data_set import DataSet, check_hash
-from cm4tiny.benchmarks.table import BENCHMARKS, Benchmark, get_benchmark
+from cm4tiny.benchmarks.table import ALL_BENCHMARKS, Benchmark, get_benchmark
 from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.errors import AssetError, NotAvailableError
 
@@ -75,7 +75,7 @@ def _embedded(benchmark_id: str) -> Benchmark:
     if not benchmark.embedded:
         raise NotAvailableError(
             f"there is no embedded model or data set for {benchmark_id}",
-            why=f"this project has made its own for {', '.join(BENCHMARKS)} only",
+            why=f"this project has made its own for {', '.join(key for key, row in ALL_BENCHMARKS.items() if row.embedded)} only",
             hint="use MLPerf Tiny's own: add _mlcommons to the tags",
         )
     return benchmark

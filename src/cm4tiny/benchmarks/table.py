@@ -29,6 +29,8 @@ class Benchmark:
         id: ``ad``, ``ic``, ``kws``, ``vww``, ``ic02`` or ``sww``.
         name: human-readable, e.g. ``keyword spotting``.
         embedded: this project has made a model and samples of its own for it, so that it runs without a download.
+        default_job: it is one of those that ``all`` means.
+        since: the first round that has it, e.g. ``v1.4``.
         model_id: what the firmware answers as ``m-model-[...]``, e.g. ``kws01``.
         data_set: folder name of the data set, e.g. ``kws01``.
         input_kind: what the bytes sent by ``db`` are: ``float32`` (little endian), ``uint8`` (the firmware subtracts 128) or ``int8``.
@@ -47,6 +49,8 @@ class Benchmark:
     id: str
     name: str
     embedded: bool
+    default_job: bool
+    since: str
     model_id: str
     data_set: str
     input_kind: str
@@ -106,8 +110,19 @@ def _benchmark(path: Path, key: str, row: dict[str, Any]) -> Benchmark:
 ALL_BENCHMARKS: Mapping[str, Benchmark] = load_benchmarks()
 """Every benchmark of the table by id."""
 
-BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType({key: row for key, row in ALL_BENCHMARKS.items() if row.embedded})
-"""The benchmarks that run without a download, which are those of the default job."""
+BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType({key: row for key, row in ALL_BENCHMARKS.items() if row.default_job})
+"""The benchmarks of the default job."""
+
+SAMPLED: Mapping[str, Benchmark] = MappingProxyType({key: row for key, row in ALL_BENCHMARKS.items() if not row.streaming})
+"""The benchmarks whose inputs are sent to the device one by one, which a run can measure."""
+
+ROUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"v1.4": tuple(key for key, row in SAMPLED.items() if row.since <= "v1.4")})
+"""Round -> the benchmarks whose performance and accuracy it requires (``required_tests`` of its submission_checker.py: none of sww)."""
+
+
+def chosen_benchmarks(word: str) -> tuple[str, ...]:
+    """The benchmarks that a word means: ``all``, a round of :data:`ROUNDS`, or one benchmark's id (which is not looked up)."""
+    return tuple(BENCHMARKS) if word == "all" else ROUNDS.get(word, (word,))
 
 
 def get_benchmark(benchmark_id: str) -> Benchmark:

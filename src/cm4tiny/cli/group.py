@@ -67,7 +67,9 @@ def _meant(words: Sequence[str]) -> str:
     close = nearest(word, VERBS, count=2)
     if close:
         return close
-    if word.lstrip("_").casefold() in ("ad", "ic", "kws", "vww", "all"):
+    from cm4tiny.benchmarks import SAMPLED  # here: reading the table takes longer than the rest of `--help`
+
+    if word.lstrip("_").casefold() in ("all", *SAMPLED):
         return f"run that benchmark:\ncm4tiny run {word.lstrip('_').casefold()}"
     if word.casefold().lstrip("v")[:2] in ("0.", "1."):
         return f"replay that round:\ncm4tiny replay v{word.casefold().lstrip('v')}"

@@ -262,12 +262,17 @@ def requests_of(verb: Verb, script: Script, typed: Mapping[str, Any]) -> list[di
 
 
 def _named(verb: Verb, script: Script, words: Iterable[str]) -> list[str]:
-    """The members of the argument's group, each once; none for all of them."""
+    """The members of the argument's group, each once and none that another one covers; none at all for what ``all`` means."""
     named = list(dict.fromkeys(words))
-    single = [name for name in group_members(script, verb.group) if name != "all"]
-    if verb.several and ("all" in named or set(named) == set(single)):
-        return []
-    return named
+    if not verb.several:
+        return named
+    from cm4tiny.benchmarks import chosen_benchmarks  # here: reading the table takes longer than the rest of `--help`
+
+    if "all" not in named and set(named) >= set(chosen_benchmarks("all")):
+        named.append("all")
+    meant = {name: set(chosen_benchmarks(name)) for name in named}
+    left = [name for name in named if not any(meant[name] < other for other in meant.values())]
+    return [] if left == ["all"] else left
 
 
 def _one_of_several(verb: Verb, script: Script, member: str, variations: tuple[str, ...], flags: Mapping[str, Any]) -> dict[str, Any]:

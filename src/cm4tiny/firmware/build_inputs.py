@@ -51,7 +51,7 @@ def check_build_inputs(
     """
     if not any((model, costs, ram_budget, zeros, channels, memory)):
         return
-    from cm4tiny.benchmarks import BENCHMARKS
+    from cm4tiny.benchmarks import ROUNDS, chosen_benchmarks
     from cm4tiny.firmware.build_spec import BuildSpec, prunes_channels, skips_zeros
     from cm4tiny.firmware.engines.catalogue import MICROTVM, takes_model
     from cm4tiny.firmware.microtvm_image import parse_ram_budget
@@ -59,9 +59,9 @@ def check_build_inputs(
     engine = engine or MICROTVM
     given = str(model or "")
     budget = parse_ram_budget(ram_budget or (LOW_RAM if memory else ""))
-    if given and benchmark == "all":
+    if given and benchmark in ("all", *ROUNDS):
         raise UsageError("--model is the model of one benchmark, and none was chosen", hint=_choose(given, engine))
-    for name in BENCHMARKS if benchmark == "all" else (benchmark,):
+    for name in chosen_benchmarks(benchmark):
         row = BuildSpec(
             name,
             engine,

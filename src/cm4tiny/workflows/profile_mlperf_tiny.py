@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.benchmarks.assets import AssetSource, model_file
-from cm4tiny.benchmarks.table import ALL_BENCHMARKS, BENCHMARKS
+from cm4tiny.benchmarks.table import ALL_BENCHMARKS, ROUNDS, chosen_benchmarks
 from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
@@ -82,10 +82,10 @@ def profile_run(options: ProfileOptions, events: EventStream = SILENT) -> Profil
         request = replace(_request(options.image, options.symbols, root, model, events), strict=strict)
         return ProfileRun(((options.image.stem, request),), out)
     wanted = options.benchmark
-    if wanted not in ("all", *ALL_BENCHMARKS):
+    if wanted not in ("all", *ROUNDS, *ALL_BENCHMARKS):
         raise UsageError(f"there is no benchmark '{wanted}'", hint=nearest(wanted, ALL_BENCHMARKS) or f"use {', '.join(ALL_BENCHMARKS)}")
     requests = []
-    for benchmark in BENCHMARKS if wanted == "all" else (wanted,):
+    for benchmark in chosen_benchmarks(wanted):
         request = replace(_request(_firmware(options.firmware, benchmark), None, root, model, events), strict=strict)
         if request.engine in octoml.VARIANTS and not model:
             request = _with_official_model(request, benchmark, str(options.mirror or ""), events)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cm4tiny.benchmarks import BENCHMARKS
+from cm4tiny.benchmarks import ROUNDS, SAMPLED, chosen_benchmarks
 from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.runner.benchmark_run import IMAGES, MODES, BenchmarkRun, run_benchmarks
@@ -37,8 +37,7 @@ def benchmark_run(options: RunOptions) -> BenchmarkRun:
     Raises:
         UsageError: firmware or samples are missing, or a word is unknown; says which step sets it.
     """
-    wanted = _known("CM_TINY_BENCHMARK", options.benchmark, ("all", *BENCHMARKS))
-    benchmarks = tuple(BENCHMARKS) if wanted == "all" else (wanted,)
+    benchmarks = chosen_benchmarks(_known("CM_TINY_BENCHMARK", options.benchmark, ("all", *SAMPLED, *ROUNDS)))
     modes = MODES[_known("CM_TINY_MODE", options.mode, MODES)]
     images = sorted({IMAGES[mode] for mode in modes})
     firmware = {(b, i): _need(options.firmware, f"CM_TINY_FIRMWARE_{b}_{i}".upper(), _build(b, i)) for b in benchmarks for i in images}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cm4tiny.benchmarks import ALL_BENCHMARKS, BENCHMARKS, Benchmark, get_benchmark
+from cm4tiny.benchmarks import ALL_BENCHMARKS, BENCHMARKS, SAMPLED, Benchmark, chosen_benchmarks, get_benchmark
 from cm4tiny.benchmarks.table import load_benchmarks
 from cm4tiny.errors import AssetError, UsageError
 
@@ -25,7 +25,7 @@ def edited(tmp_path: Path, benchmark: str, **changes: object) -> Path:
     return path
 
 
-def test_the_default_job_has_the_four_benchmarks_that_are_embedded() -> None:
+def test_the_default_job_has_four_benchmarks() -> None:
     assert list(BENCHMARKS) == ["ad", "ic", "kws", "vww"]
     assert [b.model_id for b in BENCHMARKS.values()] == ["ad01", "ic01", "kws01", "vww01"]
 
@@ -34,6 +34,14 @@ def test_the_table_also_knows_the_larger_image_classification_and_the_streaming_
     assert list(ALL_BENCHMARKS) == [*BENCHMARKS, "ic02", "sww"]
     assert (get_benchmark("ic02").model_id, get_benchmark("ic02").data_set) == ("ic02", "ic01")
     assert [b.id for b in ALL_BENCHMARKS.values() if b.streaming] == ["sww"]
+
+
+def test_all_means_the_default_job_and_a_round_what_its_checker_requires() -> None:
+    """submission_checker.py of mlcommons/tiny at 1afd2c98: MODEL_CONFIG["v1.4"]["required_tests"] is empty for sww only."""
+    assert chosen_benchmarks("all") == ("ad", "ic", "kws", "vww")
+    assert chosen_benchmarks("v1.4") == ("ad", "ic", "kws", "vww", "ic02") == tuple(SAMPLED)
+    assert chosen_benchmarks("ic02") == ("ic02",)
+    assert {b.id: b.since for b in ALL_BENCHMARKS.values() if b.since != "v0.5"} == {"ic02": "v1.4", "sww": "v1.3"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cm4tiny.benchmarks import chosen_benchmarks
 from cm4tiny.boards.boards import default_board
 from cm4tiny.cm import Step
 from cm4tiny.events import SILENT
@@ -21,7 +22,7 @@ from cm4tiny.paths import cm_repo
 from cm4tiny.workflows import compile_mlperf_tiny_firmware
 from cm4tiny.workflows.measure_mlperf_tiny_kernels import MeasureKernelsOptions, tune_request
 
-BENCHMARKS = ("ad", "ic", "kws", "vww")
+BENCHMARKS = ("ad", "ic", "kws", "vww", "ic02")
 STEPS = {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in cm_repo().glob("script/*/_cm.yaml")}
 GROUPS = {
     "assets": "CM_TINY_ASSETS",
@@ -66,7 +67,8 @@ def test_all_benchmarks_are_built_with_the_same_options(step: str) -> None:
         if name in BENCHMARKS:
             rest = {key: value for key, value in dependency.items() if key not in ("tags", "names", "enable_if_env")}
             kinds[",".join(tags[:-1])][name] = rest
-            assert dependency["enable_if_env"] == {"CM_TINY_BENCHMARK": [name, "all"]}
+            words = [name, *(word for word in ("all", "v1.4") if name in chosen_benchmarks(word))]
+            assert dependency["enable_if_env"] == {"CM_TINY_BENCHMARK": words}
             assert dependency["names"][1] == f"{dependency['names'][0]}-{name}"
     assert "build,mlperf,tiny,firmware,cm4tiny" in kinds
     for kind, rows in kinds.items():

@@ -136,7 +136,7 @@ NAMES = {
     "run",
     "toolchain",
     "tune",
-} | {f"{kind}{more}" for kind in ("dataset", "firmware") for more in ("", "-ad", "-ic", "-kws", "-vww")}
+} | {f"{kind}{more}" for kind in ("dataset", "firmware") for more in ("", "-ad", "-ic", "-kws", "-vww", "-ic02")}
 ROUND = re.compile(r"results-v\d\.\d")
 CONDITIONS = ("enable_if_env", "skip_if_env", "enable_if_any_env", "skip_if_any_env")
 

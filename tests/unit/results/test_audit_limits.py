@@ -271,6 +271,14 @@ def test_a_log_that_lacks_a_part_is_named(more: dict[str, bool], message: str) -
     assert found("evidence.truncated", unended) == [], "the MLCommons runner writes no end"
 
 
+def test_windows_of_ic02_for_all_samples_are_traced_to_the_runners_file() -> None:
+    """tests_performance.yaml of mlcommons/tiny: ic02 has ``loop:`` where the others have ``loop 5:``."""
+    (said,) = found("windows.count", session(benchmark="ic2", windows=(window(),) * 200))
+    assert said.startswith("200 windows instead of 5: ") and "tests_performance.yaml has 'loop:' for ic02" in said
+    assert found("windows.count", session("energy", "ic2", energy=(energy(),) * 6)) == ["6 windows instead of 5"]
+    assert found("windows.count", session(benchmark="ic", windows=(window(),) * 200)) == ["200 windows instead of 5"]
+
+
 def test_where_the_log_tells_no_lengths_the_printed_windows_count() -> None:
     rows = tuple(PrintedWindow(n, "9", "9.5") for n in range(1, 6))
     for mode in ("performance", "energy"):

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cm4tiny.benchmarks import BENCHMARKS, embedded_model
+from cm4tiny.benchmarks import embedded_model
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import AssetError, ResultsError, UsageError
 from cm4tiny.firmware.build import source_folders
 from cm4tiny.paths import firmware_sources
+from cm4tiny.results.rounds.table import benchmark_facts
 from cm4tiny.results.submission.answers import SystemAnswers
 from cm4tiny.results.submission.sessions import Found
 
@@ -155,9 +156,10 @@ def _model(wanted: Mapping[str, Any], benchmark: str, models: Mapping[str, Path]
 def _candidates(benchmark: str, models: Mapping[str, Path]) -> Iterator[Path]:
     if benchmark in models:
         yield models[benchmark]
-    if benchmark in BENCHMARKS:
+    facts = benchmark_facts(benchmark)
+    if facts is not None and facts.embedded:
         try:
-            yield embedded_model(benchmark)
+            yield embedded_model(facts.id)
         except AssetError:
             return
 

@@ -44,6 +44,9 @@ def measured(view: SessionView) -> list[WindowTimes]:
     return timed
 
 
+_LOOP_OF_IC02 = ": the runner's tests_performance.yaml has 'loop:' for ic02, a window for each sample, where the others have 'loop 5:'"
+
+
 def _measures(view: SessionView) -> bool:
     return view.mode in ("performance", "energy") and view.benchmark != "sww"
 
@@ -60,7 +63,8 @@ def count(view: SessionView) -> Iterator[Violation]:
     wanted = official_rules().windows
     found = measured(view)
     if _measures(view) and found and len(found) != wanted:
-        yield Violation(view.path, f"{len(found)} window{'s' if len(found) > 1 else ''} instead of {wanted}")
+        said = _LOOP_OF_IC02 if view.benchmark == "ic2" and view.mode == "performance" and len(found) > wanted else ""
+        yield Violation(view.path, f"{len(found)} window{'s' if len(found) > 1 else ''} instead of {wanted}{said}")
 
 
 @rule(

@@ -52,8 +52,11 @@ def refused(path: Path, field: str, why: str, hint: str = "") -> DescriptionErro
     return DescriptionError(f"the description {path} cannot be used: {field}", why=why, hint=hint or f"correct the field; {PAGE}")
 
 
-def read_description(path: Path, schema: Path) -> tuple[dict[str, Any], str]:
+def read_description(path: Path, schema: Path, page: str = PAGE) -> tuple[dict[str, Any], str]:
     """The content of a description that its schema accepts, and the file's SHA-256.
+
+    Args:
+        page: where the fields are explained, for hints.
 
     Raises:
         DescriptionError: no such file, too long, not YAML, or not what the schema says.
@@ -75,7 +78,7 @@ def read_description(path: Path, schema: Path) -> tuple[dict[str, Any], str]:
         raise refused(path, "the file", "its lists are nested too deeply") from error
     if failures:
         field = "/".join(str(part) for part in failures[0].absolute_path) or "top level"
-        raise refused(path, field, failures[0].message[:300])
+        raise refused(path, field, failures[0].message[:300], f"correct the field; {page}")
     checked: dict[str, Any] = content
     return checked, hashlib.sha256(text).hexdigest()
 

@@ -12,7 +12,8 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from cm4tiny import packages
 from cm4tiny.benchmarks import DataSet, get_benchmark
 from cm4tiny.benchmarks.assets import inputs_kind, prepared_set
 from cm4tiny.boards import energy_uj
+from cm4tiny.boards.bench import BenchBoard, BoardPool, boards_for
+from cm4tiny.boards.bench.hardware_map import baud_of
 from cm4tiny.boards.catalogue import board_identity, emulator_facts, open_board, side_by_side, simulated_label
 from cm4tiny.boards.energy.current import TYPICAL_STALL
 from cm4tiny.boards.nucleo import BoardOptions
@@ -74,6 +77,7 @@ class BenchmarkRun:
         board_options: which real board, and how to flash it.
         strict: what the chip would not run is an error; with False the virtual board continues, and the results say so.
         full_windows: execute every inference on the virtual board, those that are proven to be like the one before as well.
+        bench: a hardware map, whose boards run side by side instead of the one that ``board_options`` names.
     """
 
     benchmarks: tuple[str, ...]
@@ -87,6 +91,7 @@ class BenchmarkRun:
     board_options: BoardOptions = field(default_factory=BoardOptions)
     strict: bool = True
     full_windows: bool = False
+    bench: Path | None = None
 
 
 def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
@@ -99,8 +104,12 @@ def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
     data_sets = {b: prepared_set(b, folder) for b, folder in request.data_sets.items()}
     host_seconds = _Stopwatch()
     events.subscribe(host_seconds)
-    jobs = [_job(request, records, data_sets, benchmark, mode, events) for benchmark, mode in _longest_first(request)]
-    done = run_jobs(jobs, request.out, workers=side_by_side(request.board, request.jobs), events=events)
+    pool = _pool(request, events)
+    jobs = [
+        _job(request, records, data_sets, benchmark, mode, _opener(request, pool, events)) for benchmark, mode in _longest_first(request)
+    ]
+    workers = side_by_side(request.board, request.jobs) if pool is None else min(request.jobs, len(pool))
+    done = run_jobs(jobs, request.out, workers=workers, events=events)
     by_id = {result.job.id: result for result in done}
     ordered = [by_id[f"{benchmark}-{mode}"] for benchmark in request.benchmarks for mode in request.modes]
     emulator = emulator_facts(request.board, request.board_options)
@@ -113,15 +122,30 @@ def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
         "tools": _tools(records.values()),
         "emulator": {key: fact for key, fact in emulator.items() if key not in _OF_THE_HOST},
     }
-    for name, content in ((TIMING, host_seconds.seconds), (HOST, _host(emulator)), (OUTCOME, outcome)):
+    for name, content in ((TIMING, host_seconds.seconds), (HOST, _host(emulator, pool)), (OUTCOME, outcome)):
         with file_errors(request.out / name):
             write_atomically(request.out / name, json.dumps(content, indent=1) + "\n", sync=True)
     return request.out / OUTCOME
 
 
-def _host(emulator: Mapping[str, Any]) -> dict[str, Any]:
+def _pool(request: BenchmarkRun, events: EventStream) -> BoardPool | None:
+    """The boards of the hardware map; None without one."""
+    if request.bench is None:
+        return None
+    given = request.board_options
+
+    def opened(board: BenchBoard, elf: Path) -> Any:
+        flasher = given.flasher if board.flasher == "auto" else board.flasher
+        named = replace(given, port=board.port, probe=board.probe, baud=baud_of(board, given.baud), flasher=flasher)
+        return open_board(request.board, elf, named, events)
+
+    return BoardPool(boards_for(request.bench, given.board, events), opened, events)
+
+
+def _host(emulator: Mapping[str, Any], pool: BoardPool | None = None) -> dict[str, Any]:
     """The content of :data:`HOST`."""
     return {
+        **({"bench": [{"image": image, "board": board} for image, board in pool.used]} if pool else {}),
         "system": platform.system(),
         "machine": platform.machine(),
         "python": platform.python_version(),
@@ -143,11 +167,11 @@ def _job(
     data_sets: Mapping[str, DataSet],
     benchmark: str,
     mode: str,
-    events: EventStream,
+    opener: Callable[[Path], Callable[[], Any]],
 ) -> Job:
     key = (benchmark, IMAGES[mode])
     return Job(
-        board=_opener(request, request.firmware[key], events),
+        board=opener(request.firmware[key]),
         benchmark=get_benchmark(benchmark),
         data_set=data_sets[benchmark],
         mode=mode,
@@ -158,12 +182,14 @@ def _job(
     )
 
 
-def _opener(request: BenchmarkRun, elf: Path, events: EventStream) -> Callable[[], Any]:
-    def opened() -> Any:
+def _opener(request: BenchmarkRun, pool: BoardPool | None, events: EventStream) -> Callable[[Path], Callable[[], Any]]:
+    def opened(elf: Path) -> Any:
         read_record(elf)  # the board may be opened minutes after the run began
+        if pool is not None:
+            return pool.open(elf)
         return open_board(request.board, elf, request.board_options, events, strict=request.strict, full_windows=request.full_windows)
 
-    return opened
+    return lambda elf: partial(opened, elf)
 
 
 def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from cm4tiny.cm import Step, flag, value
 from cm4tiny.settings import JOBS
 from cm4tiny.workflows.board_flags import BoardFlags
 from cm4tiny.workflows.build_flags import BuildFlags, check_build_flags
+from cm4tiny.workflows.real_board import check_bench
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class ReproduceOptions(BuildFlags, BoardFlags):
     profile: bool = flag("CM_TINY_PROFILE")
     no_strict: bool = flag("CM_TINY_NO_STRICT")
     full_windows: bool = flag("CM_TINY_FULL_WINDOWS")
+    bench: Path | None = flag("CM_TINY_BENCH")
     model: Path | None = value("CM_TINY_MODEL_FILE")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
     memory: str = value("CM_TINY_MEMORY")
@@ -33,6 +35,7 @@ def check_reproduce(options: ReproduceOptions, step: Step) -> None:
     """Checks what firmware is asked for.
 
     Raises:
-        Cm4TinyError: as :func:`check_build_flags`.
+        Cm4TinyError: as :func:`check_build_flags` and :func:`check_bench`.
     """
+    check_bench(options.bench, options)
     check_build_flags(options, options.benchmark, options.model, options.memory)

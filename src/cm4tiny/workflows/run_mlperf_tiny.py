@@ -13,7 +13,7 @@ from cm4tiny.errors import UsageError, nearest
 from cm4tiny.runner.benchmark_run import IMAGES, MODES, BenchmarkRun, run_benchmarks
 from cm4tiny.settings import JOBS, cores
 from cm4tiny.workflows.board_flags import BoardFlags
-from cm4tiny.workflows.real_board import board_options_of
+from cm4tiny.workflows.real_board import board_options_of, check_bench
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class RunOptions(BoardFlags):
     jobs: int | None = flag("CM_TINY_JOBS", limits=JOBS)
     no_strict: bool = flag("CM_TINY_NO_STRICT")
     full_windows: bool = flag("CM_TINY_FULL_WINDOWS")
+    bench: Path | None = flag("CM_TINY_BENCH")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
     mode: str = value("CM_TINY_MODE", default="standard")
     assets: str = value("CM_TINY_ASSETS", default="embedded")
@@ -37,6 +38,7 @@ def benchmark_run(options: RunOptions) -> BenchmarkRun:
     Raises:
         UsageError: firmware or samples are missing, or a word is unknown; says which step sets it.
     """
+    check_bench(options.bench, options)
     benchmarks = chosen_benchmarks(_known("CM_TINY_BENCHMARK", options.benchmark, ("all", *SAMPLED, *ROUNDS)))
     modes = MODES[_known("CM_TINY_MODE", options.mode, MODES)]
     images = sorted({IMAGES[mode] for mode in modes})
@@ -49,11 +51,12 @@ def benchmark_run(options: RunOptions) -> BenchmarkRun:
         firmware=firmware,
         data_sets=data_sets,
         out=options.outdirname,
-        jobs=options.jobs or cores(),
+        jobs=options.jobs or (JOBS[1] if options.bench else cores()),
         assets=options.assets,
         board_options=board_options_of(options),
         strict=not options.no_strict,
         full_windows=options.full_windows,
+        bench=options.bench,
     )
 
 

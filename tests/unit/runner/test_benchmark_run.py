@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import threading
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -306,3 +307,36 @@ def test_no_energy_is_derived_where_no_current_is_known(tmp_path: Path, monkeypa
 
     modes = {entry["mode"] for entry in run_fake(tmp_path, monkeypatch, board=Board)["results"]}
     assert modes == ({"performance"} if refusal else {"performance", "energy"})
+
+
+def test_the_boards_of_a_hardware_map_run_side_by_side_and_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two jobs meet while both have a board."""
+    meet = threading.Barrier(2, timeout=20)
+
+    class MeetingBoard(CountingBoard):
+        def __init__(self) -> None:
+            meet.wait()
+            super().__init__()
+
+    bench = tmp_path / "bench.yaml"
+    rows = [f"{{name: b{n}, port: 'socket://127.0.0.1:{n}', flasher: none, baud: 9600}}" for n in (1, 2)]
+    bench.write_text(f"version: 1\nboards: [{', '.join(rows)}]\n", encoding="utf-8")
+    flags = {"CM_TINY_BENCH": str(bench), "CM_TINY_BOARD_KIND": "NUCLEO"}
+    outcome = run_fake(tmp_path, monkeypatch, mode="standard", board=MeetingBoard, flags=flags)
+    assert [entry["mode"] for entry in outcome["results"] if not entry.get("derived")] == ["performance", "accuracy"]
+    host = json.loads((tmp_path / "out" / "host.json").read_text(encoding="utf-8"))
+    assert sorted(row["board"] for row in host["bench"]) == ["b1", "b2"] and {row["image"] for row in host["bench"]} == {"kws.elf"}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"CM_TINY_BOARD_KIND": "virtual"}, "add _NUCLEO"),
+        ({"CM_TINY_PORT": "/dev/ttyACM0"}, "leave one of them out"),
+        ({"CM_TINY_PROBE": "066B"}, "leave one of them out"),
+    ],
+)
+def test_a_hardware_map_excludes_what_it_replaces(change: dict[str, str], expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        asked(KWS | {"CM_TINY_BENCH": "bench.yaml", "CM_TINY_BOARD_KIND": "NUCLEO"} | change)
+    assert expected in caught.value.hint

@@ -17,7 +17,7 @@ from cm4tiny.boards.boards import BoardDescription, find_board
 from cm4tiny.boards.nucleo.flashers import FLASHERS, Wiring
 from cm4tiny.boards.nucleo.ports import RULES_FILE
 from cm4tiny.doctor.devices import BOARD, BenchDevice
-from cm4tiny.doctor.finding import Check, Finding, found
+from cm4tiny.doctor.finding import BenchCheck, BenchFinding, found
 from cm4tiny.doctor.machine import Machine
 from cm4tiny.errors import Cm4TinyError
 from cm4tiny.firmware.toolchain import find_toolchain
@@ -47,10 +47,10 @@ class BenchQuestion:
     probe: str = ""
 
 
-def check_usb(machine: Machine, devices: Sequence[BenchDevice], question: BenchQuestion) -> Check:
+def check_usb(machine: Machine, devices: Sequence[BenchDevice], question: BenchQuestion) -> BenchCheck:
     """Which boards and instruments are there."""
     boards = [device for device in devices if device.role == BOARD and device.usb.serial.upper().endswith(question.probe.upper())]
-    findings: list[Finding] = []
+    findings: list[BenchFinding] = []
     if not boards and not question.port:
         row = find_board(question.board)
         probe = f", none whose serial number ends with {question.probe}" if question.probe else ""
@@ -64,10 +64,10 @@ def check_usb(machine: Machine, devices: Sequence[BenchDevice], question: BenchQ
         for device in devices
         if device.role in _NEEDS_PORT and not device.ports and device.usb.usb_id not in _WITHOUT_PORT
     ]
-    return Check("boards and instruments", tuple(findings), "; ".join(device.subject for device in devices))
+    return BenchCheck("boards and instruments", tuple(findings), "; ".join(device.subject for device in devices))
 
 
-def _several(boards: Sequence[BenchDevice], question: BenchQuestion) -> list[Finding]:
+def _several(boards: Sequence[BenchDevice], question: BenchQuestion) -> list[BenchFinding]:
     if question.port or question.probe:
         return []
     count = sum(max(1, len(device.ports)) if not device.usb.serial else 1 for device in boards)
@@ -77,7 +77,7 @@ def _several(boards: Sequence[BenchDevice], question: BenchQuestion) -> list[Fin
     return [found("usb.several-boards", "USB", named, serial=boards[-1].usb.serial or "SERIAL")]
 
 
-def check_access(machine: Machine, devices: Sequence[BenchDevice], ports: Iterable[str]) -> Check:
+def check_access(machine: Machine, devices: Sequence[BenchDevice], ports: Iterable[str]) -> BenchCheck:
     """Who may open probes and ports, and who has them open."""
     findings = []
     for device in devices:
@@ -97,53 +97,53 @@ def check_access(machine: Machine, devices: Sequence[BenchDevice], ports: Iterab
     installed = [name for name in names if machine.exists(name)]
     if devices and not installed:
         findings.append(found("udev.no-rules", RULES_FILE, "neither this project's nor those of OpenOCD, stlink or PlatformIO"))
-    return Check("permissions", tuple(findings), ", ".join(installed))
+    return BenchCheck("permissions", tuple(findings), ", ".join(installed))
 
 
-def check_probe_firmware(machine: Machine, devices: Sequence[BenchDevice]) -> Check:
+def check_probe_firmware(machine: Machine, devices: Sequence[BenchDevice]) -> BenchCheck:
     """How old the firmware of the probes is, as far as ``st-info`` can say it."""
     name = "probe firmware"
     if not any(device.role == BOARD for device in devices):
-        return Check(name, note="no board on USB", skipped=True)
+        return BenchCheck(name, note="no board on USB", skipped=True)
     if not machine.which("st-info"):
-        return Check(name, note="st-info is not installed (Debian: stlink-tools)", skipped=True)
+        return BenchCheck(name, note="st-info is not installed (Debian: stlink-tools)", skipped=True)
     text = machine.output_of("st-info", "--probe")
     versions = [int(number) for number in _VERSION.findall(text)]
     if not versions:
-        return Check(name, note="st-info does not say it", skipped=True)
+        return BenchCheck(name, note="st-info does not say it", skipped=True)
     old = [version for version in versions if version < OLDEST_STLINK]
     findings = [found("probe.old-firmware", "ST-LINK", f"st-info says V2J{version}", version=version) for version in old]
-    return Check(name, tuple(findings), ", ".join(f"V2J{version}" for version in versions))
+    return BenchCheck(name, tuple(findings), ", ".join(f"V2J{version}" for version in versions))
 
 
-def check_flash_tools(question: BenchQuestion) -> Check:
+def check_flash_tools(question: BenchQuestion) -> BenchCheck:
     """Which of the ways to write the flash this machine offers."""
     row: BoardDescription = find_board(question.board)
     reasons = {name: make(row, Wiring(question.probe)).missing() for name, make in FLASHERS.items()}
     usable = [name for name, reason in reasons.items() if not reason]
     why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-    return Check("flash tools", () if usable else (found("flash.no-tool", row.name, why),), ", ".join(usable))
+    return BenchCheck("flash tools", () if usable else (found("flash.no-tool", row.name, why),), ", ".join(usable))
 
 
-def check_compiler() -> Check:
+def check_compiler() -> BenchCheck:
     """Whether firmware can be compiled without a download."""
     try:
         found_one = find_toolchain(install=False)
     except Cm4TinyError as error:
-        return Check("compiler", (found("tools.no-compiler", "arm-none-eabi-gcc", error.why),))
-    return Check("compiler", note=f"{found_one.kind}: {found_one.version}")
+        return BenchCheck("compiler", (found("tools.no-compiler", "arm-none-eabi-gcc", error.why),))
+    return BenchCheck("compiler", note=f"{found_one.kind}: {found_one.version}")
 
 
-def check_data() -> Check:
+def check_data() -> BenchCheck:
     """Whether MLPerf Tiny's own samples are prepared."""
     wanted = list(dict.fromkeys(row.data_set for row in BENCHMARKS.values()))
     here = [data_set for data_set in wanted if is_prepared(data_set)]
     missing = [data_set for data_set in wanted if data_set not in here]
     findings = (found("data.missing", ", ".join(missing), data_set=missing[0]),) if missing else ()
-    return Check("data sets", findings, ", ".join(here))
+    return BenchCheck("data sets", findings, ", ".join(here))
 
 
-def check_disk(machine: Machine) -> Check:
+def check_disk(machine: Machine) -> BenchCheck:
     """Whether there is room where tools, data sets and builds go."""
     findings, notes = [], []
     for folder in dict.fromkeys((user_cache(), Path(tempfile.gettempdir()), Path.cwd())):
@@ -154,15 +154,15 @@ def check_disk(machine: Machine) -> Check:
         if free < NEEDED_BYTES:
             why = f"{free / 1e9:.2f} GB are free, {NEEDED_BYTES / 1e9:g} GB may be needed"
             findings.append(found("disk.little", str(folder), why, free_bytes=free))
-    return Check("disk", tuple(findings), ", ".join(notes))
+    return BenchCheck("disk", tuple(findings), ", ".join(notes))
 
 
-def check_network(machine: Machine) -> Check:
+def check_network(machine: Machine) -> BenchCheck:
     """Whether the servers that tools, models and data come from can be reached, or the proxy that stands for them."""
     if is_offline():
-        return Check("network", (found("network.forbidden", "network"),))
+        return BenchCheck("network", (found("network.forbidden", "network"),))
     proxy = urlsplit(getproxies().get("https", ""))
     servers = ((proxy.hostname, proxy.port or 443),) if proxy.hostname else SERVERS
     reasons = {f"{host}:{port}": machine.connects(host, port) for host, port in servers}
     findings = [found("network.unreachable", name, reason) for name, reason in reasons.items() if reason]
-    return Check("network", tuple(findings), ", ".join(name for name, reason in reasons.items() if not reason))
+    return BenchCheck("network", tuple(findings), ", ".join(name for name, reason in reasons.items() if not reason))

@@ -12,7 +12,7 @@ from cm4tiny.boards.nucleo.claim import Claim, locate
 from cm4tiny.doctor import checks
 from cm4tiny.doctor.checks import BenchQuestion
 from cm4tiny.doctor.devices import BOARD, BenchDevice, bench_devices
-from cm4tiny.doctor.finding import Check, Diagnosis, found
+from cm4tiny.doctor.finding import BenchCheck, Diagnosis, found
 from cm4tiny.doctor.line import LineQuestion, OpenLink, Waits, examine_line, open_serial
 from cm4tiny.doctor.machine import Machine
 from cm4tiny.errors import BusyError
@@ -48,9 +48,9 @@ def diagnose(
     """Carries out the checks; none of them changes anything, but a board is asked for its name and its input buffer is filled."""
     machine = machine or Machine()
     devices = bench_devices(machine) if request.hardware else []
-    done: list[Check] = []
+    done: list[BenchCheck] = []
 
-    def do(check: Callable[[], Check]) -> None:
+    def do(check: Callable[[], BenchCheck]) -> None:
         with events.step(f"check {len(done) + 1}") as outcome:
             done.append(check())
             outcome.note = done[-1].name
@@ -63,7 +63,7 @@ def diagnose(
         blocked = {finding.subject for finding in done[1].findings if finding.id in _BLOCKING}
         for port, adapter in ports.items():
             if port in blocked:
-                done.append(Check(f"serial line {port}", note="it cannot be opened, see above", skipped=True))
+                done.append(BenchCheck(f"serial line {port}", note="it cannot be opened, see above", skipped=True))
                 continue
             question = LineQuestion(port, request.baud, adapter, request.expect)
             do(lambda question=question: _examined(question, request, machine, opener))  # type: ignore[misc]
@@ -76,12 +76,12 @@ def diagnose(
     return Diagnosis(tuple(done), tuple(device.as_json() for device in devices))
 
 
-def _examined(question: LineQuestion, request: DoctorRequest, machine: Machine, opener: OpenLink) -> Check:
+def _examined(question: LineQuestion, request: DoctorRequest, machine: Machine, opener: OpenLink) -> BenchCheck:
     """The line, under the lock that keeps it off a board that a run uses."""
     try:
         claim = Claim(locate(find_board(request.bench.board), question.port, writes=False, listed=machine.serial_ports))
     except BusyError as error:
-        return Check(f"serial line {question.port}", (found("port.busy", question.port, error.why, pid="PID"),))
+        return BenchCheck(f"serial line {question.port}", (found("port.busy", question.port, error.why, pid="PID"),))
     try:
         return examine_line(question, opener, request.waits)
     finally:

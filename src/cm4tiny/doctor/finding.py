@@ -42,7 +42,7 @@ def finding_kinds() -> Mapping[str, FindingKind]:
 
 
 @dataclass(frozen=True)
-class Finding:
+class BenchFinding:
     """One thing that is wrong with one subject.
 
     Attributes:
@@ -90,17 +90,17 @@ class _Shown(dict[str, str]):
         return key.upper()
 
 
-def found(kind: str, subject: str, why: str = "", **facts: str | float) -> Finding:
+def found(kind: str, subject: str, why: str = "", **facts: str | float) -> BenchFinding:
     """A finding of a kind of the table."""
-    return Finding(finding_kinds()[kind], subject, why, facts)
+    return BenchFinding(finding_kinds()[kind], subject, why, facts)
 
 
 @dataclass(frozen=True)
-class Check:
+class BenchCheck:
     """What was looked at: its name, what was found, and a note: what was seen, or why it was skipped."""
 
     name: str
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[BenchFinding, ...] = ()
     note: str = ""
     skipped: bool = False
 
@@ -114,17 +114,17 @@ class Check:
 class Diagnosis:
     """All checks, and the devices that were seen, as rows of ``doctor.json``."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[BenchCheck, ...]
     devices: tuple[Mapping[str, Any], ...] = ()
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[BenchFinding, ...]:
         """All findings, errors first, in the order of the checks."""
         everything = [finding for check in self.checks for finding in check.findings]
         return tuple(sorted(everything, key=lambda finding: SEVERITIES.index(finding.kind.severity)))
 
     @property
-    def errors(self) -> tuple[Finding, ...]:
+    def errors(self) -> tuple[BenchFinding, ...]:
         """Those that stop a run."""
         return tuple(finding for finding in self.findings if finding.kind.severity == "error")
 
@@ -170,6 +170,6 @@ def check_document(document: Any) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in jsonschema.Draft202012Validator(schema).iter_errors(document)]
 
 
-def by_id(findings: Iterable[Finding]) -> list[str]:
+def by_id(findings: Iterable[BenchFinding]) -> list[str]:
     """Their ids, sorted."""
     return sorted(finding.id for finding in findings)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from cm4tiny.boards.commands import TERMINATOR
 from cm4tiny.boards.links import Link, SerialLink
 from cm4tiny.deadline import Deadline
-from cm4tiny.doctor.finding import Check, Finding, found
+from cm4tiny.doctor.finding import BenchCheck, BenchFinding, found
 from cm4tiny.errors import Cm4TinyError, LinkError, ProtocolError
 from cm4tiny.runner.dut import Dut
 from cm4tiny.runner.loading import SAFE_CHUNK_BYTES
@@ -72,7 +72,7 @@ class LineQuestion:
     expect: str = ""
 
 
-def examine_line(question: LineQuestion, opener: OpenLink = open_serial, waits: Waits | None = None) -> Check:
+def examine_line(question: LineQuestion, opener: OpenLink = open_serial, waits: Waits | None = None) -> BenchCheck:
     """Examines a port: at most one finding about the line, one about its firmware, and notes.
 
     The port must be free; it is closed again.
@@ -85,9 +85,9 @@ class _Examination:
         self.question, self.opener, self.waits = question, opener, waits
         self.port = question.port
 
-    def check(self) -> Check:
+    def check(self) -> BenchCheck:
         name = f"serial line {self.port}"
-        findings: list[Finding] = []
+        findings: list[BenchFinding] = []
         note = ""
         try:
             baud = self._speed(findings)
@@ -97,10 +97,10 @@ class _Examination:
                 note = self._firmware(baud, findings)
         except LinkError as error:
             findings.append(found("line.cannot-open", self.port, f"{error.what}: {error.why}"))
-        return Check(name, tuple(findings), note)
+        return BenchCheck(name, tuple(findings), note)
 
     # --- the line ---------------------------------------------------------------------------------------------------------------
-    def _speed(self, findings: list[Finding]) -> int:
+    def _speed(self, findings: list[BenchFinding]) -> int:
         """The speed at which the board answers; 0 if there is none."""
         with self._opened(self.question.baud) as link:
             unasked = self._unasked(link)
@@ -140,7 +140,7 @@ class _Examination:
                     return baud
         return 0
 
-    def _no_answer(self, heard: bytes) -> Finding:
+    def _no_answer(self, heard: bytes) -> BenchFinding:
         if not heard:
             return found("line.swapped" if self.question.adapter else "line.silent", self.port, f"name% was asked at {_listed()} baud")
         if heard.replace(_NAME, b"").strip() == b"":
@@ -182,7 +182,7 @@ class _Examination:
                 link.close()
 
     # --- the firmware -----------------------------------------------------------------------------------------------------------
-    def _firmware(self, baud: int, findings: list[Finding]) -> str:
+    def _firmware(self, baud: int, findings: list[BenchFinding]) -> str:
         """What runs on the board, for a note; appends what is wrong with it."""
         with self._opened(baud) as link:
             if any(finding.id == "line.stuck-byte" for finding in findings):
@@ -231,7 +231,7 @@ class _Examination:
             return f"{counts.load_restarts} of {LOADS} loads of {LOAD_BYTES} bytes had to start again"
         return ""
 
-    def _small_buffer(self, link: Link, dut: Dut) -> list[Finding]:
+    def _small_buffer(self, link: Link, dut: Dut) -> list[BenchFinding]:
         """Whether a line that is longer than the reference's command buffer arrives whole."""
         data = bytes(range(LONG_BYTES))
         answers = []

@@ -8,13 +8,13 @@ import os
 import pytest
 from support.sick_line import SickLine, SickPort, dropping, healthy
 
-from cm4tiny.doctor.finding import Check, by_id
+from cm4tiny.doctor.finding import BenchCheck, by_id
 from cm4tiny.doctor.line import SPEEDS, LineQuestion, Waits, examine_line
 
 PORT = "/dev/ttyACM0"
 
 
-def examined(line: SickLine, *, baud: int = 115200, adapter: bool = False, expect: str = "") -> Check:
+def examined(line: SickLine, *, baud: int = 115200, adapter: bool = False, expect: str = "") -> BenchCheck:
     return examine_line(LineQuestion(PORT, baud, adapter, expect), line)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "cm4tiny"
 WITH_STATE = {
+    "Acquisition",
     "Cache",
     "DutStatistics",
     "EembcLog",

@@ -152,7 +152,23 @@ SECTIONS: tuple[tuple[str, frozenset[str]], ...] = (
     ("Firmware", frozenset({"toolchain", "model", "ram_budget", "no_verify", "tune", "costs", "image", "symbols", "root"})),
     (
         "Board",
-        frozenset({"port", "probe", "bench", "flasher", "baud", "pack", "pack_sha256", "drive", "no_strict", "full_windows", "jobs"}),
+        frozenset(
+            {
+                "port",
+                "probe",
+                "bench",
+                "flasher",
+                "baud",
+                "monitor",
+                "supply_mv",
+                "pack",
+                "pack_sha256",
+                "drive",
+                "no_strict",
+                "full_windows",
+                "jobs",
+            }
+        ),
     ),
     ("Sources", frozenset({"mirror", "offline", "path", "labels", "tiny_src", "official"})),
 )

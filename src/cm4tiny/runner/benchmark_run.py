@@ -25,8 +25,10 @@ from cm4tiny.benchmarks.assets import inputs_kind, prepared_set
 from cm4tiny.boards import energy_uj
 from cm4tiny.boards.bench import BenchBoard, BoardPool, boards_for
 from cm4tiny.boards.bench.hardware_map import baud_of
+from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.catalogue import board_identity, emulator_facts, open_board, side_by_side, simulated_label
 from cm4tiny.boards.energy.current import TYPICAL_STALL
+from cm4tiny.boards.monitors.choice import PoweredBoard
 from cm4tiny.boards.nucleo import BoardOptions
 from cm4tiny.events import SILENT, Event, EventStream, Finished, Started
 from cm4tiny.files import write_atomically
@@ -51,6 +53,8 @@ IMAGES = {"performance": "performance", "accuracy": "performance", "energy": "en
 """Mode -> firmware image that it needs."""
 
 OUTCOME = "outcome.json"
+TRACES = "power-traces"
+"""Folder of what power monitors sent, byte by byte."""
 TIMING = "timing.json"
 """Host seconds of each step: the only file of a simulated run that differs from run to run."""
 HOST = "host.json"
@@ -78,6 +82,9 @@ class BenchmarkRun:
         strict: what the chip would not run is an error; with False the virtual board continues, and the results say so.
         full_windows: execute every inference on the virtual board, those that are proven to be like the one before as well.
         bench: a hardware map, whose boards run side by side instead of the one that ``board_options`` names.
+        bauds: speed of a real board's line by image; ``board_options`` has that of the others.
+        monitor: the power monitor of a real board's energy runs (:func:`cm4tiny.boards.monitors.choice.parse_monitor`).
+        supply_v: what it supplies; None: the board's usual supply.
     """
 
     benchmarks: tuple[str, ...]
@@ -92,6 +99,9 @@ class BenchmarkRun:
     strict: bool = True
     full_windows: bool = False
     bench: Path | None = None
+    bauds: Mapping[str, int] = field(default_factory=dict)
+    monitor: str = ""
+    supply_v: float | None = None
 
 
 def run_benchmarks(request: BenchmarkRun, events: EventStream = SILENT) -> Path:
@@ -167,11 +177,11 @@ def _job(
     data_sets: Mapping[str, DataSet],
     benchmark: str,
     mode: str,
-    opener: Callable[[Path], Callable[[], Any]],
+    opener: Callable[[Path, str], Callable[[], Any]],
 ) -> Job:
     key = (benchmark, IMAGES[mode])
     return Job(
-        board=opener(request.firmware[key]),
+        board=opener(request.firmware[key], key[1]),
         benchmark=get_benchmark(benchmark),
         data_set=data_sets[benchmark],
         mode=mode,
@@ -182,14 +192,19 @@ def _job(
     )
 
 
-def _opener(request: BenchmarkRun, pool: BoardPool | None, events: EventStream) -> Callable[[Path], Callable[[], Any]]:
-    def opened(elf: Path) -> Any:
+def _opener(request: BenchmarkRun, pool: BoardPool | None, events: EventStream) -> Callable[[Path, str], Callable[[], Any]]:
+    def opened(elf: Path, image: str) -> Any:
         read_record(elf)  # the board may be opened minutes after the run began
         if pool is not None:
             return pool.open(elf)
-        return open_board(request.board, elf, request.board_options, events, strict=request.strict, full_windows=request.full_windows)
+        options = replace(request.board_options, baud=request.bauds.get(image, request.board_options.baud))
+        board = partial(open_board, request.board, elf, options, events, strict=request.strict, full_windows=request.full_windows)
+        if image != "energy" or not request.monitor:
+            return board()
+        supply_v = find_board(options.board).supply_v if request.supply_v is None else request.supply_v
+        return PoweredBoard(board, request.monitor, supply_v, request.out / TRACES / f"{elf.stem}.txt")
 
-    return lambda elf: partial(opened, elf)
+    return lambda elf, image: partial(opened, elf, image)
 
 
 def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ class BoardFlags:
     port: str = flag("CM_TINY_PORT")
     probe: str = flag("CM_TINY_PROBE")
     flasher: str = flag("CM_TINY_FLASHER", default="auto")
-    baud: int = flag("CM_TINY_BAUD", default=115200, limits=(1200, 4_000_000))
+    baud: int | None = flag("CM_TINY_BAUD", limits=(1200, 4_000_000))
     pack: Path | None = flag("CM_TINY_PACK")
     pack_sha256: str = flag("CM_TINY_PACK_SHA256")
     drive: Path | None = flag("CM_TINY_DRIVE")

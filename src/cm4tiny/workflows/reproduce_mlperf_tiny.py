@@ -13,7 +13,7 @@ from cm4tiny.cm import Step, flag, value
 from cm4tiny.settings import JOBS
 from cm4tiny.workflows.board_flags import BoardFlags
 from cm4tiny.workflows.build_flags import BuildFlags, check_build_flags
-from cm4tiny.workflows.real_board import check_bench
+from cm4tiny.workflows.real_board import check_bench, check_monitor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,11 @@ class ReproduceOptions(BuildFlags, BoardFlags):
     no_strict: bool = flag("CM_TINY_NO_STRICT")
     full_windows: bool = flag("CM_TINY_FULL_WINDOWS")
     bench: Path | None = flag("CM_TINY_BENCH")
+    monitor: str = flag("CM_TINY_MONITOR")
+    supply_mv: int | None = flag("CM_TINY_SUPPLY_MV", limits=(1800, 3300))
     model: Path | None = value("CM_TINY_MODEL_FILE")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
+    mode: str = value("CM_TINY_MODE", default="standard")
     memory: str = value("CM_TINY_MEMORY")
 
 
@@ -35,7 +38,8 @@ def check_reproduce(options: ReproduceOptions, step: Step) -> None:
     """Checks what firmware is asked for.
 
     Raises:
-        Cm4TinyError: as :func:`check_build_flags` and :func:`check_bench`.
+        Cm4TinyError: as :func:`check_build_flags`, :func:`check_bench` and :func:`check_monitor`.
     """
     check_bench(options.bench, options)
+    check_monitor(options.monitor, options.supply_mv, options.bench, (options.mode,), options)
     check_build_flags(options, options.benchmark, options.model, options.memory)

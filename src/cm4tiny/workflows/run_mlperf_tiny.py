@@ -10,10 +10,11 @@ from pathlib import Path
 from cm4tiny.benchmarks import ROUNDS, SAMPLED, chosen_benchmarks
 from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import UsageError, nearest
+from cm4tiny.firmware.build import DEFAULT_BAUD
 from cm4tiny.runner.benchmark_run import IMAGES, MODES, BenchmarkRun, run_benchmarks
 from cm4tiny.settings import JOBS, cores
 from cm4tiny.workflows.board_flags import BoardFlags
-from cm4tiny.workflows.real_board import board_options_of, check_bench
+from cm4tiny.workflows.real_board import board_options_of, check_bench, check_monitor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class RunOptions(BoardFlags):
     no_strict: bool = flag("CM_TINY_NO_STRICT")
     full_windows: bool = flag("CM_TINY_FULL_WINDOWS")
     bench: Path | None = flag("CM_TINY_BENCH")
+    monitor: str = flag("CM_TINY_MONITOR")
+    supply_mv: int | None = flag("CM_TINY_SUPPLY_MV", limits=(1800, 3300))
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
     mode: str = value("CM_TINY_MODE", default="standard")
     assets: str = value("CM_TINY_ASSETS", default="embedded")
@@ -41,6 +44,7 @@ def benchmark_run(options: RunOptions) -> BenchmarkRun:
     check_bench(options.bench, options)
     benchmarks = chosen_benchmarks(_known("CM_TINY_BENCHMARK", options.benchmark, ("all", *SAMPLED, *ROUNDS)))
     modes = MODES[_known("CM_TINY_MODE", options.mode, MODES)]
+    check_monitor(options.monitor, options.supply_mv, options.bench, modes, options)
     images = sorted({IMAGES[mode] for mode in modes})
     firmware = {(b, i): _need(options.firmware, f"CM_TINY_FIRMWARE_{b}_{i}".upper(), _build(b, i)) for b in benchmarks for i in images}
     data_sets = {b: _need(options.data_sets, f"CM_MLPERF_TINY_DATASETS_{b.upper()}", f"get,mlperf,tiny,dataset,_{b}") for b in benchmarks}
@@ -57,6 +61,9 @@ def benchmark_run(options: RunOptions) -> BenchmarkRun:
         strict=not options.no_strict,
         full_windows=options.full_windows,
         bench=options.bench,
+        bauds={image: options.baud or DEFAULT_BAUD[image] for image in images},
+        monitor=options.monitor,
+        supply_v=None if options.supply_mv is None else options.supply_mv / 1000,
     )
 
 

@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cm4tiny.benchmarks import embedded_model
+from cm4tiny.firmware.graph import Conv, Layer
 from cm4tiny.firmware.microtvm.compiler import survey
 from cm4tiny.firmware.microtvm.costs import content, shipped_costs
-from cm4tiny.firmware.microtvm.graph import Conv, Layer
 from cm4tiny.firmware.microtvm.layout import Action
 
 EMBEDDED = ("ad", "ic", "kws", "vww")

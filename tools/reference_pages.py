@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes docs/reference/scripts.md from the steps' metas and command-line.md from the verbs: ``python tools/reference_pages.py``."""
+"""Writes docs/reference: scripts.md from the steps' metas, command-line.md from the verbs, operators.md from the registry of operators.
+
+``python tools/reference_pages.py``
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from pathlib import Path
 import click
 
 from cm4tiny.cli.group import VERBS, cli
+from cm4tiny.firmware.operators.base import UPSTREAM
+from cm4tiny.firmware.operators.registry import operators
 from cm4tiny.resolver.catalogue.reference import whole_page
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
 
@@ -18,6 +23,52 @@ VERBS_HEAD = """# Verbs of the command line
 What `cm4tiny VERB --help` shows; [The command line](../command-line.md) explains it. The page is written by
 `python tools/reference_pages.py`.
 """
+
+
+OPERATORS_HEAD = """# Operators of the microTVM engine
+
+What an int8 `.tflite` may hold; [the microTVM engine](../microtvm-engine.md) explains how it becomes C. A model with anything else is
+refused before it is compiled, and the message names all that stands in its way. The page is written by
+`python tools/reference_pages.py`.
+
+Answers are those of the named functions, bit for bit: TensorFlow Lite for Microcontrollers at the commit that the links have, which
+TensorFlow Lite's reference kernels (`BUILTIN_REF`) share. Integers are requantised with two roundings. Fused activations are RELU, RELU6
+and RELU_N1_TO_1.
+
+| operator | forms | computed by | arithmetic | file |
+|---|---|---|---|---|
+"""
+OPERATORS_TAIL = """
+## Edges
+
+The image takes and returns int8, whatever the file has at its edges, so that the bytes of the protocol and `cm4tiny_model_run()` are the
+same for all models. The image's int8 value `q` for an input or output of the file:
+
+- int8: the same.
+- uint8 `u` with the zero point `z`: `q = u - 128`, with the same scale and the zero point `z - 128`. A QUANTIZE that only shifts by 128
+  costs nothing.
+- float32 `r` in front of QUANTIZE or behind DEQUANTIZE: `q = round(r / scale) + zero point`, halves away from zero, clamped; scale and
+  zero point are those of the int8 tensor. The operator is left out.
+
+The generated `model.h` has the scales and zero points of the int8 tensors.
+"""
+
+
+def _upstream(reference: str) -> str:
+    """ "path:line function" as a link."""
+    place, name = reference.split(" ")
+    path, line = place.split(":")
+    repository, commit = UPSTREAM.split("@")
+    return f"[{path.rpartition('/')[2]}, {name}](https://github.com/{repository}/blob/{commit}/tensorflow/lite/{path}#L{line})"
+
+
+def operators_page() -> str:
+    """The operators, from the registry."""
+    rows = []
+    for module, operator in operators().items():
+        kinds, upstream = ", ".join(operator.kinds), ", ".join(map(_upstream, operator.references))
+        rows.append(f"| {kinds} | {operator.forms} | {operator.kernels} | {upstream} | `cm4tiny.firmware.operators.{module}` |")
+    return OPERATORS_HEAD + "\n".join(sorted(rows)) + "\n" + OPERATORS_TAIL
 
 
 def help_of(name: str) -> str:
@@ -43,6 +94,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "scripts.md").write_text(whole_page(ScriptStore(own_repositories()).scripts), encoding="utf-8")
     (FOLDER / "command-line.md").write_text(verbs_page(), encoding="utf-8")
+    (FOLDER / "operators.md").write_text(operators_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -126,7 +126,15 @@ class ModelError(FirmwareError):
 
 
 class UnsupportedOpError(ModelError):
-    """A model holds an operator or a type that the engine does not implement."""
+    """A model holds an operator or a type that the engine does not implement.
+
+    Attributes:
+        obstacles: all that stands in the way of the model, if it is more than one thing.
+    """
+
+    def __init__(self, what: str, *, why: str = "", hint: str = "", obstacles: tuple[str, ...] = ()) -> None:
+        super().__init__(what, why=why, hint=hint)
+        self.obstacles = obstacles
 
 
 class CompileError(FirmwareError):

@@ -20,8 +20,8 @@ from host_model import OFFICIAL, HostModel, corner_inputs, mirrored, official_mo
 from sparse_graphs import random_graph, tflite_of
 
 from cm4tiny.benchmarks import embedded_data_set
+from cm4tiny.firmware.graph import Conv, Graph
 from cm4tiny.firmware.microtvm import CompileOptions, compile_model
-from cm4tiny.firmware.microtvm.graph import Conv, Graph
 from cm4tiny.firmware.microtvm.prune import open_reason, prune_channels, value_ranges
 from cm4tiny.firmware.microtvm.sparsity import live_macs, skip_zero
 from cm4tiny.firmware.reference import oracle_name, reference_run

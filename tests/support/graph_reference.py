@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs an integer graph in numpy: the meaning of :mod:`cm4tiny.firmware.microtvm.graph`, apart from all kernels.
+"""Runs an integer graph in numpy: the meaning of :mod:`cm4tiny.firmware.graph`, apart from all kernels.
 
 Every sum is exact (float64 holds integers below 2**53), wrapped to 32 bits where TFLite's int32 would, and brought to int8 by a
 vectorised ``requantize``. ``skipping=True`` follows the fields ``live_outputs``, ``live_inputs`` and ``constant_outputs`` of ``Conv``
@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cm4tiny.firmware.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax, Tensor
 from cm4tiny.firmware.kernels.add import LEFT_SHIFT, plan_add
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.quant import Multiplier, convolution_multipliers, dense_multiplier, high_mul, rounding_shift, softmax_table
-from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax, Tensor
-from cm4tiny.firmware.microtvm.importer import check_model, import_relax
-from cm4tiny.firmware.microtvm.lowering import lower_relax
+from cm4tiny.firmware.microtvm.importer import import_graph, read_model
 
 Int8 = npt.NDArray[np.int8]
 Int64 = npt.NDArray[np.int64]
@@ -28,8 +27,7 @@ _AT_A_TIME = 16
 
 def graph_of(tflite: bytes) -> Graph:
     """The integer graph of a model, before any pass."""
-    entry, _ = check_model(tflite)
-    return lower_relax(import_relax(tflite), entry.scale, entry.zero_point)
+    return import_graph(tflite, read_model(tflite))
 
 
 def run_graph(graph: Graph, inputs: Int8, *, skipping: bool = False) -> Int8:

@@ -17,6 +17,8 @@ import tiny_tflite as tt
 ACTIVATIONS = ("NONE", "NONE", "RELU", "RELU", "RELU6", "RELU_N1_TO_1")
 MOST_VALUES, MOST_MACS = 3000, 120_000
 """Of one tensor and of one layer: small models find as much, and thousands of them run in the time of one large one."""
+WIDE = 100_000
+"""The first seed of models of all operators; those below hold the operators that TVM imports."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,14 @@ class Maker:
     def divisor(self, n: int) -> int:
         return int(self.pick([d for d in range(1, n + 1) if n % d == 0]))  # type: ignore[call-overload]
 
+    def enter(self, x: Node) -> int:
+        """The model's input, whose first tensor is ``x``."""
+        return x.index
+
+    def leave(self, y: Node) -> int:
+        """The model's output, whose last tensor is ``y``."""
+        return y.index
+
     def grow(self, nodes: list[Node]) -> Node | None:
         """One more layer on one of the latest tensors."""
         x = nodes[-1] if self.chance(0.8) else nodes[self.number(max(0, len(nodes) - 4), len(nodes) - 1)]
@@ -266,8 +276,13 @@ class Maker:
 
 
 def random_model(seed: int) -> tuple[bytes, tuple[str, ...]]:
-    """A model, and the kinds of its operators in order; the same for the same seed."""
-    m = Maker(np.random.default_rng(seed))
+    """A model, and the kinds of its operators in order; the same for the same seed. From seed :data:`WIDE` on, of all operators."""
+    if seed >= WIDE:
+        from random_operators import WideMaker
+
+        m: Maker = WideMaker(np.random.default_rng(seed))
+    else:
+        m = Maker(np.random.default_rng(seed))
     shape: tuple[int, ...] = (1, m.number(1, 12), m.number(1, 12), int(m.pick((1, 1, 2, 3, 3, 4, 6, 8))))  # type: ignore[call-overload]
     if m.chance(0.1):
         shape = (1, 1, m.number(1, 60), m.number(1, 6))
@@ -283,4 +298,4 @@ def random_model(seed: int) -> tuple[bytes, tuple[str, ...]]:
             nodes.append(made)
     if len(nodes) == 1:
         nodes.append(m.reshape(nodes[0]))
-    return m.g.build([nodes[0].index], [nodes[-1].index]), tuple(m.operators)
+    return m.g.build([m.enter(nodes[0])], [m.leave(nodes[-1])]), tuple(m.operators)

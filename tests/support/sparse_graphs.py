@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import tiny_tflite as tt
 
+from cm4tiny.firmware.graph import Add, AveragePool, Conv, Dense, Graph, Layer, Tensor
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.quant import activation_bound
-from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Dense, Graph, Layer, Tensor
 
 Rng = np.random.Generator
 WEIGHT_SCALE = 0.004

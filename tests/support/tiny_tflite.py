@@ -29,6 +29,34 @@ _INT8_VERSION = {  # the operator versions that TFLite's converter writes for in
     tflite.BuiltinOperator.ADD: 2,
     tflite.BuiltinOperator.AVERAGE_POOL_2D: 2,
     tflite.BuiltinOperator.SOFTMAX: 2,
+    tflite.BuiltinOperator.MAX_POOL_2D: 2,
+    tflite.BuiltinOperator.MUL: 2,
+    tflite.BuiltinOperator.SUB: 2,
+    tflite.BuiltinOperator.MEAN: 2,
+    tflite.BuiltinOperator.SUM: 2,
+    tflite.BuiltinOperator.REDUCE_MAX: 2,
+    tflite.BuiltinOperator.REDUCE_MIN: 2,
+    tflite.BuiltinOperator.PAD: 2,
+    tflite.BuiltinOperator.PADV2: 2,
+    tflite.BuiltinOperator.STRIDED_SLICE: 2,
+    tflite.BuiltinOperator.SLICE: 2,
+    tflite.BuiltinOperator.TRANSPOSE: 2,
+    tflite.BuiltinOperator.PACK: 2,
+    tflite.BuiltinOperator.UNPACK: 2,
+    tflite.BuiltinOperator.SPLIT: 2,
+    tflite.BuiltinOperator.SPLIT_V: 2,
+    tflite.BuiltinOperator.CONCATENATION: 2,
+    tflite.BuiltinOperator.MAXIMUM: 2,
+    tflite.BuiltinOperator.MINIMUM: 2,
+    tflite.BuiltinOperator.RELU: 2,
+    tflite.BuiltinOperator.RELU6: 2,
+    tflite.BuiltinOperator.LEAKY_RELU: 2,
+    tflite.BuiltinOperator.LOGISTIC: 2,
+    tflite.BuiltinOperator.TANH: 2,
+    tflite.BuiltinOperator.QUANTIZE: 2,
+    tflite.BuiltinOperator.DEQUANTIZE: 2,
+    tflite.BuiltinOperator.RESIZE_BILINEAR: 3,
+    tflite.BuiltinOperator.RESIZE_NEAREST_NEIGHBOR: 3,
 }
 PADDINGS = {"SAME": tflite.Padding.SAME, "VALID": tflite.Padding.VALID}
 ACTIVATIONS = {
@@ -77,6 +105,11 @@ class TinyTflite:
     def op(self, code: int, inputs: Sequence[int], outputs: Sequence[int], options: Options | None = None) -> None:
         """Adds an operator; ``code`` is a ``tflite.BuiltinOperator`` number."""
         self.ops.append((code, list(inputs), list(outputs), options))
+
+    def constant(self, values: Any, dtype: str = "int32") -> int:
+        """A constant without scale: a shape, axes, sizes."""
+        array = np.asarray(values, dtype)
+        return self.tensor("constant", array.shape, dtype, data=array)
 
     def build(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """The file."""
@@ -181,10 +214,13 @@ def _offsets(b: flatbuffers.Builder, values: Sequence[int]) -> int:
     return int(b.EndVector())
 
 
-def _options(kind: str, **fields: Any) -> Options:
+def options(kind: str, **fields: Any) -> Options:
+    """An options table; a list is a vector of int32."""
+
     def write(b: flatbuffers.Builder) -> int:
+        values = {name: _ints(b, value) if isinstance(value, list) else value for name, value in fields.items()}
         getattr(tflite, f"{kind}Start")(b)
-        for name, value in fields.items():
+        for name, value in values.items():
             getattr(tflite, f"{kind}Add{name}")(b, value)
         return int(getattr(tflite, f"{kind}End")(b))
 
@@ -194,7 +230,7 @@ def _options(kind: str, **fields: Any) -> Options:
 def conv(g: TinyTflite, x: int, w: int, bias: int | None, y: int, *, padding: str, strides: tuple[int, int],
          dilation: tuple[int, int] = (1, 1), activation: str = "NONE") -> None:  # fmt: skip
     """CONV_2D; ``w`` is [out, ky, kx, in]."""
-    g.op(tflite.BuiltinOperator.CONV_2D, [x, w] + ([] if bias is None else [bias]), [y], _options(
+    g.op(tflite.BuiltinOperator.CONV_2D, [x, w] + ([] if bias is None else [bias]), [y], options(
         "Conv2DOptions", Padding=PADDINGS[padding], StrideH=strides[0], StrideW=strides[1], DilationHFactor=dilation[0],
         DilationWFactor=dilation[1], FusedActivationFunction=ACTIVATIONS[activation]))  # fmt: skip
 
@@ -202,7 +238,7 @@ def conv(g: TinyTflite, x: int, w: int, bias: int | None, y: int, *, padding: st
 def depthwise(g: TinyTflite, x: int, w: int, bias: int | None, y: int, *, padding: str, strides: tuple[int, int],
               multiplier: int = 1, dilation: tuple[int, int] = (1, 1), activation: str = "NONE") -> None:  # fmt: skip
     """DEPTHWISE_CONV_2D; ``w`` is [1, ky, kx, in * multiplier]."""
-    g.op(tflite.BuiltinOperator.DEPTHWISE_CONV_2D, [x, w] + ([] if bias is None else [bias]), [y], _options(
+    g.op(tflite.BuiltinOperator.DEPTHWISE_CONV_2D, [x, w] + ([] if bias is None else [bias]), [y], options(
         "DepthwiseConv2DOptions", Padding=PADDINGS[padding], StrideH=strides[0], StrideW=strides[1], DepthMultiplier=multiplier,
         DilationHFactor=dilation[0], DilationWFactor=dilation[1], FusedActivationFunction=ACTIVATIONS[activation]))  # fmt: skip
 
@@ -211,25 +247,25 @@ def fully_connected(g: TinyTflite, x: int, w: int, bias: int | None, y: int, *, 
     """FULLY_CONNECTED; ``w`` is [out, in]."""
     inputs = [x, w] + ([] if bias is None else [bias])
     g.op(tflite.BuiltinOperator.FULLY_CONNECTED, inputs, [y],
-         _options("FullyConnectedOptions", FusedActivationFunction=ACTIVATIONS[activation]))  # fmt: skip
+         options("FullyConnectedOptions", FusedActivationFunction=ACTIVATIONS[activation]))  # fmt: skip
 
 
 def add(g: TinyTflite, a: int, b: int, y: int, *, activation: str = "NONE") -> None:
     """ADD."""
-    g.op(tflite.BuiltinOperator.ADD, [a, b], [y], _options("AddOptions", FusedActivationFunction=ACTIVATIONS[activation]))
+    g.op(tflite.BuiltinOperator.ADD, [a, b], [y], options("AddOptions", FusedActivationFunction=ACTIVATIONS[activation]))
 
 
 def average_pool(g: TinyTflite, x: int, y: int, *, size: tuple[int, int], strides: tuple[int, int], padding: str = "VALID",
                  activation: str = "NONE") -> None:  # fmt: skip
     """AVERAGE_POOL_2D."""
-    g.op(tflite.BuiltinOperator.AVERAGE_POOL_2D, [x], [y], _options(
+    g.op(tflite.BuiltinOperator.AVERAGE_POOL_2D, [x], [y], options(
         "Pool2DOptions", Padding=PADDINGS[padding], StrideH=strides[0], StrideW=strides[1], FilterHeight=size[0], FilterWidth=size[1],
         FusedActivationFunction=ACTIVATIONS[activation]))  # fmt: skip
 
 
 def softmax(g: TinyTflite, x: int, y: int, *, beta: float = 1.0) -> None:
     """SOFTMAX over the last axis."""
-    g.op(tflite.BuiltinOperator.SOFTMAX, [x], [y], _options("SoftmaxOptions", Beta=beta))
+    g.op(tflite.BuiltinOperator.SOFTMAX, [x], [y], options("SoftmaxOptions", Beta=beta))
 
 
 def reshape(g: TinyTflite, x: int, y: int, shape: Sequence[int]) -> None:

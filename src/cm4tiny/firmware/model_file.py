@@ -12,7 +12,10 @@ import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from cm4tiny.errors import Cm4TinyError, ModelError
 from cm4tiny.firmware.inference_code import TensorInfo
@@ -29,7 +32,8 @@ from cm4tiny.firmware.model_tables import (
 
 MAX_TENSORS = 10_000
 _AXIS_FIELD = 16  # of quantized_dimension in the vtable of QuantizationParameters (schema.fbs: the seventh field)
-_READ_FAILURES = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError, AssertionError, KeyError)
+_READ_FAILURES = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError, AssertionError, KeyError,
+                  ZeroDivisionError)  # fmt: skip
 HINT_INT8 = "convert the model with full integer quantisation: int8 weights, activations, input and output"
 _HINT_ENDS = "convert the model with inference_input_type and inference_output_type tf.int8"
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -155,7 +159,7 @@ def _read_tables(data: bytes) -> ModelTables:
     if max(counts) > MAX_TENSORS or min(counts[0], counts[3]) < 1:
         raise ModelError("the .tflite file is damaged", why=f"it claims {counts[0]} tensors and {counts[1]} operators")
     sizes = [_buffer_bytes(model.Buffers(i), len(data)) for i in range(counts[3])]
-    tensors = tuple(_read_tensor(graph.Tensors(i), sizes) for i in range(counts[0]))
+    tensors = tuple(_with_values(model, graph.Tensors(i), _read_tensor(graph.Tensors(i), sizes)) for i in range(counts[0]))
     codes = [_code(model.OperatorCodes(i)) for i in range(counts[2])]
     operators = tuple(_read_operator(graph.Operators(i), codes, counts[0]) for i in range(counts[1]))
     inputs = tuple(_index(graph.Inputs(i), counts[0]) for i in range(min(graph.InputsLength(), MAX_TENSORS)))
@@ -206,6 +210,14 @@ def _read_tensor(tensor: Any, buffer_sizes: list[int]) -> TensorEntry:
     if any(not math.isfinite(s) or s <= 0 for s in scales):
         raise ModelError(f"tensor '{name}' has a scale that is not a positive number", hint="quantise the model again")
     return TensorEntry(name, shape, dtype, size > 0, scales, zero_points, int(q.QuantizedDimension()))
+
+
+def _with_values(model: Any, tensor: Any, entry: TensorEntry) -> TensorEntry:
+    """The tensor with the values that the file holds: a view of its bytes."""
+    if not entry.constant or entry.dtype not in TYPE_BYTES:
+        return entry
+    raw = model.Buffers(tensor.Buffer()).DataAsNumpy()
+    return replace(entry, values=raw.view(np.dtype(entry.dtype).newbyteorder("<")).reshape(entry.shape))
 
 
 def _read_operator(operator: Any, codes: list[int], tensors: int) -> OperatorEntry:

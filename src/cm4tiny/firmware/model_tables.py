@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+import numpy.typing as npt
 
 from cm4tiny.errors import ModelError, UnsupportedOpError
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
@@ -18,7 +20,7 @@ TYPE_BYTES = {"float32": 4, "float16": 2, "int8": 1, "uint8": 1, "int16": 2, "in
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """A tensor. ``constant`` says that the file holds its values."""
+    """A tensor. ``constant`` says that the file holds its values; ``values`` are these, in its shape, of types that numpy knows."""
 
     name: str
     shape: tuple[int, ...]
@@ -27,6 +29,7 @@ class TensorEntry:
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
     axis: int
+    values: npt.NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def size(self) -> int:

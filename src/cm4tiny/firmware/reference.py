@@ -6,7 +6,8 @@ kernels of the same packages differ from these in some bytes, so they are not an
 
 ai-edge-litert 2.1 to 2.3 rounds FULLY_CONNECTED once where tflite-runtime and TensorFlow Lite for Microcontrollers round twice (measured:
 28 of 12000 outputs of random layers differ by one, all explained by single rounding). Models with that operator are therefore run by
-the tflite-micro wheel where tflite-runtime is not available.
+the tflite-micro wheel where tflite-runtime is not available. SUM of tflite-runtime 2.14 does not clamp its result and leaves equal scales
+out; today's arithmetic does neither, so models with SUM are run by the tflite-micro wheel everywhere.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy.typing as npt
 
 from cm4tiny.errors import ModelError, NotAvailableError
 from cm4tiny.firmware.model_file import without_needless_axes
+from cm4tiny.firmware.model_tables import operator_name
 
 _ORACLES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 
@@ -30,7 +32,8 @@ def reference_run(tflite: bytes, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np
     """Runs a model on one or many inputs with the reference kernels.
 
     Args:
-        tflite: the model file's bytes; one int8 input tensor, one int8 output tensor.
+        tflite: the model file's bytes; one input tensor, one output tensor. Of a model with float32 or uint8 at its edges, these are the
+            int8 values that the image takes and returns (docs/reference/operators.md): they are converted here.
         inputs: int8, of the input tensor's shape, or with one more axis in front (or two axes [n, values]) for n inputs.
 
     Returns:
@@ -57,7 +60,8 @@ def oracle_name(tflite: bytes) -> str:
 
 
 def _needs_micro(tflite: bytes) -> bool:
-    return bool(_module().__name__.startswith("ai_edge_litert")) and _has_fully_connected(tflite)
+    kinds = {"SUM"} | ({"FULLY_CONNECTED"} if _module().__name__.startswith("ai_edge_litert") else set())
+    return bool(kinds & _kinds(tflite))
 
 
 @lru_cache(maxsize=1)
@@ -93,12 +97,12 @@ def _lite_runner(module: Any, tflite: bytes) -> tuple[Run, tuple[int, ...]]:
     interpreter = module.Interpreter(model_content=tflite, experimental_op_resolver_type=module.OpResolverType.BUILTIN_REF, num_threads=1)
     interpreter.allocate_tensors()
     entry, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    enter, leave = _edges(tflite, np.dtype(entry["dtype"]), np.dtype(result["dtype"]))
 
     def run(row: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        interpreter.set_tensor(entry["index"], row)
+        interpreter.set_tensor(entry["index"], enter(row))
         interpreter.invoke()
-        output: npt.NDArray[np.int8] = interpreter.get_tensor(result["index"])
-        return output
+        return leave(interpreter.get_tensor(result["index"]))
 
     return run, tuple(int(n) for n in entry["shape"])
 
@@ -108,27 +112,60 @@ def _micro_runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
         runtime = importlib.import_module("tflite_micro.python.tflite_micro.runtime")
     except ImportError as error:
         raise NotAvailableError(
-            "no interpreter with the reference arithmetic for FULLY_CONNECTED is installed",
-            why="ai-edge-litert rounds this operator differently",
+            "no interpreter with the reference arithmetic for this model is installed",
+            why="the other interpreter computes FULLY_CONNECTED or SUM differently",
             hint="install it:\npip install --pre tflite-micro",
         ) from error
     interpreter = runtime.Interpreter.from_bytes(tflite)
+    details = (interpreter.get_input_details(0), interpreter.get_output_details(0))
+    enter, leave = _edges(tflite, *(np.dtype(row["dtype"]) for row in details))
 
     def run(row: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        interpreter.set_input(row, 0)
+        interpreter.set_input(enter(row), 0)
         interpreter.invoke()
-        output: npt.NDArray[np.int8] = interpreter.get_output(0)
-        return output
+        return leave(interpreter.get_output(0))
 
     return run, tuple(int(n) for n in interpreter.get_input_details(0)["shape"])
 
 
-def _has_fully_connected(tflite: bytes) -> bool:
+Values = npt.NDArray[Any]
+
+
+def _edges(tflite: bytes, entry: np.dtype[Any], result: np.dtype[Any]) -> tuple[Callable[[Values], Values], Callable[[Values], Values]]:
+    """From the image's int8 values to what the file's input takes, and from what its output holds to the image's int8 values.
+
+    A float32 value stands for the int8 value that QUANTIZE makes of it; a uint8 value is 128 more.
+    """
+    if entry == result == np.int8:
+        return (lambda values: values), (lambda values: values)
+    from cm4tiny.firmware.microtvm.importer import check_model
+
+    given, found = check_model(tflite)
+
+    def enter(values: Values) -> Values:
+        if entry == np.float32:
+            real: Values = (values.astype(np.float32) - np.float32(given.zero_point)) * np.float32(given.scale)
+            return real
+        shifted: Values = (values.astype(np.int16) + 128).astype(np.uint8)
+        return shifted if entry == np.uint8 else values
+
+    def leave(values: Values) -> Values:
+        if result == np.float32:
+            stored: Values = np.rint(values.astype(np.float64) / found.scale + found.zero_point).astype(np.int8)
+            return stored
+        shifted: Values = (values.astype(np.int16) - 128).astype(np.int8)
+        return shifted if result == np.uint8 else values
+
+    return enter, leave
+
+
+def _kinds(tflite: bytes) -> set[str]:
+    """Names of the operators in a file."""
     import tflite as schema
 
     try:
         model = schema.Model.GetRootAsModel(tflite, 0)
         codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
-        return any(max(c.BuiltinCode(), c.DeprecatedBuiltinCode()) == schema.BuiltinOperator.FULLY_CONNECTED for c in codes)
+        return {operator_name(max(c.BuiltinCode(), c.DeprecatedBuiltinCode())) for c in codes}
     except (struct.error, AttributeError, IndexError, TypeError) as error:
         raise ValueError(f"not a TensorFlow Lite model: {error}") from error

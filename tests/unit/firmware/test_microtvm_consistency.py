@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from cm4tiny.errors import FirmwareError
+from cm4tiny.firmware.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax, Tensor
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.microtvm.consistency import check_graph
-from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax, Tensor
 
 
 def tensor(key: int, *shape: int) -> Tensor:

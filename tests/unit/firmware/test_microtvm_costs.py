@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from cm4tiny.errors import FirmwareError
+from cm4tiny.firmware.graph import Add, Tensor
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.kernels.base import Candidate
 from cm4tiny.firmware.kernels.int16.storage import nhwc
 from cm4tiny.firmware.microtvm.costs import Costs, content, read_costs, shipped_costs
-from cm4tiny.firmware.microtvm.graph import Add, Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
 
 

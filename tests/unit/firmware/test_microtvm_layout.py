@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cm4tiny.firmware.graph import Add, AveragePool, Conv, Dense, Graph, Layer, Softmax, Tensor
 from cm4tiny.firmware.kernels.image import Window
-from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Dense, Graph, Layer, Softmax, Tensor
 from cm4tiny.firmware.microtvm.layout import Action, lay_out
 
 RNG = np.random.default_rng(0)

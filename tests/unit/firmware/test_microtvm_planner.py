@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from cm4tiny.errors import RamBudgetError
+from cm4tiny.firmware.graph import Tensor
 from cm4tiny.firmware.kernels.base import Candidate, Kernel
 from cm4tiny.firmware.kernels.int16.storage import nhwc
-from cm4tiny.firmware.microtvm.graph import Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
 from cm4tiny.firmware.microtvm.planner import arena_of, choose, least_budget, plan_memory, scratch_name, within_flash
 

@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 from graph_reference import run_graph
 from sparse_graphs import GraphMaker, random_graph
 
+from cm4tiny.firmware.graph import Conv, Graph, Layer, Tensor
 from cm4tiny.firmware.kernels.quant import convolution_multipliers, requantize
 from cm4tiny.firmware.microtvm.channels import find_spaces, select_channels
-from cm4tiny.firmware.microtvm.graph import Conv, Graph, Layer, Tensor
 from cm4tiny.firmware.microtvm.sparsity import constant_outputs, live_macs, skip_zero
 
 CASES = settings(max_examples=80, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))

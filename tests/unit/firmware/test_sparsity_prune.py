@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 from graph_reference import run_graph, run_tensors
 from sparse_graphs import GraphMaker, random_graph
 
+from cm4tiny.firmware.graph import Graph
 from cm4tiny.firmware.kernels.quant import Multiplier
-from cm4tiny.firmware.microtvm.graph import Graph
 from cm4tiny.firmware.microtvm.prune import _requantized, open_reason, prune_channels, value_ranges
 from cm4tiny.firmware.microtvm.sparsity import live_macs, skip_zero
 

@@ -12,11 +12,11 @@ import pytest
 from cm4tiny.cm import Step
 from cm4tiny.errors import FirmwareError, UsageError
 from cm4tiny.events import SILENT
+from cm4tiny.firmware.graph import Add, Tensor
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.kernels.base import Candidate
 from cm4tiny.firmware.kernels.int16.storage import nhwc
 from cm4tiny.firmware.microtvm.costs import Costs, content
-from cm4tiny.firmware.microtvm.graph import Add, Tensor
 from cm4tiny.firmware.microtvm.layout import Action, Value
 from cm4tiny.tuning.tuner import TuneRequest, halves, plan_rounds, tune, worth_measuring
 from cm4tiny.workflows.measure_mlperf_tiny_kernels import MeasureKernelsOptions, tune_request

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolutions of every other kind (dilation, depth multiplier): plain loops, portable, slow, exact.
+"""Convolutions of every other kind (dilation, depth multiplier, groups): plain loops, portable, slow, exact.
 
 The window is moved over a bordered copy of the image, so that the inner loop has no conditions.
 """
@@ -18,14 +18,14 @@ def direct(window: Window, weights: Array, requant: Requant, *, pad_value: int) 
 
     Args:
         window: geometry.
-        weights: int8 [out, ky, kx, n]: n is the number of input channels, or 1 for a depthwise convolution, whose output channel c
-            reads input channel c // (out / input channels).
+        weights: int8 [out, ky, kx, n]: n is the number of input channels of a group, which is all of them in one group, or 1 for a
+            depthwise convolution.
         requant: of the layer.
         pad_value: the input's zero point.
     """
     outputs, ky, kx, depth = weights.shape
     channels = window.channels
-    per_input = outputs // channels if depth == 1 else 0
+    per_group = outputs // (channels // depth)
     border = Border(window, pad_value, overrun=False)
     height, width = window.output
     row_bytes = window.padded_width * channels
@@ -37,7 +37,7 @@ def direct(window: Window, weights: Array, requant: Requant, *, pad_value: int) 
         with tir.loop(height, "oy") as oy, tir.loop(width, "ox") as ox, tir.loop(outputs, "c") as c:
             acc = tir.locals("acc", 1)
             tir.store(acc, 0, table[c * PARAMS_PER_CHANNEL])
-            first = tir.ir.truncdiv(c, per_input) if per_input else 0
+            first = tir.ir.truncdiv(c, per_group) * depth if per_group < outputs else 0
             start = oy * (window.strides[0] * row_bytes) + ox * (window.strides[1] * channels) + first
             with tir.loop(ky, "y") as y, tir.loop(kx, "t") as t, tir.loop(depth, "n") as n:
                 value = image[start + y * (window.dilation[0] * row_bytes) + t * (window.dilation[1] * channels) + n]

@@ -101,23 +101,23 @@ def softmax_table(input_scale: float) -> npt.NDArray[np.int32]:
     factor = min(float(np.float32(input_scale)) * (1 << (31 - SOFTMAX_INTEGER_BITS)), float(_INT32_MAX))
     multiplier = quantize_multiplier(factor)
     radius = math.floor(((1 << SOFTMAX_INTEGER_BITS) - 1) * (1 << (31 - SOFTMAX_INTEGER_BITS)) / (1 << max(multiplier.shift, 0)))
-    table = [_exp_negative(high_mul(_wrap(-d << max(multiplier.shift, 0)), multiplier.mantissa)) if d <= radius else -1
+    table = [exp_negative(high_mul(_wrap(-d << max(multiplier.shift, 0)), multiplier.mantissa)) if d <= radius else -1
              for d in range(256)]  # fmt: skip
     return np.array(table, np.int32)
 
 
-def _exp_negative(a: int) -> int:
-    """``exp_on_negative_values``: Q5.26 -> Q0.31."""
+def exp_negative(a: int, integer_bits: int = SOFTMAX_INTEGER_BITS) -> int:
+    """``exp_on_negative_values``: a number with up to 5 integer bits -> Q0.31."""
     if a == 0:
         return _INT32_MAX
-    fractional = 31 - SOFTMAX_INTEGER_BITS
+    fractional = 31 - integer_bits
     quarter = 1 << (fractional - 2)
     remainder_of_quarter = (a & (quarter - 1)) - quarter
-    result = _exp_quarter(remainder_of_quarter << SOFTMAX_INTEGER_BITS)
+    result = _exp_quarter(remainder_of_quarter << integer_bits)
     remainder = remainder_of_quarter - a
     barrel = ((-2, 1672461947), (-1, 1302514674), (0, 790015084), (1, 290630308), (2, 39332535), (3, 720401), (4, 242))
     for exponent, factor in barrel:  # exp(-2**exponent)
-        if remainder & (1 << (fractional + exponent)):
+        if integer_bits > exponent and remainder & (1 << (fractional + exponent)):
             result = high_mul(result, factor)
     return result
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from cm4tiny.firmware.graph import Add, AveragePool, Conv, Dense, Graph, Layer, Tensor
 from cm4tiny.firmware.kernels.base import Array
-from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Dense, Graph, Layer, Tensor
 
 Index = npt.NDArray[np.intp]
 

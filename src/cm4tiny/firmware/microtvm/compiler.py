@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from cm4tiny.errors import ModelError, RamBudgetError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.firmware.graph import Conv, Graph
 from cm4tiny.firmware.inference_code import model_header
 from cm4tiny.firmware.kernels.base import Candidate, Kernel
 from cm4tiny.firmware.kernels.int16.convert import clear_border, fills_padding
@@ -22,10 +23,8 @@ from cm4tiny.firmware.microtvm.codegen import generate_c
 from cm4tiny.firmware.microtvm.compiled import CompiledModel, CompileOptions, LayerInfo
 from cm4tiny.firmware.microtvm.consistency import check_graph
 from cm4tiny.firmware.microtvm.costs import Costs, content, shipped_costs
-from cm4tiny.firmware.microtvm.graph import Conv, Graph
-from cm4tiny.firmware.microtvm.importer import check_model, import_relax
+from cm4tiny.firmware.microtvm.importer import import_graph, read_model
 from cm4tiny.firmware.microtvm.layout import Action, Value, lay_out
-from cm4tiny.firmware.microtvm.lowering import lower_relax
 from cm4tiny.firmware.microtvm.planner import ModelPlan, arena_of, choose, least_budget, scratch_name, within_flash
 from cm4tiny.firmware.microtvm.prune import open_reason, prune_channels
 from cm4tiny.firmware.microtvm.select import scratch_bytes
@@ -61,9 +60,10 @@ def compile_model(
         raise ModelError(f"'{name}' cannot name a model", hint="use letters, digits, '_', '.', '+', '-' and spaces")
     step = f"compile {name}"
     with events.step(step, total=5, unit="stages") as outcome:
-        model_input, model_output = check_model(tflite)
+        model = read_model(tflite)
+        model_input, model_output = model.input, model.output
         events.progress(step, 1, 5, "checked")
-        imported = lower_relax(import_relax(tflite), model_input.scale, model_input.zero_point)
+        imported = import_graph(tflite, model)
         if (imported.input.size, imported.output.size) != (model_input.size, model_output.size):
             raise ModelError("TVM's import has other sizes than the file", why=f"{imported.output.size} outputs", hint="report the model")
         events.progress(step, 2, 5, "imported")
@@ -101,8 +101,7 @@ def survey(tflite: bytes, options: CompileOptions = DEFAULT_OPTIONS) -> tuple[Ac
     Raises:
         ModelError, UnsupportedOpError: as :func:`compile_model`.
     """
-    model_input, _ = check_model(tflite)
-    graph, _ = _passes(lower_relax(import_relax(tflite), model_input.scale, model_input.zero_point), options)
+    graph, _ = _passes(import_graph(tflite, read_model(tflite)), options)
     return lay_out(graph, int16=options.int16)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cm4tiny.errors import FirmwareError
-from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax
+from cm4tiny.firmware.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax
 
 
 def check_graph(graph: Graph) -> None:

@@ -19,9 +19,9 @@ from pathlib import Path
 import jsonschema
 
 from cm4tiny.errors import FirmwareError
+from cm4tiny.firmware.graph import AveragePool, Conv, Dense, Portable
 from cm4tiny.firmware.kernels import KERNELS_VERSION
 from cm4tiny.firmware.kernels.base import Candidate
-from cm4tiny.firmware.microtvm.graph import AveragePool, Conv, Dense
 from cm4tiny.firmware.microtvm.layout import Action
 
 SHIPPED = "costs.json"
@@ -120,6 +120,8 @@ def content(action: Action) -> str:
             facts += [layer.window, layer.depthwise, layer.live_outputs, layer.live_inputs]
         if isinstance(layer, AveragePool):
             facts.append(layer.window)
+        if isinstance(layer, Portable):
+            facts += [layer.operator, layer.facts]
     facts += [(value.tensor.shape, value.tensor.zero_point, value.storage) for value in (*action.reads, action.writes)]
     text = repr(facts)
     for layout, name in _NAMES_IN_DIGESTS.items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door to TVM: what a model must be for the microTVM engine, and TVM's import of it."""
+"""The door of the engine: what a model must be, and its graph, by TVM's importer where that reads the model."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from functools import lru_cache
 from typing import Any
 
 from cm4tiny.errors import ModelError
+from cm4tiny.firmware.graph import Graph
 from cm4tiny.firmware.inference_code import TensorInfo
-from cm4tiny.firmware.microtvm.operators import check_kinds, check_operator
-from cm4tiny.firmware.model_file import check_ends, check_scheme, model_ends, read_tables, reading, without_needless_axes
+from cm4tiny.firmware.microtvm.frontend import Model, read_graph
+from cm4tiny.firmware.microtvm.lowering import lower_relax
+from cm4tiny.firmware.model_file import check_scheme, read_tables, reading, without_needless_axes
 
 
-def check_model(data: bytes) -> tuple[TensorInfo, TensorInfo]:
-    """Checks a model file; what passes is consistent enough for TVM's importer.
-
-    Returns:
-        Its input and its output tensor.
+def read_model(data: bytes) -> Model:
+    """Checks a model file and reads it into the integer graph; what passes is consistent enough for TVM's importer.
 
     Raises:
         ModelError: the bytes are no whole ``.tflite`` file, or the model is not int8.
-        UnsupportedOpError: an operator, or a form of one, that the engine does not implement.
+        UnsupportedOpError: operators, or forms of some, that the engine does not implement: all of them.
     """
     tables = read_tables(data)
     with reading():
         check_scheme(tables)
-        check_kinds(tables)
-        check_ends(tables)
-        known = set(tables.inputs)
-        for operator in tables.operators:
-            check_operator(tables, operator, known)
-            known.update(operator.outputs)
-        if not known.issuperset(tables.outputs):
-            raise ModelError("the model's output is never computed", hint="export the model again")
-        return model_ends(tables)
+        return read_graph(tables)
+
+
+def check_model(data: bytes) -> tuple[TensorInfo, TensorInfo]:
+    """The input and the output of a model that the engine can compile; raises as :func:`read_model`."""
+    model = read_model(data)
+    return model.input, model.output
+
+
+def import_graph(data: bytes, model: Model) -> Graph:
+    """The graph that is compiled: from TVM's import where it reads the model, else from the engine's own."""
+    return lower_relax(import_relax(data), model.input.scale, model.input.zero_point) if model.imported else model.graph
 
 
 def import_relax(data: bytes) -> Any:
-    """The model as TVM's Relax ``IRModule``; the bytes must have passed :func:`check_model`."""
+    """The model as TVM's Relax ``IRModule``; the bytes must have passed :func:`read_model`."""
     from tvm.relax.frontend.tflite import from_tflite
 
     try:

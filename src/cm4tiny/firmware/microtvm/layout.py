@@ -17,12 +17,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from cm4tiny.firmware.graph import AveragePool, Conv, Dense, Graph, Layer, Tensor
 from cm4tiny.firmware.kernels.base import Candidate, Kernel
 from cm4tiny.firmware.kernels.int16 import convert
 from cm4tiny.firmware.kernels.int16.depthwise import wants_nchw
 from cm4tiny.firmware.kernels.int16.requant import KernelLimitError
 from cm4tiny.firmware.kernels.int16.storage import NO_BORDER, Border, Layout, Storage, nchw, nhwc
-from cm4tiny.firmware.microtvm.graph import AveragePool, Conv, Dense, Graph, Layer, Tensor
 from cm4tiny.firmware.microtvm.select import input_candidates, int8_candidates, int16_candidates, int16_kernel_exists
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from cm4tiny.errors import UnsupportedOpError
+from cm4tiny.firmware.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax, Tensor
 from cm4tiny.firmware.kernels.base import Array
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN, activation_bound
-from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Graph, Layer, Softmax, Tensor
 
 _HINT_ACTIVATION = "fuse the activation into the operator before it, as TensorFlow Lite's converter does"
 _ACTIVATION_VALUES = (0.0, 6.0, -1.0, 1.0)  # bounds of RELU, RELU6 and RELU_N1_TO_1

@@ -27,10 +27,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from cm4tiny.firmware.graph import Add, AveragePool, Conv, Dense, Graph, Layer, Tensor
 from cm4tiny.firmware.kernels.add import LEFT_SHIFT, plan_add
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN, Multiplier, convolution_multipliers, requantize
 from cm4tiny.firmware.microtvm.channels import Space, columns_of, find_spaces, select_channels
-from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Dense, Graph, Layer, Tensor
 
 Int64 = npt.NDArray[np.int64]
 Ends = tuple[Int64, Int64]

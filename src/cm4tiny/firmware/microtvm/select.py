@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from cm4tiny.firmware.graph import Add, AveragePool, Conv, Copy, Dense, Layer, Portable, Softmax
 from cm4tiny.firmware.kernels.add import add, plan_add
 from cm4tiny.firmware.kernels.base import Candidate, Kernel, round_up
 from cm4tiny.firmware.kernels.conv import conv
@@ -27,7 +28,6 @@ from cm4tiny.firmware.kernels.pool import average_pool
 from cm4tiny.firmware.kernels.quant import Multiplier, convolution_multipliers, dense_multiplier
 from cm4tiny.firmware.kernels.requant import Requant, plan_requant
 from cm4tiny.firmware.kernels.softmax import softmax
-from cm4tiny.firmware.microtvm.graph import Add, AveragePool, Conv, Copy, Dense, Layer, Softmax
 
 INT8 = "packed"
 """Id of the candidate of a layer's int8 kernel, as tables of costs and reports spell it."""
@@ -42,7 +42,7 @@ def int16_kernel_exists(layer: Layer) -> bool:
 
 def int8_candidates(layer: Layer) -> list[Candidate]:
     """The layer's int8 kernel; its parameters are the inputs in order, then the output."""
-    cycles = _CYCLES_PER_MAC * layer.macs + _CYCLES_PER_VALUE * layer.output.size
+    cycles = layer.cycles if isinstance(layer, Portable) else _CYCLES_PER_MAC * layer.macs + _CYCLES_PER_VALUE * layer.output.size
     kernel = _int8(layer)
     return [Candidate(INT8, cycles, 0, scratch_bytes(kernel), lambda: kernel)]
 
@@ -110,6 +110,8 @@ def _int16_conv(layer: Conv, source: Storage, target: Storage) -> list[Candidate
 
 
 def _int8(layer: Layer) -> Kernel:
+    if isinstance(layer, Portable):
+        return layer.make()
     if isinstance(layer, Conv):
         return _int8_conv(layer)
     if isinstance(layer, Dense):

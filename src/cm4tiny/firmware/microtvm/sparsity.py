@@ -16,10 +16,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from cm4tiny.firmware.graph import Conv, Graph, Layer
 from cm4tiny.firmware.kernels.base import Array
 from cm4tiny.firmware.kernels.quant import convolution_multipliers, requantize
 from cm4tiny.firmware.microtvm.channels import Index, Space, columns_of, find_spaces, select_channels
-from cm4tiny.firmware.microtvm.graph import Conv, Graph, Layer
 
 
 def skip_zero(graph: Graph) -> Graph:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The integer graph: what is left of a model between Relax and TIR. Typed, immutable, in order of execution."""
+"""The integer graph: what is left of a model between its file and TIR. Typed, immutable, in order of execution."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from cm4tiny.firmware.kernels.base import Array
+from cm4tiny.firmware.kernels.base import Array, Kernel
 from cm4tiny.firmware.kernels.image import Window
 from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN
 
@@ -26,6 +27,10 @@ class Tensor:
         for n in self.shape:
             count *= n
         return count
+
+    def shaped(self, shape: tuple[int, ...]) -> Tensor:
+        """The same memory in another shape."""
+        return replace(self, shape=shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +118,30 @@ class Softmax(Layer):
 @dataclass(frozen=True, kw_only=True)
 class Copy(Layer):
     """A copy of the input: a model that only reshapes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portable(Layer):
+    """A layer of an operator that brings its kernel along: portable C on int8, the same bits on every machine. The passes know nothing of
+    it but its tensors.
+
+    Attributes:
+        operator: what it computes, as the file calls it.
+        facts: all that decides about its code, as plain values: layers with equal facts and tensors have equal code.
+        make: builds the kernel, whose parameters are ``inputs`` in order, then the output.
+        cycles: estimate of one inference; the operator's module says where it comes from.
+        products: multiply-accumulates of one inference.
+    """
+
+    operator: str
+    facts: tuple[object, ...]
+    make: Callable[[], Kernel]
+    cycles: int
+    products: int = 0
+
+    @property
+    def macs(self) -> int:
+        return self.products
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine's own reader of models: the file's tables, operator by operator, become the integer graph.
+
+Every operator is one object of :mod:`cm4tiny.firmware.operators`. All that stands in the way of a model is collected before anything is
+compiled, so that one message names all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cm4tiny.errors import ModelError, UnsupportedOpError
+from cm4tiny.firmware.graph import Copy, Graph, Layer, Tensor
+from cm4tiny.firmware.inference_code import TensorInfo
+from cm4tiny.firmware.model_file import HINT_INT8
+from cm4tiny.firmware.model_tables import ModelTables, OperatorEntry
+from cm4tiny.firmware.operators.base import Lowering, Missing, MissingError, Real, Site
+from cm4tiny.firmware.operators.registry import by_kind
+
+_EDGES = ("int8", "uint8", "float32")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that the engine can compile.
+
+    Attributes:
+        graph: its integer graph.
+        input, output: its int8 tensors; where the file has float32 or uint8 at an edge, those that stand for them.
+        imported: whether TVM's importer reads the file, too.
+    """
+
+    graph: Graph
+    input: TensorInfo
+    output: TensorInfo
+    imported: bool
+
+
+def read_graph(tables: ModelTables) -> Model:
+    """Lowers a model.
+
+    Raises:
+        UnsupportedOpError: with all obstacles. ModelError: the file contradicts itself.
+    """
+    state = Lowering(tables)
+    obstacles = [*_ends(state), *_operators(state)]
+    if obstacles:
+        raise joined(obstacles)
+    entry, result = _entry(state), state.values.get(tables.outputs[0])
+    if not isinstance(result, Tensor):
+        raise ModelError("the model's output is never computed", hint="export the model again")
+    layers = list(state.layers)
+    if result.key == entry.key:
+        copied = state.new(result.shape, result.scale, result.zero_point)
+        layers.append(Copy(inputs=(result,), output=copied))
+        result = copied
+    graph = Graph(entry, result, _needed(layers, result))
+    shapes = [tables.tensors[index].shape for index in (tables.inputs[0], tables.outputs[0])]
+    return Model(graph, _info(entry, shapes[0]), _info(result, shapes[1]), state.imported)
+
+
+def joined(obstacles: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
+    """One error for all that stands in the way."""
+    if len(obstacles) == 1:
+        return obstacles[0]
+    lines = [f"{i}. {error.what}" + (f" ({error.why})" if error.why else "") for i, error in enumerate(obstacles, start=1)]
+    hints = list(dict.fromkeys(error.hint for error in obstacles if error.hint))
+    return UnsupportedOpError(
+        f"{len(obstacles)} things stand in the way of compiling the model",
+        why="\n       ".join(lines),
+        hint="\n".join(hints),
+        obstacles=tuple(error.what for error in obstacles),
+    )
+
+
+def _ends(state: Lowering) -> list[UnsupportedOpError]:
+    """What is wrong with the model's inputs and outputs; sets what the inputs stand for."""
+    tables, found = state.tables, []
+    for indices, what in ((tables.inputs, "input"), (tables.outputs, "output")):
+        if len(indices) != 1:
+            found.append(
+                UnsupportedOpError(f"the model has {len(indices)} {what}s", why="the image has one", hint="export one input and one output")
+            )
+        for index in indices:
+            tensor = tables.tensors[index]
+            if tensor.dtype not in _EDGES:
+                found.append(
+                    UnsupportedOpError(
+                        f"the model's {what} '{tensor.name}' is {tensor.dtype}", why=f"edges are {', '.join(_EDGES)}", hint=HINT_INT8
+                    )
+                )
+    for number, index in enumerate(tables.inputs):
+        state.values[index] = _input(state, number, index)
+    return found
+
+
+def _input(state: Lowering, number: int, index: int) -> Tensor | Real | Missing:
+    tensor = state.tables.tensors[index]
+    if tensor.dtype == "float32":
+        return Real(number)
+    if tensor.dtype not in _EDGES:
+        return Missing()
+    if tensor.dtype == "int8":
+        tensor.require_activation("input")
+    elif len(tensor.scales) != 1 or len(tensor.zero_points) != 1:
+        raise ModelError(f"the input '{tensor.name}' has no usable scale and zero point", hint="quantise the model again")
+    state.imported &= tensor.dtype == "int8"
+    state.entries[number] = state.tensor(index)
+    return state.entries[number]
+
+
+def _operators(state: Lowering) -> list[UnsupportedOpError]:
+    """Lowers all operators; returns what cannot be."""
+    known, found, foreign = by_kind(), [], set()
+    for entry in state.tables.operators:
+        operator = known.get(entry.kind)
+        if not entry.outputs:
+            raise ModelError(f"{entry.kind} has {len(entry.inputs)} inputs and {len(entry.outputs)} outputs", hint="export the model again")
+        if operator is None:
+            if entry.kind not in foreign:
+                found.append(_unknown(state.tables, entry))
+            foreign.add(entry.kind)
+        else:
+            state.imported &= operator.imported
+            try:
+                site = Site(state, entry)
+                if entry.omitted and not operator.omits:
+                    raise site.refuse(f"it leaves out its input {entry.omitted[0]}", why="only a bias may be left out")
+                operator.lower(site)
+                continue
+            except MissingError:
+                pass
+            except UnsupportedOpError as error:
+                found.append(error)
+        for index in entry.outputs:
+            state.values[index] = Missing()
+    return found
+
+
+def _unknown(tables: ModelTables, operator: OperatorEntry) -> UnsupportedOpError:
+    source = (
+        f"{tables.tensors[operator.inputs[0]].dtype} tensor '{tables.tensors[operator.inputs[0]].name}'" if operator.inputs else "no tensor"
+    )
+    return UnsupportedOpError(
+        f"operator {operator.kind} is not supported: {source} -> '{tables.tensors[operator.outputs[0]].name}'",
+        why="the engine has no such operator",
+        hint="docs/reference/operators.md lists what it has; use a model without others",
+    )
+
+
+def _entry(state: Lowering) -> Tensor:
+    entry = state.entries.get(0)
+    if entry is None:
+        raise UnsupportedOpError(
+            "the model's float input is never quantised", why="the image takes int8", hint=HINT_INT8,
+        )  # fmt: skip
+    return entry
+
+
+def _needed(layers: Sequence[Layer], result: Tensor) -> tuple[Layer, ...]:
+    """Without layers that nothing reads."""
+    wanted, kept = {result.key}, []
+    for layer in reversed(layers):
+        if layer.output.key in wanted:
+            kept.append(layer)
+            wanted.update(tensor.key for tensor in layer.inputs)
+    return tuple(reversed(kept))
+
+
+def _info(tensor: Tensor, shape: tuple[int, ...]) -> TensorInfo:
+    return TensorInfo(shape, "int8", tensor.scale, tensor.zero_point, replace(tensor, shape=shape).size)

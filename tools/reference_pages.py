@@ -50,7 +50,14 @@ same for all models. The image's int8 value `q` for an input or output of the fi
 - float32 `r` in front of QUANTIZE or behind DEQUANTIZE: `q = round(r / scale) + zero point`, halves away from zero, clamped; scale and
   zero point are those of the int8 tensor. The operator is left out.
 
-The generated `model.h` has the scales and zero points of the int8 tensors.
+Several inputs are one array for the image, one after the other in the file's order, and so are several outputs.
+
+The generated `model.h` has the scales and zero points of the int8 tensors, of the first where there are several.
+
+## What is kept from inference to inference
+
+Variables (VAR_HANDLE and its kin) keep their values in RAM. They begin with the values that the file gives them and go on with each call of
+`cm4tiny_model_run()`, warm-up included: such a model answers about a stream.
 """
 
 

@@ -228,13 +228,13 @@ class Maker:
     def divisor(self, n: int) -> int:
         return int(self.pick([d for d in range(1, n + 1) if n % d == 0]))  # type: ignore[call-overload]
 
-    def enter(self, x: Node) -> int:
-        """The model's input, whose first tensor is ``x``."""
-        return x.index
+    def inputs(self, nodes: list[Node]) -> list[int]:
+        """The model's inputs; its first tensor is the first of ``nodes``."""
+        return [nodes[0].index]
 
-    def leave(self, y: Node) -> int:
-        """The model's output, whose last tensor is ``y``."""
-        return y.index
+    def outputs(self, nodes: list[Node]) -> list[int]:
+        """The model's outputs; its last tensor is the last of ``nodes``."""
+        return [nodes[-1].index]
 
     def grow(self, nodes: list[Node]) -> Node | None:
         """One more layer on one of the latest tensors."""
@@ -298,4 +298,4 @@ def random_model(seed: int) -> tuple[bytes, tuple[str, ...]]:
             nodes.append(made)
     if len(nodes) == 1:
         nodes.append(m.reshape(nodes[0]))
-    return m.g.build([m.enter(nodes[0])], [m.leave(nodes[-1])]), tuple(m.operators)
+    return m.g.build(m.inputs(nodes), m.outputs(nodes)), tuple(m.operators)

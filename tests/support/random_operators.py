@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ OPS = tflite.BuiltinOperator
 ALONE = ("RELU", "RELU6", "RELU_N1_TO_1", "LEAKY_RELU", "LOGISTIC", "TANH", "HARD_SWISH", "QUANTIZE")
 
 
+@dataclass
 class WideMaker(Maker):
-    """A model under construction, of every operator."""
+    """A model under construction, of every operator. ``more``: its inputs besides the first."""
+
+    more: list[int] = field(default_factory=list)
 
     def emit(self, kind: str, inputs: list[int], outputs: list[int], options: str = "", **fields: Any) -> None:
         self.g.op(getattr(OPS, kind), inputs, outputs, tt.options(options, **fields) if options else None)
@@ -29,7 +33,7 @@ class WideMaker(Maker):
             return super().grow(nodes)
         x = nodes[-1] if self.chance(0.8) else nodes[self.number(max(0, len(nodes) - 4), len(nodes) - 1)]
         makers = [self.reduce, self.alone, self.binary, self.slice, self.pad, self.transpose, self.split, self.join]
-        makers += [self.squeeze, self.shaped]
+        makers += [self.squeeze, self.shaped, self.keep]
         makers += [self.max_pool, self.resize, self.grouped] if x.image else []
         return makers[self.number(0, len(makers) - 1)](x, nodes)
 
@@ -67,6 +71,9 @@ class WideMaker(Maker):
         same = [node for node in nodes if node.shape == x.shape and (not extreme or self.scaled_like(node, x))]
         if self.chance(0.4) and same:
             other = same[self.number(0, len(same) - 1)]
+        elif not extreme and self.chance(0.1):
+            other = self.node(shape, x.scale * self.rng.uniform(0.3, 3), self.zero_point(), "second")
+            self.more.append(other.index)
         else:
             scale, zero = (x.scale, x.zero_point) if extreme else (float(np.float32(x.scale * self.rng.uniform(0.3, 3))), self.zero_point())
             index = self.g.tensor("k", shape, "int8", scale, zero, data=self.rng.integers(-128, 128, shape))
@@ -256,7 +263,36 @@ class WideMaker(Maker):
         self.operators.append("RESHAPE")
         return y
 
+    # --- variables --------------------------------------------------------------------------------------------------------------
+    def keep(self, x: Node, nodes: list[Node]) -> Node | None:
+        """A stream: what was kept, joined with the new, and a part of both is kept."""
+        axis, length = self.number(0, len(x.shape) - 1), self.number(1, 3)
+        kept = (*x.shape[:axis], length, *x.shape[axis + 1 :])
+        whole = (*x.shape[:axis], length + x.shape[axis], *x.shape[axis + 1 :])
+        if np.prod(whole) > MOST_VALUES:
+            return None
+        name = f"variable{len(self.g.variables)}"
+        handle = self.g.variable(name, self.rng.integers(-128, 128, kept), x.scale, x.zero_point)
+        old, y, new = self.like(x, kept), self.like(x, whole), self.like(x, kept)
+        self.emit("READ_VARIABLE", [handle], [old.index], "ReadVariableOptions")
+        self.emit("CONCATENATION", [old.index, x.index], [y.index], "ConcatenationOptions", Axis=axis)
+        begin = [x.shape[axis] if i == axis else 0 for i in range(len(whole))]
+        self.emit("SLICE", [y.index, self.g.constant(begin), self.g.constant(kept)], [new.index], "SliceOptions")
+        source = old if self.chance(0.1) else new
+        self.emit("ASSIGN_VARIABLE", [handle, source.index], [], "AssignVariableOptions")
+        self.operators += ["CALL_ONCE", "VAR_HANDLE"]
+        return y
+
     # --- edges ------------------------------------------------------------------------------------------------------------------
+    def inputs(self, nodes: list[Node]) -> list[int]:
+        return [self.enter(nodes[0]), *self.more]
+
+    def outputs(self, nodes: list[Node]) -> list[int]:
+        found = [self.leave(nodes[-1])]
+        if self.chance(0.15) and len(nodes) > 2:
+            found.append(nodes[self.number(1, len(nodes) - 2)].index)
+        return found
+
     def enter(self, x: Node) -> int:
         """The model's input in front of ``x``: the same, or float32 or uint8 behind a QUANTIZE."""
         kind = self.rng.random()

@@ -15,12 +15,14 @@ import numpy as np
 import tflite
 
 Options = tuple[int, Callable[[flatbuffers.Builder], int]]
+Op = tuple[int, list[int], list[int], Options | None]
 _TYPES = {
     "int8": tflite.TensorType.INT8,
     "uint8": tflite.TensorType.UINT8,
     "int16": tflite.TensorType.INT16,
     "int32": tflite.TensorType.INT32,
     "float32": tflite.TensorType.FLOAT32,
+    "resource": tflite.TensorType.RESOURCE,
 }
 _INT8_VERSION = {  # the operator versions that TFLite's converter writes for int8
     tflite.BuiltinOperator.CONV_2D: 3,
@@ -83,7 +85,8 @@ class TinyTflite:
     """One graph under construction. ``tensor`` returns an index, ``op`` takes indices, ``build`` returns the file's bytes."""
 
     tensors: list[_Tensor] = field(default_factory=list)
-    ops: list[tuple[int, list[int], list[int], Options | None]] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list)
+    variables: list[tuple[str, _Tensor]] = field(default_factory=list)
 
     def tensor(
         self,
@@ -111,25 +114,37 @@ class TinyTflite:
         array = np.asarray(values, dtype)
         return self.tensor("constant", array.shape, dtype, data=array)
 
+    def variable(self, name: str, values: np.ndarray[Any, Any], scale: float, zero_point: int) -> int:
+        """Adds an int8 variable with first values; returns its handle."""
+        self.variables.append((name, _Tensor(name, values.shape, "int8", (scale,), (zero_point,), 0, values.astype(np.int8).tobytes())))
+        handle = self.tensor(name, (), "resource")
+        self.op(tflite.BuiltinOperator.VAR_HANDLE, [], [handle], options("VarHandleOptions", Container="", SharedName=name))
+        return handle
+
+    def _further(self) -> list[tuple[list[_Tensor], list[Op]]]:
+        """The subgraph that gives variables their first values."""
+        if not self.variables:
+            return []
+        tensors: list[_Tensor] = []
+        ops: list[Op] = []
+        for i, (name, values) in enumerate(self.variables):
+            tensors += [_Tensor(name, (), "resource", (), (), 0, None), values]
+            ops.append((tflite.BuiltinOperator.VAR_HANDLE, [], [2 * i], options("VarHandleOptions", Container="", SharedName=name)))
+            ops.append((tflite.BuiltinOperator.ASSIGN_VARIABLE, [2 * i, 2 * i + 1], [], None))
+        return [(tensors, ops)]
+
     def build(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """The file."""
         b = flatbuffers.Builder(1024)
-        codes = sorted({code for code, *_ in self.ops})
-        buffers = [self._buffer(b, b"")] + [self._buffer(b, t.data) for t in self.tensors if t.data is not None]
-        tensor_offsets, next_buffer = [], 1
-        for t in self.tensors:
-            tensor_offsets.append(self._tensor(b, t, next_buffer if t.data is not None else 0))
-            next_buffer += t.data is not None
-        operator_offsets = [self._operator(b, codes.index(c), i, o, opt) for c, i, o, opt in self.ops]
-        tensors = _offsets(b, tensor_offsets)
-        operators = _offsets(b, operator_offsets)
-        ins, outs = _ints(b, inputs), _ints(b, outputs)
-        tflite.SubGraphStart(b)
-        tflite.SubGraphAddTensors(b, tensors)
-        tflite.SubGraphAddInputs(b, ins)
-        tflite.SubGraphAddOutputs(b, outs)
-        tflite.SubGraphAddOperators(b, operators)
-        subgraph = tflite.SubGraphEnd(b)
+        further = self._further()
+        once: list[Op] = [(tflite.BuiltinOperator.CALL_ONCE, [], [], options("CallOnceOptions", InitSubgraphIndex=1))] if further else []
+        graphs = [(self.tensors, [*once, *self.ops], inputs, outputs), *((tensors, ops, (), ()) for tensors, ops in further)]
+        codes = sorted({code for _, ops, *_ in graphs for code, *_ in ops})
+        buffers, subgraph_offsets = [self._buffer(b, b"")], []
+        for tensors, ops, ins, outs in graphs:
+            first = len(buffers)
+            buffers += [self._buffer(b, t.data) for t in tensors if t.data is not None]
+            subgraph_offsets.append(self._subgraph(b, tensors, [(codes.index(c), i, o, opt) for c, i, o, opt in ops], ins, outs, first))
         code_offsets = []
         for code in codes:
             tflite.OperatorCodeStart(b)
@@ -137,7 +152,7 @@ class TinyTflite:
             tflite.OperatorCodeAddBuiltinCode(b, code)
             tflite.OperatorCodeAddVersion(b, _INT8_VERSION.get(code, 1))
             code_offsets.append(tflite.OperatorCodeEnd(b))
-        code_vector, subgraphs, buffer_vector = _offsets(b, code_offsets), _offsets(b, [subgraph]), _offsets(b, buffers)
+        code_vector, subgraphs, buffer_vector = _offsets(b, code_offsets), _offsets(b, subgraph_offsets), _offsets(b, buffers)
         tflite.ModelStart(b)
         tflite.ModelAddVersion(b, 3)
         tflite.ModelAddOperatorCodes(b, code_vector)
@@ -145,6 +160,22 @@ class TinyTflite:
         tflite.ModelAddBuffers(b, buffer_vector)
         b.Finish(tflite.ModelEnd(b), file_identifier=b"TFL3")
         return bytes(b.Output())
+
+    def _subgraph(self, b: flatbuffers.Builder, tensors: list[_Tensor], ops: list[Op], ins: Sequence[int], outs: Sequence[int],
+                  first_buffer: int) -> int:  # fmt: skip
+        """The codes of ``ops`` are indices."""
+        tensor_offsets, next_buffer = [], first_buffer
+        for t in tensors:
+            tensor_offsets.append(self._tensor(b, t, next_buffer if t.data is not None else 0))
+            next_buffer += t.data is not None
+        operator_offsets = [self._operator(b, *op) for op in ops]
+        vectors = (_offsets(b, tensor_offsets), _offsets(b, operator_offsets), _ints(b, ins), _ints(b, outs))
+        tflite.SubGraphStart(b)
+        tflite.SubGraphAddTensors(b, vectors[0])
+        tflite.SubGraphAddInputs(b, vectors[2])
+        tflite.SubGraphAddOutputs(b, vectors[3])
+        tflite.SubGraphAddOperators(b, vectors[1])
+        return int(tflite.SubGraphEnd(b))
 
     @staticmethod
     def _buffer(b: flatbuffers.Builder, data: bytes) -> int:
@@ -215,10 +246,11 @@ def _offsets(b: flatbuffers.Builder, values: Sequence[int]) -> int:
 
 
 def options(kind: str, **fields: Any) -> Options:
-    """An options table; a list is a vector of int32."""
+    """An options table; a list is a vector of int32, a string a string."""
 
     def write(b: flatbuffers.Builder) -> int:
         values = {name: _ints(b, value) if isinstance(value, list) else value for name, value in fields.items()}
+        values = {name: b.CreateString(value) if isinstance(value, str) else value for name, value in values.items()}
         getattr(tflite, f"{kind}Start")(b)
         for name, value in values.items():
             getattr(tflite, f"{kind}Add{name}")(b, value)

@@ -36,6 +36,7 @@ WITH_STATE = {
     "Session",
     "Stored",
     "Unknown",
+    "Variable",
     "VariationGroup",
     "VerbResult",
     "_Entry",

@@ -145,9 +145,73 @@ class Portable(Layer):
 
 
 @dataclass(frozen=True)
+class State:
+    """Memory that keeps its values from one inference to the next.
+
+    Attributes:
+        read: what the inference before left.
+        write: what this inference leaves; a layer of its own copies it, after all others.
+        initial: int8 [values], before the first inference.
+    """
+
+    read: Tensor
+    write: Tensor
+    initial: Array
+
+
+@dataclass(frozen=True)
 class Graph:
-    """A whole model."""
+    """A whole model.
+
+    Attributes:
+        input, output: the first of each.
+        more_inputs, more_outputs: the others, which lie behind the first in the caller's memory, without gaps.
+        states: memory that is kept.
+    """
 
     input: Tensor
     output: Tensor
     layers: tuple[Layer, ...]
+    more_inputs: tuple[Tensor, ...] = ()
+    more_outputs: tuple[Tensor, ...] = ()
+    states: tuple[State, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return (self.input, *self.more_inputs)
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        return (self.output, *self.more_outputs)
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """What is there before the first layer."""
+        return (*self.inputs, *(state.read for state in self.states))
+
+    @property
+    def results(self) -> tuple[Tensor, ...]:
+        """What must be there after the last layer."""
+        return (*self.outputs, *(state.write for state in self.states))
+
+    @property
+    def places(self) -> dict[int, str]:
+        """C expressions of the tensors that do not lie in the arena, by key."""
+        found = {}
+        for name, tensors in (("input", self.inputs), ("output", self.outputs)):
+            offset = 0
+            for tensor in tensors:
+                found[tensor.key] = f"{name} + {offset}" if offset else name
+                offset += tensor.size
+        for number, state in enumerate(self.states):
+            found[state.read.key] = found[state.write.key] = state_name(number)
+        return found
+
+    @property
+    def state_bytes(self) -> int:
+        return sum(state.initial.nbytes for state in self.states)
+
+
+def state_name(number: int) -> str:
+    """The C name of a state's memory."""
+    return f"cm4tiny_state{number}"

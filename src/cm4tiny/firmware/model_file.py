@@ -31,6 +31,7 @@ from cm4tiny.firmware.model_tables import (
 )
 
 MAX_TENSORS = 10_000
+MAX_SUBGRAPHS = 16
 _AXIS_FIELD = 16  # of quantized_dimension in the vtable of QuantizationParameters (schema.fbs: the seventh field)
 _READ_FAILURES = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError, AssertionError, KeyError,
                   ZeroDivisionError)  # fmt: skip
@@ -49,7 +50,7 @@ _SCHEMES = {
 
 
 def read_tables(data: bytes) -> ModelTables:
-    """The tables of a model with one subgraph, whatever its types are.
+    """The tables of a model, whatever its types are.
 
     Raises:
         ModelError: the bytes are not a whole ``.tflite`` file.
@@ -152,13 +153,18 @@ def _read_tables(data: bytes) -> ModelTables:
     import tflite
 
     model = tflite.Model.GetRootAsModel(data, 0)
-    if model.SubgraphsLength() != 1:
-        raise ModelError(f"the model has {model.SubgraphsLength()} subgraphs", why="the engine runs straight-line models only")
-    graph = model.Subgraphs(0)
+    count = int(model.SubgraphsLength())
+    if not 1 <= count <= MAX_SUBGRAPHS:
+        raise ModelError(f"the model has {count} subgraphs", why="the engine runs straight-line models only")
+    first, *further = (_read_subgraph(model, model.Subgraphs(i), len(data)) for i in range(count))
+    return replace(first, further=tuple(further))
+
+
+def _read_subgraph(model: Any, graph: Any, length: int) -> ModelTables:
     counts = (graph.TensorsLength(), graph.OperatorsLength(), model.OperatorCodesLength(), model.BuffersLength())
     if max(counts) > MAX_TENSORS or min(counts[0], counts[3]) < 1:
         raise ModelError("the .tflite file is damaged", why=f"it claims {counts[0]} tensors and {counts[1]} operators")
-    sizes = [_buffer_bytes(model.Buffers(i), len(data)) for i in range(counts[3])]
+    sizes = [_buffer_bytes(model.Buffers(i), length) for i in range(counts[3])]
     tensors = tuple(_with_values(model, graph.Tensors(i), _read_tensor(graph.Tensors(i), sizes)) for i in range(counts[0]))
     codes = [_code(model.OperatorCodes(i)) for i in range(counts[2])]
     operators = tuple(_read_operator(graph.Operators(i), codes, counts[0]) for i in range(counts[1]))
@@ -207,7 +213,7 @@ def _read_tensor(tensor: Any, buffer_sizes: list[int]) -> TensorEntry:
         raise ModelError(f"tensor '{name}' has an impossible number of scales", hint=HINT_FILE)
     scales = tuple(float(q.Scale(i)) for i in range(q.ScaleLength()))
     zero_points = tuple(int(q.ZeroPoint(i)) for i in range(q.ZeroPointLength()))
-    if any(not math.isfinite(s) or s <= 0 for s in scales):
+    if any(not math.isfinite(s) or s < 0 or (s == 0 and not size) for s in scales):  # channels of zeros may have the scale 0
         raise ModelError(f"tensor '{name}' has a scale that is not a positive number", hint="quantise the model again")
     return TensorEntry(name, shape, dtype, size > 0, scales, zero_points, int(q.QuantizedDimension()))
 

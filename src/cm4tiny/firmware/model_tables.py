@@ -63,12 +63,13 @@ class OperatorEntry:
 
 @dataclass(frozen=True)
 class ModelTables:
-    """A model with one subgraph."""
+    """A subgraph of a model: the first is the model, ``further`` are the others."""
 
     tensors: tuple[TensorEntry, ...]
     operators: tuple[OperatorEntry, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    further: tuple[ModelTables, ...] = ()
 
 
 @lru_cache(maxsize=1)

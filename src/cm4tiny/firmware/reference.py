@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import importlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,18 +22,20 @@ import numpy as np
 import numpy.typing as npt
 
 from cm4tiny.errors import ModelError, NotAvailableError
-from cm4tiny.firmware.model_file import without_needless_axes
+from cm4tiny.firmware.model_file import read_tables, without_needless_axes
 from cm4tiny.firmware.model_tables import operator_name
 
 _ORACLES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 
 
 def reference_run(tflite: bytes, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """Runs a model on one or many inputs with the reference kernels.
+    """Runs a model on one or many inputs with the reference kernels, one after the other.
+
+    A model that keeps values from inference to inference starts with its first ones.
 
     Args:
-        tflite: the model file's bytes; one input tensor, one output tensor. Of a model with float32 or uint8 at its edges, these are the
-            int8 values that the image takes and returns (docs/reference/operators.md): they are converted here.
+        tflite: the model file's bytes. Of a model with float32 or uint8 at its edges, or with several inputs or outputs, values are those
+            that the image takes and returns (docs/reference/operators.md): they are converted here.
         inputs: int8, of the input tensor's shape, or with one more axis in front (or two axes [n, values]) for n inputs.
 
     Returns:
@@ -52,6 +54,11 @@ def reference_run(tflite: bytes, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np
             hint="pass one or several whole inputs",
         )
     return np.stack([run(row).reshape(-1).copy() for row in inputs.reshape(-1, *shape)])
+
+
+def keeps_values(tflite: bytes) -> bool:
+    """Whether what a model answers depends on the inferences before."""
+    return bool({"VAR_HANDLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"} & _kinds(tflite))
 
 
 def oracle_name(tflite: bytes) -> str:
@@ -78,7 +85,8 @@ def _module() -> Any:
     )
 
 
-Run = Callable[[npt.NDArray[np.int8]], npt.NDArray[np.int8]]
+Values = npt.NDArray[Any]
+Run = Callable[[Values], Values]
 
 
 def _runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
@@ -96,15 +104,16 @@ def _runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
 def _lite_runner(module: Any, tflite: bytes) -> tuple[Run, tuple[int, ...]]:
     interpreter = module.Interpreter(model_content=tflite, experimental_op_resolver_type=module.OpResolverType.BUILTIN_REF, num_threads=1)
     interpreter.allocate_tensors()
-    entry, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    enter, leave = _edges(tflite, np.dtype(entry["dtype"]), np.dtype(result["dtype"]))
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    edges = _Edges(tflite, inputs, outputs)
 
-    def run(row: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        interpreter.set_tensor(entry["index"], enter(row))
+    def run(row: Values) -> Values:
+        for details, values in zip(inputs, edges.enter(row), strict=True):
+            interpreter.set_tensor(details["index"], values)
         interpreter.invoke()
-        return leave(interpreter.get_tensor(result["index"]))
+        return edges.leave([interpreter.get_tensor(details["index"]) for details in outputs])
 
-    return run, tuple(int(n) for n in entry["shape"])
+    return run, edges.shape
 
 
 def _micro_runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
@@ -117,46 +126,69 @@ def _micro_runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
             hint="install it:\npip install --pre tflite-micro",
         ) from error
     interpreter = runtime.Interpreter.from_bytes(tflite)
-    details = (interpreter.get_input_details(0), interpreter.get_output_details(0))
-    enter, leave = _edges(tflite, *(np.dtype(row["dtype"]) for row in details))
+    tables = read_tables(tflite)
+    inputs = [interpreter.get_input_details(i) for i in range(len(tables.inputs))]
+    outputs = [interpreter.get_output_details(i) for i in range(len(tables.outputs))]
+    edges = _Edges(tflite, inputs, outputs)
 
-    def run(row: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        interpreter.set_input(enter(row), 0)
+    def run(row: Values) -> Values:
+        for number, values in enumerate(edges.enter(row)):
+            interpreter.set_input(values, number)
         interpreter.invoke()
-        return leave(interpreter.get_output(0))
+        return edges.leave([interpreter.get_output(number) for number in range(len(outputs))])
 
-    return run, tuple(int(n) for n in interpreter.get_input_details(0)["shape"])
-
-
-Values = npt.NDArray[Any]
+    return run, edges.shape
 
 
-def _edges(tflite: bytes, entry: np.dtype[Any], result: np.dtype[Any]) -> tuple[Callable[[Values], Values], Callable[[Values], Values]]:
-    """From the image's int8 values to what the file's input takes, and from what its output holds to the image's int8 values.
+class _Edges:
+    """Between the image's int8 values and what the file's inputs take and its outputs hold.
 
-    A float32 value stands for the int8 value that QUANTIZE makes of it; a uint8 value is 128 more.
+    Several inputs or outputs lie one after the other in the image's. A float32 value stands for the int8 value that QUANTIZE makes of it; a
+    uint8 value is 128 more.
     """
-    if entry == result == np.int8:
-        return (lambda values: values), (lambda values: values)
-    from cm4tiny.firmware.microtvm.importer import check_model
 
-    given, found = check_model(tflite)
+    def __init__(self, tflite: bytes, inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]) -> None:
+        self._types = tuple([np.dtype(row["dtype"]) for row in rows] for rows in (inputs, outputs))
+        self._shapes = [tuple(int(n) for n in row["shape"]) for row in inputs]
+        self._scales: tuple[list[tuple[float, int]], ...] = ([], [])
+        if any(dtype == np.float32 for types in self._types for dtype in types):
+            from cm4tiny.firmware.microtvm.importer import read_model
 
-    def enter(values: Values) -> Values:
-        if entry == np.float32:
-            real: Values = (values.astype(np.float32) - np.float32(given.zero_point)) * np.float32(given.scale)
-            return real
-        shifted: Values = (values.astype(np.int16) + 128).astype(np.uint8)
-        return shifted if entry == np.uint8 else values
+            model = read_model(tflite)
+            self._scales = tuple([(info.scale, info.zero_point) for info in infos] for infos in (model.inputs, model.outputs))
 
-    def leave(values: Values) -> Values:
-        if result == np.float32:
-            stored: Values = np.rint(values.astype(np.float64) / found.scale + found.zero_point).astype(np.int8)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the image's input."""
+        return self._shapes[0] if len(self._shapes) == 1 else (sum(int(np.prod(shape)) for shape in self._shapes),)
+
+    def enter(self, row: Values) -> list[Values]:
+        """What the file's inputs take."""
+        found, flat = [], row.reshape(-1)
+        for number, (dtype, shape) in enumerate(zip(self._types[0], self._shapes, strict=True)):
+            size = int(np.prod(shape))
+            values, flat = flat[:size].reshape(shape), flat[size:]
+            if dtype == np.float32:
+                scale, zero_point = self._scales[0][number]
+                values = (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+            elif dtype == np.uint8:
+                values = (values.astype(np.int16) + 128).astype(np.uint8)
+            found.append(values)
+        return found
+
+    def leave(self, values: Sequence[Values]) -> Values:
+        """The image's output."""
+        if len(values) == 1 and values[0].dtype == np.int8:
+            return values[0]
+        return np.concatenate([self._stored(number, array).reshape(-1) for number, array in enumerate(values)])
+
+    def _stored(self, number: int, values: Values) -> Values:
+        if self._types[1][number] == np.float32:
+            scale, zero_point = self._scales[1][number]
+            stored: Values = np.rint(values.astype(np.float64) / scale + zero_point).astype(np.int8)
             return stored
         shifted: Values = (values.astype(np.int16) - 128).astype(np.int8)
-        return shifted if result == np.uint8 else values
-
-    return enter, leave
+        return shifted if self._types[1][number] == np.uint8 else values
 
 
 def _kinds(tflite: bytes) -> set[str]:

@@ -188,14 +188,6 @@ def test_a_softmax_that_overflows_the_reference_is_refused():
         check_model(g.build([x], [y]))
 
 
-def test_two_inputs_are_refused():
-    g = tt.TinyTflite()
-    a, b, y = (g.tensor(n, (1, 4), "int8", 0.1) for n in "aby")
-    tt.add(g, a, b, y)
-    with pytest.raises(ModelError, match="2 inputs"):
-        check_model(g.build([a, b], [y]))
-
-
 def fully_connected(x_shape, w_shape, y_shape, *, scales=0.01):
     g = tt.TinyTflite()
     x = g.tensor("x", x_shape, "int8", 0.1)

@@ -17,10 +17,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
 import tflite
 import tiny_tflite as tt
+from host_model import host_model
 from random_models import random_model
 
-from cm4tiny.errors import ModelError, UnsupportedOpError
+from cm4tiny.errors import ModelError, RamBudgetError, UnsupportedOpError
 from cm4tiny.firmware.graph import Conv, Graph, Layer, Portable, Tensor
+from cm4tiny.firmware.microtvm import CompileOptions, compile_model
 from cm4tiny.firmware.microtvm.importer import import_graph, read_model
 from cm4tiny.firmware.operators import registry
 from cm4tiny.firmware.reference import reference_run
@@ -166,3 +168,57 @@ def sliced(begin: list[int], end: list[int], strides: list[int]) -> bytes:
 def test_a_slice_that_contradicts_its_tensors_is_no_model(begin: list[int], end: list[int], strides: list[int], text: str) -> None:
     with pytest.raises(ModelError, match=text):
         read_model(sliced(begin, end, strides))
+
+
+# --- variables, several inputs and outputs --------------------------------------------------------------------------------------------
+def shift_register(stages: int) -> bytes:
+    """Each variable takes what the one before it held; the output is what falls out: the input, ``stages`` inferences later."""
+    g = tt.TinyTflite()
+    x, y = g.tensor("x", (1, 4), "int8", 0.1), g.tensor("y", (4, 1), "int8", 0.1)
+    value = x
+    for i in range(stages):
+        handle, old = g.variable(f"v{i}", np.full((1, 4), i), 0.1, 0), g.tensor(f"old{i}", (1, 4), "int8", 0.1)
+        g.op(OPS.READ_VARIABLE, [handle], [old])
+        g.op(OPS.ASSIGN_VARIABLE, [handle, value], [])
+        value = old
+    tt.reshape(g, value, y, (4, 1))
+    return g.build([x], [y])
+
+
+def test_variables_that_shift_their_values_along_do_not_overwrite_each_other() -> None:
+    built = host_model(shift_register(3))
+    rows = np.arange(24, dtype=np.int8).reshape(6, 4)
+    expected = [[2] * 4, [1] * 4, [0] * 4, *rows[:3].tolist()]
+    assert built.run(rows).tolist() == expected
+    assert reference_run(shift_register(3), rows).tolist() == expected
+    assert built.model.ram_bytes >= 12
+
+
+def test_a_variable_without_first_values_is_refused() -> None:
+    g = tt.TinyTflite()
+    x, y, handle = g.tensor("x", (1, 4), "int8", 0.1), g.tensor("y", (1, 4), "int8", 0.1), g.tensor("h", (), "resource")
+    g.op(OPS.VAR_HANDLE, [], [handle], tt.options("VarHandleOptions", Container="", SharedName="v"))
+    g.op(OPS.READ_VARIABLE, [handle], [y])
+    with pytest.raises(UnsupportedOpError, match="its variable has no first values"):
+        read_model(g.build([x], [y]))
+
+
+def test_a_ram_budget_counts_what_is_kept() -> None:
+    data = shift_register(2)
+    least = compile_model(data).ram_bytes
+    assert compile_model(data, options=CompileOptions(ram_budget=least)).ram_bytes == least
+    with pytest.raises(RamBudgetError) as caught:
+        compile_model(data, options=CompileOptions(ram_budget=4))
+    assert caught.value.needed == least
+
+
+def test_several_inputs_and_outputs_lie_one_after_the_other() -> None:
+    g = tt.TinyTflite()
+    a, b, y, z = (g.tensor(n, (1, 3), "int8", s, 1) for n, s in (("a", 0.1), ("b", 0.2), ("y", 0.3), ("z", 0.1)))
+    g.op(OPS.ADD, [a, b], [y], tt.options("AddOptions"))
+    g.op(OPS.RELU, [a], [z])
+    data = g.build([a, b], [y, z])
+    rows = np.random.default_rng(1).integers(-128, 128, (4, 6)).astype(np.int8)
+    found = host_model(data).run(rows)
+    np.testing.assert_array_equal(found, reference_run(data, rows))
+    np.testing.assert_array_equal(found[:, 3:], np.maximum(rows[:, :3], 1))

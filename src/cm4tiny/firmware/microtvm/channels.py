@@ -148,12 +148,12 @@ def _passes(layer: Layer) -> bool:
 
 def _channels(graph: Graph) -> dict[int, int]:
     """Tensor key -> channels, as the layer that writes it sees them."""
-    return {graph.input.key: graph.input.shape[-1]} | {layer.output.key: layer.output.shape[-1] for layer in graph.layers}
+    return {tensor.key: tensor.shape[-1] for tensor in graph.given} | {layer.output.key: layer.output.shape[-1] for layer in graph.layers}
 
 
 def _seen_from_outside(graph: Graph, channels: Mapping[int, int]) -> set[int]:
     """Keys of tensors whose channels must stay: the model's own, and all that a layer reads in another way than the rules above."""
-    fixed = {graph.input.key, graph.output.key}
+    fixed = {tensor.key for tensor in (*graph.given, *graph.results)}
     for layer in graph.layers:
         read = {tensor.key for tensor in layer.inputs}
         same = all(tensor.shape[-1] == channels[tensor.key] for tensor in layer.inputs)

@@ -64,8 +64,9 @@ def compile_model(
         model_input, model_output = model.input, model.output
         events.progress(step, 1, 5, "checked")
         imported = import_graph(tflite, model)
-        if (imported.input.size, imported.output.size) != (model_input.size, model_output.size):
-            raise ModelError("TVM's import has other sizes than the file", why=f"{imported.output.size} outputs", hint="report the model")
+        sizes = [sum(tensor.size for tensor in tensors) for tensors in (imported.inputs, imported.outputs)]
+        if sizes != [model_input.size, model_output.size]:
+            raise ModelError("TVM's import has other sizes than the file", why=f"{sizes[1]} outputs", hint="report the model")
         events.progress(step, 2, 5, "imported")
         graph, open_division = _passes(imported, options)
         actions, plan = _plan(graph, options, costs or shipped_costs())
@@ -74,9 +75,12 @@ def compile_model(
         functions = generate_c({s.name: s.kernel for s in steps})
         events.progress(step, 4, 5, "generated")
         arena = arena_of(plan.memory, [s.scratch for s in steps if not s.clears])
-        source = emit.source(name, {s.name: s.kernel for s in steps}, _calls(graph, steps, plan, arena), arena.size, functions)
+        source = emit.source(
+            name, {s.name: s.kernel for s in steps}, _calls(graph, steps, plan, arena), arena.size, functions, graph.states
+        )
         layers = tuple(_info(s) for s in steps)
         const_bytes, ram = sum(layer.const_bytes for layer in layers), arena.size + sum(layer.ram_bytes for layer in layers)
+        ram += graph.state_bytes
         fallbacks = [layer for layer in layers if layer.fallback]
         for layer in fallbacks:
             events.message(step, f"{layer.name} of {name} has a portable kernel: {layer.fallback}")
@@ -136,14 +140,15 @@ def _passes(graph: Graph, options: CompileOptions) -> tuple[Graph, str]:
 
 def _plan(graph: Graph, options: CompileOptions, costs: Costs) -> tuple[tuple[Action, ...], ModelPlan]:
     """The plan with int16 kernels; the one with int8 kernels alone if only that fits."""
-    problems = []
+    problems, kept = [], graph.state_bytes
+    budget = None if options.ram_budget is None else max(0, options.ram_budget - kept)
     for int16 in (True, False) if options.int16 else (False,):
         problems.append(_problem(graph, options, costs, int16=int16))
         try:
-            return problems[-1].solve(options.ram_budget)
+            return problems[-1].solve(budget)
         except RamBudgetError:
             continue
-    needed = min(problem.least() for problem in problems)
+    needed = kept + min(problem.least() for problem in problems)
     raise RamBudgetError(
         f"the model needs {needed} bytes of RAM, {needed - (options.ram_budget or 0)} more than its share of the budget",
         why=f"that is what its activations take at least, with all weights in flash; {options.ram_budget} bytes are left for the model",
@@ -207,8 +212,8 @@ def _border_cells(value: Value) -> int:
 
 
 def _outside(graph: Graph, actions: Sequence[Action]) -> frozenset[str]:
-    """Names of the int8 input and output: they are in the caller's memory."""
-    keys = (graph.input.key, graph.output.key)
+    """Names of the int8 inputs, outputs and states: they are in the caller's memory, or have their own."""
+    keys = graph.places
     values = [value for action in actions for value in (*action.reads, action.writes)]
     return frozenset(value.name for value in values if value.storage is None and value.tensor.key in keys)
 
@@ -245,10 +250,8 @@ def _calls(graph: Graph, steps: Sequence[_Step], plan: ModelPlan, arena: ArenaPl
 
 
 def _argument(value: Value, graph: Graph, plan: ModelPlan, arena: ArenaPlan) -> str:
-    if value.storage is None and value.tensor.key == graph.input.key:
-        return "input"
-    if value.storage is None and value.tensor.key == graph.output.key:
-        return "output"
+    if value.storage is None and value.tensor.key in graph.places:
+        return graph.places[value.tensor.key]
     return emit.arena_pointer(arena.offsets[plan.memory.homes[value.name]], "int8" if value.storage is None else "int16")
 
 

@@ -17,7 +17,7 @@ from cm4tiny.firmware.graph import Add, AveragePool, Conv, Copy, Dense, Graph, L
 
 def check_graph(graph: Graph) -> None:
     """Raises FirmwareError, with the layer, if the graph contradicts itself: a defect of the import or of a pass."""
-    sizes = {graph.input.key: graph.input.size}
+    sizes = {tensor.key: tensor.size for tensor in graph.given}
     for number, layer in enumerate(graph.layers):
         unknown = [tensor for tensor in layer.inputs if sizes.get(tensor.key) != tensor.size]
         if unknown:
@@ -28,7 +28,7 @@ def check_graph(graph: Graph) -> None:
         if reason:
             raise _contradiction(number, layer, reason)
         sizes[layer.output.key] = layer.output.size
-    if sizes.get(graph.output.key) != graph.output.size:
+    if any(sizes.get(tensor.key) != tensor.size for tensor in graph.results):
         raise FirmwareError("the compiler's graph has no output of the model's size", hint="report the model")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cm4tiny.errors import ModelError, UnsupportedOpError
-from cm4tiny.firmware.graph import Copy, Graph, Layer, Tensor
+from cm4tiny.firmware.graph import Copy, Graph, Layer, State, Tensor
 from cm4tiny.firmware.inference_code import TensorInfo
 from cm4tiny.firmware.model_file import HINT_INT8
 from cm4tiny.firmware.model_tables import ModelTables, OperatorEntry
@@ -27,14 +27,24 @@ class Model:
 
     Attributes:
         graph: its integer graph.
-        input, output: its int8 tensors; where the file has float32 or uint8 at an edge, those that stand for them.
+        inputs, outputs: its int8 tensors; where the file has float32 or uint8 at an edge, those that stand for them.
         imported: whether TVM's importer reads the file, too.
     """
 
     graph: Graph
-    input: TensorInfo
-    output: TensorInfo
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
     imported: bool
+
+    @property
+    def input(self) -> TensorInfo:
+        """All inputs as one: their values one after the other, with scale and zero point of the first."""
+        return _together(self.inputs)
+
+    @property
+    def output(self) -> TensorInfo:
+        """All outputs as one."""
+        return _together(self.outputs)
 
 
 def read_graph(tables: ModelTables) -> Model:
@@ -47,17 +57,54 @@ def read_graph(tables: ModelTables) -> Model:
     obstacles = [*_ends(state), *_operators(state)]
     if obstacles:
         raise joined(obstacles)
-    entry, result = _entry(state), state.values.get(tables.outputs[0])
-    if not isinstance(result, Tensor):
-        raise ModelError("the model's output is never computed", hint="export the model again")
-    layers = list(state.layers)
-    if result.key == entry.key:
-        copied = state.new(result.shape, result.scale, result.zero_point)
-        layers.append(Copy(inputs=(result,), output=copied))
-        result = copied
-    graph = Graph(entry, result, _needed(layers, result))
-    shapes = [tables.tensors[index].shape for index in (tables.inputs[0], tables.outputs[0])]
-    return Model(graph, _info(entry, shapes[0]), _info(result, shapes[1]), state.imported)
+    entries = [_entry(state, number) for number in range(len(tables.inputs))]
+    taken = {tensor.key for tensor in entries} | {variable.read.key for variable in state.variables.values() if variable.read is not None}
+    outputs: list[Tensor] = []
+    for index in tables.outputs:
+        result = state.values.get(index)
+        if not isinstance(result, Tensor):
+            raise ModelError("the model's output is never computed", hint="export the model again")
+        outputs.append(_copied(state, result) if result.key in taken else result)
+        taken.add(outputs[-1].key)
+    states = _states(state)  # behind the outputs, which may be what was kept before
+    writes = tuple(kept.write for kept in states)
+    layers = _needed(state.layers, (*outputs, *writes))
+    graph = Graph(entries[0], outputs[0], layers, tuple(entries[1:]), tuple(outputs[1:]), states)
+    state.imported &= len(entries) == len(outputs) == 1 and not states
+    infos = [
+        tuple(_info(tensor, tables.tensors[index].shape) for tensor, index in zip(found, indices, strict=True))
+        for found, indices in ((entries, tables.inputs), (outputs, tables.outputs))
+    ]
+    return Model(graph, infos[0], infos[1], state.imported)
+
+
+def _copied(state: Lowering, tensor: Tensor) -> Tensor:
+    """A layer that copies a tensor."""
+    copy = state.new(tensor.shape, tensor.scale, tensor.zero_point)
+    state.layers.append(Copy(inputs=(tensor,), output=copy))
+    return copy
+
+
+def _states(state: Lowering) -> tuple[State, ...]:
+    """The variables that the model reads; what it writes is copied behind all layers.
+
+    What was in another variable before is saved first: that one may be written earlier.
+    """
+    used = [variable for variable in state.variables.values() if variable.read is not None]
+    before = {variable.read.key for variable in used if variable.read is not None}
+    found, sources = [], []
+    for variable in used:
+        read, written = variable.read, variable.written
+        assert read is not None
+        if written is None or written.key == read.key:
+            found.append(State(read, read, variable.initial))
+            continue
+        sources.append(_copied(state, written) if written.key in before else written)
+        found.append(State(read, state.new(read.shape, read.scale, read.zero_point), variable.initial))
+    changed = [kept for kept in found if kept.write is not kept.read]
+    for source, kept in zip(sources, changed, strict=True):
+        state.layers.append(Copy(inputs=(source,), output=kept.write))
+    return tuple(found)
 
 
 def joined(obstacles: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
@@ -78,10 +125,8 @@ def _ends(state: Lowering) -> list[UnsupportedOpError]:
     """What is wrong with the model's inputs and outputs; sets what the inputs stand for."""
     tables, found = state.tables, []
     for indices, what in ((tables.inputs, "input"), (tables.outputs, "output")):
-        if len(indices) != 1:
-            found.append(
-                UnsupportedOpError(f"the model has {len(indices)} {what}s", why="the image has one", hint="export one input and one output")
-            )
+        if not indices:
+            found.append(UnsupportedOpError(f"the model has no {what}", why="there is nothing to infer", hint="export the model again"))
         for index in indices:
             tensor = tables.tensors[index]
             if tensor.dtype not in _EDGES:
@@ -115,7 +160,7 @@ def _operators(state: Lowering) -> list[UnsupportedOpError]:
     known, found, foreign = by_kind(), [], set()
     for entry in state.tables.operators:
         operator = known.get(entry.kind)
-        if not entry.outputs:
+        if not entry.outputs and not (operator and operator.silent):
             raise ModelError(f"{entry.kind} has {len(entry.inputs)} inputs and {len(entry.outputs)} outputs", hint="export the model again")
         if operator is None:
             if entry.kind not in foreign:
@@ -149,18 +194,17 @@ def _unknown(tables: ModelTables, operator: OperatorEntry) -> UnsupportedOpError
     )
 
 
-def _entry(state: Lowering) -> Tensor:
-    entry = state.entries.get(0)
+def _entry(state: Lowering, number: int) -> Tensor:
+    entry = state.entries.get(number)
     if entry is None:
-        raise UnsupportedOpError(
-            "the model's float input is never quantised", why="the image takes int8", hint=HINT_INT8,
-        )  # fmt: skip
+        name = state.tables.tensors[state.tables.inputs[number]].name
+        raise UnsupportedOpError(f"the model's float input '{name}' is never quantised", why="the image takes int8", hint=HINT_INT8)
     return entry
 
 
-def _needed(layers: Sequence[Layer], result: Tensor) -> tuple[Layer, ...]:
+def _needed(layers: Sequence[Layer], results: Sequence[Tensor]) -> tuple[Layer, ...]:
     """Without layers that nothing reads."""
-    wanted, kept = {result.key}, []
+    wanted, kept = {tensor.key for tensor in results}, []
     for layer in reversed(layers):
         if layer.output.key in wanted:
             kept.append(layer)
@@ -170,3 +214,10 @@ def _needed(layers: Sequence[Layer], result: Tensor) -> tuple[Layer, ...]:
 
 def _info(tensor: Tensor, shape: tuple[int, ...]) -> TensorInfo:
     return TensorInfo(shape, "int8", tensor.scale, tensor.zero_point, replace(tensor, shape=shape).size)
+
+
+def _together(infos: Sequence[TensorInfo]) -> TensorInfo:
+    if len(infos) == 1:
+        return infos[0]
+    size = sum(info.size for info in infos)
+    return replace(infos[0], shape=(size,), size=size)

@@ -90,7 +90,8 @@ class _Pass:
         self._refused = {i: "" for i, layer in enumerate(graph.layers) if not (int16 and int16_kernel_exists(layer))}
         self._direct = {i for i, layer in enumerate(graph.layers) if int16 and i not in self._refused and self._reads_input_alone(layer)}
         self._int8: dict[int, list[Candidate]] = {}
-        self._shapes = {graph.input.key: graph.input}
+        self._given = {tensor.key for tensor in graph.given}
+        self._shapes = {tensor.key: tensor for tensor in graph.given}
         for layer in graph.layers:
             self._shapes.setdefault(layer.output.key, layer.output)
 
@@ -112,7 +113,8 @@ class _Pass:
         homes = {key: self._home(key) for key in self._shapes}
         forms: dict[int, list[Value]] = {}
         actions: list[Action] = []
-        self._remember(forms, homes[self._graph.input.key])
+        for tensor in self._graph.given:
+            self._remember(forms, homes[tensor.key])
         for index, layer in enumerate(self._graph.layers):
             reads = tuple(self._form(tensor, self._need(index, layer, tensor), forms, actions) for tensor in layer.inputs)
             home = homes[layer.output.key]
@@ -135,7 +137,8 @@ class _Pass:
                     return [], (index, str(error))
             self._remember(forms, writes)
             actions.append(Action(layer, tuple(candidates), reads, writes, reason=reason))
-        self._form(self._graph.output, None, forms, actions, final=True)
+        for tensor in self._graph.outputs:
+            self._form(tensor, None, forms, actions, final=True)
         return actions, None
 
     def _int8_candidates(self, index: int, layer: Layer) -> list[Candidate]:
@@ -153,7 +156,7 @@ class _Pass:
     def _home(self, key: int) -> Value:
         """The form in which the producer writes a tensor."""
         tensor = self._shapes[key]
-        if key == self._graph.input.key:
+        if key in self._given:
             return Value(tensor, None)
         producer = next(i for i, layer in enumerate(self._graph.layers) if layer.output.key == key)
         if producer in self._refused:

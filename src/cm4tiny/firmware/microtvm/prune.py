@@ -62,7 +62,7 @@ def open_reason(before: Graph, after: Graph) -> str:
 
 def value_ranges(graph: Graph) -> dict[int, Ends]:
     """Tensor key -> smallest and largest value of each channel over all inputs of the model; bounds, not always reached."""
-    ranges = {graph.input.key: _full(graph.input.shape[-1])}
+    ranges = {tensor.key: _full(tensor.shape[-1]) for tensor in graph.given}
     for layer in graph.layers:
         low, high = _range(layer, [_seen(tensor, ranges) for tensor in layer.inputs])
         ranges[layer.output.key] = np.clip(low, layer.low, layer.high), np.clip(high, layer.low, layer.high)

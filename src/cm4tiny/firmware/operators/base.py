@@ -34,6 +34,7 @@ class Operator:
             one that contradicts itself.
         imported: TVM's importer reads the forms that :meth:`Site.imported_form` is not told of.
         omits: optional inputs may be left out in the middle.
+        silent: it may have no output.
     """
 
     kinds: tuple[str, ...]
@@ -43,6 +44,23 @@ class Operator:
     lower: Callable[[Site], None]
     imported: bool = False
     omits: bool = False
+    silent: bool = False
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A tensor that names a variable."""
+
+    name: str
+
+
+@dataclass
+class Variable:
+    """Memory that is kept from inference to inference: its first values, what the model reads of it, what it will hold at the end."""
+
+    initial: Array
+    read: Tensor | None = None
+    written: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,8 @@ class MissingError(UnsupportedOpError):
     """An input is :class:`Missing`."""
 
 
-Value = Tensor | Array | Real | Missing
+Value = Tensor | Array | Real | Missing | Handle
+_NO_TENSOR = TensorEntry("", (), "no", False, (), (), 0)
 
 
 class Lowering:
@@ -70,7 +89,8 @@ class Lowering:
     Attributes:
         values: by tensor number: an activation, an array that is known already, a float input.
         layers: so far.
-        entries: float or uint8 input by number -> the int8 tensor that stands for it.
+        entries: input by number -> the int8 tensor that stands for it.
+        variables: by name.
         imported: whether TVM's importer can read all operators so far.
     """
 
@@ -79,6 +99,7 @@ class Lowering:
         self.values: dict[int, Value] = {}
         self.layers: list[Layer] = []
         self.entries: dict[int, Tensor] = {}
+        self.variables: dict[str, Variable] = {}
         self.imported = True
         self._keys = 0
 
@@ -102,7 +123,7 @@ class Site:
         tensors = state.tables.tensors
         self.inputs: tuple[TensorEntry, ...] = tuple(tensors[i] for i in operator.inputs)
         self.outputs: tuple[TensorEntry, ...] = tuple(tensors[i] for i in operator.outputs)
-        self.output: TensorEntry = self.outputs[0]
+        self.output: TensorEntry = self.outputs[0] if self.outputs else _NO_TENSOR
 
     # --- refusals -------------------------------------------------------------------------------------------------------------
     def refuse(self, what: str, *, why: str = "", hint: str = NO_SUCH) -> UnsupportedOpError:

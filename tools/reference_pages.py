@@ -32,8 +32,8 @@ refused before it is compiled, and the message names all that stands in its way.
 `python tools/reference_pages.py`.
 
 Answers are those of the named functions, bit for bit: TensorFlow Lite for Microcontrollers at the commit that the links have, which
-TensorFlow Lite's reference kernels (`BUILTIN_REF`) share. Integers are requantised with two roundings. Fused activations are RELU, RELU6
-and RELU_N1_TO_1.
+TensorFlow Lite's reference kernels (`BUILTIN_REF`) share, but for SUM and LSTM, where tflite-runtime has another arithmetic. Integers
+are requantised with two roundings. Fused activations are RELU, RELU6 and RELU_N1_TO_1.
 
 | operator | forms | computed by | arithmetic | file |
 |---|---|---|---|---|
@@ -57,7 +57,7 @@ The generated `model.h` has the scales and zero points of the int8 tensors, of t
 ## What is kept from inference to inference
 
 Variables (VAR_HANDLE and its kin) keep their values in RAM. They begin with the values that the file gives them and go on with each call of
-`cm4tiny_model_run()`, warm-up included: such a model answers about a stream.
+`cm4tiny_model_run()`, warm-up included: such a model answers about a stream. So do the memories of SVDF and LSTM, which begin with zero.
 """
 
 

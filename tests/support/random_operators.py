@@ -33,8 +33,8 @@ class WideMaker(Maker):
             return super().grow(nodes)
         x = nodes[-1] if self.chance(0.8) else nodes[self.number(max(0, len(nodes) - 4), len(nodes) - 1)]
         makers = [self.reduce, self.alone, self.binary, self.slice, self.pad, self.transpose, self.split, self.join]
-        makers += [self.squeeze, self.shaped, self.keep]
-        makers += [self.max_pool, self.resize, self.grouped] if x.image else []
+        makers += [self.squeeze, self.shaped, self.keep, self.svdf]
+        makers += [self.max_pool, self.resize, self.grouped, self.transpose_conv] if x.image else []
         return makers[self.number(0, len(makers) - 1)](x, nodes)
 
     def like(self, x: Node, shape: tuple[int, ...]) -> Node:
@@ -146,6 +146,21 @@ class WideMaker(Maker):
         b = self.bias(outputs, x, scales)
         tt.conv(self.g, x.index, w, b, y.index, padding=padding, strides=strides, dilation=dilation, activation=self.activation(y))
         self.operators.append("CONV_2D")
+        return y
+
+    def transpose_conv(self, x: Node, nodes: list[Node]) -> Node | None:
+        kernel, strides = (self.number(1, 4), self.number(1, 4)), (self.number(1, 3), self.number(1, 3))
+        same, outputs = self.chance(0.5), self.number(1, 6)
+        size = [n * s if same else (n - 1) * s + max(k, s) for n, s, k in zip(x.shape[1:3], strides, kernel, strict=True)]
+        if size[0] * size[1] * max(outputs, x.shape[3]) > MOST_VALUES or kernel[0] * kernel[1] * size[0] * size[1] * outputs > MOST_MACS:
+            return None
+        scales = self.scales(outputs, per_channel=self.chance(0.7))
+        w = self.g.tensor("w", (outputs, *kernel, x.shape[3]), "int8", scales, data=self.weights((outputs, *kernel, x.shape[3]), 0))
+        y = self.node((1, *size, outputs), self.output_scale(x, scales, kernel[0] * kernel[1] * x.shape[3]), self.zero_point())
+        b = self.bias(outputs, x, scales, optional=True)
+        inputs = [self.g.constant(y.shape), w, x.index, *([] if b is None else [b])]
+        self.emit("TRANSPOSE_CONV", inputs, [y.index], "TransposeConvOptions", Padding=tt.PADDINGS["SAME" if same else "VALID"],
+                  StrideH=strides[0], StrideW=strides[1])  # fmt: skip
         return y
 
     # --- moves ------------------------------------------------------------------------------------------------------------------
@@ -283,6 +298,15 @@ class WideMaker(Maker):
         self.operators += ["CALL_ONCE", "VAR_HANDLE"]
         return y
 
+    def svdf(self, x: Node, nodes: list[Node]) -> Node | None:
+        if x.shape[0] != 1 or x.size > 200:
+            return None
+        if len(x.shape) != 2:
+            x = self.reshape(x, (1, x.size))
+        y = svdf(self, x, self.number(1, 2), self.number(1, 6), self.number(1, 5), "int16")  # tflite-runtime has no other memory
+        self.operators.append("SVDF")
+        return y
+
     # --- edges ------------------------------------------------------------------------------------------------------------------
     def inputs(self, nodes: list[Node]) -> list[int]:
         return [self.enter(nodes[0]), *self.more]
@@ -316,3 +340,41 @@ class WideMaker(Maker):
             result = self.g.tensor("out", y.shape, "uint8", y.scale, y.zero_point + 128)
             self.emit("QUANTIZE", [y.index], [result])
         return result
+
+
+def svdf(m: Maker, x: Node, rank: int, units: int, memory: int, dtype: str) -> Node:
+    """SVDF of one vector with a memory of int8 or int16."""
+    filters, most = rank * units, 127 if dtype == "int8" else 2000
+    scales = [float(np.float32(v)) for v in (m.rng.uniform(0.001, 0.02), m.rng.uniform(0.0001, 0.01))]
+    kept = float(np.float32(x.scale * scales[0] * 74 * np.sqrt(x.size) * 100 / most))
+    zero = m.number(-20, 20) if dtype == "int8" else 0
+    w = m.g.tensor("w", (filters, x.size), "int8", scales[0], data=m.rng.integers(-127, 128, (filters, x.size)))
+    t = m.g.tensor("t", (filters, memory), dtype, scales[1], data=m.rng.integers(-most, most + 1, (filters, memory)))
+    b = m.g.tensor("b", (units,), "int32", kept * scales[1], data=m.rng.integers(-3000, 3001, units))
+    state = m.g.tensor("m", (1, filters * memory), dtype, kept, zero, variable=True)
+    y = m.node((1, units), kept * scales[1] * most * most * np.sqrt(rank * memory) / 300, m.zero_point())
+    m.g.op(
+        OPS.SVDF, [x.index, w, t, b, state], [y.index], tt.options("SVDFOptions", Rank=rank, FusedActivationFunction=tt.ACTIVATIONS["RELU"])
+    )
+    return y
+
+
+def lstm(m: Maker, x: Node, units: int, *, clip: float = 0.0, time_major: bool = False) -> Node:
+    """UNIDIRECTIONAL_SEQUENCE_LSTM without its optional parts; ``x`` is [1, steps, inputs], or [steps, 1, inputs] if ``time_major``."""
+
+    def weights(inputs: int) -> int:
+        return m.g.tensor("w", (units, inputs), "int8", m.rng.uniform(0.002, 0.02), data=m.rng.integers(-127, 128, (units, inputs)))
+
+    zero = m.number(-30, 30)
+    matrices = [weights(x.shape[2]) for _ in range(4)] + [weights(units) for _ in range(4)]
+    bias = [m.g.tensor("b", (units,), "int32", 0.001, data=m.rng.integers(-2000, 2001, units)) for _ in range(4)]
+    states = [
+        m.g.tensor("h", (1, units), "int8", 1 / 128, zero, variable=True),
+        m.g.tensor("c", (1, units), "int16", 2.0 ** -m.number(9, 14), variable=True),
+    ]
+    y = m.node((*x.shape[:2], units), 1 / 128, zero)
+    inputs = [x.index, *matrices, -1, -1, -1, *bias, -1, -1, *states, -1, -1, -1, -1]
+    options = tt.options("UnidirectionalSequenceLSTMOptions", FusedActivationFunction=tflite.ActivationFunctionType.TANH, CellClip=clip,
+                         TimeMajor=time_major)  # fmt: skip
+    m.g.op(OPS.UNIDIRECTIONAL_SEQUENCE_LSTM, inputs, [y.index], options)
+    return y

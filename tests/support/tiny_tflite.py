@@ -78,6 +78,7 @@ class _Tensor:
     zero_points: tuple[int, ...]
     axis: int
     data: bytes | None
+    variable: bool = False
 
 
 @dataclass
@@ -98,11 +99,13 @@ class TinyTflite:
         *,
         axis: int = 0,
         data: np.ndarray[Any, Any] | None = None,
+        variable: bool = False,
     ) -> int:
-        """Adds a tensor; ``data`` makes it a constant; several scales make it per channel along ``axis``."""
+        """Adds a tensor; ``data`` makes it a constant; several scales make it per channel along ``axis``; ``variable``: it keeps
+        its values."""
         scales = (float(scale),) if isinstance(scale, float | int | np.floating) else tuple(float(s) for s in scale)
         raw = None if data is None else np.ascontiguousarray(data, dtype=dtype).tobytes()
-        self.tensors.append(_Tensor(name, tuple(shape), dtype, scales, (zero_point,) * len(scales), axis, raw))
+        self.tensors.append(_Tensor(name, tuple(shape), dtype, scales, (zero_point,) * len(scales), axis, raw, variable))
         return len(self.tensors) - 1
 
     def op(self, code: int, inputs: Sequence[int], outputs: Sequence[int], options: Options | None = None) -> None:
@@ -213,6 +216,7 @@ class TinyTflite:
         tflite.TensorAddType(b, _TYPES[t.dtype])
         tflite.TensorAddBuffer(b, buffer)
         tflite.TensorAddName(b, name)
+        tflite.TensorAddIsVariable(b, t.variable)
         if quantization is not None:
             tflite.TensorAddQuantization(b, quantization)
         return int(tflite.TensorEnd(b))

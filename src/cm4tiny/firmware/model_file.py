@@ -195,7 +195,7 @@ def _code(code: Any) -> int:
 def _read_tensor(tensor: Any, buffer_sizes: list[int]) -> TensorEntry:
     name = (tensor.Name() or b"").decode("utf-8", "replace")
     shape = tuple(int(tensor.Shape(i)) for i in range(min(tensor.ShapeLength(), 9)))
-    if len(shape) > 8 or any(n < 1 for n in shape) or math.prod(shape) > MAX_VALUES:
+    if len(shape) > 8 or any(n < 0 for n in shape) or math.prod(shape) > MAX_VALUES:
         raise ModelError(
             f"tensor '{name}' has the shape {list(shape)}", why="its size is unknown or too large for a microcontroller", hint=HINT_INT8
         )
@@ -232,11 +232,11 @@ def _read_operator(operator: Any, codes: list[int], tensors: int) -> OperatorEnt
     if max(lengths) > MAX_TENSORS:
         raise ModelError("the .tflite file is damaged", why=f"an operator {kind} claims {lengths[0]} inputs", hint=HINT_FILE)
     inputs = [int(operator.Inputs(i)) for i in range(lengths[0])]
+    slots = tuple(inputs)
     omitted = tuple(i for i, index in enumerate(inputs) if index == -1)  # optional inputs that are left out
     while inputs and inputs[-1] == -1:
         inputs.pop()
     outputs = tuple(_index(operator.Outputs(i), tensors) for i in range(lengths[1]))
     present = tuple(_index(i, tensors) for i in inputs if i != -1)
-    return OperatorEntry(
-        kind, present, outputs, operator.BuiltinOptions(), operator.BuiltinOptionsType(), tuple(i for i in omitted if i < len(inputs))
-    )
+    left_out = tuple(i for i in omitted if i < len(inputs))
+    return OperatorEntry(kind, present, outputs, operator.BuiltinOptions(), operator.BuiltinOptionsType(), left_out, slots)

@@ -38,6 +38,8 @@ class TensorEntry:
 
     def require_activation(self, what: str) -> None:
         """Raises unless this is an int8 activation with one scale and one zero point."""
+        if not self.size:
+            raise ModelError(f"{what} '{self.name}' has the shape {list(self.shape)}", why="it holds nothing", hint=HINT_FILE)
         if self.dtype != "int8":
             raise UnsupportedOpError(f"{what} '{self.name}' is {self.dtype}", why="the engine computes in int8", hint="quantise to int8")
         if len(self.scales) != 1 or len(self.zero_points) != 1 or not INT8_MIN <= self.zero_points[0] <= INT8_MAX:
@@ -51,7 +53,8 @@ class TensorEntry:
 @dataclass(frozen=True)
 class OperatorEntry:
     """An operator; ``options`` is the union table of its options, ``options_type`` its number. ``inputs`` are those that are there;
-    ``omitted`` are the places of optional inputs that are left out before the last one."""
+    ``omitted`` are the places of optional inputs that are left out before the last one; ``slots`` are all inputs, -1 where one
+    is left out."""
 
     kind: str
     inputs: tuple[int, ...]
@@ -59,6 +62,7 @@ class OperatorEntry:
     options: Any
     options_type: int
     omitted: tuple[int, ...] = ()
+    slots: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

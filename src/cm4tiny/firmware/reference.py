@@ -7,7 +7,8 @@ kernels of the same packages differ from these in some bytes, so they are not an
 ai-edge-litert 2.1 to 2.3 rounds FULLY_CONNECTED once where tflite-runtime and TensorFlow Lite for Microcontrollers round twice (measured:
 28 of 12000 outputs of random layers differ by one, all explained by single rounding). Models with that operator are therefore run by
 the tflite-micro wheel where tflite-runtime is not available. SUM of tflite-runtime 2.14 does not clamp its result and leaves equal scales
-out; today's arithmetic does neither, so models with SUM are run by the tflite-micro wheel everywhere.
+out; today's arithmetic does neither. UNIDIRECTIONAL_SEQUENCE_LSTM of TensorFlow Lite for Microcontrollers has other functions of int16 than
+TensorFlow Lite. So models with one of these two are run by the tflite-micro wheel everywhere.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def oracle_name(tflite: bytes) -> str:
 
 
 def _needs_micro(tflite: bytes) -> bool:
-    kinds = {"SUM"} | ({"FULLY_CONNECTED"} if _module().__name__.startswith("ai_edge_litert") else set())
+    kinds = {"SUM", "UNIDIRECTIONAL_SEQUENCE_LSTM"} | ({"FULLY_CONNECTED"} if _module().__name__.startswith("ai_edge_litert") else set())
     return bool(kinds & _kinds(tflite))
 
 
@@ -122,7 +123,7 @@ def _micro_runner(tflite: bytes) -> tuple[Run, tuple[int, ...]]:
     except ImportError as error:
         raise NotAvailableError(
             "no interpreter with the reference arithmetic for this model is installed",
-            why="the other interpreter computes FULLY_CONNECTED or SUM differently",
+            why="the other interpreter computes FULLY_CONNECTED, SUM or LSTM differently",
             hint="install it:\npip install --pre tflite-micro",
         ) from error
     interpreter = runtime.Interpreter.from_bytes(tflite)

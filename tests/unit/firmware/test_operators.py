@@ -18,14 +18,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 import tflite
 import tiny_tflite as tt
 from host_model import host_model
-from random_models import random_model
+from random_models import Node, random_model
+from random_operators import WideMaker, lstm, svdf
 
 from cm4tiny.errors import ModelError, RamBudgetError, UnsupportedOpError
 from cm4tiny.firmware.graph import Conv, Graph, Layer, Portable, Tensor
 from cm4tiny.firmware.microtvm import CompileOptions, compile_model
 from cm4tiny.firmware.microtvm.importer import import_graph, read_model
 from cm4tiny.firmware.operators import registry
-from cm4tiny.firmware.reference import reference_run
+from cm4tiny.firmware.reference import _micro_runner, reference_run
 
 ROOT = Path(__file__).resolve().parents[3]
 OPS = tflite.BuiltinOperator
@@ -222,3 +223,46 @@ def test_several_inputs_and_outputs_lie_one_after_the_other() -> None:
     found = host_model(data).run(rows)
     np.testing.assert_array_equal(found, reference_run(data, rows))
     np.testing.assert_array_equal(found[:, 3:], np.maximum(rows[:, :3], 1))
+
+
+# --- layers that keep their past ------------------------------------------------------------------------------------------------------
+def keeping(seed: int, shape: tuple[int, ...], layer: Callable[[WideMaker, Node], Node]) -> bytes:
+    m = WideMaker(np.random.default_rng(seed))
+    x = m.node(shape, m.rng.uniform(0.01, 0.05), m.zero_point(), "x")
+    y = layer(m, x)
+    return m.g.build([x.index], [y.index])
+
+
+def equals_the_micro_interpreter(data: bytes) -> None:
+    pytest.importorskip("tflite_micro")
+    built = host_model(data)
+    rows = np.random.default_rng(2).integers(-128, 128, (6, built.model.input.size)).astype(np.int8)
+    run, shape = _micro_runner(data)
+    expected = np.stack([run(row.reshape(shape)).reshape(-1).copy() for row in rows])
+    assert len(np.unique(expected)) > 4
+    np.testing.assert_array_equal(built.run(rows), expected)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_svdf_equals_the_micro_interpreter_over_several_inferences(seed: int, dtype: str) -> None:
+    equals_the_micro_interpreter(keeping(seed, (1, 11), lambda m, x: svdf(m, x, 2, 5, 4, dtype)))
+
+
+@pytest.mark.parametrize(
+    ("seed", "clip", "time_major"), [(0, 0.0, False), (1, 0.0, True), (2, 0.2, False), (3, 6.0, True), (4, 0.0, False)]
+)
+def test_an_lstm_equals_the_micro_interpreter_over_several_inferences(seed: int, clip: float, time_major: bool) -> None:
+    shape = (5, 1, 7) if time_major else (1, 5, 7)
+    equals_the_micro_interpreter(keeping(seed, shape, lambda m, x: lstm(m, x, 6, clip=clip, time_major=time_major)))
+
+
+def test_an_lstm_with_a_peephole_is_refused() -> None:
+    def layer(m: WideMaker, x: Node) -> Node:
+        y = lstm(m, x, 6)
+        m.g.ops[-1][1][9] = m.g.constant(np.zeros(6))
+        return y
+
+    with pytest.raises(UnsupportedOpError, match="it has 16 inputs in 24 places") as caught:
+        read_model(keeping(0, (1, 5, 7), layer))
+    assert "peepholes" in caught.value.why

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all kernels share: the shape of a kernel, and a few words for writing TIR with TVM's IR builder.
 
-A kernel is a TIR ``PrimFunc`` over flat buffers. Its parameters come in a fixed order: activations read, constants, workspaces, the
-output. The memory planner gives every workspace its offset in the arena for the time of the call, so no kernel has large locals.
+A kernel is a TIR ``PrimFunc`` over flat buffers. Its parameters come in a fixed order: activations read, constants, memory that is kept,
+workspaces, the output. The memory planner gives every workspace its offset in the arena for the time of the call, so no kernel has large
+locals.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Kernel:
         workspaces: sizes in bytes of the scratch parameters.
         code: micro-kernels that the function calls.
         in_ram: which constants are copied to RAM at boot.
+        kept: first values of memory that keeps them from inference to inference; parameters between constants and workspaces.
+        helpers: C functions that the function calls besides those of helpers.h.
     """
 
     kind: str
@@ -40,11 +43,13 @@ class Kernel:
     workspaces: tuple[int, ...] = ()
     code: tuple[CFunction, ...] = ()
     in_ram: frozenset[int] = frozenset()
+    kept: tuple[Array, ...] = ()
+    helpers: tuple[str, ...] = ()
 
     @property
     def ram_bytes(self) -> int:
-        """Bytes of constants in RAM."""
-        return sum(self.constants[i].nbytes for i in self.in_ram)
+        """Bytes of constants in RAM, and of what is kept."""
+        return sum(self.constants[i].nbytes for i in self.in_ram) + sum(array.nbytes for array in self.kept)
 
 
 @dataclass(frozen=True)

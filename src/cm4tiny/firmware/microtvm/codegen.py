@@ -78,9 +78,9 @@ def _split(text: str) -> dict[str, str]:
 
 
 def _signature(name: str, kernel: Kernel) -> str:
-    """Parameters in the kernel's order; workspaces and the output are written."""
+    """Parameters in the kernel's order; what is kept, workspaces and the output are written."""
     params = list(kernel.func.params)
-    written = len(kernel.workspaces) + 1
+    written = len(kernel.kept) + len(kernel.workspaces) + 1
     words = []
     for i, p in enumerate(params):
         const = "const " if i < len(params) - written else ""

@@ -239,6 +239,7 @@ def _calls(graph: Graph, steps: Sequence[_Step], plan: ModelPlan, arena: ArenaPl
         reads = () if step.clears else step.action.reads
         arguments = [_argument(value, graph, plan, arena) for value in reads]
         arguments += [f"{step.name}_c{i}" for i in range(len(step.kernel.constants))]
+        arguments += [f"{step.name}_k{i}" for i in range(len(step.kernel.kept))]
         offset = arena.offsets.get(scratch_name(step.number), 0)
         for size in step.kernel.workspaces:
             dtype = str(step.kernel.func.params[len(arguments)].dtype)

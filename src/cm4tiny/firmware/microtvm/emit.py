@@ -36,9 +36,11 @@ def source(
         '#include "model.h"',
         HELPERS.read_text(encoding="utf-8").rstrip(),
         *_micro_kernels(kernels),
+        *dict.fromkeys(helper for kernel in kernels.values() for helper in kernel.helpers),
     ]
     for name, kernel in kernels.items():
         parts += [_constant(f"{name}_c{i}", array, in_ram=i in kernel.in_ram) for i, array in enumerate(kernel.constants)]
+        parts += [_state(f"{name}_k{i}", array) for i, array in enumerate(kernel.kept)]
     if arena_bytes:
         parts.append(f"static int32_t cm4tiny_arena[{-(-arena_bytes // 4)}] __attribute__((aligned(8)));")
     parts += [_state(state_name(number), state.initial) for number, state in enumerate(states)]
@@ -67,7 +69,7 @@ def _micro_kernels(kernels: Mapping[str, Kernel]) -> list[str]:
 def _state(name: str, initial: Array) -> str:
     """Memory that is kept, with its first values."""
     body = _rows(initial)
-    return f"static int8_t {name}[{initial.size}] __attribute__((aligned(8))) = {{\n{body}}};"
+    return f"static {initial.dtype}_t {name}[{initial.size}] __attribute__((aligned(8))) = {{\n{body}}};"
 
 
 def _constant(name: str, array: Array, *, in_ram: bool) -> str:

@@ -44,7 +44,7 @@ def int8_candidates(layer: Layer) -> list[Candidate]:
     """The layer's int8 kernel; its parameters are the inputs in order, then the output."""
     cycles = layer.cycles if isinstance(layer, Portable) else _CYCLES_PER_MAC * layer.macs + _CYCLES_PER_VALUE * layer.output.size
     kernel = _int8(layer)
-    return [Candidate(INT8, cycles, 0, scratch_bytes(kernel), lambda: kernel)]
+    return [Candidate(INT8, cycles, kernel.ram_bytes, scratch_bytes(kernel), lambda: kernel)]
 
 
 def scratch_bytes(kernel: Kernel) -> int:

@@ -45,6 +45,12 @@ def quantised_bound(site: Site, value: float | None, end: int) -> int:
 
 def checked_weights(site: Site, channels: int, axis: int) -> tuple[Array, Array, Array]:
     """Weights, biases (zeros if there are none) and scales of a layer with ``channels`` outputs along ``axis`` of the weights."""
+    scales = checked_scales(site, channels, axis)
+    return site.array(1), checked_bias(site, 2, channels), scales
+
+
+def checked_scales(site: Site, channels: int, axis: int) -> Array:
+    """float32 scales of the weights, which are the second input."""
     weights = site.inputs[1]
     if weights.dtype != "int8" or any(weights.zero_points):
         raise site.refuse(f"its weights '{weights.name}' are {weights.dtype}", why="the engine takes int8 with zero point 0",
@@ -53,7 +59,7 @@ def checked_weights(site: Site, channels: int, axis: int) -> tuple[Array, Array,
         raise ModelError(f"weights '{weights.name}' have {len(weights.scales)} scales for {channels} channels", hint="quantise again")
     if len(weights.scales) > 1 and weights.axis != axis:
         raise site.refuse(f"its weights are quantised along axis {weights.axis}", why=f"the rule is axis {axis}")
-    return site.array(1), checked_bias(site, 2, channels), np.asarray(weights.scales, np.float32)
+    return np.asarray(weights.scales, np.float32)
 
 
 def checked_bias(site: Site, place: int, channels: int) -> Array:
@@ -82,10 +88,7 @@ def window_of(site: Site, options: Any, kernel: tuple[int, int], dilation: tuple
     """The window over the input (``ComputePaddingHeightWidth`` of tensorflow/lite/kernels/padding.h)."""
     import tflite
 
-    strides = (options.StrideH(), options.StrideW())
-    numbers = (*strides, *kernel, *dilation)
-    if min(numbers) < 1 or max(numbers) > _MAX_ATTRIBUTE or kernel[0] * kernel[1] > _MAX_WINDOW:
-        raise ModelError(f"{site.operator.kind} of '{site.output.name}' has an impossible window", why=f"its numbers are {numbers}")
+    strides = strides_of(site, options, kernel, dilation)
     height, width, channels = site.inputs[0].shape[1:]
     same, before, after = options.Padding() == tflite.Padding.SAME, [], []
     for i, length in enumerate((height, width)):
@@ -94,6 +97,15 @@ def window_of(site: Site, options: Any, kernel: tuple[int, int], dilation: tuple
         before.append(total // 2)
         after.append(total - total // 2)
     return Window(height, width, channels, kernel, strides, (before[0], before[1], after[0], after[1]), dilation)
+
+
+def strides_of(site: Site, options: Any, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> tuple[int, int]:
+    """The strides; raises ModelError unless the window's numbers are possible."""
+    strides = (options.StrideH(), options.StrideW())
+    numbers = (*strides, *kernel, *dilation)
+    if min(numbers) < 1 or max(numbers) > _MAX_ATTRIBUTE or kernel[0] * kernel[1] > _MAX_WINDOW:
+        raise ModelError(f"{site.operator.kind} of '{site.output.name}' has an impossible window", why=f"its numbers are {numbers}")
+    return strides
 
 
 def check_window(site: Site, window: Window, channels: int) -> None:

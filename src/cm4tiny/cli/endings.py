@@ -21,9 +21,9 @@ WIDEST = 100
 
 
 def report_of(run: FinishedRun) -> dict[str, Any] | None:
-    """The report that a run wrote; None if it wrote none."""
+    """The report that a run wrote; None if it wrote none, or was given a folder to look into."""
     name = run.new_env.get(REPORT_KEY)
-    if not name:
+    if not name or Path(str(name)).is_dir():
         return None
     report: dict[str, Any] = json.loads(Path(str(name)).read_text(encoding="utf-8"))
     return report

@@ -17,6 +17,7 @@ NORMAL = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("step_verbs", "Build, boot and measure benchmarks; report them next to the published results."),
     "profile": ("step_verbs", "Show what each layer of a benchmark, or of an image of yours, costs."),
+    "predict": ("step_verbs", "Say what an int8 model of yours costs: latency, energy, RAM, flash, layer by layer."),
     "replay": ("step_verbs", "Recompute the claims of a past round from its logs."),
     "audit": ("step_verbs", "Check a submission or a round against the rules."),
     "verify": ("step_verbs", "Compute a report's digests and figures again from the sessions next to it."),

@@ -102,6 +102,13 @@ VERBS: dict[str, Verb] = {
             examples=("cm4tiny profile kws", "cm4tiny profile --image firmware.elf --model model.tflite"),
         ),
         Verb(
+            "predict",
+            "predict-tiny-model",
+            "predict,tiny,model",
+            argument="model",
+            examples=("cm4tiny predict model.tflite", "cm4tiny predict model.tflite --engines microtvm,tflm_cmsis_nn -o out"),
+        ),
+        Verb(
             "replay",
             "replay-mlperf-tiny",
             "replay,mlperf,tiny",
@@ -149,7 +156,7 @@ VERBS: dict[str, Verb] = {
 }
 
 SECTIONS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("Firmware", frozenset({"toolchain", "model", "ram_budget", "no_verify", "tune", "costs", "image", "symbols", "root"})),
+    ("Firmware", frozenset({"toolchain", "model", "engines", "ram_budget", "no_verify", "tune", "costs", "image", "symbols", "root"})),
     (
         "Board",
         frozenset(

@@ -36,7 +36,7 @@ def check_build_inputs(
     """Checks the inputs of the steps that build firmware, as they are before the first dependency runs.
 
     Args:
-        benchmark: an id, or ``all``.
+        benchmark: an id, ``own`` for a model that belongs to none, or ``all``.
         engine: its name; empty for this project's own.
         image: ``performance`` or ``energy``.
         model: the user's ``.tflite``.
@@ -52,7 +52,7 @@ def check_build_inputs(
     if not any((model, costs, ram_budget, zeros, channels, memory)):
         return
     from cm4tiny.benchmarks import ROUNDS, chosen_benchmarks
-    from cm4tiny.firmware.build_spec import BuildSpec, prunes_channels, skips_zeros
+    from cm4tiny.firmware.build_spec import BuildSpec, prunes_channels, read_model_file, skips_zeros
     from cm4tiny.firmware.engines.catalogue import MICROTVM, takes_model
     from cm4tiny.firmware.microtvm_image import parse_ram_budget
 
@@ -62,7 +62,7 @@ def check_build_inputs(
     if given and benchmark in ("all", *ROUNDS):
         raise UsageError("--model is the model of one benchmark, and none was chosen", hint=_choose(given, engine))
     for name in chosen_benchmarks(benchmark):
-        row = BuildSpec(
+        spec = BuildSpec(
             name,
             engine,
             image,
@@ -71,7 +71,9 @@ def check_build_inputs(
             costs=str(costs or ""),
             skip_zero=skips_zeros(zeros),
             prune_channels=prunes_channels(channels),
-        ).check()
+        )
+        spec.check()
+        row = spec.subject(read_model_file(given) if given else b"")
         _check_budget(budget, row)
         if given and takes_model(engine):
             check_model_file(given, row, engine)
@@ -79,6 +81,13 @@ def check_build_inputs(
         from cm4tiny.firmware.microtvm.costs import read_costs
 
         read_costs(costs)
+
+
+def chosen_benchmark(benchmark: str, model: Path | None, otherwise: str) -> str:
+    """What a step that was given a model works on: the benchmark that was named, else the model itself, else ``otherwise``."""
+    from cm4tiny.benchmarks.own import OWN
+
+    return benchmark or (OWN if model else otherwise)
 
 
 def _check_budget(budget: int | None, benchmark: Benchmark) -> None:
@@ -95,14 +104,38 @@ def _check_budget(budget: int | None, benchmark: Benchmark) -> None:
 
 
 def _choose(model: str, engine: str) -> str:
-    from cm4tiny.benchmarks import ALL_BENCHMARKS, BENCHMARKS, get_benchmark
+    """What to do with a model where no benchmark was named; raises ModelError if the engine does not take it at all."""
+    from cm4tiny.benchmarks import ALL_BENCHMARKS, get_benchmark
+    from cm4tiny.firmware.build import check_sizes
+    from cm4tiny.firmware.build_spec import checked_ends, read_model_file
 
+    ends = checked_ends(engine, read_model_file(model))
     fitting = []
     for name in ALL_BENCHMARKS:
         with contextlib.suppress(ModelError):
-            check_model_file(model, get_benchmark(name), engine)
+            check_sizes(get_benchmark(name), *ends)
             fitting.append(f"_{name}")
-    return f"add the benchmark to the tags: {' or '.join(fitting) or ', '.join(f'_{name}' for name in BENCHMARKS)}"
+    if fitting:
+        return f"add the benchmark to the tags: {' or '.join(fitting)}"
+    return f"it has the sizes of no benchmark; what it costs by itself, this says:\ncm run script --tags=predict,tiny,model --model={model}"
+
+
+def check_probabilities(model: Path, benchmark: str, engine: str = "") -> None:
+    """Raises ModelError if a benchmark takes probabilities as results and a model's output can be negative.
+
+    The MLCommons runner divides the results of a sample by their sum; of logits, that changes which one is the largest.
+    """
+    from cm4tiny.benchmarks import get_benchmark
+    from cm4tiny.firmware.build_spec import checked_ends, read_model_file
+    from cm4tiny.firmware.engines.catalogue import MICROTVM
+
+    result = checked_ends(engine or MICROTVM, read_model_file(str(model)))[1]
+    if get_benchmark(benchmark).output_kind == "softmax" and result.zero_point != -128:
+        raise ModelError(
+            f"the model's results are not probabilities, which {benchmark} takes",
+            why=f"its output has zero point {result.zero_point}, so it can be negative; the protocol's runners divide results by their sum",
+            hint=f"end the model in a softmax; what it costs as it is, this says:\ncm run script --tags=predict,tiny,model --model={model}",
+        )
 
 
 def check_model_file(model: str, benchmark: Benchmark, engine: str) -> None:

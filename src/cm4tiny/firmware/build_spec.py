@@ -12,6 +12,8 @@ from typing import Any
 
 import cm4tiny
 from cm4tiny.benchmarks import Benchmark, get_benchmark
+from cm4tiny.benchmarks.assets import whose_model
+from cm4tiny.benchmarks.own import OWN, model_name, own_model
 from cm4tiny.boards.boards import find_board
 from cm4tiny.digests import file_sha256, known_sha256
 from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest
@@ -19,9 +21,10 @@ from cm4tiny.events import SILENT, EventStream
 from cm4tiny.files import move_into_place
 from cm4tiny.firmware.build import FirmwareImage, build_firmware, check_sizes
 from cm4tiny.firmware.c_library import find_c_library, fingerprint
+from cm4tiny.firmware.division import with_foreign_model
 from cm4tiny.firmware.engines import octoml, tflm
 from cm4tiny.firmware.engines.catalogue import MICROTVM, check_engine, read_library, takes_model
-from cm4tiny.firmware.inference_code import InferenceCode
+from cm4tiny.firmware.inference_code import InferenceCode, TensorInfo
 from cm4tiny.firmware.microtvm_image import build_microtvm, harness_ram
 from cm4tiny.firmware.model_file import model_ends
 from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
@@ -48,7 +51,7 @@ class BuildSpec:
     """What to build.
 
     Args:
-        benchmark: id of the benchmark.
+        benchmark: id of the benchmark; ``own`` (:data:`cm4tiny.benchmarks.own.OWN`): the model belongs to none.
         engine: who makes the inference code (:data:`cm4tiny.firmware.engines.catalogue.ENGINES`).
         mode: ``"performance"`` (serves accuracy runs too) or ``"energy"``.
         model: path of the int8 ``.tflite``; not used by an engine that brings the compiled model.
@@ -63,6 +66,7 @@ class BuildSpec:
         arena_bytes: of the interpreter's arena (TensorFlow Lite for Microcontrollers); 0: all that the chip has left.
         board: that the image is for, as :func:`~cm4tiny.boards.boards.find_board` takes it; empty: the default board.
         verify: the finished image is executed and its answers compared with a reference (:mod:`cm4tiny.verification`).
+        name: what the firmware of an ``own`` model answers as its model; empty: the name of the model file.
     """
 
     benchmark: str
@@ -79,9 +83,10 @@ class BuildSpec:
     arena_bytes: int = 0
     board: str = ""
     verify: bool = True
+    name: str = ""
 
-    def check(self) -> Benchmark:
-        """The benchmark; raises UsageError for unknown names."""
+    def check(self) -> None:
+        """Raises UsageError for unknown names and for what the engine does not have."""
         check_engine(self.engine)
         if self.mode not in MODES:
             raise UsageError(
@@ -93,7 +98,23 @@ class BuildSpec:
                 hint=f"leave them out, or use the engine {MICROTVM}",
             )
         find_board(self.board)
-        return get_benchmark(self.benchmark)
+        if self.benchmark != OWN:
+            get_benchmark(self.benchmark)
+        elif not takes_model(self.engine):
+            raise UsageError(
+                f"the engine {self.engine} runs no model of yours",
+                why="it is code that its submitter compiled from MLPerf Tiny's models",
+                hint=f"use the engine {MICROTVM}",
+            )
+
+    def subject(self, tflite: bytes) -> Benchmark:
+        """The benchmark, or the model of these bytes as if it were one.
+
+        Raises:
+            UsageError, ModelError, UnsupportedOpError: as :meth:`check` and :func:`check_model`.
+        """
+        self.check()
+        return subject(self.benchmark, self.engine, self.name or self.model, tflite)
 
 
 Verifier = Callable[[FirmwareImage, InferenceCode, bytes], dict[str, Any]]
@@ -112,8 +133,9 @@ def build(spec: BuildSpec, folder: Path, events: EventStream = SILENT, verifier:
         FirmwareError: no model, no compiler, a model outside the engine's limits, an image too large.
         AssetError: an engine's sources are missing.
     """
-    benchmark = spec.check()
+    spec.check()
     tflite = read_model_file(spec.model) if takes_model(spec.engine) else b""
+    benchmark = spec.subject(tflite)
     if takes_model(spec.engine):
         check_model(spec.engine, benchmark, tflite)
     toolchain = find_toolchain(spec.toolchain, install=False)
@@ -123,8 +145,11 @@ def build(spec: BuildSpec, folder: Path, events: EventStream = SILENT, verifier:
         image = replace(image, elf=move_into_place(image.elf, folder / f"{spec.benchmark}-{spec.mode}.elf"))
         verification = NOT_VERIFIED if verifier is None else verifier(image, code, tflite)
         outcome.note = f"{image.flash_bytes / 1000:.0f} kB flash, {image.ram_bytes / 1000:.0f} kB RAM"
+    if takes_model(spec.engine) and spec.benchmark != OWN and not whose_model(hashlib.sha256(tflite).hexdigest()):
+        facts = with_foreign_model(facts)
     record = {
         "benchmark": spec.benchmark,
+        "model_id": benchmark.model_id,
         "engine": spec.engine,
         "mode": spec.mode,
         "model": _model_record(spec, tflite, code),
@@ -152,26 +177,40 @@ def check_model(engine: str, benchmark: Benchmark, tflite: bytes) -> None:
         ModelError: it is damaged, not int8, or its input and output are not the benchmark's.
         UnsupportedOpError: the engine does not implement its operators.
     """
+    if takes_model(engine):
+        check_sizes(benchmark, *checked_ends(engine, tflite))
+
+
+def checked_ends(engine: str, tflite: bytes) -> tuple[TensorInfo, TensorInfo]:
+    """Input and output of a model that the engine takes; raises as :func:`check_model`."""
     if engine == MICROTVM:
         from cm4tiny.firmware.microtvm.importer import check_model as check_own
 
-        check_sizes(benchmark, *check_own(tflite))
-    elif takes_model(engine):
-        check_sizes(benchmark, *model_ends(tflm.check_model(tflite)))
+        return check_own(tflite)
+    return model_ends(tflm.check_model(tflite))
+
+
+def subject(benchmark: str, engine: str, name: str, tflite: bytes) -> Benchmark:
+    """A benchmark by its id; for ``own`` the model as if it were one, with the name of its file. Raises as :func:`check_model`."""
+    if benchmark != OWN:
+        return get_benchmark(benchmark)
+    entry, result = checked_ends(engine, tflite)
+    return own_model(model_name(name), entry.shape, result.shape)
 
 
 def check_given_model(engine: str, benchmark: str, model: str) -> None:
     """For the steps in front of a build: a model that cannot be used is refused before anything is fetched or compiled for it.
 
     Args:
-        engine, benchmark: by name; empty: not known yet, nothing is checked.
+        engine, benchmark: by name (``own``: none of them); empty: not known yet, nothing is checked.
         model: the path of a file that the user named; empty: none was.
 
     Raises:
         ModelError, UnsupportedOpError: as :func:`check_model`.
     """
     if model and engine and benchmark and takes_model(engine):
-        check_model(engine, get_benchmark(benchmark), read_model_file(model))
+        tflite = read_model_file(model)
+        check_model(engine, subject(benchmark, engine, model, tflite), tflite)
 
 
 def read_model_file(name: str) -> bytes:

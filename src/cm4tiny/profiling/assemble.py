@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cm4tiny.boards.energy.settings import PowerSettings
 from cm4tiny.boards.virtual.loader import FunctionSymbol
 from cm4tiny.boards.virtual.trace import TraceCost, TraceKind, TraceSegment
 from cm4tiny.errors import RunnerError
@@ -29,7 +30,7 @@ class Parts:
         segments: of the trace; the last call is the one to show.
         functions: those that the trace was given.
         calls: of the root, per inference.
-        outside: see :class:`~cm4tiny.profiling.model.Profile`.
+        outside, power: see :class:`~cm4tiny.profiling.model.Profile`.
     """
 
     segments: tuple[TraceSegment, ...]
@@ -37,6 +38,7 @@ class Parts:
     calls: int
     hclk_hz: int
     outside: float | None
+    power: PowerSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def assemble(
         records: what the build knows of the layers.
         tables: the model file, if it is available.
         strict: see :class:`~cm4tiny.profiling.model.Profile`.
-        about: the profile's ``benchmark``, ``engine``, ``image`` and ``sha256``.
+        about: the profile's ``benchmark``, ``model_id``, ``engine``, ``image`` and ``sha256``.
 
     Raises:
         RunnerError: the root calls nothing but helpers.
@@ -106,6 +108,7 @@ def assemble(
         whole=Cost.of(whole.cost),
         footprint=_footprint(whole),
         outside_cycles=parts.outside,
+        power=parts.power,
         notes=tuple(_notes(parts.calls, matched, match, root)),
     )
 

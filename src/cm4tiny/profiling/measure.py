@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cm4tiny.benchmarks import ALL_BENCHMARKS, Benchmark
+from cm4tiny.benchmarks.own import OWN, own_model
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import DeadlineError, FirmwareError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.firmware.model_file import read_model
+from cm4tiny.firmware.model_file import model_ends, read_model
 from cm4tiny.firmware.model_tables import ModelTables
 from cm4tiny.images.fidelity import synthetic_input
 from cm4tiny.profiling.assemble import Parts, assemble, calls_of
@@ -78,7 +79,8 @@ def measure_profile(wanted: ProfileRequest, events: EventStream = SILENT) -> Pro
             root,
             wanted.layers,
             tables,
-            benchmark=benchmark.id,
+            benchmark="" if benchmark.id == OWN else benchmark.id,
+            model_id=benchmark.model_id,
             engine=wanted.engine or root.engine,
             image=wanted.image.name,
             sha256=file_sha256(wanted.image),
@@ -94,7 +96,7 @@ def _run(elf: Path, wanted: ProfileRequest, root: Root, events: EventStream) -> 
     with VirtualBoard(elf, exact=True, events=events, strict=wanted.strict) as board:
         dut = Dut(board.link, events=events)
         with _position(board):
-            benchmark = _benchmark(dut.connect(boot_s=BOOT_S).model, wanted.image.name)
+            benchmark = _benchmark(dut.connect(boot_s=BOOT_S).model, wanted)
             dut.load(synthetic_input(benchmark))
             dut.infer(1)
             with board.trace(root.symbol) as segments:
@@ -102,7 +104,8 @@ def _run(elf: Path, wanted: ProfileRequest, root: Root, events: EventStream) -> 
         hclk_hz = board.statistics().hclk_hz
         calls = calls_of(segments, root, TRACED)
         inside = sum(call.cost.ticks for call in calls) / TICKS_PER_CYCLE / TRACED
-        return benchmark, Parts(tuple(segments), board.functions, len(calls) // TRACED, hclk_hz, _outside(inference, hclk_hz, inside))
+        outside = _outside(inference, hclk_hz, inside)
+        return benchmark, Parts(tuple(segments), board.functions, len(calls) // TRACED, hclk_hz, outside, board.power_settings())
 
 
 @contextlib.contextmanager
@@ -119,13 +122,17 @@ def _outside(inference: Inference, hclk_hz: int, inside: float) -> float | None:
     return None if inference.elapsed_us is None else inference.elapsed_us * hclk_hz / 1e6 / TRACED - inside
 
 
-def _benchmark(model_id: str, image: str) -> Benchmark:
+def _benchmark(model_id: str, wanted: ProfileRequest) -> Benchmark:
+    """What the firmware says it is; the model file describes what belongs to no benchmark."""
     found = next((b for b in ALL_BENCHMARKS.values() if b.model_id == model_id), None)
+    if found is None and wanted.model:
+        entry, result = model_ends(read_model(wanted.model))
+        return own_model(model_id, entry.shape, result.shape)
     if found is None:
         raise ProtocolError(
-            f"{image} answers as the model '{model_id}', which belongs to no benchmark",
+            f"{wanted.image.name} answers as the model '{model_id}', which belongs to no benchmark",
             why=f"known are {', '.join(b.model_id for b in ALL_BENCHMARKS.values())}",
-            hint="profile firmware that answers as one of these: it must be known what to send as an input",
+            hint="give its model file, which says what to send as an input: --model=FILE.tflite",
         )
     return found
 

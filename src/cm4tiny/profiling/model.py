@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cm4tiny.boards.energy.settings import PowerSettings
 from cm4tiny.boards.power import SUPPLY_V
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE
 from cm4tiny.boards.virtual.trace import TraceCost
@@ -152,6 +153,7 @@ class Profile:
 
     Attributes:
         benchmark: id, empty if the image answers as none.
+        model_id: what the image answers as its model.
         engine: of the build, or what the root function says.
         image, sha256: file name and hash of what ran.
         root: the function whose callees are the layers.
@@ -165,6 +167,7 @@ class Profile:
         assets: whose model it is: ``"embedded"``, ``"official"``, or empty if nothing says so.
         division: ``"open"`` where the record of the build says so, else empty.
         strict: False if the image ran on where the chip would not run it.
+        power: clocks and power settings while it ran.
     """
 
     benchmark: str
@@ -184,6 +187,8 @@ class Profile:
     assets: str = ""
     division: str = ""
     strict: bool = True
+    model_id: str = ""
+    power: PowerSettings | None = None
 
     @property
     def conditions(self) -> Conditions:
@@ -194,7 +199,7 @@ class Profile:
     @property
     def title(self) -> str:
         """``"kws, tflm_cmsis_nn"``."""
-        return ", ".join(part for part in (self.benchmark, self.engine) if part) or self.image
+        return ", ".join(part for part in (self.benchmark or self.model_id, self.engine) if part) or self.image
 
     @property
     def macs(self) -> int | None:
@@ -215,6 +220,7 @@ class Profile:
             "labels": self.conditions.as_json(),
             "hclk_hz": self.hclk_hz,
             "benchmark": self.benchmark or None,
+            "model_id": self.model_id or None,
             "engine": self.engine,
             "image": {"name": self.image, "sha256": self.sha256},
             "root": self.root,

@@ -7,7 +7,6 @@ closed), at which supply voltage and clock it holds, what the virtual board's mo
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,13 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from cm4tiny.benchmarks import ALL_BENCHMARKS
-from cm4tiny.benchmarks.embedded import embedded_index
-from cm4tiny.benchmarks.official.table import PRECISIONS, official_table
+from cm4tiny.benchmarks.assets import whose_model
 from cm4tiny.boards.boards import default_board
 from cm4tiny.boards.catalogue import NOT_STRICT, board_identity, exact_board_name
 from cm4tiny.boards.power import SUPPLY_V
-from cm4tiny.errors import ResultsError, UsageError
+from cm4tiny.errors import ResultsError
 
 if TYPE_CHECKING:
     from cm4tiny.results.rounds import LoggedSession
@@ -34,7 +31,9 @@ NOT_JUDGED = "not judged: the quality target is that of MLPerf Tiny's own model 
 SIMULATED, MEASURED, PUBLISHED = "simulated", "measured", "published"
 EMBEDDED_PREFIX = "emb_"
 """Names of this project's own samples begin with it (docs/embedded-assets.md)."""
-EMBEDDED, OFFICIAL, SUBMITTERS = "embedded", "official", "submitter's"
+EMBEDDED, OFFICIAL, SUBMITTERS, OWN = "embedded", "official", "submitter's", "own"
+NOT_MLPERF = "not an MLPerf result"
+"""Of what ran on a model that is neither MLPerf Tiny's nor of a submission."""
 FIGURES: dict[str, Figure] = {"performance": "throughput", "energy": "energy", "accuracy": "outputs"}
 """Mode of a run -> the figure that it gives."""
 VIRTUAL_SUFFIX = " (virtual)"
@@ -101,8 +100,8 @@ class Conditions:
     Attributes:
         board: exact name.
         origin: ``"simulated"`` or ``"measured"``.
-        assets: ``"embedded"``, ``"official"`` or ``"submitter's"``: whose model.
-        inputs: ``"embedded"`` where an official model ran on this project's samples.
+        assets: ``"embedded"``, ``"official"``, ``"submitter's"`` or ``"own"`` (a file of the user's): whose model.
+        inputs: whose samples, where they are not those of the model: ``"embedded"`` of an official model, either of an own one.
         division: ``"open"``, ``"closed"``, or empty: none is claimed.
         supply_v, clock_mhz: None where nothing states it.
         figures: which figures these are, for the model's error.
@@ -163,6 +162,7 @@ class Conditions:
         found = [SIMULATED] if self.simulated else []
         found += [] if self.strict else [NOT_STRICT]
         found += [f"{EMBEDDED} model"] if self.assets == EMBEDDED else []
+        found += [f"{OWN} model"] if self.assets == OWN else []
         found += [f"{EMBEDDED} inputs"] if self.inputs == EMBEDDED else []
         found += ["open division"] if self.division == "open" else []
         return ", ".join(found) or MEASURED
@@ -173,7 +173,8 @@ class Conditions:
         origin = f"{self.origin} by the submitter" if self.submitter and not self.simulated else self.origin
         origin += "" if self.strict else f" ({NOT_STRICT})"
         clocked = self.clocked if self.simulated and "energy" in self.figures else ""
-        parts = (origin, self.model, self.board, self.supply, self.clock, self.division_words, self.error, clocked)
+        judged = NOT_MLPERF if self.assets == OWN else ""
+        parts = (origin, self.model, judged, self.board, self.supply, self.clock, self.division_words, self.error, clocked)
         return tuple(part for part in parts if part)
 
     @property
@@ -242,14 +243,7 @@ def differences(run: Conditions, other: Conditions, *, energy: bool) -> tuple[st
 
 def assets_of_model(sha256: str) -> str:
     """Whose model a file is, by its hash; empty for any other model."""
-    if any(file.sha256 == sha256 for file in embedded_index().values()):
-        return EMBEDDED
-    for row in ALL_BENCHMARKS.values():
-        for precision in PRECISIONS:
-            with contextlib.suppress(UsageError):  # MLPerf Tiny publishes no such file
-                if official_table().model(row.model_id, precision).digest.value == sha256:
-                    return OFFICIAL
-    return ""
+    return whose_model(sha256)
 
 
 def run_conditions(report: Mapping[str, Any], entries: Mapping[str, Any] | list[Mapping[str, Any]]) -> Conditions:
@@ -261,17 +255,20 @@ def run_conditions(report: Mapping[str, Any], entries: Mapping[str, Any] | list[
     listed = [entries] if isinstance(entries, Mapping) else entries
     rows = [entry for entry in listed if entry]
     simulated = any(entry.get("simulated", False) for entry in rows)
+    own = any(entry.get("model") == OWN for entry in rows)
+    data = EMBEDDED if report["assets"] == EMBEDDED or any(entry.get("inputs") == EMBEDDED for entry in rows) else OFFICIAL
+    assets = EMBEDDED if report["assets"] == EMBEDDED else OFFICIAL
     return Conditions(
         board=next((str(entry["board_name"]) for entry in rows if entry.get("board_name")), board_identity(report["board"]).name),
         origin=SIMULATED if simulated else MEASURED,
-        assets=EMBEDDED if report["assets"] == EMBEDDED else OFFICIAL,
+        assets=OWN if own else assets,
         division="open" if any(entry.get("division") == "open" for entry in rows) else "",
         supply_v=next((float(entry["supply_v"]) for entry in rows if entry.get("supply_v")), SUPPLY_V if simulated else None),
         clock_mhz=next((clock for entry in rows if (clock := _clock_mhz(report, entry)) is not None), None),
         figures=tuple(FIGURES[mode] for mode in FIGURES if any(entry.get("mode") == mode for entry in rows)),
         strict=not any(entry.get("strict") is False for entry in rows),
         clocked=next((str(entry["clocked"]) for entry in rows if entry.get("clocked")), ""),
-        inputs=EMBEDDED if report["assets"] != EMBEDDED and any(entry.get("inputs") == EMBEDDED for entry in rows) else "",
+        inputs=data if own or data != assets else "",
     )
 
 

@@ -16,7 +16,7 @@ from cm4tiny.boards.catalogue import NOT_STRICT
 from cm4tiny.errors import ResultsError
 from cm4tiny.files import write_atomically
 from cm4tiny.firmware.engines.catalogue import ENGINES, published_folders
-from cm4tiny.results.conditions import EMBEDDED, HOME_BOARD, Conditions, differences, run_conditions
+from cm4tiny.results.conditions import EMBEDDED, HOME_BOARD, OWN, Conditions, differences, run_conditions
 from cm4tiny.results.published import PublishedResult, published_conditions, published_for
 from cm4tiny.results.summary import markdown
 
@@ -31,6 +31,10 @@ REPORT_MD = "report.md"
 EMBEDDED_NOTICE = (
     "These figures come from models and samples that this project made (embedded assets): they are not MLPerf Tiny's and not an "
     "MLPerf result. The variation _mlcommons takes MLPerf Tiny's own models and data."
+)
+OWN_NOTICE = (
+    "These figures come from a model of the user's instead of the benchmark's: they are not MLPerf Tiny's and not an MLPerf result. "
+    "The benchmark's data and protocol are as the labels say."
 )
 SIMULATED_NOTICE = f"Throughput and energy are simulated: predicted on the virtual {HOME_BOARD}, not measured on a board."
 
@@ -113,7 +117,9 @@ def make_report(
     entries = [{key: value for key, value in entry.items() if key not in _ADDED} for entry in results]
     about = {"board": board, "assets": assets, "results": entries}
     simulated = any(entry.get("simulated", False) for entry in entries)
-    notices = ([SIMULATED_NOTICE] if simulated else []) + ([EMBEDDED_NOTICE] if assets == "embedded" else [])
+    own = [entry.get("model") == OWN for entry in entries]
+    notices = ([SIMULATED_NOTICE] if simulated else []) + ([OWN_NOTICE] if any(own) else [])
+    notices += [EMBEDDED_NOTICE] if assets == "embedded" and not all(own) else []
     notices += [
         *_inputs_notice(entries),
         *_division_notice(entries),
@@ -147,8 +153,9 @@ def make_report(
 
 
 def _labelled(entry: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry with its labels; an accuracy of embedded models and samples is not judged."""
-    judged = {"judged": False} if entry["mode"] == "accuracy" and about["assets"] == EMBEDDED else {}
+    """An entry with its labels; an accuracy of embedded models and samples, or of the user's model, is not judged."""
+    other = about["assets"] == EMBEDDED or entry.get("model") == OWN
+    judged = {"judged": False} if entry["mode"] == "accuracy" and other else {}
     return {**entry, **judged, "labels": run_conditions(about, entry).as_json()}
 
 

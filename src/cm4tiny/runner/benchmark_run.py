@@ -187,6 +187,7 @@ def _job(
         mode=mode,
         simulated=simulated_label(request.board, request.board_options),
         open_division=open_division(records[key]),
+        own_model=records[key].get("own_model") is True,
         verified=is_verified(records[key]),
         image=records[key]["elf"]["sha256"],
     )
@@ -228,6 +229,7 @@ def _entries(request: BenchmarkRun, done: JobResult) -> list[dict[str, Any]]:
         common["verified"] = done.job.verified
     if done.job.open_division:
         common |= {"division": "open", "division_reason": done.job.open_division}
+    common |= {"model": "own"} if done.job.own_model else {}
     stand_in = request.assets == "mlcommons" and inputs_kind(done.job.data_set.root) == "embedded"
     if stand_in:
         common["inputs"] = "embedded"

@@ -60,6 +60,7 @@ class Job:
         mode: ``"performance"``, ``"accuracy"`` or ``"energy"``.
         simulated: label for the session's files, empty for hardware (see :class:`SessionWriter`).
         open_division: why the image is one of the open division, empty if it is not known to be.
+        own_model: the image was made from a model of the user's instead of the benchmark's.
         verified: whether the image was executed and compared with a reference after its build; None: not known.
         image: sha256 of the firmware image, for the accuracy run's journal.
         chunk_bytes: most data bytes in a ``db`` line; None: as many as the device proves.
@@ -75,6 +76,7 @@ class Job:
     mode: str
     simulated: str = ""
     open_division: str = ""
+    own_model: bool = False
     verified: bool | None = None
     image: str = ""
     chunk_bytes: int | None = None

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cm4tiny.benchmarks import Benchmark, get_benchmark
+from cm4tiny.benchmarks import Benchmark
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.boards import default_board
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE, CycleModel
 from cm4tiny.boards.virtual.trace import TraceKind
 from cm4tiny.errors import BoardError
 from cm4tiny.firmware.build import build_firmware
+from cm4tiny.firmware.build_spec import subject
+from cm4tiny.firmware.engines.catalogue import MICROTVM
 from cm4tiny.firmware.microtvm import CompileOptions, LayerInfo, compile_model
 from cm4tiny.firmware.microtvm.costs import Costs
 from cm4tiny.firmware.microtvm_image import CODE_BYTES, harness_ram
@@ -37,11 +39,12 @@ def measure_layers(
         ImageTooLargeError: the candidates do not fit into the chip together.
         BoardError: the image does not run.
     """
-    benchmark = get_benchmark(benchmark_id)
+    tflite = model.read_bytes()
+    benchmark = subject(benchmark_id, MICROTVM, model.name, tflite)
     chip = default_board().chip
     budget = chip.ram.size - harness_ram(benchmark)
     wanted = replace(options, forced=choice, ram_budget=budget, flash_budget=chip.flash.size - CODE_BYTES)
-    compiled = compile_model(model.read_bytes(), name=benchmark.model_id, options=wanted, costs=Costs(0))
+    compiled = compile_model(tflite, name=benchmark.model_id, options=wanted, costs=Costs(0))
     tools = find_toolchain(toolchain, install=False)
     image = build_firmware(benchmark, compiled, mode="performance", toolchain=tools, out_dir=folder)
     cycles = trace_layers(image.elf, benchmark)

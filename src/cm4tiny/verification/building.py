@@ -73,9 +73,10 @@ def _build_with_arena(spec: BuildSpec, folder: Path, events: EventStream) -> Fir
 
 def _verifier(spec: BuildSpec, events: EventStream) -> Verifier | None:
     """None: nothing is executed."""
-    board, benchmark = find_board(spec.board), get_benchmark(spec.benchmark)
+    board = find_board(spec.board)
 
     def verify(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
+        benchmark = spec.subject(tflite)
         with events.step(f"verify {spec.benchmark} {spec.mode}") as outcome:
             found = verify_image(image.elf, benchmark, spec.engine, tflite, (code.input, code.output), events, board)
             outcome.note = f"{found.values} values on {found.inputs} inputs as {found.reference}"
@@ -83,6 +84,7 @@ def _verifier(spec: BuildSpec, events: EventStream) -> Verifier | None:
 
     def verify_submitted(image: FirmwareImage, code: InferenceCode, tflite: bytes) -> dict[str, Any]:
         with events.step(f"verify {spec.benchmark} {spec.mode}") as outcome, tempfile.TemporaryDirectory() as name:
+            benchmark = get_benchmark(spec.benchmark)
             plain = replace(code, flags=(*code.flags, *_PLAIN))
             toolchain = find_toolchain(spec.toolchain, install=False)
             other = build_firmware(benchmark, plain, mode=spec.mode, toolchain=toolchain, out_dir=Path(name), board=board, events=events)

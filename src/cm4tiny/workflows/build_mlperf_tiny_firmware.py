@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.cm import Step, flag, value
+from cm4tiny.firmware.build_inputs import chosen_benchmark
 from cm4tiny.workflows.build_flags import BuildFlags, check_build_flags
 
 
@@ -18,7 +19,7 @@ class BuildOptions(BuildFlags):
     """What ``build,mlperf,tiny,firmware`` is asked for."""
 
     model: Path | None = flag("CM_TINY_MODEL_FILE")
-    benchmark: str = value("CM_TINY_MODEL", default="all")
+    benchmark: str = value("CM_TINY_MODEL")
 
 
 def check_build(options: BuildOptions, step: Step) -> None:
@@ -27,4 +28,4 @@ def check_build(options: BuildOptions, step: Step) -> None:
     Raises:
         Cm4TinyError: as :func:`check_build_flags`.
     """
-    check_build_flags(options, options.benchmark, options.model)
+    check_build_flags(options, chosen_benchmark(options.benchmark, options.model, "kws"), options.model)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cm4tiny.benchmarks.own import OWN
 from cm4tiny.boards.boards import described
 from cm4tiny.cm import Outputs, Step, value
 from cm4tiny.fetch.hashes import check_input
@@ -26,6 +27,7 @@ class CompileFirmwareOptions:
     mode: str = value("CM_TINY_IMAGE")
     model: Path | None = value("CM_TINY_MODEL_FILE")
     model_sha256: str = value("CM_TINY_MODEL_SHA256")
+    model_name: str = value("CM_TINY_MODEL_NAME")
     fetched_model: str = value("CM_ML_MODEL_FILE_WITH_PATH")
     tuning: str = value("CM_TINY_TUNING")
     costs: Path | None = value("CM_TINY_COSTS_FILE")
@@ -66,6 +68,7 @@ def compile_firmware(options: CompileFirmwareOptions, step: Step) -> Outputs:
         costs=str(options.costs or ""),
         board=board.env_name,
         verify=wanted(options.no_verify),
+        name=options.model_name if options.benchmark == OWN else "",
     )
     image = build(spec, step.folder / "firmware", step.events)
     return {f"CM_TINY_FIRMWARE_{spec.benchmark.upper()}_{spec.mode.upper()}": image.elf}

@@ -7,8 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cm4tiny.benchmarks.own import OWN, model_name
 from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.fetch.hashes import input_digest
+from cm4tiny.firmware.build_inputs import chosen_benchmark
 from cm4tiny.firmware.build_spec import check_given_model
 from cm4tiny.settings import is_on
 
@@ -25,12 +27,14 @@ class InputIdentityOptions:
 
 
 def name_inputs(options: InputIdentityOptions, step: Step) -> Outputs:
-    """Digests of the files, and ``tuned`` or ``untuned``.
+    """Digests of the files, and ``tuned`` or ``untuned``; where no benchmark was named, the model's own name.
 
     Raises:
         Cm4TinyError: a file cannot be read, or the model is not one that the engine and the benchmark take.
     """
-    check_given_model(options.engine, options.benchmark, str(options.model or ""))
+    benchmark = chosen_benchmark(options.benchmark, options.model, "")
+    check_given_model(options.engine, benchmark, str(options.model or ""))
+    own = {"CM_TINY_MODEL": OWN, "CM_TINY_MODEL_NAME": model_name(options.model)} if options.model and benchmark == OWN else {}
     files = {"CM_TINY_MODEL_SHA256": options.model, "CM_TINY_COSTS_SHA256": options.costs}
     digests = {key: input_digest(path) for key, path in files.items() if path}
-    return {**digests, "CM_TINY_TUNING": "tuned" if is_on(options.tune, other=True) else "untuned"}
+    return {**digests, **own, "CM_TINY_TUNING": "tuned" if is_on(options.tune, other=True) else "untuned"}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cm4tiny.benchmarks.assets import AssetSource, model_file
+from cm4tiny.benchmarks.own import OWN, model_name
 from cm4tiny.benchmarks.table import ALL_BENCHMARKS, ROUNDS, chosen_benchmarks
 from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ModelError, UsageError, nearest
@@ -27,6 +28,7 @@ from cm4tiny.profiling.page import page
 from cm4tiny.profiling.plot import svg
 from cm4tiny.profiling.text import table
 from cm4tiny.results.conditions import OFFICIAL, assets_of_model
+from cm4tiny.results.conditions import OWN as OWN_MODEL
 from cm4tiny.runner.session import file_errors
 from cm4tiny.workflows.build_flags import BuildFlags, check_build_flags
 
@@ -85,12 +87,18 @@ def profile_run(options: ProfileOptions, events: EventStream = SILENT) -> Profil
     if wanted not in ("all", *ROUNDS, *ALL_BENCHMARKS):
         raise UsageError(f"there is no benchmark '{wanted}'", hint=nearest(wanted, ALL_BENCHMARKS) or f"use {', '.join(ALL_BENCHMARKS)}")
     requests = []
-    for benchmark in chosen_benchmarks(wanted):
+    for benchmark in _named(options):
         request = replace(_request(_firmware(options.firmware, benchmark), None, root, model, events), strict=strict)
         if request.engine in octoml.VARIANTS and not model:
             request = _with_official_model(request, benchmark, str(options.mirror or ""), events)
-        requests.append(("-".join(part for part in (benchmark, request.engine) if part), request))
+        name = model_name(options.model) if benchmark == OWN and options.model else benchmark
+        requests.append(("-".join(part for part in (name, request.engine) if part), request))
     return ProfileRun(tuple(requests), out)
+
+
+def _named(options: ProfileOptions) -> tuple[str, ...]:
+    """The benchmarks that are profiled; a model without a benchmark stands for itself."""
+    return (OWN,) if options.model and options.benchmark == "all" else chosen_benchmarks(options.benchmark)
 
 
 def check_profile(options: ProfileOptions, step: Step) -> None:
@@ -99,7 +107,9 @@ def check_profile(options: ProfileOptions, step: Step) -> None:
     Raises:
         Cm4TinyError: as :func:`check_build_flags`.
     """
-    check_build_flags(options, options.benchmark, None if options.image else options.model, options.memory)
+    model = None if options.image else options.model
+    wanted = OWN if model and options.benchmark == "all" else options.benchmark
+    check_build_flags(options, wanted, model, options.memory)
 
 
 def profile_step(options: ProfileOptions, step: Step) -> Outputs:
@@ -152,7 +162,8 @@ def _assets(record: Mapping[str, Any]) -> str:
     """Whose model an image was built from. A submission's code was compiled from MLPerf Tiny's own."""
     if record.get("engine") in octoml.VARIANTS:
         return OFFICIAL
-    return assets_of_model(str(record.get("model", {}).get("sha256", "")))
+    known = assets_of_model(str(record.get("model", {}).get("sha256", "")))
+    return known or (OWN_MODEL if record.get("benchmark") == OWN else "")
 
 
 def _with_official_model(request: ProfileRequest, benchmark: str, mirror: str, events: EventStream) -> ProfileRequest:

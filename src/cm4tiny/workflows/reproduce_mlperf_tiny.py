@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.cm import Step, flag, value
+from cm4tiny.firmware.build_inputs import check_probabilities
+from cm4tiny.firmware.engines.catalogue import MICROTVM, takes_model
 from cm4tiny.settings import JOBS
 from cm4tiny.workflows.board_flags import BoardFlags
 from cm4tiny.workflows.build_flags import BuildFlags, check_build_flags
@@ -28,7 +30,7 @@ class ReproduceOptions(BuildFlags, BoardFlags):
     bench: Path | None = flag("CM_TINY_BENCH")
     monitor: str = flag("CM_TINY_MONITOR")
     supply_mv: int | None = flag("CM_TINY_SUPPLY_MV", limits=(1800, 3300))
-    model: Path | None = value("CM_TINY_MODEL_FILE")
+    model: Path | None = flag("CM_TINY_MODEL_FILE")
     benchmark: str = value("CM_TINY_BENCHMARK", default="all")
     mode: str = value("CM_TINY_MODE", default="standard")
     memory: str = value("CM_TINY_MEMORY")
@@ -39,7 +41,10 @@ def check_reproduce(options: ReproduceOptions, step: Step) -> None:
 
     Raises:
         Cm4TinyError: as :func:`check_build_flags`, :func:`check_bench` and :func:`check_monitor`.
+        ModelError: a model's results are not what the benchmark takes.
     """
     check_bench(options.bench, options)
     check_monitor(options.monitor, options.supply_mv, options.bench, (options.mode,), options)
     check_build_flags(options, options.benchmark, options.model, options.memory)
+    if options.model is not None and takes_model(options.engine or MICROTVM):
+        check_probabilities(options.model, options.benchmark, options.engine)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.cm import Step, flag, value
-from cm4tiny.firmware.build_inputs import check_build_inputs
+from cm4tiny.firmware.build_inputs import check_build_inputs, chosen_benchmark
 from cm4tiny.settings import JOBS
 
 
@@ -22,7 +22,7 @@ class TuneOptions:
     toolchain: str = flag("CM_TINY_TOOLCHAIN", default="auto")
     mirror: Path | None = flag("CM_TINY_MIRROR")
     jobs: int | None = flag("CM_TINY_JOBS", limits=JOBS)
-    benchmark: str = value("CM_TINY_MODEL", default="all")
+    benchmark: str = value("CM_TINY_MODEL")
     zeros: str = value("CM_TINY_ZEROS")
     channels: str = value("CM_TINY_DEAD")
 
@@ -33,4 +33,5 @@ def check_tune(options: TuneOptions, step: Step) -> None:
     Raises:
         Cm4TinyError: as :func:`cm4tiny.firmware.build_inputs.check_build_inputs`.
     """
-    check_build_inputs(options.benchmark, model=options.model, zeros=options.zeros, channels=options.channels)
+    benchmark = chosen_benchmark(options.benchmark, options.model, "kws")
+    check_build_inputs(benchmark, model=options.model, zeros=options.zeros, channels=options.channels)

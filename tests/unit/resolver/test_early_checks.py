@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tflite
 from support.edge import Edge
-from support.tiny_tflite import TinyTflite
+from support.tiny_tflite import TinyTflite, fully_connected
 
 from cm4tiny.benchmarks.embedded import embedded_model
 from cm4tiny.resolver.run import native
@@ -26,6 +27,7 @@ def edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
     (work / "file").write_text("text\n")
     (work / "kws.tflite").write_bytes(embedded_model("kws").read_bytes())
     (work / "odd.tflite").write_bytes(one_operator(tflite.BuiltinOperator.LOG))
+    (work / "logits.tflite").write_bytes(logits())
     monkeypatch.chdir(work)
     monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path / "home" / "cache"))
 
@@ -43,6 +45,15 @@ def one_operator(kind: int) -> bytes:
     graph = TinyTflite()
     entry, result = (graph.tensor(name, (1, 490), scale=0.1) for name in ("in", "out"))
     graph.op(kind, [entry], [result])
+    return graph.build([entry], [result])
+
+
+def logits() -> bytes:
+    """A model of kws's sizes whose output can be negative."""
+    graph = TinyTflite()
+    entry, result = graph.tensor("in", (1, 490), scale=0.1), graph.tensor("out", (1, 12), scale=0.1)
+    weights = graph.tensor("weights", (12, 490), scale=0.1, data=np.ones((12, 490)))
+    fully_connected(graph, entry, weights, None, result)
     return graph.build([entry], [result])
 
 
@@ -80,7 +91,8 @@ WRONG = [
     (RUN, "--jobs=many", "--jobs=many is not a number"),
     (RUN, "--outdirname=file", "cannot be created"),
     (RUN, "--jobs=1", "CM_TINY_FIRMWARE_"),
-    (PROFILE, "--model=kws.tflite", "add the benchmark to the tags: _kws"),
+    (REPRODUCE, "--model=kws.tflite", "add the benchmark to the tags: _kws"),
+    (f"{REPRODUCE},_kws", "--model=logits.tflite", "not probabilities"),
     (f"{PROFILE},_vww", "--model=kws.tflite", "does not fit the benchmark 'vww'"),
     (PROFILE, "--image=absent.elf", "--image=absent.elf does not exist"),
     (PROFILE, "--outdirname=file", "cannot be created"),
@@ -108,7 +120,7 @@ def test_a_wrong_input_is_refused_before_anything_begins(tags: str, flag: str, s
     answer = edge(f"--tags={tags}", flag)
     assert answer["return"] > 0 and says in answer["error"] and "hint: " in answer["error"]
     assert edge.started == [] and edge.left == []
-    assert sorted(path.name for path in Path.cwd().iterdir()) == ["file", "folder", "kws.tflite", "odd.tflite"]
+    assert sorted(path.name for path in Path.cwd().iterdir()) == ["file", "folder", "kws.tflite", "logits.tflite", "odd.tflite"]
 
 
 def test_a_folder_that_cannot_be_written_is_refused_where_it_is_the_default(edge: Edge) -> None:

@@ -43,6 +43,7 @@ STEPS: dict[str, tuple[str, tuple[str, ...], str | None]] = {
     "identity": ("get,tiny,input-identity", (), None),
     "tune": ("tune,mlperf,tiny", (), OFFLINE),
     "profile": ("profile,mlperf,tiny,_kws", (), OFFLINE),
+    "predict": ("predict,tiny,model", (), "no model was named"),
     "reproduce": ("reproduce,mlperf,tiny", (), OFFLINE),
     "image": ("run,mlperf,tiny,image,_bosch-v1.2", (), OFFLINE),
     "replay": ("replay,mlperf,tiny,_v1.1", (), OFFLINE),

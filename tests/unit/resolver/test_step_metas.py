@@ -45,6 +45,7 @@ UIDS = {
     "get-tiny-toolchain": "b10ccec6edb45d9a",
     "import-mlperf-tiny-to-experiment": "d9ca29143fdec0d6",
     "measure-mlperf-tiny-kernels": "8d2f64b1c09e7a53",
+    "predict-tiny-model": "e3b1a7c05d9f4826",
     "profile-mlperf-tiny": "11acfd159256a1ab",
     "replay-mlperf-tiny": "a640b9d4a19d7bea",
     "reproduce-mlperf-tiny": "51cc18258c9c6a32",
@@ -75,11 +76,11 @@ DEFAULTS = {
     "get-tiny-board": {"board": "virtual"},
     "get-tiny-toolchain": {"kind": "auto"},
     "reproduce-mlperf-tiny": {"benchmark": "all", "mode": "standard", "engine": "microtvm", "board": "virtual", "assets": "embedded"},
-    "build-mlperf-tiny-firmware": {"benchmark": "kws", "engine": "microtvm", "assets": "embedded", "image": "performance"},
+    "build-mlperf-tiny-firmware": {"engine": "microtvm", "assets": "embedded", "image": "performance"},
     "profile-mlperf-tiny": {"benchmark": "all", "engine": "microtvm", "assets": "embedded"},
     "run-mlperf-tiny": {"benchmark": "all", "mode": "standard", "board": "virtual"},
     "run-mlperf-tiny-image": {"benchmark": "all", "mode": "standard"},
-    "tune-mlperf-tiny": {"benchmark": "kws", "assets": "embedded"},
+    "tune-mlperf-tiny": {"assets": "embedded"},
 }
 KERNELS = {"CM_TINY_MODEL": "kws", "CM_TINY_ASSETS": "embedded", "CM_TINY_MODEL_SHA256": "benchmark", "CM_TINY_TOOLCHAIN": "auto"} | {
     "CM_TINY_ZEROS": "skip_zeros",
@@ -95,10 +96,12 @@ DEFAULT_ENV = {
         "CM_TINY_TUNING": "untuned",
         "CM_TINY_RAM_BUDGET": "all",
         "CM_TINY_NO_VERIFY": "no",
+        "CM_TINY_MODEL_NAME": "benchmark",
     }
     | KERNELS,
     "get-tiny-board": {"CM_TINY_BOARD": "NUCLEO_L4R5ZI"},
     "measure-mlperf-tiny-kernels": KERNELS,
+    "predict-tiny-model": {"CM_TINY_TOOLCHAIN": "auto"},
     "profile-mlperf-tiny": {"CM_TINY_IMAGE": "performance"},
     "reproduce-mlperf-tiny": {"CM_TINY_IMAGE": "performance"},
 }
@@ -110,6 +113,7 @@ CACHE_TAGS = {
     "CM_TINY_ENGINE": "engine-",
     "CM_TINY_IMAGE": "image-",
     "CM_TINY_MODEL": "benchmark-",
+    "CM_TINY_MODEL_NAME": "model-name-",
     "CM_TINY_MODEL_SHA256": "model-",
     "CM_TINY_NO_VERIFY": "no-verify-",
     "CM_TINY_RAM_BUDGET": "ram-budget-",
@@ -136,7 +140,12 @@ NAMES = {
     "run",
     "toolchain",
     "tune",
-} | {f"{kind}{more}" for kind in ("dataset", "firmware") for more in ("", "-ad", "-ic", "-kws", "-vww", "-ic02")}
+} | {
+    f"{kind}{more}"
+    for kind in ("dataset", "firmware")
+    for more in ("", "-ad", "-ic", "-kws", "-vww", "-ic02", "-own")
+    if (kind, more) != ("dataset", "-own")
+}
 ROUND = re.compile(r"results-v\d\.\d")
 CONDITIONS = ("enable_if_env", "skip_if_env", "enable_if_any_env", "skip_if_any_env")
 

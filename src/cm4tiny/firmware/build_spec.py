@@ -14,7 +14,7 @@ import cm4tiny
 from cm4tiny.benchmarks import Benchmark, get_benchmark
 from cm4tiny.benchmarks.assets import whose_model
 from cm4tiny.benchmarks.own import OWN, model_name, own_model
-from cm4tiny.boards.boards import find_board
+from cm4tiny.boards.boards import default_board, find_board
 from cm4tiny.digests import file_sha256, known_sha256
 from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
@@ -27,6 +27,7 @@ from cm4tiny.firmware.engines.catalogue import MICROTVM, check_engine, read_libr
 from cm4tiny.firmware.inference_code import InferenceCode, TensorInfo
 from cm4tiny.firmware.microtvm_image import build_microtvm, harness_ram
 from cm4tiny.firmware.model_file import model_ends
+from cm4tiny.firmware.obstacles import file_obstacles, joined, repeats
 from cm4tiny.firmware.toolchain import Toolchain, find_toolchain
 from cm4tiny.firmware.tvm_package import PACKAGE, installed_tvm
 
@@ -182,7 +183,23 @@ def check_model(engine: str, benchmark: Benchmark, tflite: bytes) -> None:
 
 
 def checked_ends(engine: str, tflite: bytes) -> tuple[TensorInfo, TensorInfo]:
-    """Input and output of a model that the engine takes; raises as :func:`check_model`."""
+    """Input and output of a model that the engine takes; raises as :func:`check_model`, with all that is in the way."""
+    flash = default_board().chip.flash.size
+    found = list(file_obstacles(tflite, flash_bytes=flash))
+    try:
+        ends = _engine_ends(engine, tflite)
+    except ModelError as error:
+        if found and repeats(error, found):  # the engine stopped before it looked at the operators
+            supported = None if engine == MICROTVM else tflm.operators()
+            raise joined(file_obstacles(tflite, flash_bytes=flash, supported=supported)) from error
+        raise joined([*found, error]) from error
+    if found:
+        raise joined(found)
+    return ends
+
+
+def _engine_ends(engine: str, tflite: bytes) -> tuple[TensorInfo, TensorInfo]:
+    """What the engine itself says."""
     if engine == MICROTVM:
         from cm4tiny.firmware.microtvm.importer import check_model as check_own
 

@@ -37,8 +37,8 @@ _READ_FAILURES = (struct.error, IndexError, ValueError, TypeError, OverflowError
                   ZeroDivisionError)  # fmt: skip
 HINT_INT8 = "convert the model with full integer quantisation: int8 weights, activations, input and output"
 _HINT_ENDS = "convert the model with inference_input_type and inference_output_type tf.int8"
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-_SCHEMES = {
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+SCHEMES = {
     ("float32", "float32"): "the model is a float model",
     ("float32", "float16"): "the model is a float model with float16 weights",
     ("float32", "int8"): "the model is quantised in its weights only (dynamic range)",
@@ -80,14 +80,14 @@ def read_model(data: bytes) -> ModelTables:
 def check_scheme(tables: ModelTables) -> None:
     """Raises ModelError if the layers of a model do not compute in int8: says in which of TensorFlow Lite's schemes they do."""
     for operator in tables.operators:
-        if operator.kind not in _WEIGHTED or len(operator.inputs) < 2:
+        if operator.kind not in WEIGHTED or len(operator.inputs) < 2:
             continue
         x, w = (tables.tensors[i] for i in operator.inputs[:2])
-        if x.dtype == "int8" or (x.dtype, w.dtype) not in _SCHEMES:
+        if x.dtype == "int8" or (x.dtype, w.dtype) not in SCHEMES:
             continue
         end = tables.tensors[tables.inputs[0]] if tables.inputs else x
         raise ModelError(
-            f"{_SCHEMES[x.dtype, w.dtype]}: its input '{end.name}' is {end.dtype}",
+            f"{SCHEMES[x.dtype, w.dtype]}: its input '{end.name}' is {end.dtype}",
             why=f"its {operator.kind} reads {x.dtype} '{x.name}' and {w.dtype} weights; the engine computes in int8",
             hint=HINT_INT8,
         )

@@ -124,6 +124,11 @@ def _add_function(kind: str) -> str:
     return f"tflm_add_{kind.lower()}"
 
 
+def operators() -> frozenset[str]:
+    """Names of the operators that the library has."""
+    return frozenset(_table()["operators"])
+
+
 def check_model(tflite: bytes) -> ModelTables:
     """A model's tables, if the library can run it: asked before anything is compiled.
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = ("instructions", "emulator_speed", "job", "official_kws", "dashboard", "replay", "engine", "planning", "jobs", "kernels")
+PARTS = ("instructions", "emulator_speed", "job", "official_kws", "dashboard", "replay", "engine", "planning", "jobs", "kernels", "predict")
 
 
 def main(names: list[str]) -> None:

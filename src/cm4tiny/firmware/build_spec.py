@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,7 @@ def check_model(engine: str, benchmark: Benchmark, tflite: bytes) -> None:
         check_sizes(benchmark, *checked_ends(engine, tflite))
 
 
+@lru_cache(maxsize=4)
 def checked_ends(engine: str, tflite: bytes) -> tuple[TensorInfo, TensorInfo]:
     """Input and output of a model that the engine takes; raises as :func:`check_model`, with all that is in the way."""
     flash = default_board().chip.flash.size

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ SCHEMES = {
 """By the types of a layer's input and weights."""
 
 
+@lru_cache(maxsize=2)  # a build asks several times
 def read_tables(data: bytes) -> ModelTables:
     """The tables of a model, whatever its types are.
 

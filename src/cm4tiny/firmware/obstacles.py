@@ -155,7 +155,7 @@ def _tensor(model: Any, tensor: Any) -> _Tensor:
         for get, length in ((tensor.Shape, tensor.ShapeLength()), (tensor.ShapeSignature, tensor.ShapeSignatureLength()))
     )
     q = tensor.Quantization()
-    scales = () if q is None else tuple(float(q.Scale(i)) for i in range(min(q.ScaleLength(), MAX_TENSORS)))
+    scales = () if q is None or not q.ScaleLength() else tuple(map(float, q.ScaleAsNumpy()))
     constant = model.Buffers(tensor.Buffer()).DataLength() > 0
     return _Tensor(_printable(tensor.Name()), shape, signature, type_name(tensor.Type()), constant, scales)
 

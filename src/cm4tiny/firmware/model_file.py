@@ -8,12 +8,12 @@ becomes a :class:`~cm4tiny.errors.ModelError`.
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ SCHEMES = {
 """By the types of a layer's input and weights."""
 
 
-@lru_cache(maxsize=2)  # a build asks several times
+@functools.lru_cache(maxsize=2)  # a build asks several times
 def read_tables(data: bytes) -> ModelTables:
     """The tables of a model, whatever its types are.
 

@@ -115,7 +115,7 @@ def _read(data: bytes) -> _File | None:
     import tflite
 
     model = tflite.Model.GetRootAsModel(data, 0)
-    if model.SubgraphsLength() != 1:
+    if model.SubgraphsLength() < 1:
         return None
     graph = model.Subgraphs(0)
     counts = (graph.TensorsLength(), graph.OperatorsLength(), model.OperatorCodesLength(), model.BuffersLength())

@@ -36,8 +36,8 @@ def main(arguments: list[str]) -> None:
         walls, processors = zip(*(_predict(file) for _ in range(RUNS)), strict=True)
         macs = json.loads((Path(name) / "out" / "timed" / "prediction.json").read_text(encoding="utf-8"))["model"]["macs"]
     print(
-        f"{macs / 1e6:.2f} M MACs: {statistics.median(walls):.1f} s to the answer (median of {RUNS}; {min(walls):.1f} to {max(walls):.1f}), "
-        f"{statistics.median(processors):.1f} s of processor time; aim {AIM_S} s; load of the machine {os.getloadavg()[0]:.1f}"
+        f"{macs / 1e6:.2f} M MACs: {statistics.median(walls):.1f} s to the answer (median of {RUNS}, {min(walls):.1f} to {max(walls):.1f})"
+        f", {statistics.median(processors):.1f} s of processor time; aim {AIM_S} s; load of the machine {os.getloadavg()[0]:.1f}"
     )
 
 

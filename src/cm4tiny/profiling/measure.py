@@ -6,18 +6,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cm4tiny.benchmarks import ALL_BENCHMARKS, Benchmark
-from cm4tiny.benchmarks.own import OWN, own_model
+from cm4tiny.benchmarks.own import OWN
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.boards.virtual.cycle_model import TICKS_PER_CYCLE
 from cm4tiny.boards.virtual.image_files import load_image
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import DeadlineError, FirmwareError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
-from cm4tiny.firmware.model_file import model_ends, read_model
+from cm4tiny.firmware.build_spec import subject
+from cm4tiny.firmware.engines.catalogue import ENGINES, MICROTVM, takes_model
+from cm4tiny.firmware.model_file import check_scheme, read_model, read_tables
 from cm4tiny.firmware.model_tables import ModelTables
 from cm4tiny.images.fidelity import synthetic_input
 from cm4tiny.profiling.assemble import Parts, assemble, calls_of
@@ -126,8 +128,8 @@ def _benchmark(model_id: str, wanted: ProfileRequest) -> Benchmark:
     """What the firmware says it is; the model file describes what belongs to no benchmark."""
     found = next((b for b in ALL_BENCHMARKS.values() if b.model_id == model_id), None)
     if found is None and wanted.model:
-        entry, result = model_ends(read_model(wanted.model))
-        return own_model(model_id, entry.shape, result.shape)
+        engine = wanted.engine if wanted.engine in ENGINES and takes_model(wanted.engine) else MICROTVM
+        return replace(subject(OWN, engine, model_id, wanted.model), model_id=model_id)
     if found is None:
         raise ProtocolError(
             f"{wanted.image.name} answers as the model '{model_id}', which belongs to no benchmark",
@@ -157,7 +159,9 @@ def _with_symbols(wanted: ProfileRequest) -> Path:
 
 def _tables(wanted: ProfileRequest, root: Root, segments: Sequence[tuple[int, bytes]]) -> ModelTables | None:
     if wanted.model:
-        return read_model(wanted.model)
+        tables = read_tables(wanted.model)
+        check_scheme(tables)
+        return tables
     return model_inside(segments) if root.match == "order" else None
 
 

@@ -14,8 +14,11 @@ from support.hostile_metas import HARMLESS, JSON, KINDS, YAML, lay
 from support.micro_cm import Cm
 
 from cm4tiny.errors import DependencyError, MetaError, ScriptNotFoundError
+from cm4tiny.resolver.adapter.plan_view import plan_of
 from cm4tiny.resolver.language.meta import LIMITS, load_meta, load_yaml
 from cm4tiny.resolver.plan import planner
+from cm4tiny.resolver.plan.resolve import new_request
+from cm4tiny.resolver.run import session
 
 LIMIT_S, LIMIT_KB = 1.0, 200_000
 MEASURED = """
@@ -145,6 +148,24 @@ def test_a_circle_that_changes_on_the_way_ends(micro: Any) -> None:
     micro.script("one", env={"T_X": "<<<T_X>>>y"}, deps=[{"tags": "one", "env": {"T_Y": "<<<T_Y>>>z"}}])
     with pytest.raises(DependencyError, match="never end"):
         prefetching(micro, "top")
+
+
+def test_two_dependencies_on_each_level_are_planned_once_and_end_before_they_run_for_hours(
+    micro: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them runs, as under upstream's engine: 2^n scripts at the end of n levels."""
+    monkeypatch.setattr(session, "RUNS_LIMIT", 40)
+    levels = 24
+    for level in range(levels):
+        micro.script(f"n{level}", deps=[{"tags": f"n{level + 1}"}] * 2)
+    micro.script(f"n{levels}")
+    assert len(list(plan_of(micro.session(), new_request({"tags": "n0"})).walk())) == levels + 1
+    micro.run(f"n{levels - 4}")
+    assert micro.ran.count(f"n{levels}") == 16
+    with pytest.raises(DependencyError, match="'n0' lead to more than 40 runs") as caught:
+        micro.run("n0")
+    assert f"'n{levels}' ran" in caught.value.why and "cache: true" in caught.value.hint
+    assert micro.run(f"n{levels - 2}")
 
 
 @pytest.mark.long

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,10 @@ class Prefetching(Protocol):
         """Ends all jobs."""
 
 
+RUNS_LIMIT = 10_000
+"""Runs of scripts in one command. Two dependencies on each of so many levels run 2^n times, as with upstream's engine."""
+
+
 @dataclass
 class Session:
     """See the module.
@@ -86,6 +91,7 @@ class Session:
     any_hit: bool = False
     created: list[Path] = field(default_factory=list)
     in_progress: set[str] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
     frames: list[Frame] = field(default_factory=list)
     prefetcher: Prefetching | None = None
     above: tuple[str, ...] = ()
@@ -159,8 +165,13 @@ class Session:
         """Puts a run on the chain.
 
         Raises:
-            DependencyError: the same run is already in progress further up.
+            DependencyError: the same run is already in progress further up, or the command led to :data:`RUNS_LIMIT` runs.
         """
+        if not self.chain:
+            self.counts.clear()
+        self.counts[resolved.script.alias] += 1
+        if self.counts.total() > RUNS_LIMIT:
+            raise self._too_many()
         env = {key: value for key, value in resolved.env.items() if not key.startswith("CM_TMP_")}
         again = [above for above, its_env in self.chain if identity(above) == identity(resolved) and its_env == env]
         if again or len(self.chain) >= DEPTH_LIMIT:
@@ -186,6 +197,14 @@ class Session:
             yield
         finally:
             self.in_progress.discard(key)
+
+    def _too_many(self) -> DependencyError:
+        alias, count = self.counts.most_common(1)[0]
+        return DependencyError(
+            f"the dependencies of script '{self.chain[0][0].script.alias}' lead to more than {RUNS_LIMIT} runs of scripts",
+            why=f"'{alias}' ran {count} times: a dependency that is not cached runs each time that a script needs it",
+            hint=f"cache it (cache: true in the meta of '{alias}'), or name it once",
+        )
 
     def _endless(self, resolved: Resolved) -> DependencyError:
         names = [above.script.alias for above, _ in self.chain]

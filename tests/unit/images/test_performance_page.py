@@ -176,6 +176,35 @@ def test_whiskers_show_the_error_of_predicted_bars_only() -> None:
     assert bar_chart([BarGroup("g", bars)], title="t", subtitle="s").count("<path") == 0
 
 
+def test_the_chart_has_colours_for_a_dark_page_and_each_is_told_from_its_background() -> None:
+    """Text by 4.5 to 1 (WCAG 2.2, section 1.4.3); bars, which carry their labels next to them, by less on a light page."""
+    svg = bar_chart([BarGroup("g", tuple(Bar(kind, 1.0, kind) for kind in ("own", "plan", "other", "published")))], title="t", subtitle="s")
+    style = ElementTree.fromstring(svg).findtext(f"{SVG}style") or ""
+    light, dark = style.split("@media (prefers-color-scheme:dark)")
+    for colours, night in ((light, False), (dark, True)):
+        found = dict(re.findall(r"(\.?\w+)\{fill:(#[0-9a-f]+)", colours))
+        paper = found.pop(".paper")
+        assert (luminance(paper) < 0.1) is night
+        for name in ("text", ".soft"):
+            assert contrast(found[name], paper) >= 4.5, (name, found[name])
+        for name in (".own", ".plan", ".other", ".published"):
+            assert contrast(found[name], paper) >= (3.0 if night else 2.0), (name, found[name])
+    assert "fill=" not in svg.replace('fill="none"', "")
+
+
+def luminance(colour: str) -> float:
+    digits = colour.lstrip("#")
+    digits = digits if len(digits) == 6 else "".join(digit * 2 for digit in digits)
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    bright, dim = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
 def test_names_are_escaped_and_the_figures_are_readable_without_the_picture() -> None:
     svg = bar_chart([BarGroup("<g>", (Bar('a & "b"', 1.25, "own"),))], title="a < b", subtitle="s")
     root = ElementTree.fromstring(svg)

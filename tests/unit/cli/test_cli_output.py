@@ -47,7 +47,7 @@ def test_a_defect_is_called_one_and_its_traceback_goes_to_a_file(
 ) -> None:
     monkeypatch.setenv("CM_REPOS", str(tmp_path))
 
-    def broken() -> None:
+    def broken(**_: object) -> None:
         raise TypeError("no")
 
     monkeypatch.setattr("cm4tiny.cli.boards.list_boards", broken)

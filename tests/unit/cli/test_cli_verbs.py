@@ -106,6 +106,16 @@ def typed(name: str, *words: str) -> list[dict[str, Any]]:
             ],
         ),
         ("run ad ic kws vww", [{"tags": "reproduce,mlperf,tiny"}]),
+        ("run v1.4", [{"tags": "reproduce,mlperf,tiny,_v1.4"}]),
+        ("run v1.4 ic ad", [{"tags": "reproduce,mlperf,tiny,_v1.4"}]),
+        (
+            "run ic02 all kws",
+            [
+                {"tags": "reproduce,mlperf,tiny,_ic02", "outdirname": "mlperf-tiny-results/ic02"},
+                {"tags": "reproduce,mlperf,tiny,_all", "outdirname": "mlperf-tiny-results/all"},
+            ],
+        ),
+        ("run kws --board NUCLEO --bench README.md", [{"tags": "reproduce,mlperf,tiny,_kws,_NUCLEO", "bench": "README.md"}]),
         ("replay v1.1 --strict", [{"tags": "replay,mlperf,tiny,_v1.1", "strict": "yes"}]),
         ("audit . --round v1.2", [{"tags": "check,mlperf,tiny,submission", "path": ".", "round": "v1.2"}]),
         ("profile kws --offline", [{"tags": "profile,mlperf,tiny,_kws", "offline": "yes"}]),

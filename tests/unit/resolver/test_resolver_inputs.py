@@ -15,6 +15,7 @@ import yaml
 from cm4tiny.boards.links import DEFAULT_BAUD
 from cm4tiny.boards.nucleo import FLASHERS
 from cm4tiny.errors import UsageError
+from cm4tiny.firmware.build import DEFAULT_BAUD as SPEEDS
 from cm4tiny.firmware.toolchain import KINDS
 from cm4tiny.paths import cm_repo
 from cm4tiny.resolver.catalogue.repository import ScriptStore, own_repositories
@@ -56,7 +57,9 @@ def test_defaults_are_of_scripts_that_have_the_input() -> None:
 
 
 def test_the_values_of_the_table_are_those_of_the_code() -> None:
-    assert TABLE["CM_TINY_BAUD"]["default"] == str(DEFAULT_BAUD) and TABLE["CM_TINY_JOBS"]["maximum"] == JOBS_LIMIT
+    assert TABLE["CM_TINY_BAUD"]["default"] == {"doctor-mlperf-tiny": str(DEFAULT_BAUD)} and TABLE["CM_TINY_JOBS"]["maximum"] == JOBS_LIMIT
+    said = TABLE["CM_TINY_BAUD"]["otherwise"]["run-mlperf-tiny"]
+    assert said == f"{SPEEDS['performance']}, and {SPEEDS['energy']} for energy runs"
 
 
 def test_the_choices_are_those_of_the_code() -> None:

@@ -35,6 +35,7 @@ class VirtualLpm01a:
         refuses: commands that it answers with an error.
         streaming: it was left acquiring by an interrupted run.
         supply_v: what it says when it is asked, in place of what was set.
+        version: of its firmware.
         packed: how many values stand in a line.
     """
 
@@ -46,6 +47,7 @@ class VirtualLpm01a:
     refuses: tuple[str, ...] = ()
     streaming: bool = False
     supply_v: float | None = None
+    version: str = "1.0.7"
     packed: int = 1
     name: str = "virtual LPM01A"
     asked: list[str] = field(default_factory=list)
@@ -102,6 +104,8 @@ class VirtualLpm01a:
             self._began = None
             return
         self._say(f"{PROMPT}ack {command}" + (f" {self._volts()}" if command == "volt get" else ""))
+        if command == "version":
+            self._say(f"{PROMPT}{self.version}")
         self._act(command.split())
 
     def _act(self, words: list[str]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.links import DEFAULT_BAUD
+from cm4tiny.boards.monitors.choice import USB_ID as LPM01A_USB_ID
 from cm4tiny.boards.nucleo.claim import Claim, locate
 from cm4tiny.doctor import checks
 from cm4tiny.doctor.checks import BenchQuestion
@@ -15,6 +16,7 @@ from cm4tiny.doctor.devices import BOARD, BenchDevice, bench_devices
 from cm4tiny.doctor.finding import BenchCheck, Diagnosis, found
 from cm4tiny.doctor.line import LineQuestion, OpenLink, Waits, examine_line, open_serial
 from cm4tiny.doctor.machine import Machine
+from cm4tiny.doctor.monitor import examine_monitor
 from cm4tiny.errors import BusyError
 from cm4tiny.events import SILENT, EventStream
 
@@ -67,6 +69,11 @@ def diagnose(
                 continue
             question = LineQuestion(port, request.baud, adapter, request.expect)
             do(lambda question=question: _examined(question, request, machine, opener))  # type: ignore[misc]
+        for port in _monitor_ports(devices):
+            if port in blocked:
+                done.append(BenchCheck(f"power monitor {port}", note="it cannot be opened, see above", skipped=True))
+                continue
+            do(lambda port=port: examine_monitor(port, opener, request.waits))  # type: ignore[misc]
         do(lambda: checks.check_flash_tools(request.bench))
     if request.host:
         do(checks.check_compiler)
@@ -96,6 +103,10 @@ def _ports_of(devices: list[BenchDevice], bench: BenchQuestion) -> dict[str, boo
     chosen = [d for d in devices if d.role == BOARD and d.usb.serial.upper().endswith(bench.probe.upper())]
     found = {port: False for device in chosen for port in device.ports}
     return found or dict.fromkeys(sorted(adapters), True)
+
+
+def _monitor_ports(devices: list[BenchDevice]) -> list[str]:
+    return [port for device in devices if device.usb.usb_id == LPM01A_USB_ID for port in device.ports]
 
 
 def _all_ports(devices: list[BenchDevice], bench: BenchQuestion) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 from support.sick_line import SickLine, healthy
+from support.virtual_lpm01a import VirtualLpm01a
 
 from cm4tiny.boards.boards import find_board
+from cm4tiny.boards.monitors.lpm01a import BAUD
 from cm4tiny.boards.nucleo.claim import Claim, locate
 from cm4tiny.boards.nucleo.ports import RULES_FILE
 from cm4tiny.doctor import checks
@@ -84,7 +87,13 @@ class FakeMachine(Machine):
 
 
 def diagnosed(machine: Machine, line: SickLine | None = None, *, host: bool = False, baud: int = 115200, **bench: str) -> Diagnosis:
-    return diagnose(DoctorRequest(BenchQuestion(**bench), host=host, baud=baud), machine, line or SickLine())
+    """The diagnosis with ``line`` at every port but that of an LPM01A."""
+    dut, monitor = line or SickLine(), VirtualLpm01a(time.monotonic)
+
+    def opener(port: str, speed: int) -> Any:
+        return monitor if speed == BAUD else dut(port, speed)
+
+    return diagnose(DoctorRequest(BenchQuestion(**bench), host=host, baud=baud), machine, opener)
 
 
 @pytest.fixture(autouse=True)

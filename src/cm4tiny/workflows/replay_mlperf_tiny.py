@@ -11,9 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cm4tiny.benchmarks import BENCHMARKS
 from cm4tiny.cm import Outputs, Step, flag, value
 from cm4tiny.errors import MismatchError, NotAvailableError, ResultsError, UsageError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.images.execute import EXECUTED_CSV, Execution, execute
+from cm4tiny.images.execute import summary as executed_summary
+from cm4tiny.images.table import all_images
 from cm4tiny.results.audit import Finding, audit, write_audit
 from cm4tiny.results.ci import CiOutcome, places_of, publish
 from cm4tiny.results.files import write_whole
@@ -164,6 +168,8 @@ class ReplayOptions:
     ci: bool = flag("CM_TINY_CI")
     jobs: int | None = flag("CM_TINY_JOBS", limits=JOBS)
     round_id: str = value("CM_TINY_ROUND")
+    execute: str = value("CM_TINY_REPLAY_EXECUTE")
+    data_sets: dict[str, str] = value("CM_MLPERF_TINY_DATASETS_*")
     rounds: dict[str, str] = value("CM_MLPERF_TINY_RESULTS_V*")
 
 
@@ -221,6 +227,35 @@ def replay_step(options: ReplayOptions, step: Step) -> Outputs:
     step.show(f"\n{outcome.summary}\n\nWritten: {', '.join(map(str, outcome.files))}")
     if options.ci:
         publish(_for_ci(outcome, fetched=options.path is None), options.outdirname, step.show)
+    executed = _execute(options, outcome.replay, step) if options.execute else {}
     outcome.raise_if_failed()
     keys = (f"CM_TINY_REPLAY_{name}" for name in ("CSV", "AUDIT", "JUNIT"))
-    return dict(zip(keys, outcome.files, strict=True))
+    return {**dict(zip(keys, outcome.files, strict=True)), **executed}
+
+
+def _execute(options: ReplayOptions, found: Replay, step: Step) -> dict[str, Path]:
+    """Re-runs the submitters' images of the rounds.
+
+    Raises:
+        NotAvailableError: the table has none of these rounds. MismatchError: one fails, or its outputs differ from its log.
+    """
+    checkouts = {round_.id: tree for round_, tree in found.rounds}
+    sets = {b: Path(options.data_sets[key]) for b in BENCHMARKS if (key := f"CM_MLPERF_TINY_DATASETS_{b.upper()}") in options.data_sets}
+    rows = execute(Execution(checkouts, options.outdirname, sets, options.jobs or cores()), step.events)
+    if not rows:
+        known = ", ".join(dict.fromkeys(image.round for image in all_images()))
+        raise NotAvailableError(
+            f"no image of {', '.join(checkouts)} is known",
+            why="images.yaml lists firmware images of rounds by their digests",
+            hint=f"execute one of {known}, or leave _execute out",
+        )
+    file = options.outdirname / EXECUTED_CSV
+    step.show(f"\n{executed_summary(rows)}\n\nWritten: {file}")
+    failures = [row.failure for row in rows if row.failure]
+    if failures:
+        raise MismatchError(
+            one_line("; ".join(failures[:3])) + (f"; and {len(failures) - 3} more" if len(failures) > 3 else ""),
+            why="the submitters' own images do not do here what was published",
+            hint=f"see {file}",
+        )
+    return {"CM_TINY_REPLAY_EXECUTED": file}

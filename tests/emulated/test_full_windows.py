@@ -12,8 +12,10 @@ import pytest
 
 from cm4tiny.benchmarks import BENCHMARKS, embedded_data_set, embedded_model, get_benchmark
 from cm4tiny.boards import VirtualBoard
-from cm4tiny.firmware.build import build_firmware
-from cm4tiny.firmware.microtvm import compile_model
+from cm4tiny.events import SILENT
+from cm4tiny.firmware.build_spec import BuildSpec
+from cm4tiny.firmware.engines.catalogue import MICROTVM
+from cm4tiny.firmware.microtvm_image import build_microtvm
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.runner.job_pool import Job, JobResult, run_jobs
 from cm4tiny.runner.rules import official_rules
@@ -34,8 +36,9 @@ def run(folder: Path, elf: Path, benchmark: str, *, mode: str, windows: int, sec
 
 
 def image(folder: Path, benchmark: str, mode: str) -> Path:
-    model = compile_model(embedded_model(benchmark).read_bytes(), name=get_benchmark(benchmark).model_id)
-    return build_firmware(get_benchmark(benchmark), model, mode=mode, toolchain=find_toolchain("path"), out_dir=folder).elf
+    spec = BuildSpec(benchmark, MICROTVM, mode)
+    model = embedded_model(benchmark).read_bytes()
+    return build_microtvm(spec, get_benchmark(benchmark), model, find_toolchain("path"), folder, SILENT).image.elf
 
 
 def compare(folder: Path, benchmark: str, *, mode: str = "performance", windows: int, seconds: float, elf: Path | None = None) -> JobResult:

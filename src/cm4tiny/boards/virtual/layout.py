@@ -76,7 +76,7 @@ class StepStruct(ctypes.Structure):
 
 
 class SteadyStruct(ctypes.Structure):
-    _fields_ = [("calls", _u64), ("proven", _u64), ("refused", _u32 * 16)]
+    _fields_ = [("calls", _u64), ("proven", _u64), ("looked_ahead", _u64), ("refused", _u32 * 16)]
 
 
 class ClockChangeStruct(ctypes.Structure):

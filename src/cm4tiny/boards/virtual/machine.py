@@ -231,11 +231,13 @@ class Calls:
         count: all of them.
         proven: those that were not executed, because they were proven to be like the ones before.
         refused: how often it was tried in vain, by the reason.
+        looked_ahead: of how many it was decided whether the loop ends there.
     """
 
     count: int
     proven: int
     refused: dict[Refusal, int]
+    looked_ahead: int = 0
 
     @property
     def executed(self) -> int:

@@ -326,7 +326,7 @@ class NativeMachine:
         raw = layout.SteadyStruct()
         self._library.cm4_steady_report(self._handle, ctypes.byref(raw))
         refused = {Refusal(number): count for number, count in enumerate(raw.refused) if count and number}
-        return Calls(raw.calls, raw.proven, refused)
+        return Calls(raw.calls, raw.proven, refused, raw.looked_ahead)
 
     def line_baud(self) -> int:
         return int(self._library.cm4_line_baud(self._handle))

@@ -17,6 +17,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define MOST_ITERATIONS (1u << 24)  /* that are looked ahead for the loop's end */
+#define SPARE_ITERATIONS 64u        /* looked ahead beyond those that fit before the next event: iterations may become shorter */
 #define LEFT_TO_RUN 1u              /* besides the one in which the loop ends */
 #define MOST_SKIPPED 64u            /* calls between two attempts */
 #define FLAGS_OF_XPSR 0xF0000000u   /* N, Z, C, V: of the loop's comparison; the witness sees that nobody reads them */
@@ -155,11 +156,21 @@ static uint64_t instructions_between(const struct machine *m)
 
 /* --- advancing ------------------------------------------------------------------------------------------------------------------------------*/
 
-/* The iteration that the loop ends in; MOST_ITERATIONS if that is further away. */
-static uint32_t last_iteration(const struct loop_exit *exit)
+/* Iterations that are looked ahead: twice those that fit before the next event. More would be looked at again after it, event by event. */
+static uint32_t iterations_ahead(const struct machine *m)
+{
+    uint64_t each = m->ticks - m->steady.begin.ticks, event = furthest_event(m), fit;
+    if (!each || event <= m->ticks)
+        return SPARE_ITERATIONS;
+    fit = (event - m->ticks) / each;
+    return fit > (MOST_ITERATIONS - SPARE_ITERATIONS) / 2u ? MOST_ITERATIONS : (uint32_t)(2u * fit) + SPARE_ITERATIONS;
+}
+
+/* The iteration that the loop ends in; most if that is further away. */
+static uint32_t last_iteration(const struct loop_exit *exit, uint32_t most)
 {
     uint32_t iteration = 0;
-    while (iteration < MOST_ITERATIONS && exit_goes_on(exit, iteration))
+    while (iteration < most && exit_goes_on(exit, iteration))
         iteration++;
     return iteration;
 }
@@ -222,8 +233,9 @@ static enum refusal advance(struct machine *m)
     struct stride strides[MAX_STRIDES];
     struct loop_exit exit;
     struct forecast f = {0};
-    uint32_t count = 0, last;
+    uint32_t count = 0, ahead, last;
     uint64_t most;
+    bool ends;
     enum refusal why;
     core_state_read(m->uc, &now);
     now.core[CORE_PC] = m->steady.address;
@@ -233,10 +245,14 @@ static enum refusal advance(struct machine *m)
         why = witness_iteration(m, &now, strides, count, instructions_between(m), &exit);
     if (why != REFUSED_NOT)
         return why;
-    last = last_iteration(&exit) + (m->steady.guards & WRONG_END ? 5u : 0u);
+    ahead = iterations_ahead(m);
+    last = last_iteration(&exit, ahead);
+    m->steady.looked_ahead += last;
+    ends = last < ahead;
+    last += m->steady.guards & WRONG_END ? 5u : 0u;
     if (last < FEWEST_AHEAD)
         return REFUSED_SHORT;
-    if (m->steady.guards & GUARD_END && last < MOST_ITERATIONS && (why = witness_end(m, last)) != REFUSED_NOT)
+    if (m->steady.guards & GUARD_END && ends && (why = witness_end(m, last)) != REFUSED_NOT)
         return why;
     most = before_hooks_go(m);
     if (!forecast(m, most < last - LEFT_TO_RUN ? most : last - LEFT_TO_RUN, furthest_event(m), &f)) {
@@ -246,7 +262,7 @@ static enum refusal advance(struct machine *m)
     advance_words(m, strides, count, (uint32_t)f.iterations);
     advance_counters(m, &f);
     free(f.blocks);
-    m->steady.skip = f.iterations + LEFT_TO_RUN >= last ? NEVER : 0;   /* what is left is run */
+    m->steady.skip = ends && f.iterations + LEFT_TO_RUN >= last ? NEVER : 0;   /* what is left is run */
     return REFUSED_NOT;
 }
 
@@ -375,6 +391,6 @@ EXPORT void cm4_silence(struct machine *m, uint64_t until_ps) { m->silence_ps = 
 
 EXPORT void cm4_steady_report(const struct machine *m, struct steady_report *out)
 {
-    *out = (struct steady_report){.calls = m->steady.calls, .proven = m->steady.proven};
+    *out = (struct steady_report){.calls = m->steady.calls, .proven = m->steady.proven, .looked_ahead = m->steady.looked_ahead};
     memcpy(out->refused, m->steady.refused, sizeof out->refused);
 }

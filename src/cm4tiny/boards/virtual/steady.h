@@ -32,7 +32,7 @@ struct call_state {
 struct steady {
     uint32_t address, guards;       /* the function that is called again and again; 0: nothing is advanced */
     bool passed, recorded;          /* passed: the call was looked at; recorded: the records are complete so far */
-    uint64_t calls, proven, skip, failures;
+    uint64_t calls, proven, skip, failures, looked_ahead;
     uint32_t refused[16];           /* how often, by the reason */
     uint64_t bus_accesses, exceptions_taken;    /* at the call before */
     struct call_state begin;
@@ -45,7 +45,7 @@ struct steady {
 };
 
 /* For the host. */
-struct steady_report { uint64_t calls, proven; uint32_t refused[16]; };
+struct steady_report { uint64_t calls, proven, looked_ahead; uint32_t refused[16]; };
 
 bool steady_called(struct machine *m);
 void steady_look(struct machine *m);

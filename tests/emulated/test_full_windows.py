@@ -36,7 +36,7 @@ def run(folder: Path, elf: Path, benchmark: str, *, mode: str, windows: int, sec
 
 
 def image(folder: Path, benchmark: str, mode: str) -> Path:
-    spec = BuildSpec(benchmark, MICROTVM, mode)
+    spec = BuildSpec(benchmark, MICROTVM, mode, "")
     model = embedded_model(benchmark).read_bytes()
     return build_microtvm(spec, get_benchmark(benchmark), model, find_toolchain("path"), folder, SILENT).image.elf
 

@@ -251,7 +251,7 @@ def test_a_call_that_changes_its_own_input_runs(tmp_path: Path) -> None:
 
 
 def test_the_loops_end_is_looked_for_no_further_than_to_the_next_event(tmp_path: Path) -> None:
-    """The loop ends after 50 million calls, and a frame of audio comes every 3 ms; it was looked 16 million iterations ahead after each of them."""
+    """The loop ends after 50 million calls; a frame of audio comes every 3 ms, and 16 million iterations were looked ahead each time."""
     elf = build(tmp_path, CALL, "void loop(uint32_t n) { for (uint32_t i = 0; i < 50000000 + n; i++) th_infer(); }")
     with VirtualBoard(elf, model=MODEL, commands=PROTOCOL) as board:
         board.link.read(Deadline(1.0, board.link.clock))

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from cm4tiny.events import Event, EventStream, Failed, Finished, Message, Progress, Started
+from cm4tiny.events import Event, EventStream, Failed, Finished, Message, Progress, Started, listeners
 
 PLAIN_INTERVAL_S = 5.0
 """A step says at most this often how far it is when the output is not a terminal."""
@@ -183,4 +183,4 @@ def watch(stream: IO[str] | None = None) -> Iterator[EventStream]:
         with _rich_bars(out) as events:
             yield events
     else:
-        yield EventStream(PlainLines(out))
+        yield EventStream(PlainLines(out), *listeners())

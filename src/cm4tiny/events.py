@@ -105,5 +105,23 @@ class Outcome:
     note: str = ""
 
 
+_listeners: list[Subscriber] = []
+
+
+@contextmanager
+def overhearing(subscriber: Subscriber) -> Iterator[None]:
+    """Within the block a subscriber also receives what steps of this process report as lines to whoever reads its output."""
+    _listeners.append(subscriber)
+    try:
+        yield
+    finally:
+        _listeners.remove(subscriber)
+
+
+def listeners() -> tuple[Subscriber, ...]:
+    """Who is :func:`overhearing`."""
+    return tuple(_listeners)
+
+
 SILENT = EventStream()
 """A stream that nobody subscribes to."""

@@ -12,7 +12,7 @@ from functools import singledispatchmethod
 from cm4tiny.cli.forecast import CACHED, DONE, FAILED, MEASURE, RUNNING, WAITING, Forecast, Part
 from cm4tiny.cli.parts import part_key
 from cm4tiny.events import Event, Failed, Finished, Message, Progress, Started
-from cm4tiny.resolver.run.progress import EntryTaken, ScriptFinished, ScriptNote, ScriptStarted
+from cm4tiny.resolver.run.progress import EntryTaken, RunsAhead, ScriptFinished, ScriptNote, ScriptStarted
 
 Listener = Callable[[str, Part], None]
 """Is told ``"started"``, ``"progress"`` or ``"ended"``, and the part, as it is then."""
@@ -43,6 +43,7 @@ class RunProgress:
     lock: threading.RLock = field(default_factory=threading.RLock)
     _scripts: list[_Frame] = field(default_factory=list)
     _totals: dict[str, float | None] = field(default_factory=dict)
+    _ahead: dict[int, Part] = field(default_factory=dict)
 
     def __call__(self, event: Event) -> None:
         """Receives one event."""
@@ -125,6 +126,20 @@ class RunProgress:
         if event.level == "warning" and not (isinstance(event, ScriptNote) and event.detail) and event.text not in self.warnings:
             self.warnings.append(event.text)
             self.warn(event.text)
+
+    # --- what runs in other processes before its turn ----------------------------------------------------------------------------
+    @_receive.register
+    def _runs_ahead(self, event: RunsAhead) -> None:
+        inner = event.event
+        part = next((part for part in self.forecast.parts if f"{event.step} ".startswith(f"{part.key} ")), None)
+        if isinstance(inner, Started) and part is not None and part.state == WAITING:
+            self._ahead[event.worker] = part
+            self._begin(part, event.at_s)
+        elif isinstance(inner, Finished) and part is not None and self._ahead.pop(event.worker, None) is part:
+            part.note = inner.note
+            self._end(part, DONE, event.at_s)
+        elif isinstance(inner, Started) and (at := self._ahead.get(event.worker)) is not None:
+            at.note = event.step
 
     # --- parts -------------------------------------------------------------------------------------------------------------------
     def _part_of(self, step: str) -> tuple[Part | None, bool]:

@@ -17,8 +17,8 @@ from cm4tiny.cli.forecast import BUILD, CACHED, DONE, FAILED, MEASURE, RUNNING, 
 from cm4tiny.cli.progress import RunProgress
 from cm4tiny.cli.views import Area, Lines, shown_on
 from cm4tiny.console import Screen, on_screen, show, watch
-from cm4tiny.events import EventStream, Failed, Finished, Message, Progress, Started
-from cm4tiny.resolver.run.progress import EntryTaken, ScriptFinished, ScriptNote, ScriptStarted
+from cm4tiny.events import Event, EventStream, Failed, Finished, Message, Progress, Started
+from cm4tiny.resolver.run.progress import EntryTaken, RunsAhead, ScriptFinished, ScriptNote, ScriptStarted
 
 BUILD_KWS = 'cm run script "build mlperf tiny firmware cm4tiny _kws _microtvm"'
 
@@ -85,6 +85,28 @@ def test_a_part_that_fails_says_so() -> None:
     run(ScriptStarted("build-mlperf-tiny-firmware", command=BUILD_KWS, at_s=1.0))
     run(Failed("build-mlperf-tiny-firmware", "no compiler\n  hint: get one", at_s=2.0))
     assert run.forecast.parts[0].state == FAILED and told[-1] == ("ended", "firmware kws")
+
+
+def test_what_runs_ahead_in_other_processes_is_shown_while_it_runs_and_not_again_at_its_turn() -> None:
+    run, told = run_with("firmware ic", "firmware kws")
+
+    def ahead(worker: int, event: Event) -> None:
+        run(RunsAhead(event.step, worker, event, at_s=event.at_s))
+
+    ahead(7, Started("firmware kws performance", at_s=1.0))
+    ahead(8, Started("firmware ic performance", at_s=1.5))
+    ahead(7, Started("compile kws01", at_s=2.0))
+    ahead(9, Started("of nothing that is known", at_s=2.0))
+    ic, kws = run.forecast.parts
+    assert (kws.state, kws.note, ic.state, ic.note) == (RUNNING, "compile kws01", RUNNING, "")
+    ahead(7, Finished("compile kws01", at_s=3.0))
+    ahead(7, Finished("firmware kws performance", "57 kB flash", at_s=4.0))
+    ahead(7, Started("firmware kws performance", at_s=9.0))  # at another time it is done already
+    assert (kws.state, kws.note, kws.took_s) == (DONE, "57 kB flash", 3.0)
+    run(ScriptStarted("build-mlperf-tiny-firmware", command=BUILD_KWS, at_s=5.0))
+    run(ScriptFinished("build-mlperf-tiny-firmware", at_s=6.0))
+    assert (kws.took_s, ic.state) == (3.0, RUNNING)
+    assert told == [("started", "firmware kws"), ("started", "firmware ic"), ("ended", "firmware kws")]
 
 
 # --- lines -----------------------------------------------------------------------------------------------------------------------------

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from cm4tiny.errors import DependencyError, ScriptFailedError
-from cm4tiny.events import EventStream
+from cm4tiny.events import EventStream, Finished, Progress, Started
 from cm4tiny.resolver import new_session
 from cm4tiny.resolver.adapter.console import Console
 from cm4tiny.resolver.catalogue.repository import Repository
 from cm4tiny.resolver.plan.resolve import new_request
-from cm4tiny.resolver.run.progress import ScriptFinished, ScriptNote, ScriptStarted
+from cm4tiny.resolver.run.progress import RunsAhead, ScriptFinished, ScriptNote, ScriptStarted
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.signals import Terminated, deferred, terminable
 from cm4tiny.settings import cores
@@ -73,6 +73,34 @@ def run_jobs(micro: Any, tags: str, jobs: int, **options: Any) -> Any:
     result.heard = events
     result.session = session
     return result
+
+
+REPORTING = """
+import time
+from cm4tiny.console import watch
+def preprocess(i):
+    with watch() as events, events.step("work of " + i["meta"]["alias"], 2.0) as outcome:
+        events.progress("work of " + i["meta"]["alias"], 1.0)
+        outcome.note = "well"
+    return {"return": 0}
+"""
+
+
+def test_what_a_script_reports_in_another_process_is_heard_at_once_and_printed_at_its_turn(micro: Any, capfd: Any) -> None:
+    for name in ("p", "q"):
+        micro.script(name, REPORTING, cache=True)
+    micro.script("top", deps=[{"tags": "p"}, {"tags": "q"}])
+    heard = run_jobs(micro, "top", 2).heard
+    ahead = [event for event in heard if isinstance(event, RunsAhead)]
+    assert {event.step for event in ahead} == {"work of p", "work of q"}
+    assert all(event.worker not in (0, os.getpid()) for event in ahead)
+    for name in ("p", "q"):
+        said = [event.event for event in ahead if event.step == f"work of {name}"]
+        assert [type(event) for event in said] == [Started, Progress, Finished]
+        assert isinstance(said[-1], Finished) and said[-1].note == "well"
+    printed = "".join(capfd.readouterr())
+    assert [printed.count(f"[done]  work of {name}: well") for name in ("p", "q")] == [1, 1]
+    assert printed.index("[done]  work of p") < printed.index("[start] work of q")
 
 
 def test_independent_dependencies_are_made_in_other_processes(micro: Any, pids: Any) -> None:

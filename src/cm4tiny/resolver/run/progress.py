@@ -38,3 +38,14 @@ class EntryTaken(Event):
     """A result came from the cache. Nobody shows it; a recording of a worker needs to know the entry's key."""
 
     key: str = ""
+
+
+@dataclass(frozen=True)
+class RunsAhead(Event):
+    """How far a script is that runs in another process before its turn: what it reports there, as it comes.
+
+    At its turn the same is reported again, from the recording; who shows lines leaves this out.
+    """
+
+    worker: int = 0
+    event: Event | None = None

@@ -12,11 +12,14 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
+from cm4tiny.events import Event
 from cm4tiny.resolver.run.native import end_tree
+from cm4tiny.resolver.run.progress import RunsAhead
 from cm4tiny.resolver.workers.jobs import JobOutcome, ScriptJob, WorkerLostError
 
 _START = "import sys; sys.path[:] = {path!r}; from cm4tiny.resolver.workers.worker import serve; serve()"
@@ -31,8 +34,11 @@ class Child:
         command = [sys.executable, "-c", _START.format(path=[str(Path(place).absolute()) for place in sys.path])]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 
-    def run(self, job: ScriptJob) -> JobOutcome:
+    def run(self, job: ScriptJob, heard: Callable[[RunsAhead], None] = lambda event: None) -> JobOutcome:
         """Carries out a job.
+
+        Args:
+            heard: receives what the job reports of its progress.
 
         Raises:
             WorkerLostError: the process ended without an answer.
@@ -41,7 +47,8 @@ class Child:
         assert self._process.stdout is not None
         try:
             send(self._process.stdin, job)
-            answer = receive(self._process.stdout)
+            while isinstance(answer := receive(self._process.stdout), Event):
+                heard(RunsAhead(answer.step, self._process.pid, answer, at_s=answer.at_s))
         except (OSError, EOFError, ValueError) as error:
             status = self._process.poll()
             why = f"its status is {status}" if status is not None else str(error)
@@ -88,10 +95,12 @@ class LocalExecutor:
 
     Args:
         capacity: how many.
+        heard: receives what jobs report of their progress, in threads of this class.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, heard: Callable[[RunsAhead], None] = lambda event: None) -> None:
         self.capacity = capacity
+        self._heard = heard
         self._pool = ThreadPoolExecutor(capacity, thread_name_prefix="cm4tiny-job")
         self._lock = threading.Lock()
         self._idle: list[Child] = []
@@ -110,7 +119,7 @@ class LocalExecutor:
             if child is None:
                 child = Child()
                 self._children.append(child)
-        outcome = child.run(job)
+        outcome = child.run(job, self._heard)
         with self._lock:
             self._idle.append(child)
         return outcome

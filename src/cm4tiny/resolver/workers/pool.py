@@ -52,7 +52,7 @@ def use_workers(session: Session, jobs: int, scheduler: str = "") -> None:
             return DaskExecutor(scheduler, session.state_dir, session.store.repositories)
         from cm4tiny.resolver.workers.local_executor import LocalExecutor
 
-        return LocalExecutor(jobs)
+        return LocalExecutor(jobs, session.events.emit)
 
     def prefetcher(session: Session) -> Prefetching:
         from cm4tiny.resolver.workers.prefetcher import Prefetcher

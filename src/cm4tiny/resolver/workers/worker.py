@@ -7,6 +7,7 @@ so by SIGTERM, the worker ends what it started, leaves no half-made cache entry 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import queue
@@ -14,11 +15,12 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cm4tiny.errors import Cm4TinyError
-from cm4tiny.events import EventStream, Failed
+from cm4tiny.events import Event, EventStream, Failed, Finished, Progress, Started, overhearing
 from cm4tiny.resolver.run.progress import ScriptFinished, ScriptStarted
 from cm4tiny.resolver.run.runner import run
 from cm4tiny.resolver.run.session import Session, new_session
@@ -30,9 +32,14 @@ from cm4tiny.scratch import scratch_folder
 
 
 class Worker:
-    """Carries out jobs; one session serves all jobs with the same settings."""
+    """Carries out jobs; one session serves all jobs with the same settings.
 
-    def __init__(self) -> None:
+    Args:
+        tell: receives at once what jobs report of their progress.
+    """
+
+    def __init__(self, tell: Callable[[Event], None] = lambda event: None) -> None:
+        self._tell = tell
         self._settings: Settings | None = None
         self._session: Session | None = None
         self._recorder: Recorder | None = None
@@ -58,6 +65,10 @@ class Worker:
         if self._recorder is not None:
             self._recorder(event)
 
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, (Started, Progress, Finished, Failed)):
+            self._tell(event)
+
     def carry_out(self, job: ScriptJob) -> JobOutcome:
         """Runs a job; what goes wrong in it is part of the outcome."""
         session = self._open(job.settings)
@@ -70,7 +81,7 @@ class Worker:
         key = ""
         with scratch_folder("worker") as folder:
             self._recorder = Recorder(folder / "printed")
-            with self._recorder.catching():
+            with self._recorder.catching(), overhearing(self._hear):
                 try:
                     run(session, job.request)
                     key = session.last_key
@@ -123,14 +134,24 @@ def serve() -> None:
         if busy.is_set():
             os.kill(os.getpid(), signal.SIGTERM)
 
+    sending = threading.Lock()
+
+    def answer(thing: Event | JobOutcome) -> None:
+        with sending:
+            send(results, thing)
+
+    def tell(event: Event) -> None:
+        with contextlib.suppress(OSError):  # the main process has ended: listen() ends this one
+            answer(event)
+
     threading.Thread(target=listen, daemon=True).start()
-    worker = Worker()
+    worker = Worker(tell)
     with terminable():
         try:
             while (job := inbox.get()) is not None:
                 busy.set()
                 outcome = worker.carry_out(job)
                 busy.clear()
-                send(results, outcome)
+                answer(outcome)
         except (KeyboardInterrupt, BrokenPipeError):
             sys.exit(1)

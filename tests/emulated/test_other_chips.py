@@ -15,7 +15,7 @@ from cm4tiny.boards.boards import find_board
 from cm4tiny.boards.virtual.cores import ADD_DOUBLE, CORES
 from cm4tiny.boards.virtual.cycle_model import has_cycle_model
 from cm4tiny.deadline import Deadline
-from cm4tiny.errors import DeviceFaultError, FirmwareError, PowerError
+from cm4tiny.errors import DeviceFaultError, FirmwareError, PowerError, SiliconRuleError
 
 FLASH, PARK, SVC, RETURN = 0x0800_0000, 0xE7FE, 0xDF00, 0x4770
 CPACR, CPUID = 0xE000_ED88, 0xE000_ED00
@@ -227,6 +227,14 @@ def test_doubles_are_computed_only_where_the_core_can(tmp_path: Path, chip: str,
     else:
         with run(image(tmp_path, CHIPS[chip], add), CHIPS[chip]) as board:
             assert board.statistics().exceptions == 0
+
+
+def test_a_message_does_not_lend_a_chip_the_registers_and_the_manual_of_another(tmp_path: Path) -> None:
+    chip = CHIPS["stm32f746ng"]
+    with pytest.raises(SiliconRuleError) as caught:
+        run(image(tmp_path, chip, program((0x4000_7000, 0), PARK)), chip)
+    assert "PWR+0x00 was used while its clock is off" in caught.value.what and "RCC_APB1ENR bit 28" in caught.value.hint
+    assert "as on an STM32L4+, RM0432" in caught.value.why
 
 
 @chips

@@ -41,16 +41,28 @@ def list_boards(bench: str | None) -> VerbResult:
             "ram_kb": board.chip.ram.size // 1024,
             "supply_v": board.supply_v,
             "virtual": True,
+            "firmware": bool(board.chip.start_up),
             "serial": board.com_port.uart,
         }
         for board in all_boards()
     ]
     shown = [
-        (row["name"], row["chip"], f"{row['clock_mhz']:g} MHz", f"{row['flash_kb']} KB", f"{row['ram_kb']} KB", f"{row['supply_v']:g} V")
+        (
+            row["name"],
+            row["chip"],
+            f"{row['clock_mhz']:g} MHz",
+            f"{row['flash_kb']} KB",
+            f"{row['ram_kb']} KB",
+            f"{row['supply_v']:g} V",
+            "yes" if row["firmware"] else "no",
+        )
         for row in rows
     ]
-    text = table(("board", "chip", "clock", "flash", "RAM", "supply"), shown)
+    text = table(("board", "chip", "clock", "flash", "RAM", "supply", "firmware"), shown)
     hint = "\n\nEach is there as a virtual board (--board virtual); a real one on USB is --board NUCLEO (docs/real-board.md)."
+    hint += (
+        "\nWithout firmware of this project it runs images that others built (docs/add-a-chip.md): cm4tiny virtual-board FILE --board NAME."
+    )
     return VerbResult({"boards": rows}, text + hint)
 
 

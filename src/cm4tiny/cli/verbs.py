@@ -114,7 +114,8 @@ VERBS: dict[str, Verb] = {
             "replay,mlperf,tiny",
             group="round",
             argument_help="a round, fetched unless --path names a copy",
-            examples=("cm4tiny replay v1.1", "cm4tiny replay --path tiny_results_v1.1"),
+            words={"execute": Words("also run the submitters' own firmware images", switch="execute")},
+            examples=("cm4tiny replay v1.1", "cm4tiny replay --path tiny_results_v1.1", "cm4tiny replay v1.2 --execute"),
         ),
         Verb(
             "audit",

@@ -24,6 +24,7 @@ from cm4tiny.resolver.language.inputs import Input
 
 _IMAGE = Input("elf", "", "file", "an image (.elf, .hex, .bin)")
 _BAUD = Input("baud", "", "count", "speed of the serial link", maximum=100_000_000)
+_BOARD = Input("board", "", "", "a board by its name")
 _PORT = Input("port", "", "count", "TCP port", minimum=0, maximum=65535)
 
 
@@ -31,6 +32,7 @@ def command(name: str) -> Command:
     """The command."""
     params: list[click.Parameter] = [
         click.Argument(["elf"], metavar="FILE", type=InputType(_IMAGE)),
+        option("board", OTHER, help="whose chip runs it, a name of cm4tiny boards", default="the first of them", type=InputType(_BOARD)),
         option("baud", OTHER, help="time the serial link as a real one of this speed", default="bytes take no time", type=InputType(_BAUD)),
         option("port", OTHER, help="TCP port on the loopback interface", default="any free one", type=InputType(_PORT)),
         option("no_strict", OTHER, help="where the chip would not run the firmware, continue with a note", is_flag=True),
@@ -43,12 +45,17 @@ def command(name: str) -> Command:
         params=params,
         help=VERBS[name][1],
         argument=("FILE", _IMAGE.desc),
-        examples=("cm4tiny virtual-board firmware.elf", "cm4tiny virtual-board firmware.elf --baud 115200 --port 5000"),
+        examples=(
+            "cm4tiny virtual-board firmware.elf",
+            "cm4tiny virtual-board firmware.elf --baud 115200 --port 5000",
+            "cm4tiny virtual-board m33_kws.bin --board NUCLEO-U575ZI-Q --no_strict",
+        ),
     )
 
 
-def serve_image(elf: str, baud: str | None, port: str | None, no_strict: bool, full_windows: bool, json: bool) -> None:
+def serve_image(elf: str, board: str | None, baud: str | None, port: str | None, no_strict: bool, full_windows: bool, json: bool) -> None:
     """Serves until interrupted; with ``json`` the two addresses are printed as one object when they are ready."""
+    from cm4tiny.boards.boards import find_board
     from cm4tiny.boards.virtual import VirtualBoard
     from cm4tiny.boards.virtual.server import serve
 
@@ -56,12 +63,19 @@ def serve_image(elf: str, baud: str | None, port: str | None, no_strict: bool, f
     events = EventStream(_show_note)
     if baud is not None and not int(baud):
         raise UsageError("--baud=0 is not a speed", hint="give bits per second, or leave it out")
-    board = VirtualBoard(Path(elf), baud=int(baud) if baud else None, strict=not no_strict, full_windows=full_windows, events=events)
+    virtual = VirtualBoard(
+        Path(elf),
+        baud=int(baud) if baud else None,
+        board=find_board(board or ""),
+        strict=not no_strict,
+        full_windows=full_windows,
+        events=events,
+    )
     try:
         with _interrupt_sets(stop):
-            serve(board, tcp_port=int(port or 0), stop=stop, on_ready=_as_json if json else _announce, events=events)
+            serve(virtual, tcp_port=int(port or 0), stop=stop, on_ready=_as_json if json else _announce, events=events)
     finally:
-        board.close()
+        virtual.close()
     if stop.is_set():
         raise KeyboardInterrupt
 

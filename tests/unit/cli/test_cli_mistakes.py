@@ -88,6 +88,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("flash absent.elf", "--elf=absent.elf does not exist", "check the path"),
     ("virtual-board", "missing argument 'FILE'", "cm4tiny virtual-board --help"),
     ("virtual-board absent.elf", "absent.elf does not exist", "check the path"),
+    ("virtual-board text.txt --board NUCLEO_U575", "no description of a board", "NUCLEO_U575ZI_Q"),
     ("virtual-board text.txt --port 70000", "--port=70000 is not possible", "65535"),
     ("boards NUCLEO", "unexpected extra argument", "cm4tiny boards --help"),
     # cache, completion

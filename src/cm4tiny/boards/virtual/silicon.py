@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).resolve().parent
 _REGISTERS = 15
 _MOST_BLOCK_BYTES = 65536
+_COMMON = ("GPIO", "USART", "TIM", "CRC")
+"""Peripherals whose registers are the same in all series."""
+_OF_THE_L4 = "as on an STM32L4+, "
 _WITH_CLOCK = ("ready-unread", "pll-source", "sysclk-source")
 
 
@@ -133,6 +136,8 @@ def register_label(address: int, chip: ChipDescription | None = None) -> str:
         return "a reserved address"
     offset = (address - region.base) & ~3
     kind = next((k for k in _register_names() if region.name.startswith(k) or (k == "USART" and "UART" in region.name)), "")
+    if chip is not None and chip.clock_tree is not None and kind not in _COMMON:
+        kind = ""  # of another series: other registers at the same offsets
     name = _register_names().get(kind, {}).get(offset)
     return f"{region.name}_{name}" if name else f"{region.name}+0x{offset:02x}"
 
@@ -153,10 +158,11 @@ def rule_text(broken: BrokenRule, elf: LoadedElf) -> tuple[str, str, str]:
         "clock": sources[min(broken.detail, len(sources) - 1)] if broken.rule in _WITH_CLOCK else "",
     }
     place = access_place(broken, elf)
+    source = _OF_THE_L4 if elf.chip.clock_tree is not None else ""
     access = f"0x{broken.value:08x} was written to" if broken.is_store else "a read of"
     return (
         rule.text.format(**words),
-        f"{access} {words['register']} (0x{broken.address:08x}) {place}; rule {rule.id} ({rule.severity}): {rule.section}",
+        f"{access} {words['register']} (0x{broken.address:08x}) {place}; rule {rule.id} ({rule.severity}): {source}{rule.section}",
         rule.hint.format(**words),
     )
 

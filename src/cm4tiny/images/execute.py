@@ -2,8 +2,8 @@
 """Re-runs the submitters' own images of rounds that are on disk: each boots on the virtual board of its chip and is asked who it is.
 
 Where its outputs can be compared (there is a published log, and the inputs are available) they are, string by string; where the chip has
-a cycle model its throughput is predicted. An image that is absent, or that fails, is named and does not end the others. What was run is kept
-by image and emulator, so that a run that was interrupted continues.
+a cycle model its throughput is predicted. An image that is absent, or that fails, is named and does not end the others. What was run is
+kept by image and emulator, so that a run that was interrupted continues.
 """
 
 from __future__ import annotations

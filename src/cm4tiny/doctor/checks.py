@@ -11,14 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from cm4tiny.benchmarks.official import is_prepared
+from cm4tiny.benchmarks.official.sets import is_prepared
 from cm4tiny.benchmarks.table import BENCHMARKS
 from cm4tiny.boards.boards import BoardDescription, find_board
 from cm4tiny.boards.nucleo.flashers import FLASHERS, Wiring
 from cm4tiny.boards.nucleo.ports import RULES_FILE
 from cm4tiny.doctor.devices import BOARD, BenchDevice
 from cm4tiny.doctor.finding import BenchCheck, BenchFinding, found
-from cm4tiny.doctor.machine import Machine
+from cm4tiny.doctor.machine import HostMachine
 from cm4tiny.errors import Cm4TinyError
 from cm4tiny.firmware.toolchain import find_toolchain
 from cm4tiny.network import is_offline
@@ -47,7 +47,7 @@ class BenchQuestion:
     probe: str = ""
 
 
-def check_usb(machine: Machine, devices: Sequence[BenchDevice], question: BenchQuestion) -> BenchCheck:
+def check_usb(machine: HostMachine, devices: Sequence[BenchDevice], question: BenchQuestion) -> BenchCheck:
     """Which boards and instruments are there."""
     boards = [device for device in devices if device.role == BOARD and device.usb.serial.upper().endswith(question.probe.upper())]
     findings: list[BenchFinding] = []
@@ -77,7 +77,7 @@ def _several(boards: Sequence[BenchDevice], question: BenchQuestion) -> list[Ben
     return [found("usb.several-boards", "USB", named, serial=boards[-1].usb.serial or "SERIAL")]
 
 
-def check_access(machine: Machine, devices: Sequence[BenchDevice], ports: Iterable[str]) -> BenchCheck:
+def check_access(machine: HostMachine, devices: Sequence[BenchDevice], ports: Iterable[str]) -> BenchCheck:
     """Who may open probes and ports, and who has them open."""
     findings = []
     for device in devices:
@@ -100,7 +100,7 @@ def check_access(machine: Machine, devices: Sequence[BenchDevice], ports: Iterab
     return BenchCheck("permissions", tuple(findings), ", ".join(installed))
 
 
-def check_probe_firmware(machine: Machine, devices: Sequence[BenchDevice]) -> BenchCheck:
+def check_probe_firmware(machine: HostMachine, devices: Sequence[BenchDevice]) -> BenchCheck:
     """How old the firmware of the probes is, as far as ``st-info`` can say it."""
     name = "probe firmware"
     if not any(device.role == BOARD for device in devices):
@@ -143,7 +143,7 @@ def check_data() -> BenchCheck:
     return BenchCheck("data sets", findings, ", ".join(here))
 
 
-def check_disk(machine: Machine) -> BenchCheck:
+def check_disk(machine: HostMachine) -> BenchCheck:
     """Whether there is room where tools, data sets and builds go."""
     findings, notes = [], []
     for folder in dict.fromkeys((user_cache(), Path(tempfile.gettempdir()), Path.cwd())):
@@ -157,7 +157,7 @@ def check_disk(machine: Machine) -> BenchCheck:
     return BenchCheck("disk", tuple(findings), ", ".join(notes))
 
 
-def check_network(machine: Machine) -> BenchCheck:
+def check_network(machine: HostMachine) -> BenchCheck:
     """Whether the servers that tools, models and data come from can be reached, or the proxy that stands for them."""
     if is_offline():
         return BenchCheck("network", (found("network.forbidden", "network"),))

@@ -12,7 +12,7 @@ from typing import Any
 from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.boards.boards import all_boards
 from cm4tiny.boards.nucleo.ports import SerialPort, all_ports
-from cm4tiny.doctor.machine import Machine, UsbDevice
+from cm4tiny.doctor.machine import HostMachine, UsbDevice
 
 _HERE = Path(__file__).parent
 BOARD = "board"
@@ -70,7 +70,7 @@ class BenchDevice:
         }
 
 
-def bench_devices(machine: Machine) -> list[BenchDevice]:
+def bench_devices(machine: HostMachine) -> list[BenchDevice]:
     """The boards, instruments and adapters that are plugged in, by USB ids and serial number."""
     ports = all_ports(machine.serial_ports)
     seen = {(usb.usb_id, usb.serial): usb for usb in machine.usb_devices()}

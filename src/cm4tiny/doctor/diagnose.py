@@ -15,7 +15,7 @@ from cm4tiny.doctor.checks import BenchQuestion
 from cm4tiny.doctor.devices import BOARD, BenchDevice, bench_devices
 from cm4tiny.doctor.finding import BenchCheck, Diagnosis, found
 from cm4tiny.doctor.line import LineQuestion, OpenLink, Waits, examine_line, open_serial
-from cm4tiny.doctor.machine import Machine
+from cm4tiny.doctor.machine import HostMachine
 from cm4tiny.doctor.monitor import examine_monitor
 from cm4tiny.errors import BusyError
 from cm4tiny.events import SILENT, EventStream
@@ -45,10 +45,10 @@ class DoctorRequest:
 
 
 def diagnose(
-    request: DoctorRequest, machine: Machine | None = None, opener: OpenLink = open_serial, events: EventStream = SILENT
+    request: DoctorRequest, machine: HostMachine | None = None, opener: OpenLink = open_serial, events: EventStream = SILENT
 ) -> Diagnosis:
     """Carries out the checks; none of them changes anything, but a board is asked for its name and its input buffer is filled."""
-    machine = machine or Machine()
+    machine = machine or HostMachine()
     devices = bench_devices(machine) if request.hardware else []
     done: list[BenchCheck] = []
 
@@ -83,7 +83,7 @@ def diagnose(
     return Diagnosis(tuple(done), tuple(device.as_json() for device in devices))
 
 
-def _examined(question: LineQuestion, request: DoctorRequest, machine: Machine, opener: OpenLink) -> BenchCheck:
+def _examined(question: LineQuestion, request: DoctorRequest, machine: HostMachine, opener: OpenLink) -> BenchCheck:
     """The line, under the lock that keeps it off a board that a run uses."""
     try:
         claim = Claim(locate(find_board(request.bench.board), question.port, writes=False, listed=machine.serial_ports))

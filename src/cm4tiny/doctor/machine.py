@@ -42,7 +42,7 @@ class UsbDevice:
     node: str = ""
 
 
-class Machine:
+class HostMachine:
     """What the doctor asks of the machine that it runs on. No method raises for what it cannot see."""
 
     def usb_devices(self) -> list[UsbDevice]:

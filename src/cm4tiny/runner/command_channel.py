@@ -33,7 +33,7 @@ from cm4tiny.runner.messages import (
     LapUs,
     LoadDone,
     Malformed,
-    Model,
+    ModelMessage,
     Name,
     ProfileMessage,
     Ready,
@@ -63,7 +63,7 @@ UNREADY_S = 2.0
 
 MESSAGES: Mapping[str, tuple[type[DutMessage], ...]] = {
     "name": (Name,),
-    "profile": (ProfileMessage, Model),
+    "profile": (ProfileMessage, ModelMessage),
     "timestamp": (LapUs,),
     "results": (Results,),
     "infer": (Warmup, Infer, LapUs, Results),
@@ -74,7 +74,7 @@ MESSAGES: Mapping[str, tuple[type[DutMessage], ...]] = {
     "db": (LoadDone,),
 }
 """Command -> messages that its answer may hold, besides errors and text."""
-SINGLE = (Name, ProfileMessage, Model, Results, CheckMessage, Expecting, BufferCrc, LoadDone)
+SINGLE = (Name, ProfileMessage, ModelMessage, Results, CheckMessage, Expecting, BufferCrc, LoadDone)
 """Messages that an answer holds once."""
 
 HINT_SILENT = (

@@ -19,7 +19,7 @@ from cm4tiny.errors import Cm4TinyError, DeviceResetError, ProtocolError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.runner.command_channel import BOOT_S, HINT_DAMAGE, Answer, CommandChannel
 from cm4tiny.runner.loading import Loader, chunk_bytes_for
-from cm4tiny.runner.messages import CheckMessage, Error, Infer, LapUs, Model, Name, ProfileMessage, Results, Warmup
+from cm4tiny.runner.messages import CheckMessage, Error, Infer, LapUs, ModelMessage, Name, ProfileMessage, Results, Warmup
 from cm4tiny.runner.retry import DAMAGE, POLICY
 from cm4tiny.runner.witness import WRAP_US, Timing, elapsed_us
 
@@ -203,7 +203,7 @@ class Dut:
                 self._refuse_failed_setup()
                 self._conversation.resync(NAME_S)
             name = self._twice("name", lambda answer: answer.one(Name))
-            profile, model = self._twice("profile", lambda answer: (answer.one(ProfileMessage), answer.one(Model)))
+            profile, model = self._twice("profile", lambda answer: (answer.one(ProfileMessage), answer.one(ModelMessage)))
             if name is None or profile is None or model is None:
                 raise ProtocolError(
                     "the device does not report its name" if name is None else "the device does not report its profile and model",

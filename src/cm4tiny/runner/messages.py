@@ -45,7 +45,7 @@ class ProfileMessage(DutMessage):
 
 
 @dataclass(frozen=True)
-class Model(DutMessage):
+class ModelMessage(DutMessage):
     """``m-model-[kws01]``."""
 
     model_id: str
@@ -192,7 +192,7 @@ _TOKENS: tuple[tuple[str, str, Callable[[str, str], DutMessage]], ...] = (
     ("broken_lap", r"m-lap-us-", lambda line, _: Malformed(line, "a time stamp that is not a number")),
     ("name", r"m-name-dut-\[([^\]]*)\]", Name),
     ("profile", r"m-profile-\[([^\]]*)\]", ProfileMessage),
-    ("model", r"m-model-\[([^\]]*)\]", Model),
+    ("model", r"m-model-\[([^\]]*)\]", ModelMessage),
     ("mode", r"m-timestamp-mode-(performance|energy)", TimestampMode),
     ("init", r"m-init-done", lambda line, _: InitDone(line)),
     ("expecting", r"m-\[Expecting (\d+) bytes\]", _count(Expecting)),

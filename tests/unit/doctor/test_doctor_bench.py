@@ -23,7 +23,7 @@ from cm4tiny.doctor.checks import BenchQuestion
 from cm4tiny.doctor.devices import bench_devices, known_devices
 from cm4tiny.doctor.diagnose import DoctorRequest, diagnose
 from cm4tiny.doctor.finding import Diagnosis, by_id, check_document, finding_kinds
-from cm4tiny.doctor.machine import Machine, UsbDevice
+from cm4tiny.doctor.machine import HostMachine, UsbDevice
 from cm4tiny.doctor.udev import all_rules, install_rules
 from cm4tiny.errors import BenchError, BoardError
 
@@ -31,7 +31,7 @@ NUCLEO, LPM01A, JS220 = "0483:374b", "0483:5740", "16d0:10ba"
 
 
 @dataclass
-class FakeMachine(Machine):
+class FakeMachine(HostMachine):
     """A machine whose every answer a test chooses; a healthy bench unless told otherwise."""
 
     usb: list[UsbDevice] = field(default_factory=list)
@@ -86,7 +86,7 @@ class FakeMachine(Machine):
         return self.cut_off
 
 
-def diagnosed(machine: Machine, line: SickLine | None = None, *, host: bool = False, baud: int = 115200, **bench: str) -> Diagnosis:
+def diagnosed(machine: HostMachine, line: SickLine | None = None, *, host: bool = False, baud: int = 115200, **bench: str) -> Diagnosis:
     """The diagnosis with ``line`` at every port but that of an LPM01A."""
     dut, monitor = line or SickLine(), VirtualLpm01a(time.monotonic)
 
@@ -226,7 +226,7 @@ def test_rules_are_written_only_where_they_may_be(tmp_path: Path, monkeypatch: p
 
 
 def test_this_machine_answers_every_question_without_an_error() -> None:
-    machine = Machine()
+    machine = HostMachine()
     devices = bench_devices(machine)
     assert all(device.role in ("board", "interface", "power", "adapter", "probe") for device in devices)
     assert machine.programs() and machine.which("sh") and machine.free_bytes(Path("/nowhere/at/all"))

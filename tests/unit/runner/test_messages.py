@@ -19,7 +19,7 @@ from cm4tiny.runner import messages as m
             b"m-profile-[ULPMark for tinyML Firmware V0.0.1]",
             m.ProfileMessage("m-profile-[ULPMark for tinyML Firmware V0.0.1]", "ULPMark for tinyML Firmware V0.0.1"),
         ),
-        (b"m-model-[kws01]", m.Model("m-model-[kws01]", "kws01")),
+        (b"m-model-[kws01]", m.ModelMessage("m-model-[kws01]", "kws01")),
         (b"m-init-done", m.InitDone("m-init-done")),
         (b"m-timestamp-mode-energy", m.TimestampMode("m-timestamp-mode-energy", "energy")),
         (b"m-[Expecting 490 bytes]", m.Expecting("m-[Expecting 490 bytes]", 490)),

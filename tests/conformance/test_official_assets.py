@@ -15,8 +15,8 @@ from support.report_files import read_report
 
 from cm4tiny.benchmarks import ALL_BENCHMARKS, get_benchmark, read_labels
 from cm4tiny.benchmarks.assets import AssetSource, data_set, model_file, streaming_set
-from cm4tiny.benchmarks.official import official_table
 from cm4tiny.benchmarks.official.cifar10 import current_indices
+from cm4tiny.benchmarks.official.table import official_table
 from cm4tiny.fetch import Fetcher, Mirror
 from cm4tiny.firmware.reference import reference_run
 

@@ -12,8 +12,8 @@ from support.predictions import small_model
 from support.tiny_images import tool_chain
 from support.tiny_tflite import TinyTflite, fully_connected
 
-from cm4tiny.benchmarks.assets import whose_model
 from cm4tiny.benchmarks.embedded import embedded_model
+from cm4tiny.benchmarks.whose import whose_model
 from cm4tiny.boards import VirtualBoard
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import NotAvailableError

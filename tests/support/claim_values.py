@@ -10,7 +10,7 @@ import yaml
 from support.mutations import MUTATIONS
 
 from cm4tiny.benchmarks import BENCHMARKS, embedded_data_set
-from cm4tiny.benchmarks.official import official_table
+from cm4tiny.benchmarks.official.table import official_table
 from cm4tiny.boards.boards import default_board
 from cm4tiny.images.table import published_images
 from cm4tiny.paths import PACKAGE

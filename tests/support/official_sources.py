@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from cm4tiny.benchmarks.official import OfficialTable, official_table
 from cm4tiny.benchmarks.official.cifar10 import current_indices
+from cm4tiny.benchmarks.official.table import OfficialTable, official_table
 
 PICTURES = 40
 """Of each class in the small test batch."""

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cm4tiny.benchmarks.data_set import DataSet
 from cm4tiny.benchmarks.embedded import EMBEDDED, embedded_data_set, embedded_index, embedded_model
-from cm4tiny.benchmarks.official import official_set, official_set_if_here, official_table, recorded_files
 from cm4tiny.benchmarks.official.importing import given_source
-from cm4tiny.benchmarks.official.table import PRECISIONS
-from cm4tiny.benchmarks.table import ALL_BENCHMARKS, get_benchmark
+from cm4tiny.benchmarks.official.sets import official_set, official_set_if_here, recorded_files
+from cm4tiny.benchmarks.official.table import official_table
+from cm4tiny.benchmarks.table import get_benchmark
 from cm4tiny.errors import NotAvailableError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import Fetcher, Mirror
@@ -156,16 +155,4 @@ def _refuse_streaming(benchmark_id: str) -> None:
         )
 
 
-def whose_model(sha256: str) -> str:
-    """Whose model a file is, by its hash: ``embedded``, ``official``, or empty for any other."""
-    if any(file.sha256 == sha256 for file in embedded_index().values()):
-        return "embedded"
-    for row in ALL_BENCHMARKS.values():
-        for precision in PRECISIONS:
-            with contextlib.suppress(UsageError):  # MLPerf Tiny publishes no such file
-                if official_table().model(row.model_id, precision).digest.value == sha256:
-                    return "official"
-    return ""
-
-
-__all__ = ["AssetSource", "data_set", "inputs_kind", "model_file", "prepared_set", "run_inputs", "streaming_set", "whose_model"]
+__all__ = ["AssetSource", "data_set", "inputs_kind", "model_file", "prepared_set", "run_inputs", "streaming_set"]

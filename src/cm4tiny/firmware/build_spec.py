@@ -13,8 +13,8 @@ from typing import Any
 
 import cm4tiny
 from cm4tiny.benchmarks import Benchmark, get_benchmark
-from cm4tiny.benchmarks.assets import whose_model
 from cm4tiny.benchmarks.own import OWN, model_name, own_model
+from cm4tiny.benchmarks.whose import whose_model
 from cm4tiny.boards.boards import default_board, find_board
 from cm4tiny.digests import file_sha256, known_sha256
 from cm4tiny.errors import FirmwareError, ModelError, UsageError, nearest

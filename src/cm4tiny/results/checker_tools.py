@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cm4tiny.benchmarks.official import official_table
+from cm4tiny.benchmarks.official.table import official_table
 from cm4tiny.digests import file_sha256
 from cm4tiny.errors import ResultsError, UsageError
 from cm4tiny.events import SILENT, EventStream

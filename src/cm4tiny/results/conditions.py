@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from cm4tiny.benchmarks.assets import whose_model
+from cm4tiny.benchmarks.whose import whose_model
 from cm4tiny.boards.boards import default_board
 from cm4tiny.boards.catalogue import NOT_STRICT, board_identity, exact_board_name
 from cm4tiny.boards.power import SUPPLY_V

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.benchmarks.assets import AssetSource, data_set
-from cm4tiny.benchmarks.official import EembcFolders, fill_datasets
 from cm4tiny.benchmarks.official.cifar10 import unpacked
+from cm4tiny.benchmarks.official.eembc import EembcFolders, fill_datasets
 from cm4tiny.cm import Outputs, Step, flag, value
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cm4tiny.benchmarks.official import official_table
+from cm4tiny.benchmarks.official.table import official_table
 from cm4tiny.cm import Outputs, Step, flag
 from cm4tiny.fetch import Mirror, checkout
 

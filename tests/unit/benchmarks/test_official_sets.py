@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from support import official_sources as sources
 
-from cm4tiny.benchmarks.official import EembcFolders, fill_datasets, official_set, official_set_if_here, official_table
+from cm4tiny.benchmarks.official.eembc import EembcFolders, fill_datasets
+from cm4tiny.benchmarks.official.sets import official_set, official_set_if_here
+from cm4tiny.benchmarks.official.table import official_table
 from cm4tiny.errors import AssetError, HashMismatchError, UsageError
 from cm4tiny.events import Event, EventStream, Message
 from cm4tiny.fetch import Fetcher, Mirror

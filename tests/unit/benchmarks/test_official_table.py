@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cm4tiny.benchmarks import ALL_BENCHMARKS
-from cm4tiny.benchmarks.official import OfficialTable, official_table
+from cm4tiny.benchmarks.official.table import OfficialTable, official_table
 from cm4tiny.errors import AssetError, UsageError
 
 TABLE = official_table()

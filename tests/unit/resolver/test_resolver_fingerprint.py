@@ -19,6 +19,7 @@ COMPILES = frozenset({"cm4tiny.cm", "cm4tiny.workflows.compile_mlperf_tiny_firmw
 DECIDING = {
     "a pass": "firmware/microtvm/planner.py",
     "a kernel": "firmware/kernels/int16/conv.py",
+    "an operator that a registry finds": "firmware/operators/resize_bilinear.py",
     "code that a function imports": "firmware/microtvm/compiler.py",
     "a table of costs": "firmware/microtvm/costs.json",
     "a chip": "boards/chips/stm32l4r5zi.yaml",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cm4tiny.benchmarks.official import official_table
+from cm4tiny.benchmarks.official.table import official_table
 from cm4tiny.benchmarks.tables import load_table
 from cm4tiny.errors import AssetError, HashMismatchError
 from cm4tiny.fetch import Fetcher

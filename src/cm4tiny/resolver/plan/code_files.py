@@ -4,7 +4,8 @@
 Imports are read as text, wherever they stand: at the top of a module, or in a function. What is imported for types only does not count. Of
 a package that loads its names when they are used (``__getattr__``) only the modules of the imported names count. Data are the files next to
 a module that are no Python, and those in folders there that are not packages. An import that ends with the comment
-``# not in a key: REASON`` is not followed: it leads to code that judges a result and does not shape it.
+``# not in a key: REASON`` is not followed: it leads to code that judges a result and does not shape it. A module that lists its own folder
+(``pkgutil.iter_modules``) imports all modules there.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _COMMENT = re.compile(rb"#[^\n]*")
 _NAME = re.compile(rb"([\w.]+)(?:[ \t]+as[ \t]+\w+)?")
 _JUDGES = b"# not in a key:"
 _LAZY = b"\ndef __getattr__("
+_LISTS = b"pkgutil.iter_modules("
 SOURCES = b"firmware_sources"
 """A module that imports this reads the C sources, which lie outside the package in a checkout (:mod:`cm4tiny.paths`)."""
 _NOT_DATA = (".py", ".pyc", ".md", ".rst", ".txt~")
@@ -68,6 +70,8 @@ class _Module(NamedTuple):
 def _module(file: Path, package: Path) -> _Module:
     source = file.read_bytes()
     imported = {below for name in imports(source, package) for below in _with_packages(package, name)}
+    if _LISTS in source:
+        imported |= set(file.parent.glob("*.py"))
     return _Module(tuple(imported), SOURCES in source and file != package / "paths.py")
 
 

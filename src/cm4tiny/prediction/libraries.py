@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import cm4tiny
+from cm4tiny.digests import file_sha256
 from cm4tiny.errors import FirmwareError
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.fetch import Mirror
@@ -47,5 +48,5 @@ def _key(engine: str, toolchain: Toolchain, commits: dict[str, str]) -> str:
     facts = [cm4tiny.__version__, engine, toolchain.fingerprint, json.dumps(commits, sort_keys=True)]
     total = hashlib.sha256("\n".join(facts).encode())
     for file in files:
-        total.update(hashlib.sha256(file.read_bytes()).digest())
+        total.update(file_sha256(file).encode())
     return total.hexdigest()[:16]

@@ -57,7 +57,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("run --offline=yes", "does not take a value", "cm4tiny run --help"),
     ("run --engin tflm", "has no option --engin", "'--engine'"),
     ("run --outdir x", "has no option --outdir", "'--outdirname'"),
-    ("run --model x.tflite", "has no option --model", "belongs to profile"),
+    ("run --symbols x.elf", "has no option --symbols", "belongs to profile"),
     ("run --tags=reproduce,mlperf", "has no option --tags", "cm run script --tags=reproduce,mlperf"),
     ("run --lock", "'--lock' requires an argument", "cm4tiny run --help"),
     ("run kws ic --lock x.json", "a lock file describes one run", "name one benchmark"),

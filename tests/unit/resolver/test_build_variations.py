@@ -65,7 +65,10 @@ def test_all_benchmarks_are_built_with_the_same_options(step: str) -> None:
         tags = dependency["tags"].split(",")
         name = tags[-1].removeprefix("_")
         if name in BENCHMARKS:
-            rest = {key: value for key, value in dependency.items() if key not in ("tags", "names", "enable_if_env")}
+            rest = {key: value for key, value in dependency.items() if key not in ("tags", "names", "enable_if_env", "skip_if_env")}
+            own = dependency.get("skip_if_env")  # a model of the user's without a benchmark is built instead of all of them
+            assert own in (None, {"CM_TINY_BENCHMARK": ["all"], "CM_TINY_MODEL_FILE": ["yes"]})
+            assert (own is None) == (step != "profile-mlperf-tiny" or name not in chosen_benchmarks("all"))
             kinds[",".join(tags[:-1])][name] = rest
             words = [name, *(word for word in ("all", "v1.4") if name in chosen_benchmarks(word))]
             assert dependency["enable_if_env"] == {"CM_TINY_BENCHMARK": words}

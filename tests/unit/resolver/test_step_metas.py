@@ -113,7 +113,7 @@ CACHE_TAGS = {
     "CM_TINY_ENGINE": "engine-",
     "CM_TINY_IMAGE": "image-",
     "CM_TINY_MODEL": "benchmark-",
-    "CM_TINY_MODEL_NAME": "model-name-",
+    "CM_TINY_MODEL_NAME": "named-",
     "CM_TINY_MODEL_SHA256": "model-",
     "CM_TINY_NO_VERIFY": "no-verify-",
     "CM_TINY_RAM_BUDGET": "ram-budget-",

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+import re
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 DECIDING = {
     "apache-tvm": "generates the inference code of the engine microtvm",
@@ -39,3 +43,27 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def extra_hint(extra: str) -> str:
+    """How an extra of this package gets into the environment that runs, with the tool that made it: pipx, uv, or pip."""
+    prefix = Path(sys.prefix)
+    needed = _of_extra(extra)
+    if needed and (prefix / "pipx_metadata.json").is_file():
+        return f"add it:\npipx inject cm4tiny {shlex.join(needed)}"
+    with_them = " ".join(f"--with {shlex.quote(name)}" for name in needed)
+    if needed and (prefix / "uv-receipt.toml").is_file():
+        return f"install it again with its extra; FROM is what it was installed from:\nuv tool install {with_them} FROM"
+    if needed and any(re.fullmatch(r"(archive|builds|environments)-v\d+", part) for part in prefix.parts):
+        return f"call it with its extra; FROM is what you name after --from:\nuvx {with_them} --from FROM cm4tiny"
+    return f"install it:\npip install 'cm4tiny[{extra}]'\nor in the checkout:\npip install '.[{extra}]'"
+
+
+def _of_extra(extra: str) -> list[str]:
+    """What an extra requires; empty if this package was not installed."""
+    try:
+        listed = requires("cm4tiny") or []
+    except PackageNotFoundError:
+        return []
+    found = (re.fullmatch(rf"([^;]+?)\s*;.*extra\s*==\s*['\"]{re.escape(extra)}['\"].*", row) for row in listed)
+    return [match[1] for match in found if match is not None]

@@ -79,3 +79,28 @@ def test_no_file_of_pins_names_a_registry() -> None:
     assert [
         path.name for path in PINNED.glob("*.txt") if re.search(r"https?:|index-url|find-links", path.read_text(encoding="utf-8"))
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("marker", "place", "hint"),
+    [
+        ("pipx_metadata.json", "pipx/venvs/cm4tiny", "pipx inject cm4tiny 'vl-convert-python>=1.8'"),
+        ("uv-receipt.toml", "uv/tools/cm4tiny", "uv tool install --with 'vl-convert-python>=1.8' FROM"),
+        ("", "uv/archive-v0/x", "uvx --with 'vl-convert-python>=1.8' --from FROM cm4tiny"),
+        ("", "venv", "pip install 'cm4tiny[dashboard]'"),
+    ],
+)
+def test_an_extra_is_added_with_the_tool_that_made_the_environment(
+    marker: str, place: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = tmp_path / place
+    prefix.mkdir(parents=True)
+    if marker:
+        (prefix / marker).touch()
+    monkeypatch.setattr(packages.sys, "prefix", str(prefix))
+    monkeypatch.setattr(
+        packages, "requires", lambda name: ["rich>=13", "vl-convert-python>=1.8; extra == 'dashboard'", 'x; extra == "data"']
+    )
+    assert packages.extra_hint("dashboard").splitlines()[1] == hint
+    monkeypatch.setattr(packages, "requires", lambda name: None)
+    assert "pip install 'cm4tiny[dashboard]'" in packages.extra_hint("dashboard")

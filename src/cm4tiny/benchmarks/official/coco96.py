@@ -18,6 +18,7 @@ from cm4tiny.benchmarks.labels import Sample
 from cm4tiny.benchmarks.official.pieces import pieces
 from cm4tiny.errors import AssetError, NotAvailableError
 from cm4tiny.events import SILENT, EventStream
+from cm4tiny.packages import extra_hint
 
 SIZE = (96, 96)
 MAX_PICTURE_BYTES = 1 << 20
@@ -77,6 +78,6 @@ def _pillow() -> Any:
         raise NotAvailableError(
             "pictures cannot be decoded",
             why="the Python package Pillow is not installed",
-            hint="install it:\npip install 'cm4tiny[data]'",
+            hint=extra_hint("data"),
         ) from error
     return Image

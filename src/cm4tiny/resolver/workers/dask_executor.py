@@ -19,6 +19,7 @@ from typing import Any
 
 from cm4tiny import __version__
 from cm4tiny.errors import CacheError, NotAvailableError, UsageError
+from cm4tiny.packages import extra_hint
 from cm4tiny.resolver.catalogue.repository import Repository
 from cm4tiny.resolver.workers.jobs import JobOutcome, ScriptJob, WorkerLostError
 from cm4tiny.resolver.workers.local_executor import Child
@@ -45,7 +46,7 @@ class DaskExecutor:
         try:
             import distributed
         except ImportError as error:
-            raise NotAvailableError("--scheduler needs Dask", why=str(error), hint="install it:\npip install 'cm4tiny[dask]'") from error
+            raise NotAvailableError("--scheduler needs Dask", why=str(error), hint=extra_hint("dask")) from error
         try:
             make_client: Any = distributed.Client
             self._client = make_client(address, timeout=CONNECT_S, set_as_default=False)

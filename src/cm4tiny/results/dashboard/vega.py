@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cm4tiny.errors import NotAvailableError
+from cm4tiny.packages import extra_hint
 
 _EXPOSE = "window.vegaEmbed = vegaEmbed;"
 
@@ -31,7 +32,7 @@ def require_vega() -> Any:
         raise NotAvailableError(
             "the dashboard's plots need the package vl-convert-python (extra 'dashboard')",
             why=str(error),
-            hint="install it:\npip install 'cm4tiny[dashboard]'\nor in the checkout:\npip install '.[dashboard]'",
+            hint=extra_hint("dashboard"),
         ) from error
     return vl_convert
 

@@ -49,6 +49,7 @@ def check_build_inputs(
         ModelError: the model cannot be read, is not int8, has an operator that the engine lacks, or does not fit the benchmark.
         FirmwareError: the table of costs is damaged.
     """
+    _check_submitted(benchmark, engine)
     if not any((model, costs, ram_budget, zeros, channels, memory)):
         return
     from cm4tiny.benchmarks import ROUNDS, chosen_benchmarks
@@ -88,6 +89,26 @@ def chosen_benchmark(benchmark: str, model: Path | None, otherwise: str) -> str:
     from cm4tiny.benchmarks.own import OWN
 
     return benchmark or (OWN if model else otherwise)
+
+
+def _check_submitted(benchmark: str, engine: str) -> None:
+    """Refuses an engine that is a submission's code for a benchmark that came with a later round."""
+    if not engine:
+        return
+    from cm4tiny.benchmarks import ALL_BENCHMARKS, chosen_benchmarks
+    from cm4tiny.firmware.engines import octoml
+
+    if engine not in octoml.VARIANTS:
+        return
+    for name in chosen_benchmarks(benchmark):
+        row = ALL_BENCHMARKS.get(name)
+        if row is not None and row.since > octoml.ROUND:
+            there = ", ".join(key for key, one in ALL_BENCHMARKS.items() if one.since <= octoml.ROUND)
+            raise UsageError(
+                f"OctoML submitted no code for '{name}'",
+                why=f"its submission is of round {octoml.ROUND}, and {name} came with round {row.since}",
+                hint=f"choose of {there}, or another engine",
+            )
 
 
 def _check_budget(budget: int | None, benchmark: Benchmark) -> None:

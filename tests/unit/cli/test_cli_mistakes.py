@@ -40,6 +40,10 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("run --division opne", "is not a valid division", "'open'"),
     ("run --low-ram --division open --engine tflm", "the engine tflm has no RAM budget", "microtvm"),
     ("run kws --engine tflm --low-ram", "the engine tflm has no RAM budget", "microtvm"),
+    ("run ic02 --engine octoml_native", "OctoML submitted no code for 'ic02'", "choose of ad, ic, kws, vww"),
+    ("run v1.4 --engine octoml-cmsis-nn", "OctoML submitted no code for 'ic02'", "another engine"),
+    ("run kws --mode energy --board NUCLEO", "needs a power monitor", "--monitor=lpm01a"),
+    ("run kws --mode energy --board NUCLEO --monitor js220", "no driver of a power monitor 'js220'", "lpm01a"),
     # values of flags
     ("run --jobs many", "--jobs=many is not a number", "a whole number"),
     ("run --jobs 0", "--jobs=0 is not possible", "from 1"),

@@ -62,13 +62,13 @@ class BoardPool:
             except BusyError as error:
                 busy[board.name] = error
                 self._give(board)
-                self._events.message(board.name, f"skipped: {error.what} ({error.why})", "warning")
+                self._events.message(board.name, f"{board.name} is skipped: {error.what} ({error.why})", "warning")
                 continue
             except BaseException:
                 self._give(board)
                 raise
             self.used.append((elf.name, board.name))
-            self._events.message(board.name, f"runs {elf.name} at {board.place}")
+            self._events.message(board.name, f"{board.name} runs {elf.name} at {board.place}")
             return _Lent(opened, partial(self._give, board))
 
     def _take(self, busy: dict[str, BusyError]) -> BenchBoard:

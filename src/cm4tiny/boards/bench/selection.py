@@ -32,13 +32,13 @@ def boards_for(
     usable = found.usable(row, day)
     for one in found.boards:
         if one.quarantine is not None and one.quarantine.holds(day):
-            events.message(one.name, f"left out, in quarantine: {one.quarantine.text}", "warning")
+            events.message(one.name, f"{one.name} is left out, in quarantine: {one.quarantine.text}", "warning")
     present, absent = [], []
     for one in usable:
         why = _absent(one, row.key, listed)
         if why:
             absent.append(f"{one.name}: {why}")
-            events.message(one.name, f"left out: {why}", "warning")
+            events.message(one.name, f"{one.name} is left out: {why}", "warning")
         else:
             present.append(one)
     if not present:

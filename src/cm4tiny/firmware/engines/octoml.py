@@ -28,7 +28,8 @@ from cm4tiny.firmware.toolchain import Toolchain
 from cm4tiny.paths import firmware_sources
 
 VARIANTS = ("octoml_native", "octoml_cmsis_nn")
-SUBMISSION = "tiny_results_v1.0"
+ROUND = "v1.0"
+SUBMISSION = f"tiny_results_{ROUND}"
 CMSIS = "CMSIS_5"
 _HERE = Path(__file__).resolve().parent
 _ALLOCATOR = "crt/src/runtime/crt/memory/stack_allocator.c"

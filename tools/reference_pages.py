@@ -49,6 +49,7 @@ same for all models. The image's int8 value `q` for an input or output of the fi
   costs nothing.
 - float32 `r` in front of QUANTIZE or behind DEQUANTIZE: `q = round(r / scale) + zero point`, halves away from zero, clamped; scale and
   zero point are those of the int8 tensor. The operator is left out.
+- an int32 output of ARG_MAX or ARG_MIN: `q = index - 128`, with the scale 1 and the zero point -128.
 
 Several inputs are one array for the image, one after the other in the file's order, and so are several outputs.
 

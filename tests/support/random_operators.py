@@ -15,7 +15,7 @@ import tiny_tflite as tt
 from random_models import MOST_MACS, MOST_VALUES, Maker, Node
 
 OPS = tflite.BuiltinOperator
-ALONE = ("RELU", "RELU6", "RELU_N1_TO_1", "LEAKY_RELU", "LOGISTIC", "TANH", "HARD_SWISH", "QUANTIZE")
+ALONE = ("RELU", "RELU6", "RELU_N1_TO_1", "LEAKY_RELU", "LOGISTIC", "TANH", "HARD_SWISH", "QUANTIZE", "ABS")
 
 
 @dataclass
@@ -33,8 +33,8 @@ class WideMaker(Maker):
             return super().grow(nodes)
         x = nodes[-1] if self.chance(0.8) else nodes[self.number(max(0, len(nodes) - 4), len(nodes) - 1)]
         makers = [self.reduce, self.alone, self.binary, self.slice, self.pad, self.transpose, self.split, self.join]
-        makers += [self.squeeze, self.shaped, self.keep, self.svdf]
-        makers += [self.max_pool, self.resize, self.grouped, self.transpose_conv] if x.image else []
+        makers += [self.squeeze, self.shaped, self.keep, self.svdf, self.gather]
+        makers += [self.max_pool, self.resize, self.grouped, self.transpose_conv, self.blocks, self.blocks] if x.image else []
         return makers[self.number(0, len(makers) - 1)](x, nodes)
 
     def like(self, x: Node, shape: tuple[int, ...]) -> Node:
@@ -64,7 +64,9 @@ class WideMaker(Maker):
 
     # --- functions of two values ------------------------------------------------------------------------------------------------
     def binary(self, x: Node, nodes: list[Node]) -> Node | None:
-        kind = str(self.pick(("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")))
+        kind = str(self.pick(("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU")))
+        if kind == "PRELU":
+            return self.prelu(x)
         extreme = kind in ("MAXIMUM", "MINIMUM")
         shape = tuple(n if self.chance(0.5) else 1 for n in x.shape)
         shape = shape if self.chance(0.5) else shape[self.number(0, len(shape) - 1) :]
@@ -80,12 +82,25 @@ class WideMaker(Maker):
             other = Node(index, shape, scale, zero)
         whole = tuple(np.broadcast_shapes(x.shape, other.shape))
         largest = x.scale * other.scale * 60 if kind == "MUL" else max(x.scale, other.scale)
+        largest *= largest * 100 if kind == "SQUARED_DIFFERENCE" else 1
         y = self.like(x, whole) if extreme else self.node(whole, largest * self.rng.uniform(0.7, 2.2), self.zero_point())
         pair = [x.index, other.index] if self.chance(0.5) else [other.index, x.index]
         if extreme:
             self.emit(kind, pair, [y.index], "MaximumMinimumOptions")
+        elif kind == "SQUARED_DIFFERENCE":
+            self.emit(kind, pair, [y.index], "SquaredDifferenceOptions")
         else:
             self.emit(kind, pair, [y.index], f"{kind.title()}Options", FusedActivationFunction=tt.ACTIVATIONS[self.activation(y)])
+        return y
+
+    def prelu(self, x: Node) -> Node | None:
+        shape = tuple(n if self.chance(0.6) else 1 for n in x.shape[1:])
+        if len(x.shape) < 2:
+            return None
+        zero, scale = self.zero_point(), float(np.float32(self.rng.uniform(0.001, 0.02)))
+        slopes = self.g.tensor("slopes", shape, "int8", scale, zero, data=self.rng.integers(-128, 128, shape))
+        y = self.node(x.shape, x.scale * self.rng.uniform(0.7, 2), self.zero_point())
+        self.emit("PRELU", [x.index, slopes], [y.index])
         return y
 
     # --- reductions -------------------------------------------------------------------------------------------------------------
@@ -186,6 +201,29 @@ class WideMaker(Maker):
         y = self.like(x, np.empty(x.shape, np.int8)[tuple(parts)].shape)
         self.emit("STRIDED_SLICE", [x.index, *(self.g.constant(v) for v in (begin, end, steps))], [y.index], "StridedSliceOptions",
                   BeginMask=masks[0] & ~masks[2], EndMask=masks[1] & ~masks[2], ShrinkAxisMask=masks[2])  # fmt: skip
+        return y
+
+    def gather(self, x: Node, nodes: list[Node]) -> Node | None:
+        axis, count = self.number(0, len(x.shape) - 1), self.number(1, 4)
+        places = self.rng.integers(0, x.shape[axis], count)
+        shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+        if np.prod(shape) > MOST_VALUES:
+            return None
+        y = self.like(x, shape)
+        self.emit("GATHER", [x.index, self.g.constant(places)], [y.index], "GatherOptions", Axis=axis)
+        return y
+
+    def blocks(self, x: Node, nodes: list[Node]) -> Node | None:
+        n, height, width, channels = x.shape
+        block = self.number(2, 3)
+        if channels % block**2 == 0 and self.chance(0.5):
+            y = self.like(x, (n, height * block, width * block, channels // block**2))
+            self.emit("DEPTH_TO_SPACE", [x.index], [y.index], "DepthToSpaceOptions", BlockSize=block)
+            return y
+        if height % block or width % block:
+            return None
+        y = self.like(x, (n, height // block, width // block, channels * block**2))
+        self.emit("SPACE_TO_DEPTH", [x.index], [y.index], "SpaceToDepthOptions", BlockSize=block)
         return y
 
     def pad(self, x: Node, nodes: list[Node]) -> Node | None:
@@ -331,8 +369,17 @@ class WideMaker(Maker):
 
     def leave(self, y: Node) -> int:
         kind = self.rng.random()
-        if kind < 0.7:
+        if kind < 0.65:
             return y.index
+        if kind < 0.7 and len(y.shape) > 1:
+            axis = self.number(0, len(y.shape) - 1)
+            if y.shape[axis] > 256:
+                return y.index
+            result = self.g.tensor("out", y.shape[:axis] + y.shape[axis + 1 :], "int32")
+            name = str(self.pick(("ARG_MAX", "ARG_MIN")))
+            self.emit(name, [y.index, self.g.constant(axis)], [result], name.title().replace("_", "") + "Options",
+                      OutputType=tflite.TensorType.INT32)  # fmt: skip
+            return result
         if kind < 0.85:
             result = self.g.tensor("out", y.shape, "float32")
             self.emit("DEQUANTIZE", [y.index], [result])

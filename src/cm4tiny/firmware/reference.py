@@ -189,7 +189,7 @@ class _Edges:
             stored: Values = np.rint(values.astype(np.float64) / scale + zero_point).astype(np.int8)
             return stored
         shifted: Values = (values.astype(np.int16) - 128).astype(np.int8)
-        return shifted if self._types[1][number] == np.uint8 else values
+        return values if self._types[1][number] == np.int8 else shifted  # of uint8, and of indices
 
 
 def _kinds(tflite: bytes) -> set[str]:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 import tflite
 import tiny_tflite as tt
 from host_model import host_model
-from random_models import Node, random_model
+from random_models import WIDE, Node, random_model
 from random_operators import WideMaker, lstm, svdf
 
 from cm4tiny.errors import ModelError, RamBudgetError, UnsupportedOpError
@@ -266,3 +266,31 @@ def test_an_lstm_with_a_peephole_is_refused() -> None:
     with pytest.raises(UnsupportedOpError, match="it has 16 inputs in 24 places") as caught:
         read_model(keeping(0, (1, 5, 7), layer))
     assert "peepholes" in caught.value.why
+
+
+# --- damage ---------------------------------------------------------------------------------------------------------------------------
+def test_no_damage_to_a_model_of_any_operator_gets_past_the_checks_as_anything_but_a_model_error() -> None:
+    rng = np.random.default_rng(1)
+    models = [bytearray(random_model(seed)[0]) for seed in range(WIDE, WIDE + 40)]
+    words = (0, 1, 2, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF)
+    for i in range(1200):
+        data = bytearray(models[i % len(models)])
+        for _ in range(int(rng.integers(1, 5))):
+            if rng.random() < 0.5:
+                data[int(rng.integers(len(data)))] = int(rng.integers(256))
+            else:
+                at = 4 * int(rng.integers(len(data) // 4))
+                data[at : at + 4] = int(rng.choice(words)).to_bytes(4, "little")
+        try:
+            read_model(bytes(data))
+        except ModelError as error:
+            assert error.what
+
+
+def test_an_index_inside_a_model_is_refused() -> None:
+    g = tt.TinyTflite()
+    x, i, y = g.tensor("x", (2, 8), "int8", 0.1), g.tensor("i", (2,), "int32"), g.tensor("y", (2, 8), "int8", 0.1)
+    g.op(OPS.ARG_MAX, [x, g.constant(1)], [i], tt.options("ArgMaxOptions", OutputType=tflite.TensorType.INT32))
+    g.op(OPS.RELU, [x], [y])
+    with pytest.raises(UnsupportedOpError, match="it is not an int32 output of the model"):
+        read_model(g.build([x], [y]))

@@ -141,7 +141,7 @@ def _passes(graph: Graph, options: CompileOptions) -> tuple[Graph, str]:
 def _plan(graph: Graph, options: CompileOptions, costs: Costs) -> tuple[tuple[Action, ...], ModelPlan]:
     """The plan with int16 kernels; the one with int8 kernels alone if only that fits."""
     problems, kept = [], graph.state_bytes
-    budget = None if options.ram_budget is None else max(0, options.ram_budget - kept)
+    budget = None if options.ram_budget is None else options.ram_budget - kept  # below zero nothing fits
     for int16 in (True, False) if options.int16 else (False,):
         problems.append(_problem(graph, options, costs, int16=int16))
         try:

@@ -18,7 +18,7 @@ from cm4tiny.firmware.model_tables import ModelTables, OperatorEntry
 from cm4tiny.firmware.operators.base import Lowering, Missing, MissingError, Real, Site
 from cm4tiny.firmware.operators.registry import by_kind
 
-_EDGES = ("int8", "uint8", "float32")
+_EDGES = {"input": ("int8", "uint8", "float32"), "output": ("int8", "uint8", "float32", "int32")}
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,10 @@ def _ends(state: Lowering) -> list[UnsupportedOpError]:
             found.append(UnsupportedOpError(f"the model has no {what}", why="there is nothing to infer", hint="export the model again"))
         for index in indices:
             tensor = tables.tensors[index]
-            if tensor.dtype not in _EDGES:
+            if tensor.dtype not in _EDGES[what]:
                 found.append(
                     UnsupportedOpError(
-                        f"the model's {what} '{tensor.name}' is {tensor.dtype}", why=f"edges are {', '.join(_EDGES)}", hint=HINT_INT8
+                        f"the model's {what} '{tensor.name}' is {tensor.dtype}", why=f"it may be {', '.join(_EDGES[what])}", hint=HINT_INT8
                     )
                 )
     for number, index in enumerate(tables.inputs):
@@ -144,7 +144,7 @@ def _input(state: Lowering, number: int, index: int) -> Tensor | Real | Missing:
     tensor = state.tables.tensors[index]
     if tensor.dtype == "float32":
         return Real(number)
-    if tensor.dtype not in _EDGES:
+    if tensor.dtype not in _EDGES["input"]:
         return Missing()
     if tensor.dtype == "int8":
         tensor.require_activation("input")

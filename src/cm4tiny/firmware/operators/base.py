@@ -17,6 +17,8 @@ from cm4tiny.firmware.model_tables import HINT_FILE, ModelTables, OperatorEntry,
 NO_SUCH = "use a model without it"
 UPSTREAM = "tensorflow/tflite-micro@90b983c2b3f1480642e040bbd2ddb37b998f3424"
 """Repository and commit of the reference arithmetic. Its integers round twice (no TFLITE_SINGLE_ROUNDING; kernels/internal/common.h)."""
+INDEX_ZERO = -128
+"""Zero point of an output of indices: the image's int8 value is the index less 128."""
 UINT8_SHIFT = 128
 """uint8 values are handled as int8 values less 128, with a zero point less 128: the same real numbers."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from cm4tiny.firmware.kernels.add import LEFT_SHIFT, AddPlan
 from cm4tiny.firmware.kernels.base import Array, Kernel, Param, Tir, prim_func
 from cm4tiny.firmware.kernels.portable.loops import merged, nest, row_major
-from cm4tiny.firmware.kernels.quant import Multiplier
+from cm4tiny.firmware.kernels.quant import INT8_MAX, INT8_MIN, Multiplier
 
 CYCLES_PER_VALUE = 30
 """Of sums, which have three products; measured by the C compiler's listing: 24 to 32."""
@@ -98,6 +98,43 @@ def product(zero_points: tuple[int, int, int], multiplier: Multiplier, low: int,
     def function(tir: Tir, a: Any, b: Any) -> Any:
         constants = [tir.ir.int32(v) for v in (multiplier.mantissa, multiplier.shift, zero_points[2], low, high)]
         return tir.call("cm4t_requant_any", (a - zero_points[0]) * (b - zero_points[1]), *constants, dtype="int8")
+
+    return function
+
+
+@dataclass(frozen=True)
+class SquarePlan:
+    """Zero points of the operands and the output; factors of the operands, shifted up before, and of the square."""
+
+    zero_points: tuple[int, int, int]
+    left_shift: int
+    multipliers: tuple[Multiplier, Multiplier]
+    multiplier: Multiplier
+
+
+def squared_difference(plan: SquarePlan) -> Function:
+    """SQUARED_DIFFERENCE: as SUB with fewer bits, and squared before it is brought to the output's scale."""
+
+    def function(tir: Tir, a: Any, b: Any) -> Any:
+        centred = [value - zero for value, zero in zip((a, b), plan.zero_points, strict=False)]
+        left, right = (_times(tir, value * (1 << plan.left_shift), m) for value, m in zip(centred, plan.multipliers, strict=True))
+        difference = tir.let("difference", left - right)
+        constants = [tir.ir.int32(v) for v in (plan.multiplier.mantissa, plan.multiplier.shift, plan.zero_points[2], INT8_MIN, INT8_MAX)]
+        return tir.call("cm4t_requant_any", difference * difference, *constants, dtype="int8")
+
+    return function
+
+
+def sloped(zero_points: tuple[int, int, int], factors: tuple[Multiplier, Multiplier]) -> Function:
+    """PRELU: the second operand is the slope; factors of values that are not negative, and of the others' product with it."""
+
+    def function(tir: Tir, a: Any, b: Any) -> Any:
+        value, slope = tir.let("value", a - zero_points[0]), b - zero_points[1]
+        results = []
+        for number, factor in zip((value, value * slope), factors, strict=True):
+            constants = [tir.ir.int32(v) for v in (factor.mantissa, factor.shift, zero_points[2], INT8_MIN, INT8_MAX)]
+            results.append(tir.call("cm4t_requant_any", number, *constants, dtype="int8"))
+        return tir.ir.Select(value >= 0, *results)
 
     return function
 

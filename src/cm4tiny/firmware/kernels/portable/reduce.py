@@ -73,6 +73,28 @@ def extreme(axes: Axes, *, largest: bool) -> Kernel:
     )
 
 
+def place_of_extreme(shape: Sequence[int], axis: int, *, largest: bool) -> Kernel:
+    """Where along an axis the first of the largest or smallest values lies, less 128."""
+    inner = _product(shape[axis + 1 :])
+    outer, count = _product(shape[:axis]), shape[axis]
+
+    def body(x: Any, o: Any) -> None:
+        tir = Tir()
+        ir = tir.ir
+        with tir.loop(outer, "y") as y, tir.loop(inner, "c") as c:
+            best, place = tir.locals("best", 1), tir.locals("place", 1)
+            tir.store(best, 0, ir.Cast("int32", x[y * (count * inner) + c]))
+            tir.store(place, 0, ir.int32(0))
+            with tir.loop(count, "i") as i:
+                value = tir.let("value", ir.Cast("int32", x[(y * count + i) * inner + c]))
+                with tir.when(value > best[0] if largest else value < best[0]):
+                    tir.store(best, 0, value)
+                    tir.store(place, 0, i)
+            tir.store(o, y * inner + c, ir.Cast("int8", place[0] - 128))
+
+    return Kernel("place", prim_func([Param("x", outer * count * inner), Param("o", outer * inner)], body))
+
+
 def _reduction(name: str, axes: Axes, start: int, step: Any, finished: Any) -> Kernel:
     to = row_major(axes.shape)
 

@@ -122,6 +122,8 @@ def test_the_nearest_tests_come_first(tool: ModuleType) -> None:
     reader = "tests/unit/results/test_session_readers.py"
     assert reader in tests.for_file(model, 12, line)[:2] and reader not in tests.for_file(model, 2), "it names the function"
     assert tests.for_file("cm-repo/cmr.yaml", 3)[0] == "tests/unit/resolver/test_step_metas.py"
+    conv = tests.for_file("src/cm4tiny/firmware/kernels/conv.py", 3)
+    assert conv[3:5] == ["tests/conformance/test_bit_exact_helpers.py", "tests/conformance/test_bit_exact_operators.py"]
     assert tests.for_file("src/cm4tiny/images/images.yaml", 9)[-1] == "tests/unit/test_table_digests.py"
 
 
@@ -131,6 +133,7 @@ def test_what_is_named_in_the_selection_exists(tool: ModuleType) -> None:
     for node in (*selection.CHANGE_DETECTORS, selection.DIGESTS, selection.CONVENTIONS):
         file, _, name = node.partition("::")
         assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8") or not name
+    assert all((ROOT / file).is_file() for files in selection.COMPARED.values() for file in files)
     for file in (file for files in selection.WITNESSES.values() for file in files):
         assert (ROOT / "tests" / "unit" / file).is_file()
 

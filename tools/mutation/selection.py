@@ -16,6 +16,7 @@ NAMED = 2.0
 """How many imports nearer a test counts that names the changed function."""
 _DEFINES = {".py": re.compile(r"\s*(?:async )?def (\w+)"), ".c": re.compile(r"[a-z].*?\b(\w+)\(")}
 _SKIPPED = ("tests/conformance", "tests/browser", "tests/hardware")
+_BIT_EXACT = tuple(f"tests/conformance/test_bit_exact_{what}.py" for what in ("helpers", "operators", "memory", "sparse"))
 CHANGE_DETECTORS = ("tests/unit/images/test_performance_page.py::test_the_page_in_the_manual_is_made_of_the_kept_rows",)
 """They fail at every change of a source, whatever it does: left out, so that a mutant is killed by what it breaks."""
 
@@ -24,6 +25,8 @@ WITNESSES = {
     "src/cm4tiny/benchmarks/embedded/": ("benchmarks/test_embedded_index.py",),
 }
 """Tests (below tests/unit) of all files of a folder, which name none of them: asked first."""
+COMPARED = {"src/cm4tiny/firmware/kernels/": _BIT_EXACT, "src/cm4tiny/firmware/microtvm/": _BIT_EXACT[1:]}
+"""Tests that compare what a folder makes with TFLite's kernels: asked after the nearest, since they take tens of seconds."""
 DIGESTS = "tests/unit/test_table_digests.py"
 """Sees every change of a table, so it is asked last: what it alone kills has no other test."""
 COMMANDS = ("src/cm4tiny/resolver/", "src/cm4tiny/cm.py", "src/cm4tiny/workflows/")
@@ -118,7 +121,8 @@ class Tests:
         usual = (test for test in tests if test.startswith("tests/unit") or not self._needs_cm(test))
         nearest = sorted(usual, key=rank)[:most]
         first = [f"tests/unit/{test}" for folder, found in WITNESSES.items() if file.startswith(folder) for test in found]
-        nearest = [*first, *(test for test in nearest if test not in first)]
+        compared = [test for folder, found in COMPARED.items() if file.startswith(folder) for test in found]
+        nearest = [*first, *(test for test in nearest if test not in first), *compared]
         last = [DIGESTS] if path.suffix in TABLES else [CONVENTIONS] if path.suffix == ".py" else []
         return [*nearest, *last]
 

@@ -234,3 +234,10 @@ def test_code_that_reads_q_and_appears_late_is_noted_once_if_q_may_be_wrong(tmp_
         board.link.read(Deadline(0.001, board.link.clock))
         assert struct.unpack("<2I", board.read_memory(RAM, 8))[1] >> 27 == 1
         assert sum("Q may be set" in note for note in board.statistics().notes) == 1
+
+
+def test_the_link_register_is_all_ones_after_a_reset(tmp_path: Path) -> None:
+    """Armv7-M Architecture Reference Manual, B1.5.5, TakeReset()."""
+    with VirtualBoard(write_code(tmp_path, [*constant(0, RAM), 0x4671, 0x6001, PARK])) as board:
+        board.link.read(Deadline(0.001, board.link.clock))
+        assert board.read_memory(RAM, 4) == b"\xff\xff\xff\xff"

@@ -224,3 +224,9 @@ def test_the_first_help_imports_nothing_that_is_slow() -> None:
     assert time.process_time() - began < 5
     loaded = set(done.stderr.split())
     assert not loaded & {"numpy", "yaml", "rich", "cmind", "requests", "jsonschema", "tvm", "unicorn", "cm4tiny.resolver.run"}
+
+
+@pytest.mark.parametrize("name", ALL_VERBS)
+def test_a_verb_s_help_begins_with_what_the_list_of_verbs_says(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None and (command.help or "").startswith(ALL_VERBS[name][1])

@@ -146,3 +146,8 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("CM_TINY_CACHE", str(tmp_path / "file"))
     durations.learn("a", [Part("b", state=DONE, took_s=3.0)])
     assert durations.learned("a") == {}
+
+
+def test_what_took_no_time_does_not_promise_less_than_a_twentieth() -> None:
+    assert Forecast([Part("a", MEASURE, 1e6, DONE, took_s=0.0)]).scale(0.0) == 0.05
+    assert Forecast([Part("a", MEASURE, 1.0, DONE, took_s=1e6)]).scale(0.0) == 20.0

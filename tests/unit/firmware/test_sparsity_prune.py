@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 from graph_reference import run_graph, run_tensors
 from sparse_graphs import GraphMaker, random_graph
 
-from cm4tiny.firmware.graph import Graph
+from cm4tiny.firmware.graph import Dense, Graph
 from cm4tiny.firmware.kernels.quant import Multiplier
+from cm4tiny.firmware.microtvm import prune
 from cm4tiny.firmware.microtvm.prune import _requantized, open_reason, prune_channels, value_ranges
 from cm4tiny.firmware.microtvm.sparsity import live_macs, skip_zero
 
@@ -252,3 +254,15 @@ def test_a_reshaped_tensor_has_other_channels_and_so_the_widest_range():
     low, high = value_ranges(graph)[graph.output.key]
     assert (low < high).any(), "although every value read is one of four constants"
     assert prune_channels(graph) is graph
+
+
+@pytest.mark.parametrize(
+    ("bias", "share", "expected"), [(2**31 - 2, 1, False), (2**31 - 1, 1, True), (1 - 2**31, -1, False), (-(2**31), -1, True)]
+)
+def test_a_bias_that_takes_up_a_channel_may_reach_the_ends_of_32_bits(
+    monkeypatch: pytest.MonkeyPatch, bias: int, share: int, expected: bool
+) -> None:
+    monkeypatch.setattr(prune, "_share", lambda *_: np.int64(share))
+    layer = Mock(spec=Dense)
+    layer.bias = np.array([0, bias], np.int32)
+    assert prune._overflows(layer, np.zeros(2, bool), {}) == expected

@@ -28,6 +28,7 @@ from cm4tiny.cm import Step
 from cm4tiny.errors import MismatchError, ResultsError, UsageError
 from cm4tiny.events import SILENT
 from cm4tiny.results.collect import collect, lock_beside
+from cm4tiny.results.evidence_files import inside
 from cm4tiny.results.report import write_report
 from cm4tiny.results.verify import PREDICATE_TYPE, statement_of, verify_report
 from cm4tiny.results.verify.leaves import differences, leaves
@@ -474,3 +475,9 @@ def test_true_is_not_1_and_a_rounding_is_no_difference() -> None:
     assert [str(one) for one in differences({"a": 1}, {"a": True}, "$", "x")] == ["$.a: the report says 1, x gives True"]
     assert list(differences([0.1 + 0.2], [0.3], "$", "x")) == []
     assert [one.where for one in differences([1, {"b": 2}], [1], "$", "x")] == ["$"]
+
+
+def test_names_of_files_have_a_limit(tmp_path: Path) -> None:
+    assert inside(tmp_path, "a/" * 511 + "ab") == tmp_path / ("a/" * 511 + "ab")
+    with pytest.raises(ResultsError, match="outside of its folder"):
+        inside(tmp_path, "a/" * 511 + "abc")

@@ -49,3 +49,13 @@ def test_the_exact_table_is_tflites_rule() -> None:
 def test_the_first_addition_of_the_image_model_needs_the_table() -> None:
     scales = ((0.039393551647663116, -128), (0.10419496148824692, 4), (0.050945673137903214, -128))
     assert find_formula(plan_add(*scales, low=-128, high=127)).table is not None
+
+
+def test_where_all_sums_are_saturated_at_one_end_the_numbers_still_fit_into_32_bits():
+    plan = plan_add((0.0636, -101), (4.965, -128), (6.6435, 127), low=-128, high=127)
+    a, b, wanted = exact(plan)
+    assert not wanted.any()  # 127, whatever is added
+    formula = find_formula(plan)
+    sums = (formula.factor_a * a >> 16)[:, None] + (formula.factor_b * b >> 16)[None, :] + formula.offset
+    assert np.abs(sums).max() < 1 << 31
+    assert not (np.clip(sums >> formula.shift, -128, 127) - plan.zero_point).any()

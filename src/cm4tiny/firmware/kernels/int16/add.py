@@ -206,6 +206,8 @@ def _linear(a: Array, b: Array, wanted: Array, ends: tuple[int, int], ratios: li
         summed = ((exact_a + i) * a >> 16)[:, None] + ((exact_b + j) * b >> 16)[None, :]
         least, most = _interval(summed, wanted, ends, shift, None)
         if least <= most:
+            reserve = np.int64(1) << (shift + 8)  # where all values are saturated at one end, one side is open
+            least, most = max(least, most - reserve) if least == -_NEVER else least, min(most, least + reserve)
             return exact_a + i, exact_b + j, int(least + most) // 2
     return None
 

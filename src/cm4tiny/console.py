@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -165,6 +165,22 @@ def show(text: str) -> None:
         _screens[-1].show(text)
     else:
         print(text)
+
+
+def terminal_width(otherwise: int) -> int:
+    """Columns of the terminal, asked where it may still be seen: a screen that keeps back what is printed leaves standard input.
+
+    Args:
+        otherwise: what counts without a terminal; ``COLUMNS`` counts first.
+    """
+    if os.environ.get("COLUMNS", "").isdecimal() and int(os.environ["COLUMNS"]) > 0:
+        return int(os.environ["COLUMNS"])
+    for number in (1, 2, 0):
+        with suppress(OSError):
+            columns = os.get_terminal_size(number).columns
+            if columns > 0:
+                return columns
+    return otherwise
 
 
 @contextmanager

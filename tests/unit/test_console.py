@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from cm4tiny.console import PlainLines, eta, watch
+from cm4tiny.console import PlainLines, eta, terminal_width, watch
 from cm4tiny.events import EventStream, Message, Progress, Started
 
 
@@ -83,3 +83,23 @@ def test_a_terminal_gets_bars_with_an_eta(monkeypatch: pytest.MonkeyPatch) -> No
     assert "kws performance" in text
     assert "left" in text
     assert "✓" in text
+
+
+def test_the_width_of_a_terminal_is_found_on_any_of_its_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that keeps its output in a file for a while has the terminal on standard input only."""
+    asked = []
+
+    def size(number: int) -> os.terminal_size:
+        asked.append(number)
+        if number != 0:
+            raise OSError("a file")
+        return os.terminal_size((80, 24))
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(os, "get_terminal_size", size)
+    assert (terminal_width(170), asked) == (80, [1, 2, 0])
+    monkeypatch.setenv("COLUMNS", "132")
+    assert terminal_width(170) == 132
+    monkeypatch.setenv("COLUMNS", "wide")
+    monkeypatch.setattr(os, "get_terminal_size", lambda number: os.terminal_size((0, 0)))
+    assert terminal_width(170) == 170

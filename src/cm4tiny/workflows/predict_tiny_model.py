@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from cm4tiny.benchmarks.own import model_name
 from cm4tiny.cm import Outputs, Step, flag, value
+from cm4tiny.console import terminal_width
 from cm4tiny.errors import UsageError, nearest
 from cm4tiny.fetch import Mirror
 from cm4tiny.firmware.engines.catalogue import ENGINES, MICROTVM, takes_model
@@ -83,6 +83,6 @@ def predict_step(options: PredictOptions, step: Step) -> Outputs:
     found = predict(request, folder, step.events)
     with file_errors(folder):
         write(found, folder, {"md": markdown(found), "html": page(found)})
-    width = min(_WIDEST, shutil.get_terminal_size((100, 24)).columns)
+    width = min(_WIDEST, terminal_width(100))
     step.show(f"\n{text(found, width)}\nPage: {folder / 'prediction.html'}\n      {folder / 'prediction.json'} (also .md, and each image)")
     return {"CM_TINY_PREDICTION_JSON": folder / "prediction.json", "CM_TINY_PREDICTION_DIR": folder}

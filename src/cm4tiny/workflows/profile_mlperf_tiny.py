@@ -6,7 +6,6 @@ Each profile has a folder of its own below ``profile`` in the run's folder, with
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from cm4tiny.benchmarks.assets import AssetSource, model_file
 from cm4tiny.benchmarks.own import OWN, model_name
 from cm4tiny.benchmarks.table import ALL_BENCHMARKS, ROUNDS, chosen_benchmarks
 from cm4tiny.cm import Outputs, Step, flag, value
+from cm4tiny.console import terminal_width
 from cm4tiny.errors import Cm4TinyError, FirmwareError, ModelError, UsageError, nearest
 from cm4tiny.events import SILENT, EventStream
 from cm4tiny.files import write_atomically
@@ -119,7 +119,7 @@ def profile_step(options: ProfileOptions, step: Step) -> Outputs:
         Cm4TinyError: as :func:`run_profiles`.
     """
     run = profile_run(options, step.events)
-    for folder, text in run_profiles(run, step.events, width=shutil.get_terminal_size((170, 40)).columns):
+    for folder, text in run_profiles(run, step.events, width=terminal_width(170)):
         step.show(f"\n{text}\nProfile: {folder / 'profile.html'}\n         {folder / 'profile.json'} (also .txt, .svg)")
     return {"CM_TINY_PROFILE_DIR": run.out}
 

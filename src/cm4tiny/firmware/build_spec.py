@@ -192,7 +192,9 @@ def checked_ends(engine: str, tflite: bytes) -> tuple[TensorInfo, TensorInfo]:
         ends = _engine_ends(engine, tflite)
     except ModelError as error:
         if found and repeats(error, found):  # the engine stopped before it looked at the operators
-            supported = None if engine == MICROTVM else tflm.operators()
+            from cm4tiny.firmware.operators.registry import by_kind
+
+            supported = by_kind() if engine == MICROTVM else tflm.operators()
             raise joined(file_obstacles(tflite, flash_bytes=flash, supported=supported)) from error
         raise joined([*found, error]) from error
     if found:

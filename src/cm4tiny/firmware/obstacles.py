@@ -220,7 +220,8 @@ def _missing(file: _File, supported: Collection[str]) -> Iterator[ModelError]:
 
 def _sizes(file: _File) -> Iterator[ModelError]:
     """Unknown sizes and batches, of the model's inputs first: what is computed from them follows."""
-    unknown = [tensor for tensor in file.tensors if any(n < 1 for n in tensor.shape)]
+    used = {*file.inputs, *(i for operator in file.operators for i in (*operator.inputs, *operator.outputs))}
+    unknown = [tensor for i, tensor in enumerate(file.tensors) if i in used and any(n < 1 for n in tensor.shape)]
     open_ends = [file.tensors[i] for i in file.inputs if any(n < 0 for n in file.tensors[i].signature[1:])]
     listed = list(dict.fromkeys([*open_ends, *unknown]))
     for tensor in listed[:1]:
@@ -248,9 +249,9 @@ def _long_indices(file: _File) -> Iterator[ModelError]:
 
 
 def _scales(file: _File) -> Iterator[ModelError]:
-    """Scales that are no numbers, and layers whose factor from sums to results has no integer form."""
+    """Scales that are no numbers (a constant of zeros may have 0), and layers whose factor from sums to results has no integer form."""
     for tensor in file.tensors:
-        wrong = [scale for scale in tensor.scales if not math.isfinite(scale) or scale <= 0]
+        wrong = [scale for scale in tensor.scales if not math.isfinite(scale) or scale < 0 or (scale == 0 and not tensor.constant)]
         if wrong:
             yield ModelError(f"tensor {tensor.words} has a scale that is not a positive number", why=f"it is {wrong[0]:g}", hint=_AGAIN)
     for operator in file.operators:

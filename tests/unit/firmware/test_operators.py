@@ -22,6 +22,7 @@ from random_models import WIDE, Node, random_model
 from random_operators import WideMaker, lstm, svdf
 
 from cm4tiny.errors import ModelError, RamBudgetError, UnsupportedOpError
+from cm4tiny.firmware.build_spec import checked_ends
 from cm4tiny.firmware.graph import Conv, Graph, Layer, Portable, Tensor
 from cm4tiny.firmware.microtvm import CompileOptions, compile_model
 from cm4tiny.firmware.microtvm.importer import import_graph, read_model
@@ -266,6 +267,17 @@ def test_an_lstm_with_a_peephole_is_refused() -> None:
     with pytest.raises(UnsupportedOpError, match="it has 16 inputs in 24 places") as caught:
         read_model(keeping(0, (1, 5, 7), layer))
     assert "peepholes" in caught.value.why
+
+
+def test_an_lstm_as_the_converter_writes_it_has_nothing_in_its_way() -> None:
+    """With the tensors of shape [0] that stand for its intermediate results, which no operator reads."""
+
+    def layer(m: WideMaker, x: Node) -> Node:
+        y = lstm(m, x, 6)
+        m.g.tensor("intermediate", (0,), "int8", 0.5)
+        return y
+
+    assert checked_ends("microtvm", keeping(0, (1, 5, 7), layer))[0].shape == (1, 5, 7)
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------------------------

@@ -265,7 +265,8 @@ class NativeMachine:
         reason = self.run(until_ps, silent_until_ps, command)
         while reason is StopReason.LINE and len(self._lines) < MAX_LINES:
             self._lines.append((self.time_ps, self.take_output()))
-            if self._lines[-1][1].endswith(prompt):
+            last = self._lines[-1][1]
+            if last.endswith(prompt) or not last.endswith(b"\n"):  # the end of an answer, or a piece of a line without an end
                 break
             reason = self._in_slices(self._library.cm4_run, until_ps)
         if reason in (StopReason.IDLE, StopReason.PARKED) and not (self.fed or self._lines or self._library.cm4_output_waits(self._handle)):
